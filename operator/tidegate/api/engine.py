@@ -1,0 +1,294 @@
+"""`spec.engine`: everything that shapes a model's engine Pods, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule
+from tidegate.api.values import Duration, Percent, Quantity, amount, fraction, seconds
+from tidegate.names import GROUP
+
+OWNED_FLAGS = (
+    "--model", "--revision", "--host", "--port", "--uds", "--served-model-name", "--tensor-parallel-size", "-tp",
+    "--pipeline-parallel-size", "-pp", "--max-model-len", "--max-num-seqs", "--max-num-queued-reqs",
+    "--gpu-memory-utilization", "--dtype", "--quantization", "-q", "--kv-offloading-size", "--load-format",
+    "--enable-lora", "--no-enable-lora", "--lora-modules", "--shutdown-timeout", "--enable-force-include-usage",
+    "--no-enable-force-include-usage", "--api-key", "--ssl-keyfile", "--ssl-certfile", "--root-path", "--config",
+    "--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless",
+)  # fmt: skip
+"""Flags that the operator writes itself, or that would break the probes and the routers."""
+OWNED_ENV = (
+    "VLLM_API_KEY", "VLLM_SERVER_DEV_MODE", "HF_HOME", "HF_TOKEN", "AWS_SHARED_CREDENTIALS_FILE",
+    "GOOGLE_APPLICATION_CREDENTIALS", "HOME", "LWS_LEADER_ADDRESS", "LWS_WORKER_INDEX",
+)  # fmt: skip
+"""Environment variables that the operator writes itself, or that would open the engine to everybody."""
+PATCH_REFUSED = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports", "command", "args")
+"""Fields of a container that a podTemplatePatch may not touch: drain, probes and routing depend on them."""
+
+
+def _cel_list(values: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
+
+
+class GPUs(Part):
+    """GPUs of one engine Pod."""
+
+    count: Annotated[int, Field(ge=0, le=64)]
+    """GPUs per Pod; 0 is an engine on the CPU."""
+    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")] = (
+        "nvidia.com/gpu"
+    )
+    """Extended resource that the device plugin offers."""
+
+
+class Resources(Part):
+    """core/v1 ResourceRequirements of the engine container, without the GPUs."""
+
+    requests: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
+    """What the scheduler sets aside, by resource name."""
+    limits: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
+    """What the container may use at most, by resource name."""
+
+
+class Parallelism(Part):
+    """How a model is spread over GPUs. More GPUs than one Pod has make a LeaderWorkerSet."""
+
+    tensor: Annotated[int, Field(ge=1, le=1024)] = 1
+    """GPUs that share each layer (`--tensor-parallel-size`)."""
+    pipeline: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Stages that share the layers (`--pipeline-parallel-size`)."""
+
+
+class KVOffload(Part):
+    """KV-cache blocks that leave the GPU."""
+
+    host_memory: Quantity
+    """Host memory for KV blocks, per Pod, counted into the memory request (`--kv-offloading-size`)."""
+
+
+class EnvVar(Part):
+    """core/v1 EnvVar."""
+
+    name: Annotated[str, Field(min_length=1, max_length=253)]
+    """Name of the variable."""
+    value: Annotated[str, Field(max_length=32768)] | None = None
+    """Value of the variable."""
+    value_from: FreeForm | None = None
+    """core/v1 EnvVarSource."""
+
+
+class Scheduling(Part):
+    """Where engine Pods may run; every field is core/v1 PodSpec's own."""
+
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
+    """Labels that a node must have."""
+    tolerations: Annotated[list[FreeForm], Field(max_length=64)] = []
+    """core/v1 Tolerations."""
+    affinity: FreeForm | None = None
+    """core/v1 Affinity."""
+    topology_spread_constraints: Annotated[list[FreeForm], Field(max_length=16)] = []
+    """core/v1 TopologySpreadConstraints."""
+    priority_class_name: ObjectName | None = None
+    """PriorityClass of the Pods."""
+    runtime_class_name: ObjectName | None = None
+    """RuntimeClass of the Pods, for example `nvidia`."""
+
+
+class PodMetadata(Part):
+    """Labels and annotations that are added to the engine Pods."""
+
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
+    """Labels to add."""
+    annotations: Annotated[dict[str, Annotated[str, Field(max_length=16384)]], Field(max_length=64)] = {}
+    """Annotations to add."""
+
+    rules: ClassVar = (
+        Rule(
+            f"!has(self.labels) || self.labels.all(k, !k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/'))",
+            f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's selectors; use a prefix of your own",
+            lambda m: not any(k.startswith((f"{GROUP}/", "app.kubernetes.io/")) for k in m.labels),
+            ".labels",
+        ),
+    )
+
+
+class _Open(BaseModel):
+    """A piece of a patch: what we must look at is declared, everything else is passed on."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, use_attribute_docstrings=True,
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )  # fmt: skip
+
+
+Refused = Annotated[Any, Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+
+
+class PatchContainer(_Open):
+    """A container of the patch, merged by its name."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Name of the container; `engine` is the engine's."""
+    liveness_probe: Refused = None
+    """Refused: the operator owns the probes."""
+    readiness_probe: Refused = None
+    """Refused: the operator owns the probes."""
+    startup_probe: Refused = None
+    """Refused: use spec.engine.startupTimeout."""
+    lifecycle: Refused = None
+    """Refused: use spec.drain."""
+    ports: Refused = None
+    """Refused: routers and Services depend on the port."""
+    command: Refused = None
+    """Refused: use spec.engine.args."""
+    args: Refused = None
+    """Refused: use spec.engine.args."""
+
+
+class PatchSpec(_Open):
+    """core/v1 PodSpec, any part of it."""
+
+    containers: Annotated[list[PatchContainer], Field(max_length=16)] = []
+    """Containers, merged by name; new names are sidecars."""
+
+
+class PodTemplatePatch(_Open):
+    """A strategic merge patch of the Pod template: the one escape hatch."""
+
+    metadata: FreeForm | None = None
+    """Labels and annotations; prefer spec.engine.podMetadata."""
+    spec: PatchSpec | None = None
+    """core/v1 PodSpec, any part of it."""
+
+
+def _patch_containers(engine: Any) -> list[PatchContainer]:
+    patch = engine.pod_template_patch
+    return patch.spec.containers if patch and patch.spec else []
+
+
+def _patch_clean(engine: Any) -> bool:
+    return not any(
+        field in container.model_dump(by_alias=True, exclude_none=True)
+        for container in _patch_containers(engine)
+        if container.name == "engine"
+        for field in PATCH_REFUSED
+    )
+
+
+def _spread(engine: Engine) -> int:
+    return engine.parallelism.tensor * engine.parallelism.pipeline if engine.parallelism else engine.gpus.count
+
+
+_PATCH_CEL = " && ".join(f"!has(c.{field})" for field in PATCH_REFUSED)
+
+
+class Engine(Part):
+    """Everything that shapes the engine's Pods; a change here is a new revision."""
+
+    image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """Image of the engine. Default: the vLLM image that the operator is configured with."""
+    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Secrets for pulling the image."""
+    service_account_name: ObjectName | None = None
+    """ServiceAccount of the Pods, for workload identity. Default: one of our own without rights."""
+    gpus: GPUs
+    """GPUs of one Pod."""
+    resources: Resources = Resources()
+    """CPU, memory and further resources of the engine container."""
+    shared_memory: Quantity | None = None
+    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi."""
+    parallelism: Parallelism | None = None
+    """How the model is spread over GPUs. Default: tensor parallelism over the Pod's GPUs."""
+    max_model_len: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
+    """Context length in tokens (`--max-model-len`). Default: the model's own."""
+    max_num_seqs: Annotated[int, Field(ge=1, le=65536)] = 256
+    """Sequences that run at once (`--max-num-seqs`)."""
+    max_waiting_requests: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """Requests that may wait beyond the running batch; above it the engine answers 503 and the router tries another. Default: no bound."""
+    gpu_memory_utilization: Percent | None = None
+    """Share of the GPU's memory that the engine takes (`--gpu-memory-utilization`). Default: the engine's own."""
+    dtype: Literal["auto", "bfloat16", "float", "float16", "float32", "half"] = "auto"
+    """Type of weights and activations (`--dtype`)."""
+    quantization: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9_-]+$")] | None = None
+    """Quantization method (`--quantization`). Default: what the model's files say."""
+    kv_offload: KVOffload | None = None
+    """KV-cache blocks that leave the GPU. Default: none."""
+    args: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)] = []
+    """Further flags of `vllm serve`, appended as they are."""
+    env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=KEYED_BY_NAME)] = []
+    """Further environment variables of the engine."""
+    startup_timeout: Duration = "20m"
+    """How long a Pod may take from its start until it answers."""
+    scheduling: Scheduling = Scheduling()
+    """Where Pods may run."""
+    pod_metadata: PodMetadata = PodMetadata()
+    """Labels and annotations to add to the Pods."""
+    pod_template_patch: PodTemplatePatch | None = None
+    """A strategic merge patch of the Pod template, the one escape hatch; probes, lifecycle, ports and argv of the engine are refused."""
+
+    rules: ClassVar = (
+        Rule(
+            f"!has(self.args) || self.args.all(a, !(a.split('=', 2)[0] in {_cel_list(OWNED_FLAGS)}))",
+            "the operator writes this flag itself; use the field of spec.engine or spec.model that has its name, and leave it out of args",
+            lambda e: not any(arg.split("=", 1)[0] in OWNED_FLAGS for arg in e.args),
+            ".args",
+        ),
+        Rule(
+            f"!has(self.env) || self.env.all(v, !(v.name in {_cel_list(OWNED_ENV)}))",
+            "the operator writes this variable itself, or it would open the engine to everybody; use spec.model.credentialsSecretRef "
+            "or spec.model.storage, and leave it out of env",
+            lambda e: not any(var.name in OWNED_ENV for var in e.env),
+            ".env",
+        ),
+        Rule(
+            "!has(self.env) || self.env.all(v, !(has(v.value) && has(v.valueFrom)))",
+            "an environment variable has either value or valueFrom, not both; remove one of them",
+            lambda e: not any(var.value is not None and var.value_from is not None for var in e.env),
+            ".env",
+        ),
+        Rule(
+            "!has(self.parallelism) || self.gpus.count > 0",
+            "parallelism needs GPUs; set gpus.count, or leave parallelism out",
+            lambda e: e.parallelism is None or e.gpus.count > 0,
+            ".parallelism",
+        ),
+        Rule(
+            "!has(self.parallelism) || self.gpus.count == 0 || "
+            "((has(self.parallelism.tensor) ? self.parallelism.tensor : 1) * "
+            "(has(self.parallelism.pipeline) ? self.parallelism.pipeline : 1)) % self.gpus.count == 0",
+            "tensor x pipeline must be a multiple of gpus.count, so that every Pod's GPUs are used; "
+            "change gpus.count or one of the two",
+            lambda e: e.parallelism is None or e.gpus.count == 0 or _spread(e) % e.gpus.count == 0,
+            ".parallelism",
+        ),
+        Rule(
+            "!has(self.startupTimeout) || (duration(self.startupTimeout) >= duration('30s') "
+            "&& duration(self.startupTimeout) <= duration('24h'))",
+            "startupTimeout must be between 30s and 24h; a large model needs 10m to 30m",
+            lambda e: 30 <= seconds(e.startup_timeout) <= 86400,
+            ".startupTimeout",
+        ),
+        Rule(
+            "!has(self.gpuMemoryUtilization) || self.gpuMemoryUtilization.matches('[1-9]')",
+            "gpuMemoryUtilization must be above 0%; 90% is usual",
+            lambda e: e.gpu_memory_utilization is None or fraction(e.gpu_memory_utilization) > 0,
+            ".gpuMemoryUtilization",
+        ),
+        Rule(
+            "!has(self.kvOffload) || quantity(string(self.kvOffload.hostMemory)).isGreaterThan(quantity('0'))",
+            "hostMemory must be above 0, for example 16Gi; leave kvOffload out to keep KV blocks on the GPU",
+            lambda e: e.kv_offload is None or amount(e.kv_offload.host_memory) > 0,
+            ".kvOffload",
+        ),
+        Rule(
+            "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.spec) || !has(self.podTemplatePatch.spec.containers) || "
+            f"self.podTemplatePatch.spec.containers.all(c, c.name != 'engine' || ({_PATCH_CEL}))",
+            f"the patch may not touch {', '.join(PATCH_REFUSED)} of the engine container; use spec.engine.args, "
+            "spec.engine.startupTimeout or spec.drain",
+            _patch_clean,
+            ".podTemplatePatch",
+        ),
+    )

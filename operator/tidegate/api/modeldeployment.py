@@ -1,0 +1,225 @@
+"""ModelDeployment: a model, the engines that serve it, and how many of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, Name, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
+from tidegate.api.engine import Engine
+from tidegate.api.status import ModelDeploymentStatus
+from tidegate.api.values import Duration, Quantity, amount, seconds
+
+URI = (
+    r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(@[A-Za-z0-9._/-]+)?"
+    r"|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?"
+    r"|(s3|gs)://[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9._/=+-]*)?"
+    r"|oci://[A-Za-z0-9._:/@-]+)$"
+)
+ADAPTER_URI = r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?)$"
+SERVED_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
+
+ServedName = Annotated[str, Field(min_length=1, max_length=128, pattern=SERVED_NAME)]
+
+
+def cel_string(regex: str) -> str:
+    """A regular expression as a CEL string literal."""
+    return "'" + regex.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+class Adapter(Part):
+    """A LoRA adapter, loaded when the engine starts."""
+
+    name: Name
+    """Name under which the engine serves it, and that a route's backend uses."""
+    uri: Annotated[str, Field(min_length=1, max_length=1024)]
+    """Where its files are: hf://org/repo or pvc://claim/path."""
+
+    rules: ClassVar = (
+        Rule(
+            f"self.uri.matches({cel_string(ADAPTER_URI)})",
+            "an adapter's uri must be hf://org/repo or pvc://claim/path, for example hf://acme/support-lora",
+            lambda a: re.search(ADAPTER_URI, a.uri) is not None,
+            ".uri",
+        ),
+    )
+
+
+class Retention(Part):
+    """What becomes of stored data when the object is deleted."""
+
+    when_deleted: Literal["Retain", "Delete"] = "Delete"
+    """Retain keeps the PersistentVolumeClaim, Delete removes it with the object."""
+
+
+class Claim(Part):
+    """A PersistentVolumeClaim that the operator makes."""
+
+    size: Quantity
+    """Size of the volume, for example 50Gi."""
+    storage_class_name: ObjectName | None = None
+    """StorageClass of the claim; several engines need one that offers ReadWriteMany. Default: the cluster's default class."""
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"
+    """ReadWriteMany lets engines on every node share the files; ReadWriteOnce keeps all engines on one node."""
+    retention: Retention = Retention()
+    """What becomes of the claim when the ModelDeployment is deleted."""
+
+    rules: ClassVar = (
+        Rule(
+            "quantity(string(self.size)).isGreaterThan(quantity('0'))",
+            "size must be above 0, for example 50Gi",
+            lambda c: amount(c.size) > 0,
+            ".size",
+        ),
+    )
+
+
+class ExistingClaim(Part):
+    """A PersistentVolumeClaim that exists."""
+
+    claim_name: ObjectName
+    """Name of the claim, in the same namespace."""
+
+
+class Ephemeral(Part):
+    """The node's own disk: downloaded again by every new Pod."""
+
+    size_limit: Quantity | None = None
+    """Most that a Pod may store. Default: no limit."""
+
+
+class Storage(Part):
+    """Where weights downloaded from hf:// are kept: exactly one of the three."""
+
+    claim: Claim | None = None
+    """A claim that the operator makes; downloads happen once."""
+    existing_claim: ExistingClaim | None = None
+    """A claim of yours."""
+    ephemeral: Ephemeral | None = None
+    """The node's own disk."""
+
+    rules: ClassVar = (
+        Rule(
+            "[has(self.claim), has(self.existingClaim), has(self.ephemeral)].filter(x, x).size() == 1",
+            "storage needs exactly one of claim, existingClaim or ephemeral, for example claim: {size: 50Gi}",
+            lambda s: sum(x is not None for x in (s.claim, s.existing_claim, s.ephemeral)) == 1,
+        ),
+    )
+
+
+class ModelSource(Part):
+    """Which weights are served, and under which names."""
+
+    uri: Annotated[str, Field(min_length=1, max_length=1024)]
+    """hf://org/repo@revision, pvc://claim/path, s3://bucket/path, gs://bucket/path or oci://image."""
+    served_names: Annotated[list[ServedName], Field(min_length=1, max_length=16, json_schema_extra=SET)] | None = None
+    """Names that the engine answers to; routers send the first. Default: metadata.name."""
+    credentials_secret_ref: SecretKeyRef | None = None
+    """Credentials for the download: a Hugging Face token, an AWS shared credentials file, or a Google service account key."""
+    adapters: Annotated[list[Adapter], Field(max_length=32, json_schema_extra=KEYED_BY_NAME)] = []
+    """LoRA adapters, loaded at the start of each engine."""
+    storage: Storage | None = None
+    """Where weights downloaded from hf:// are kept. Default: the node's own disk."""
+
+    rules: ClassVar = (
+        Rule(
+            f"self.uri.matches({cel_string(URI)})",
+            "uri must be hf://org/repo[@revision], pvc://claim/path, s3://bucket/path, gs://bucket/path or oci://image, "
+            "for example hf://meta-llama/Llama-3.1-8B-Instruct",
+            lambda m: re.search(URI, m.uri) is not None,
+            ".uri",
+        ),
+        Rule(
+            "!has(self.storage) || self.uri.startsWith('hf://')",
+            "storage keeps what is downloaded from hf://; leave it out for other sources",
+            lambda m: m.storage is None or m.uri.startswith("hf://"),
+            ".storage",
+        ),
+        Rule(
+            "!has(self.credentialsSecretRef) || !(self.uri.startsWith('pvc://') || self.uri.startsWith('oci://'))",
+            "pvc:// needs no credentials and oci:// takes them from spec.engine.imagePullSecrets; leave credentialsSecretRef out",
+            lambda m: m.credentials_secret_ref is None or not m.uri.startswith(("pvc://", "oci://")),
+            ".credentialsSecretRef",
+        ),
+        Rule(
+            "!has(self.adapters) || !has(self.servedNames) || self.adapters.all(a, !(a.name in self.servedNames))",
+            "an adapter may not have a name of the model itself; rename the adapter",
+            lambda m: not m.served_names or not any(a.name in m.served_names for a in m.adapters),
+            ".adapters",
+        ),
+        Rule(
+            "!has(self.servedNames) || self.servedNames.all(n, self.servedNames.exists_one(m, m == n))",
+            "servedNames must be different from each other; remove the repetition",
+            lambda m: m.served_names is None or len(m.served_names) == len(set(m.served_names)),
+            ".servedNames",
+        ),
+    )
+
+
+class Drain(Part):
+    """How an engine leaves."""
+
+    timeout: Duration = "10m"
+    """A Pod that leaves finishes its streams for up to this long. Adopted with the next revision."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.timeout) || (duration(self.timeout) >= duration('15s') && duration(self.timeout) <= duration('24h'))",
+            "drain.timeout must be between 15s and 24h; it is a little longer than your longest answer",
+            lambda d: 15 <= seconds(d.timeout) <= 86400,
+            ".timeout",
+        ),
+    )
+
+
+class ModelDeploymentSpec(Part):
+    """What should be served."""
+
+    suspend: bool = False
+    """true: nothing of this model is touched until it is false again."""
+    model: ModelSource
+    """Which weights are served, and under which names."""
+    engine: Engine
+    """Everything that shapes the engine's Pods; a change here or in model is a new revision."""
+    replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 1})] = 1
+    """Engines that serve this model."""
+    drain: Drain = Drain()
+    """How an engine leaves."""
+
+
+class ModelDeployment(Part):
+    """A model, the engines that serve it, and how many of them."""
+
+    api_version: Literal["tidegate.dev/v1alpha1"]
+    kind: Literal["ModelDeployment"]
+    metadata: ObjectMeta
+    spec: ModelDeploymentSpec
+    """What should be served."""
+    status: ModelDeploymentStatus | None = None
+    """What is served."""
+
+    rules: ClassVar = (NAME_RULE,)
+    crd: ClassVar[dict[str, Any]] = {
+        "short_names": ["mdep"],
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+        "columns": [
+            ("Model", "string", ".spec.model.uri", 0),
+            ("Revision", "string", ".status.activeRevision", 0),
+            ("Replicas", "integer", ".status.replicas", 0),
+            ("Available", "integer", ".status.readyReplicas", 0),
+            ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
+            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
+        ],
+    }
+
+    def served_names(self) -> list[str]:
+        """Names that the engine answers to; the first is the one that routers send."""
+        return self.spec.model.served_names or [self.metadata.name]

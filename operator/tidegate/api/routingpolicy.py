@@ -1,0 +1,226 @@
+"""RoutingPolicy: an OpenAI-compatible front door, and which model answers what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, LocalRef, Name, ObjectMeta, Part, Rule, unique
+from tidegate.api.engine import Resources
+from tidegate.api.modeldeployment import ServedName
+from tidegate.api.status import RoutingPolicyStatus
+from tidegate.api.values import Duration, seconds
+
+
+class RouterService(Part):
+    """The Service in front of the router Pods."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """core/v1 Service type."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 80
+    """Port of the Service."""
+    annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] = {}
+    """Annotations of the Service, for the cloud's load balancer."""
+
+
+class Router(Part):
+    """The Pods that carry the traffic: Envoy with a brain beside it."""
+
+    placement: Literal["Standalone"] = "Standalone"
+    """Standalone: a Deployment and a Service of their own."""
+    replicas: Annotated[int, Field(ge=1, le=100)] = 2
+    """Router Pods."""
+    service: RouterService = RouterService()
+    """The Service in front of them."""
+    resources: Resources = Resources()
+    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi."""
+
+
+class Anonymous(Part):
+    """Everybody who reaches the Service may ask."""
+
+
+class Auth(Part):
+    """Who may ask."""
+
+    anonymous: Anonymous
+    """Everybody who reaches the Service may ask; a NetworkPolicy or a gateway in front decides who that is."""
+
+
+class Backend(Part):
+    """A model that can answer."""
+
+    name: Name
+    """Name that routes use."""
+    model_deployment_ref: LocalRef
+    """The ModelDeployment, in the same namespace."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.modelDeploymentRef.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && self.modelDeploymentRef.name.size() <= 45",
+            "modelDeploymentRef.name must be the name of a ModelDeployment: a-z, 0-9 and '-', at most 45 characters",
+            lambda b: NAME_RULE.holds(_Named(b.model_deployment_ref)),
+            ".modelDeploymentRef",
+        ),
+    )
+
+
+class _Named:
+    def __init__(self, ref: LocalRef) -> None:
+        self.metadata = ref
+
+
+class WeightedBackend(Part):
+    """A backend with its share of a route."""
+
+    name: Name
+    """Name of the backend."""
+    weight: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    """Relative share of the route's requests; 0 gets none. Default: 1."""
+    adapter: Name | None = None
+    """A LoRA adapter of that model. Default: the model itself."""
+
+    @property
+    def share(self) -> int:
+        """The weight that counts."""
+        return 1 if self.weight is None else self.weight
+
+
+class Destination(Part):
+    """Who answers a route."""
+
+    backends: Annotated[list[WeightedBackend], Field(min_length=1, max_length=16, json_schema_extra=KEYED_BY_NAME)]
+    """One backend, or several with weights."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.backends.exists(b, !has(b.weight) || b.weight > 0)",
+            "at least one backend needs a weight above 0; a route without any answers nothing",
+            lambda d: any(b.share > 0 for b in d.backends),
+            ".backends",
+        ),
+    )
+
+
+class Route(Part):
+    """Public model names, and who answers them."""
+
+    name: Name
+    """Name of the route."""
+    models: Annotated[list[ServedName], Field(min_length=1, max_length=64, json_schema_extra=SET)]
+    """Public model names: what clients write in `model`."""
+    to: Destination
+    """Who answers; `model` in the body becomes the backend's own name."""
+
+
+class LoadBalancing(Part):
+    """Which engine of a model gets a request."""
+
+    algorithm: Literal["LeastRequest", "RoundRobin", "Random"] = "LeastRequest"
+    """LeastRequest takes the less busy of two random engines."""
+
+
+RetryCode = Annotated[int, Field(ge=400, le=599)]
+
+
+class Retry(Part):
+    """What is tried again on another engine, as long as the client has seen nothing."""
+
+    attempts: Annotated[int, Field(ge=0, le=10)] = 2
+    """Attempts beyond the first; 0 tries nothing again."""
+    codes: Annotated[list[RetryCode], Field(max_length=32, json_schema_extra=SET)] = [429, 503]
+    """Answers of an engine that are tried again."""
+    reasons: Annotated[list[Literal["ConnectFailure", "Reset"]], Field(max_length=2, json_schema_extra=SET)] = [
+        "ConnectFailure",
+        "Reset",
+    ]
+    """Failures of the connection that are tried again."""
+    backoff: Duration = "25ms"
+    """Pause before the first retry; it doubles, with jitter, up to ten times this."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.backoff) || (duration(self.backoff) >= duration('1ms') && duration(self.backoff) <= duration('10s'))",
+            "backoff must be between 1ms and 10s, for example 25ms",
+            lambda r: 0.001 <= seconds(r.backoff) <= 10,
+            ".backoff",
+        ),
+    )
+
+
+class Timeouts(Part):
+    """How long things may take."""
+
+    request: Duration = "10m"
+    """From the last byte of the request to the last byte of the answer, retries included; 0s is no limit."""
+    idle: Duration = "5m"
+    """Without a byte in either direction, the first token included; 0s is no limit."""
+
+    rules: ClassVar = (
+        Rule(
+            "(!has(self.request) || duration(self.request) <= duration('24h')) && (!has(self.idle) || duration(self.idle) <= duration('24h'))",
+            "timeouts must be at most 24h; 0s is no limit",
+            lambda t: seconds(t.request) <= 86400 and seconds(t.idle) <= 86400,
+        ),
+    )
+
+
+class RoutingPolicySpec(Part):
+    """A front door."""
+
+    router: Router = Router()
+    """The Pods that carry the traffic. Default: a Standalone router of two replicas."""
+    auth: Auth
+    """Who may ask; for everybody write `anonymous: {}`."""
+    backends: Annotated[list[Backend], Field(min_length=1, max_length=64, json_schema_extra=KEYED_BY_NAME)]
+    """Models that can answer."""
+    routes: Annotated[list[Route], Field(min_length=1, max_length=64, json_schema_extra=KEYED_BY_NAME)]
+    """Public model names, and who answers them."""
+    load_balancing: LoadBalancing = LoadBalancing()
+    """Which engine of a model gets a request."""
+    retry: Retry = Retry()
+    """What is tried again on another engine."""
+    timeouts: Timeouts = Timeouts()
+    """How long things may take."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.routes.all(r, r.to.backends.all(b, self.backends.exists(k, k.name == b.name)))",
+            "a route names a backend that is not in spec.backends; add it there, or correct the name",
+            lambda s: {b.name for r in s.routes for b in r.to.backends} <= {b.name for b in s.backends},
+            ".routes",
+        ),
+        Rule(
+            "self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",
+            "a public model name may stand in one route only; remove it from the other",
+            lambda s: unique([m for r in s.routes for m in set(r.models)]),
+            ".routes",
+        ),
+    )
+
+
+class RoutingPolicy(Part):
+    """An OpenAI-compatible front door, and which model answers what."""
+
+    api_version: Literal["tidegate.dev/v1alpha1"]
+    kind: Literal["RoutingPolicy"]
+    metadata: ObjectMeta
+    spec: RoutingPolicySpec
+    """What clients may ask for, and who answers."""
+    status: RoutingPolicyStatus | None = None
+    """What runs."""
+
+    rules: ClassVar = (NAME_RULE,)
+    crd: ClassVar[dict[str, Any]] = {
+        "short_names": ["rpol"],
+        "columns": [
+            ("Models", "string", ".status.models", 0),
+            ("Address", "string", ".status.address", 0),
+            ("Routers", "integer", ".status.readyReplicas", 0),
+            ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
+            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
+        ],
+    }

@@ -1,0 +1,125 @@
+"""What we report: the status blocks of the three kinds. kstatus conditions first, then what each kind adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tidegate.api.base import KEYED_BY_NAME, Part
+
+Text = Annotated[str, Field(max_length=32768)]
+Short = Annotated[str, Field(max_length=316)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Condition(Part):
+    """metav1.Condition, with kstatus' types: Ready, Reconciling, Stalled, and the kind's own."""
+
+    type: Short
+    """What the condition is about."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """One CamelCase word for programs."""
+    message: Text = ""
+    """A sentence for people: what is the matter and what to do."""
+    last_transition_time: Annotated[str, Field(max_length=40)]
+    """When `status` last changed, RFC 3339 in UTC."""
+    observed_generation: Count = 0
+    """The generation of the spec that this was decided on."""
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+
+
+class Status(Part):
+    """What all kinds report."""
+
+    observed_generation: Count = 0
+    """The generation of the spec that this status speaks of."""
+    conditions: Conditions = []
+    """Ready, Reconciling, Stalled (kstatus), and the kind's own conditions."""
+
+
+class RevisionStatus(Part):
+    """One live revision of a model: a Deployment and its headless Service."""
+
+    name: Short
+    """Hash of spec.model and spec.engine as written."""
+    role: Literal["Active", "Candidate", "Retiring"]
+    """Active serves; Candidate starts; Retiring finishes its streams."""
+    since: Annotated[str, Field(max_length=40)]
+    """When it took this role, RFC 3339 in UTC."""
+    served_names: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = []
+    """Model names that its engines answer to; the first is the one that routers send."""
+    adapters: Annotated[list[Short], Field(max_length=64)] = []
+    """LoRA adapters that its engines have loaded."""
+    ready_replicas: Count = 0
+    """Engines that answer."""
+    workload: Literal["Deployment", "LeaderWorkerSet"] = "Deployment"
+    """Kind of the object that runs it."""
+
+
+class ModelDeploymentStatus(Status):
+    """Status of a ModelDeployment."""
+
+    active_revision: Short | None = None
+    """The revision that gets the traffic."""
+    revisions: Annotated[list[RevisionStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Every live revision."""
+    replicas: Count = 0
+    """Engines of the active revision that exist; read by `/scale`."""
+    ready_replicas: Count = 0
+    """Engines of the active revision that answer."""
+    desired_replicas: Count = 0
+    """Engines of the active revision that should exist."""
+    selector: Annotated[str, Field(max_length=512)] = ""
+    """Label selector of the model's engines; read by `/scale`."""
+
+
+class BackendStatus(Part):
+    """A backend as the routers see it."""
+
+    name: Short
+    """Name of the backend."""
+    revision: Short = ""
+    """The model's revision that the routers' configuration names."""
+
+
+class ConfigurationStatus(Part):
+    """Which configuration the routers run."""
+
+    hash: Short
+    """Hash of the RouterConfig that the routers should run."""
+    live: Count = 0
+    """Ready router Pods whose Envoy runs it."""
+    backends: Annotated[list[BackendStatus], Field(max_length=64, json_schema_extra=KEYED_BY_NAME)] = []
+    """Backends of the configuration that every ready router runs."""
+
+
+class RoutingPolicyStatus(Status):
+    """Status of a RoutingPolicy."""
+
+    address: Annotated[str, Field(max_length=512)] = ""
+    """Where clients inside the cluster reach the router."""
+    replicas: Count = 0
+    """Router Pods that exist."""
+    ready_replicas: Count = 0
+    """Router Pods that answer."""
+    models: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1024)] = []
+    """Public model names."""
+    configuration: ConfigurationStatus | None = None
+    """Which configuration the routers run."""
+
+
+class CacheTierStatus(Status):
+    """Status of a CacheTier."""
+
+    address: Annotated[str, Field(max_length=512)] = ""
+    """Host and port of the store, without credentials."""
+    version: Short = ""
+    """Server and version of the store, as it says itself."""

@@ -1,0 +1,54 @@
+"""Durations, quantities and shares: how they are written (strings), and what they mean (numbers)."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$"
+
+_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
+_UNIT_FACTOR |= {u: Decimal(1000) ** (i + 1) for i, u in enumerate("kMGTPE")}
+_UNIT_FACTOR |= {f"{u}i": Decimal(1024) ** (i + 1) for i, u in enumerate("KMGTPE")}
+
+Duration = Annotated[str, Field(pattern=DURATION, max_length=24)]
+"""Gateway API's duration (GEP-2257): whole numbers with h, m, s or ms, as `90s` or `1h30m`."""
+
+Percent = Annotated[str, Field(pattern=PERCENT, max_length=7)]
+"""A share between 0% and 100%, with at most two decimals."""
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
+    Field(pattern=QUANTITY, max_length=32),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}),
+]
+"""A Kubernetes quantity, as `16Gi`, `500m` or `4`."""
+
+
+def seconds(duration: str) -> float:
+    """Seconds of a duration: `1h30m` is 5400.0."""
+    return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([0-9]+)(ms|h|m|s)", duration))
+
+
+def amount(quantity: str) -> Decimal:
+    """The number that a quantity means, in its base unit (bytes, cores): `16Gi` is 17179869184."""
+    digits = quantity.rstrip("mkMGTPEi")
+    return Decimal(digits) * _UNIT_FACTOR[quantity[len(digits) :]]
+
+
+def bytes_quantity(count: Decimal) -> str:
+    """A byte count as a quantity in whole Mi, rounded up: what a memory request is written as."""
+    mebi = _UNIT_FACTOR["Mi"]
+    return f"{-(-int(count) // int(mebi))}Mi"
+
+
+def fraction(percent: str) -> Decimal:
+    """The share as a number between 0 and 1: `90%` is 0.9."""
+    return Decimal(percent.rstrip("%")) / 100

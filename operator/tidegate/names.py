@@ -1,0 +1,108 @@
+"""Names that more than one part must agree on: API group, labels, annotations, headers, ports, and every child's name.
+
+Names of custom resources are at most 45 characters (a CEL rule), so that every name made here fits Kubernetes' 63.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+GROUP: Final = "tidegate.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+FIELD_MANAGER: Final = "tidegate"
+MAX_NAME: Final = 45
+
+MODEL_DEPLOYMENT: Final = "ModelDeployment"
+ROUTING_POLICY: Final = "RoutingPolicy"
+CACHE_TIER: Final = "CacheTier"
+PLURALS: Final = {
+    MODEL_DEPLOYMENT: "modeldeployments",
+    ROUTING_POLICY: "routingpolicies",
+    CACHE_TIER: "cachetiers",
+}
+
+# labels that we put on children
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGED_BY: Final = "tidegate"
+MODEL_LABEL: Final = f"{GROUP}/model"
+REVISION_LABEL: Final = f"{GROUP}/revision"
+ROLE_LABEL: Final = f"{GROUP}/role"
+POLICY_LABEL: Final = f"{GROUP}/policy"
+CACHE_LABEL: Final = f"{GROUP}/cache"
+
+ROLE_ENGINE: Final = "engine"
+ROLE_ROUTER: Final = "router"
+ROLE_STORE: Final = "store"
+
+# annotations on the ControllerRevision that keeps a revision's rendered Pod template
+OPERATOR_VERSION_ANNOTATION: Final = f"{GROUP}/rendered-by"
+
+# headers of the data plane
+HEADER_PREFIX: Final = "x-tidegate-"
+MODEL_HEADER: Final = "x-tidegate-model"
+BACKEND_HEADER: Final = "x-tidegate-backend"
+REVISION_HEADER: Final = "x-tidegate-revision"
+ROUTE_HEADER: Final = "x-tidegate-decision"
+
+# ports
+ENGINE_PORT: Final = 8000
+ROUTER_PORT: Final = 8080
+BRAIN_PORT: Final = 9092
+STORE_PORT: Final = 6379
+OPERATOR_HEALTH_PORT: Final = 8080
+
+# containers
+ENGINE_CONTAINER: Final = "engine"
+ENVOY_CONTAINER: Final = "envoy"
+BRAIN_CONTAINER: Final = "brain"
+STORE_CONTAINER: Final = "valkey"
+
+ROUTER_CONFIG_KEY: Final = "router.json"
+STORE_PASSWORD_KEY: Final = "password"  # noqa: S105 - the key of a Secret, not a secret
+
+
+def short_hash(text: str, length: int = 8) -> str:
+    """The first `length` hex digits of the SHA-256 of `text`: enough to tell the revisions of one object apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def revision_name(model: str, revision: str) -> str:
+    """The Deployment, the headless Service, the PodDisruptionBudget and the ControllerRevision of one revision."""
+    return f"{model}-{revision}"
+
+
+def model_service(model: str) -> str:
+    """The stable Service of a model, whatever its revision."""
+    return model
+
+
+def engine_account(model: str) -> str:
+    """The ServiceAccount without rights under which a model's engines run by default."""
+    return f"{model}-engine"
+
+
+def weights_claim(model: str) -> str:
+    """The claim that keeps downloaded weights."""
+    return f"{model}-weights"
+
+
+def pod_monitor(model: str) -> str:
+    """The PodMonitor of all of a model's engines."""
+    return f"{model}-engine"
+
+
+def router(policy: str) -> str:
+    """Every child of a policy: Deployment, Service, ConfigMap, ServiceAccount, Role, RoleBinding, PodDisruptionBudget."""
+    return f"{policy}-router"
+
+
+def store(tier: str) -> str:
+    """Every child of a managed store: StatefulSet, Service, Secret, NetworkPolicy."""
+    return f"{tier}-store"
+
+
+def store_claim(tier: str) -> str:
+    """The claim that a StatefulSet makes from its template `data` for its first Pod."""
+    return f"data-{store(tier)}-0"
