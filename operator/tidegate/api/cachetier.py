@@ -55,6 +55,11 @@ class ManagedStore(Part):
             lambda m: amount(m.memory) >= amount("64Mi"),
             ".memory",
         ),
+        Rule(
+            "has(self.storage) == has(oldSelf.storage)",
+            "storage cannot be added to or removed from a store; delete the CacheTier and create it again",
+            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+        ),
     )
 
 

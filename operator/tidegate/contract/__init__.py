@@ -1,0 +1,1 @@
+"""What both planes share: the operator writes it, the routers run it."""

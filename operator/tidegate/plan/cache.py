@@ -1,0 +1,88 @@
+"""plan_cache: from a CacheTier to its store and its status.
+
+store      Secret or key   server        then
+--------   -------------   -----------   --------------------------------------------
+existing   missing         -             Reconciling: SecretNotFound
+existing   there           silent        Reconciling: StoreUnreachable, asked again
+existing   there           answers       Ready
+managed    -               starts        Reconciling, with the Pod's own words
+managed    -               answers       Ready
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tidegate import names
+from tidegate.api.cachetier import CacheTier, ManagedStore
+from tidegate.plan import conditions, store_workload
+from tidegate.plan.conditions import Verdict
+from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.pods import trouble
+from tidegate.plan.world import CacheWorld, StoreCheck
+
+SILENT_CHECK = 5.0
+ANSWERING_CHECK = 60.0
+
+
+def plan_cache(world: CacheWorld, now: datetime) -> Plan:
+    """The whole pass."""
+    tier = CacheTier.model_validate(world.owner)
+    managed = tier.spec.store.managed
+    wanted = objects(world, managed) if managed else []
+    keep = {ObjectKey.of(manifest) for manifest in wanted} | ({_secret_key(world)} if managed else set())
+    answers = world.check is not None and bool(world.check.server)
+    return Plan(
+        status=_status(world, managed is not None, now),
+        apply=tuple(wanted),
+        delete=tuple(key for child in world.children if (key := ObjectKey.of(child)) not in keep),
+        next_check=ANSWERING_CHECK if answers else SILENT_CHECK,
+    )
+
+
+def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
+    """Every child as it should be. The Secret is written once; the server follows when the Secret's uid is known."""
+    owner = world.owner
+    around = [store_workload.service(owner), store_workload.network_policy(owner)]
+    secret = next((child for child in world.children if ObjectKey.of(child) == _secret_key(world)), None)
+    if secret is None:
+        return [store_workload.secret(owner, world.new_password), *around]
+    return [*around, store_workload.stateful_set(owner, managed, world.defaults, secret["metadata"]["uid"])]
+
+
+def address(owner: Manifest) -> str:
+    """Host and port of a managed store."""
+    meta = owner["metadata"]
+    return f"{names.store(meta['name'])}.{meta['namespace']}.svc:{names.STORE_PORT}"
+
+
+def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
+    """The table above."""
+    check = world.check or StoreCheck(error="it was not asked yet")
+    if check.missing:
+        return conditions.progressing(conditions.SECRET_MISSING, check.missing)
+    if check.server:
+        return conditions.done(f"{check.server} answers at {check.address}")
+    if managed:
+        reason, message = trouble(world.pods) or (conditions.STORE_STARTING, "the store starts")
+        return conditions.progressing(reason, message)
+    return conditions.progressing(conditions.STORE_UNREACHABLE, f"the store does not answer: {check.error}")
+
+
+def _secret_key(world: CacheWorld) -> ObjectKey:
+    meta = world.owner["metadata"]
+    return ObjectKey("v1", "Secret", meta["namespace"], names.store(meta["name"]))
+
+
+def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:
+    old = world.owner.get("status", {})
+    generation = world.owner["metadata"].get("generation", 0)
+    found = conditions.standard(verdict(world, managed=managed))
+    check = world.check or StoreCheck()
+    return {
+        "observedGeneration": generation,
+        "address": check.address,
+        "version": check.server,
+        "conditions": conditions.dated(found, old.get("conditions", []), generation, now.isoformat()),
+    }

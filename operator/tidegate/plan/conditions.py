@@ -1,0 +1,113 @@
+"""The only place where conditions are made. kstatus: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+
+situation                        Ready   Reconciling  Stalled
+------------------------------   -----   -----------  -------
+everything is as it should be    True    False        False
+on its way                       False   True         False
+serves, and a change is on its   True    True         False
+  way
+only a person can help           False   False        True
+serves, but the newest spec      True    False        True
+  cannot be reached
+suspended                        as was  False        False
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidegate.plan.plan import Manifest
+
+READY: Final = "Ready"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
+SUSPENDED: Final = "Suspended"
+RESOLVED_REFS: Final = "ResolvedRefs"
+UPDATE_PENDING: Final = "UpdatePending"
+
+# reasons, one word each, for programs
+AS_SPECIFIED: Final = "AsSpecified"
+STARTING: Final = "EnginesStarting"
+NO_CAPACITY: Final = "InsufficientCapacity"
+SWITCHING: Final = "NewRevisionStarting"
+RETIRING: Final = "OldRevisionDraining"
+SCALED_TO_ZERO: Final = "ScaledToZero"
+DEADLINE: Final = "ProgressDeadlineExceeded"
+SUSPENDED_REASON: Final = "Suspended"
+MISSING_KIND: Final = "LeaderWorkerSetMissing"
+BACKEND_MISSING: Final = "BackendNotFound"
+ROUTERS_STARTING: Final = "RoutersStarting"
+CONFIG_PENDING: Final = "ConfigurationPending"
+CONFIG_REFUSED: Final = "ConfigurationRefused"
+SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
+STORE_UNREACHABLE: Final = "StoreUnreachable"
+STORE_STARTING: Final = "StoreStarting"
+NEXT_REVISION: Final = "AdoptedWithNextRevision"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What holds, and why: one row of the table above."""
+
+    ready: bool
+    reconciling: bool
+    stalled: bool
+    reason: str
+    message: str
+
+
+def done(message: str, reason: str = AS_SPECIFIED) -> Verdict:
+    """Everything is as it should be."""
+    return Verdict(True, False, False, reason, message)
+
+
+def progressing(reason: str, message: str, *, serving: bool = False) -> Verdict:
+    """On its way; `serving` says that requests are answered meanwhile."""
+    return Verdict(serving, True, False, reason, message)
+
+
+def stalled(reason: str, message: str, *, serving: bool = False) -> Verdict:
+    """Only a person can help."""
+    return Verdict(serving, False, True, reason, message)
+
+
+def standard(verdict: Verdict) -> list[dict[str, str]]:
+    """Ready, Reconciling and Stalled of a verdict, without times. Each quotes the reason that it is about."""
+    return [
+        condition(READY, verdict.ready, verdict.reason, verdict.message),
+        _when(RECONCILING, verdict.reconciling, verdict),
+        _when(STALLED, verdict.stalled, verdict),
+    ]
+
+
+def condition(kind: str, holds: bool | None, reason: str, message: str) -> dict[str, str]:
+    """One condition, without times; None is Unknown."""
+    status = "Unknown" if holds is None else str(holds)
+    return {"type": kind, "status": status, "reason": reason, "message": message[:32768]}
+
+
+def _when(kind: str, holds: bool, verdict: Verdict) -> dict[str, str]:
+    return condition(kind, holds, verdict.reason if holds else AS_SPECIFIED, verdict.message if holds else "")
+
+
+def dated(
+    conditions: Iterable[dict[str, str]], old: Iterable[Manifest], generation: int, now: str
+) -> list[dict[str, Any]]:
+    """Adds observedGeneration, and lastTransitionTime: the old one while `status` stays what it was."""
+    before = {c["type"]: c for c in old}
+    return [
+        c | {"observedGeneration": generation, "lastTransitionTime": _since(c, before.get(c["type"]), now)}
+        for c in conditions
+    ]
+
+
+def _since(new: dict[str, str], old: Manifest | None, now: str) -> str:
+    return str(old["lastTransitionTime"]) if old and old["status"] == new["status"] else now
+
+
+def holds(owner: Manifest, kind: str) -> bool:
+    """Whether a condition of an object's status is True."""
+    conditions = owner.get("status", {}).get("conditions", [])
+    return any(c["type"] == kind and c["status"] == "True" for c in conditions)

@@ -1,0 +1,117 @@
+"""What every child has in common: its metadata, its owner, and what a locked-down container looks like."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tidegate import names
+from tidegate.plan.plan import Manifest
+
+NOBODY: Final = 65532
+"""User and group of every container that we make."""
+
+RESTRICTED_CONTAINER: Final = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+RESTRICTED_POD: Final = {
+    "runAsNonRoot": True,
+    "runAsUser": NOBODY,
+    "runAsGroup": NOBODY,
+    "fsGroup": NOBODY,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""The `restricted` Pod Security Standard, https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+
+API_VERSIONS: Final = {
+    "Service": "v1",
+    "ServiceAccount": "v1",
+    "ConfigMap": "v1",
+    "Secret": "v1",
+    "PersistentVolumeClaim": "v1",
+    "Deployment": "apps/v1",
+    "StatefulSet": "apps/v1",
+    "ControllerRevision": "apps/v1",
+    "PodDisruptionBudget": "policy/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "Role": "rbac.authorization.k8s.io/v1",
+    "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "PodMonitor": "monitoring.coreos.com/v1",
+    "LeaderWorkerSet": "leaderworkerset.x-k8s.io/v1",
+}
+"""Every kind that we make, with the version that we write."""
+
+
+def child(
+    kind: str, name: str, owner: Manifest, labels: dict[str, str], body: dict[str, Any], *, owned: bool = True
+) -> dict[str, Any]:
+    """A child of `owner`: same namespace, our labels, and a controller reference unless it is to outlive its owner."""
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": owner["metadata"]["namespace"],
+        "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY, "app.kubernetes.io/part-of": "tidegate"} | labels,
+    }
+    if owned:
+        metadata["ownerReferences"] = [reference(owner)]
+    return {"apiVersion": API_VERSIONS[kind], "kind": kind, "metadata": metadata, **body}
+
+
+def reference(owner: Manifest) -> dict[str, Any]:
+    """The controller reference to `owner`. Nothing waits for its children when it is deleted."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def controlled_by(manifest: Manifest, uid: str) -> bool:
+    """Whether the object's controller is the one with this uid."""
+    references = manifest["metadata"].get("ownerReferences", [])
+    return any(ref.get("controller") and ref["uid"] == uid for ref in references)
+
+
+def model_labels(model: str) -> dict[str, str]:
+    """Labels of everything that belongs to a model."""
+    return {names.MODEL_LABEL: model, names.ROLE_LABEL: names.ROLE_ENGINE}
+
+
+def revision_labels(model: str, revision: str) -> dict[str, str]:
+    """Labels of everything that belongs to one revision of a model."""
+    return model_labels(model) | {names.REVISION_LABEL: revision}
+
+
+def router_labels(policy: str) -> dict[str, str]:
+    """Labels of everything that belongs to a policy's router."""
+    return {names.POLICY_LABEL: policy, names.ROLE_LABEL: names.ROLE_ROUTER}
+
+
+def store_labels(tier: str) -> dict[str, str]:
+    """Labels of everything that belongs to a managed store."""
+    return {names.CACHE_LABEL: tier, names.ROLE_LABEL: names.ROLE_STORE}
+
+
+def disruption_budget(name: str, owner: Manifest, labels: dict[str, str]) -> dict[str, Any]:
+    """Voluntary disruptions take one Pod at a time, and Pods that do not answer anyway may always go."""
+    spec = {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": labels},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})
+
+
+def service_account(name: str, owner: Manifest, labels: dict[str, str]) -> dict[str, Any]:
+    """A ServiceAccount whose token no Pod gets unless it asks."""
+    return child("ServiceAccount", name, owner, labels, {"automountServiceAccountToken": False})
+
+
+def empty_dir(name: str, size: str | None = None, *, memory: bool = False) -> dict[str, Any]:
+    """An emptyDir volume, on disk or in memory."""
+    body: dict[str, Any] = {"medium": "Memory"} if memory else {}
+    return {"name": name, "emptyDir": body | ({"sizeLimit": size} if size else {})}

@@ -1,0 +1,177 @@
+"""A policy's routers as Kubernetes objects: Pods of Envoy with a brain beside it, and the little that they may read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tidegate import names
+from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.contract.router_config import RouterConfig
+from tidegate.plan.objects import RESTRICTED_CONTAINER, RESTRICTED_POD, child, empty_dir, router_labels
+from tidegate.plan.plan import Manifest
+from tidegate.plan.world import Defaults
+
+RUN_DIR: Final = "/run/tidegate"
+BOOTSTRAP: Final = f"{RUN_DIR}/bootstrap.json"
+DRAIN_SECONDS: Final = 900
+"""How long a router that leaves goes on with its open streams."""
+TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
+DEFAULT_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
+
+
+def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+    """The brain starts first (Envoy exits when its files are missing) and ends last (it drains Envoy)."""
+    return {
+        "serviceAccountName": names.router(policy.metadata.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS + 30,
+        "securityContext": dict(RESTRICTED_POD),
+        "initContainers": [_brain(policy, defaults)],
+        "containers": [_envoy(policy, defaults)],
+        "volumes": [empty_dir("run"), empty_dir("scratch"), _token_volume()],
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": router_labels(policy.metadata.name)},
+            }
+        ],
+    }
+
+
+def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+    resources = policy.spec.router.resources
+    return {
+        "name": names.ENVOY_CONTAINER,
+        "image": defaults.envoy_image,
+        "command": ["envoy"],
+        "args": [
+            "--config-path", BOOTSTRAP, "--reject-unknown-dynamic-fields", "--disable-hot-restart",
+            "--log-level", "warning", "--drain-time-s", str(DRAIN_SECONDS),
+        ],
+        "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
+        "resources": {
+            "requests": DEFAULT_REQUESTS | resources.requests,
+            **({"limits": resources.limits} if resources.limits else {}),
+        },
+        "securityContext": dict(RESTRICTED_CONTAINER),
+        "volumeMounts": [{"name": "run", "mountPath": RUN_DIR}],
+        "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
+        "livenessProbe": _probe("/healthz", names.ROUTER_PORT, period=10, failures=3) | {"initialDelaySeconds": 10},
+        # the brain answers when the last stream has ended
+        "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": names.BRAIN_PORT}}},
+    }  # fmt: skip
+
+
+def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+    name = policy.metadata.name
+    return {
+        "name": names.BRAIN_CONTAINER,
+        "image": defaults.brain_image,
+        "restartPolicy": "Always",
+        "args": [
+            "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
+            "--run-dir", RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
+        ],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the Pod's own
+        ],
+        "ports": [{"name": "brain", "containerPort": names.BRAIN_PORT, "protocol": "TCP"}],
+        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+        "securityContext": dict(RESTRICTED_CONTAINER),
+        "volumeMounts": [
+            {"name": "run", "mountPath": RUN_DIR},
+            {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
+        ],
+        "startupProbe": _probe("/started", names.BRAIN_PORT, period=1, failures=120),
+        "livenessProbe": _probe("/livez", names.BRAIN_PORT, period=10, failures=6),
+    }  # fmt: skip
+
+
+def _probe(path: str, port: int, *, period: int, failures: int) -> dict[str, Any]:
+    check = {"path": path, "port": port}
+    return {"httpGet": check, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}
+
+
+def _token_volume() -> dict[str, Any]:
+    """The API token, for the brain alone: what automounting would give to every container of the Pod."""
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+    return {"name": "token", "projected": {"defaultMode": 0o440, "sources": sources}}
+
+
+def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+    """The Deployment's spec without replicas: what the router's ControllerRevision keeps."""
+    labels = router_labels(policy.metadata.name)
+    metadata = {"labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}}
+    return {
+        "revisionHistoryLimit": 2,
+        "progressDeadlineSeconds": 300,
+        "selector": {"matchLabels": labels},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": {"metadata": metadata, "spec": pod_spec(policy, defaults)},
+    }
+
+
+def record(owner: Manifest, revision: str, data: Manifest, number: int, version: str) -> dict[str, Any]:
+    """The ControllerRevision that keeps the router's Pod template."""
+    policy = owner["metadata"]["name"]
+    name = f"{names.router(policy)}-{revision}"
+    labels = router_labels(policy) | {names.REVISION_LABEL: revision}
+    made = child("ControllerRevision", name, owner, labels, {"data": data, "revision": number})
+    made["metadata"]["annotations"] = {names.OPERATOR_VERSION_ANNOTATION: version}
+    return made
+
+
+def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest) -> dict[str, Any]:
+    """The routers."""
+    name = policy.metadata.name
+    body = {"spec": {"replicas": policy.spec.router.replicas, **data}}
+    return child("Deployment", names.router(name), owner, router_labels(name), body)
+
+
+def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
+    """The front door's address."""
+    name, wanted = policy.metadata.name, policy.spec.router.service
+    labels = router_labels(name)
+    port = {"name": "http", "port": wanted.port, "targetPort": "http", "protocol": "TCP"}
+    made = child(
+        "Service",
+        names.router(name),
+        owner,
+        labels,
+        {"spec": {"type": wanted.type, "selector": labels, "ports": [port]}},
+    )
+    if wanted.annotations:
+        made["metadata"]["annotations"] = dict(wanted.annotations)
+    return made
+
+
+def config_map(owner: Manifest, config: RouterConfig) -> dict[str, Any]:
+    """What the routers run, watched by the brains through the API."""
+    policy = owner["metadata"]["name"]
+    body = {"data": {names.ROUTER_CONFIG_KEY: config.text()}}
+    return child("ConfigMap", names.router(policy), owner, router_labels(policy), body)
+
+
+def access(owner: Manifest) -> list[dict[str, Any]]:
+    """What a brain may read: its own ConfigMap, and the EndpointSlices of its namespace."""
+    policy = owner["metadata"]["name"]
+    name, labels = names.router(policy), router_labels(policy)
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["list", "watch"]},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+    ]
+    role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": owner["metadata"]["namespace"]}
+    return [
+        child("Role", name, owner, labels, {"rules": rules}),
+        child("RoleBinding", name, owner, labels, {"roleRef": role_ref, "subjects": [subject]}),
+    ]
