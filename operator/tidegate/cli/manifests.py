@@ -1,0 +1,65 @@
+"""Reading manifests from files, as kubectl does: several documents a file, `-` for standard input, Lists unfolded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Document:
+    """One manifest and where it stands."""
+
+    file: str
+    number: int
+    """Counted from 1."""
+    manifest: Any
+
+    def __str__(self) -> str:
+        if not isinstance(self.manifest, dict):
+            return f"{self.file}: document {self.number}"
+        meta = self.manifest.get("metadata")
+        name = meta.get("name", "?") if isinstance(meta, dict) else "?"
+        return f"{self.file}: {self.manifest.get('kind', '?')}/{name}"
+
+
+class Unreadable(ValueError):
+    """A file cannot be read or is not YAML; the message names it."""
+
+
+def read(files: Sequence[str]) -> list[Document]:
+    """Every document of every file; folders are read for *.yaml, *.yml and *.json."""
+    return [document for name in files for file in _expand(name) for document in _documents(file)]
+
+
+def _expand(name: str) -> list[str]:
+    folder = Path(name)
+    if name == "-" or not folder.is_dir():
+        return [name]
+    return [str(path) for path in sorted(folder.iterdir()) if path.suffix in (".yaml", ".yml", ".json")]
+
+
+def _documents(file: str) -> Iterator[Document]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        loaded = [document for document in yaml.safe_load_all(text) if document is not None]
+    except OSError as error:
+        raise Unreadable(f"{file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{file}: not YAML: {error}") from error
+    number = 0
+    for manifest in loaded:
+        for item in _unfolded(manifest):
+            number += 1
+            yield Document(file, number, item)
+
+
+def _unfolded(manifest: Any) -> list[Any]:
+    if isinstance(manifest, dict) and manifest.get("kind") == "List":
+        return list(manifest.get("items") or [])
+    return [manifest]

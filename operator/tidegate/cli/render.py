@@ -1,0 +1,98 @@
+"""`tidegate render FILE...`: the pure planner as a command, for GitOps previews and golden tests.
+
+The manifests are planned as if they were new and alone in an empty cluster. Policies see the models of the same files,
+as they will be once their engines are up. uids and passwords, which only a cluster gives, are shown as placeholders.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from tidegate.api.validate import check
+from tidegate.cli.manifests import Document, Unreadable, read
+from tidegate.contract.router_config import load
+from tidegate.envoy.snapshot import snapshot
+from tidegate.errors import TidegateError
+from tidegate.names import CACHE_TIER, GROUP, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
+from tidegate.plan.cache import plan_cache
+from tidegate.plan.model import plan_model
+from tidegate.plan.plan import Plan
+from tidegate.plan.router import plan_router
+from tidegate.plan.world import CacheWorld, Capabilities, ModelWorld, RouterWorld
+from tidegate.settings import from_environment
+
+Manifest = dict[str, Any]
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Any moment does: what is rendered does not depend on it."""
+PLACEHOLDER_UID = "00000000-0000-0000-0000-000000000000"
+PLACEHOLDER_PASSWORD = "generated-in-the-cluster"  # noqa: S105 - says itself that it is none
+
+
+def render(files: Sequence[str], namespace: str, capabilities: Sequence[str], *, envoy: bool) -> int:
+    """Prints YAML; returns 1 when a manifest is invalid or cannot be planned, 2 when a file is unreadable."""
+    try:
+        documents = read(files)
+        plans = _plans(documents, namespace, _capabilities(capabilities))
+    except Unreadable as error:
+        print(error, file=sys.stderr)
+        return 2
+    except TidegateError as error:
+        print(error, file=sys.stderr)
+        return 1
+    manifests = [manifest for plan in plans for manifest in plan.apply]
+    print(yaml.safe_dump_all(_envoy(manifests) if envoy else manifests, sort_keys=False, width=140), end="")
+    return 0
+
+
+def _capabilities(kinds: Sequence[str]) -> Capabilities:
+    return Capabilities(pod_monitor="PodMonitor" in kinds, leader_worker_set="LeaderWorkerSet" in kinds)
+
+
+def _plans(documents: list[Document], namespace: str, capabilities: Capabilities) -> list[Plan]:
+    owners = [_as_created(document, namespace) for document in documents if _ours(document.manifest)]
+    defaults = from_environment({}).defaults
+    plans, models = [], {}
+    for owner in (o for o in owners if o["kind"] == MODEL_DEPLOYMENT):
+        plan = plan_model(ModelWorld(owner, defaults, capabilities), EPOCH)
+        models[owner["metadata"]["namespace"], owner["metadata"]["name"]] = owner | {"status": plan.status}
+        plans.append(plan)
+    for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
+        near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
+        plans.append(plan_router(RouterWorld(owner, defaults, models=near), EPOCH))
+    plans += [_cache(owner) for owner in owners if owner["kind"] == CACHE_TIER]
+    return plans
+
+
+def _cache(owner: Manifest) -> Plan:
+    """Both passes at once: the Secret of the first, and the server that follows it in the second."""
+    defaults = from_environment({}).defaults
+    first = plan_cache(CacheWorld(owner, defaults, new_password=PLACEHOLDER_PASSWORD), EPOCH)
+    made = tuple({**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in first.apply if m["kind"] == "Secret")
+    second = plan_cache(CacheWorld(owner, defaults, children=made), EPOCH)
+    secrets = [manifest for manifest in first.apply if manifest["kind"] == "Secret"]
+    return Plan(status=second.status, apply=(*secrets, *second.apply))
+
+
+def _ours(manifest: Any) -> bool:
+    return isinstance(manifest, dict) and str(manifest.get("apiVersion", "")).startswith(f"{GROUP}/")
+
+
+def _as_created(document: Document, namespace: str) -> Manifest:
+    """The manifest with what the API server adds; raises on the first that is invalid."""
+    if problems := check(document.manifest):
+        field, message = problems[0]
+        raise TidegateError(f"{document}: {field}: {message}")
+    manifest: Manifest = document.manifest
+    added = {"uid": PLACEHOLDER_UID, "resourceVersion": "1", "generation": 1}
+    return {**manifest, "metadata": {"namespace": namespace, **manifest["metadata"], **added}}
+
+
+def _envoy(manifests: Sequence[Any]) -> list[Manifest]:
+    """Each policy's Envoy configuration, with no engines yet."""
+    texts = [m["data"][ROUTER_CONFIG_KEY] for m in manifests if m["kind"] == "ConfigMap"]
+    return [snapshot(load(text), {}).static() for text in texts]

@@ -1,0 +1,182 @@
+"""The Kubernetes API as Tidegate uses it: JSON in, JSON out, and errors that say whether to try again.
+
+A thin layer over `kubernetes.aio`, which brings authentication, TLS and connection pooling. Paths come from a table, so that
+nothing needs discovery before the first request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from tidegate import names
+from tidegate.errors import Conflict, Stall, Unavailable
+from tidegate.plan.plan import Manifest, ObjectKey
+
+PLURALS: Final = {
+    "Service": "services",
+    "ServiceAccount": "serviceaccounts",
+    "ConfigMap": "configmaps",
+    "Secret": "secrets",
+    "Pod": "pods",
+    "Event": "events",
+    "PersistentVolumeClaim": "persistentvolumeclaims",
+    "Deployment": "deployments",
+    "StatefulSet": "statefulsets",
+    "ControllerRevision": "controllerrevisions",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+    "NetworkPolicy": "networkpolicies",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "PodMonitor": "podmonitors",
+    "LeaderWorkerSet": "leaderworkersets",
+    "Lease": "leases",
+} | names.PLURALS
+METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+TIMEOUT: Final = 30
+"""Seconds that one request may take."""
+
+
+class NotFound(Conflict):
+    """The object, its namespace or its kind is not there."""
+
+    reason = "NotFound"
+
+
+class Refused(Stall):
+    """The API server will not take this request as it is: invalid, forbidden or over quota."""
+
+    reason = "Refused"
+
+
+def path(api_version: str, kind: str, namespace: str | None, name: str = "", sub: str = "") -> str:
+    """The URL path of an object or, without a name, of a collection; `namespace=None` is the whole cluster."""
+    root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return "/".join(filter(None, (f"{root}{where}/{PLURALS[kind]}", name, sub)))
+
+
+async def connect() -> client.ApiClient:
+    """A client for the cluster that this Pod runs in, or for the current kubeconfig context."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        await config.load_kube_config()
+    return client.ApiClient()
+
+
+class Api:
+    """Requests to the Kubernetes API. Every method raises from tidegate.errors and nothing else."""
+
+    def __init__(self, api_client: client.ApiClient) -> None:
+        self._client = api_client
+        self.writes = 0
+        """Requests that could change something, for /metrics."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+    ) -> dict[str, Any]:
+        """One request; the answer's JSON. Raises Conflict, NotFound, Refused or Unavailable."""
+        headers = {"Accept": accept, "Content-Type": content_type}
+        if method != "GET":
+            self.writes += 1
+        try:
+            made = await self._client.param_serialize(
+                method,
+                url,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = await self._client.call_api(*made, _request_timeout=TIMEOUT)
+            text: bytes = await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"{method} {url}: {type(error).__name__}: {error}") from error
+        if answer.status >= 400:
+            raise _error(answer.status, method, url, text)
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
+
+    async def get(self, key: ObjectKey) -> dict[str, Any] | None:
+        """The object, or None."""
+        try:
+            return await self.request("GET", path(key.api_version, key.kind, key.namespace, key.name))
+        except NotFound:
+            return None
+
+    async def create(self, manifest: Manifest) -> dict[str, Any]:
+        """Creates an object; Conflict if it exists."""
+        key = ObjectKey.of(manifest)
+        query = {"fieldManager": names.FIELD_MANAGER}
+        return await self.request("POST", path(key.api_version, key.kind, key.namespace), query, manifest)
+
+    async def server_side_apply(self, manifest: Manifest) -> dict[str, Any]:
+        """Makes our fields what the manifest says, and leaves everybody else's."""
+        key = ObjectKey.of(manifest)
+        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        url = path(key.api_version, key.kind, key.namespace, key.name)
+        return await self.request("PATCH", url, query, manifest, "application/apply-patch+yaml")
+
+    async def json_patch(self, key: ObjectKey, operations: list[dict[str, Any]]) -> dict[str, Any]:
+        """RFC 6902."""
+        url = path(key.api_version, key.kind, key.namespace, key.name)
+        return await self.request("PATCH", url, None, operations, "application/json-patch+json")
+
+    async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
+        """RFC 7386 on the status subresource."""
+        url = path(key.api_version, key.kind, key.namespace, key.name, "status")
+        return await self.request(
+            "PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json"
+        )
+
+    async def delete(self, key: ObjectKey, uid: str) -> None:
+        """Deletes this very object, its dependents in the background; nothing happens when it is gone already."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self.request("DELETE", path(key.api_version, key.kind, key.namespace, key.name), None, options)
+        except NotFound:
+            return
+
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+        """Metadata of every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
+        query = {"resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
+        try:
+            found = await self.request("GET", path(api_version, kind, None), query, accept=METADATA_ONLY)
+        except NotFound:
+            return []
+        return list(found["items"])
+
+    async def serves(self, api_version: str, kind: str) -> bool:
+        """Whether the cluster has this kind at present."""
+        try:
+            found = await self.request("GET", f"/apis/{api_version}")
+        except NotFound:
+            return False
+        return any(resource["kind"] == kind for resource in found.get("resources", []))
+
+
+def _error(status: int, method: str, url: str, text: bytes) -> Exception:
+    """The error class for an HTTP status; the message is the API server's own."""
+    try:
+        said = json.loads(text).get("message", "")
+    except ValueError:
+        said = text.decode(errors="replace")[:500]
+    message = f"{method} {url}: {status} {said}"
+    if status == 404:
+        return NotFound(message)
+    if status == 409:
+        return Conflict(message)
+    if status in (400, 403, 405, 413, 415, 422) and "being terminated" not in said:
+        return Refused(said)
+    return Unavailable(message)

@@ -1,0 +1,56 @@
+"""Does a live object already say everything that we want it to say? Then nothing is written."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+from tidegate.api.values import QUANTITY, amount
+from tidegate.names import GROUP, short_hash
+from tidegate.plan.plan import Manifest
+
+APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
+"""Hash of the manifest as last applied: a field that we no longer want shows as a different hash."""
+
+
+def stamped(manifest: Manifest) -> dict[str, Any]:
+    """The manifest with the hash of itself."""
+    digest = short_hash(json.dumps(manifest, sort_keys=True, separators=(",", ":")), 16)
+    metadata = dict(manifest["metadata"])
+    metadata["annotations"] = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: digest}
+    return {**manifest, "metadata": metadata}
+
+
+def covers(live: Any, wanted: Any) -> bool:
+    """Whether everything in `wanted` stands in `live` too. Lists of named items are compared by name, others in order;
+    quantities by their value, because the API server rewrites them (`0.5` becomes `500m`)."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(_has(live, key, value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(live, list) and _list_covers(live, wanted)
+    return bool(live == wanted) or _same_quantity(live, wanted)
+
+
+def _has(live: dict[str, Any], key: str, value: Any) -> bool:
+    """An empty value is what the API server drops."""
+    return covers(live[key], value) if key in live else value in ({}, [], "", None, False)
+
+
+def _list_covers(live: list[Any], wanted: list[Any]) -> bool:
+    if wanted and all(isinstance(item, dict) and "name" in item for item in wanted):
+        by_name = {item.get("name"): item for item in live if isinstance(item, dict)}
+        return all(item["name"] in by_name and covers(by_name[item["name"]], item) for item in wanted)
+    return len(live) == len(wanted) and all(covers(a, b) for a, b in zip(live, wanted, strict=True))
+
+
+def _same_quantity(live: Any, wanted: Any) -> bool:
+    a, b = _number(live), _number(wanted)
+    return a is not None and a == b
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, str) and re.fullmatch(QUANTITY, value):
+        return amount(value)
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,67 @@
+"""Kubernetes Events: one for each change of a condition that people care about, and none while nothing changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from tidegate.cluster.client import Api
+from tidegate.errors import TidegateError
+from tidegate.names import short_hash
+from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED
+from tidegate.plan.plan import Manifest
+
+TOLD: Final = (READY, STALLED, RESOLVED_REFS)
+
+
+def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, Any]]:
+    """An Event for each condition whose status or reason is new."""
+    before = {c["type"]: (c["status"], c["reason"]) for c in owner.get("status", {}).get("conditions", [])}
+    changed = [
+        c
+        for c in status.get("conditions", [])
+        if c["type"] in TOLD and before.get(c["type"]) != (c["status"], c["reason"])
+    ]
+    return [_event(owner, c, now) for c in changed if not _unremarkable(c, before)]
+
+
+def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
+    """A new object is neither stalled nor without its references: no news."""
+    good = {STALLED: "False", RESOLVED_REFS: "True"}.get(condition["type"])
+    return condition["type"] not in before and condition["status"] == good
+
+
+def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any]:
+    meta = owner["metadata"]
+    bad = condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING) else "False")
+    said = "|".join((meta["uid"], condition["type"], condition["status"], condition["reason"], now.isoformat()))
+    stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name']}.{short_hash(said, 16)}", "namespace": meta["namespace"]},
+        "eventTime": stamp,
+        "reportingController": "tidegate.dev/operator",
+        "reportingInstance": "tidegate",
+        "action": "Reconcile",
+        "reason": condition["reason"],
+        "regarding": {
+            "apiVersion": owner["apiVersion"],
+            "kind": owner["kind"],
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "uid": meta["uid"],
+            "resourceVersion": meta["resourceVersion"],
+        },
+        "note": f"{condition['type']} is {condition['status']}: {condition['message'] or condition['reason']}"[:1024],
+        "type": "Warning" if bad and condition["type"] != READY else "Normal",
+    }
+
+
+async def post(api: Api, events: list[dict[str, Any]]) -> None:
+    """Sends them; an Event that cannot be written is not worth a failed pass."""
+    for event in events:
+        try:
+            await api.create(event)
+        except TidegateError:
+            return

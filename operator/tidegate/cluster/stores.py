@@ -1,0 +1,90 @@
+"""Asking a store who it is. No password and no URL with one ever leaves this file."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis.asyncio as redis
+from redis.exceptions import RedisError
+
+from tidegate import names
+from tidegate.api.base import SecretKeyRef
+from tidegate.api.cachetier import CacheTier, ExistingStore
+from tidegate.cluster.client import Api
+from tidegate.plan.cache import address
+from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.world import StoreCheck
+
+TIMEOUT = 3.0
+"""Seconds for connecting and for the answer."""
+
+
+class Missing(LookupError):
+    """A Secret, or its key, is not there; the text says which."""
+
+
+async def check(api: Api, owner: Manifest, tier: CacheTier) -> StoreCheck:
+    """What the tier's store says of itself."""
+    namespace = owner["metadata"]["namespace"]
+    try:
+        if tier.spec.store.existing:
+            return await _existing(api, namespace, tier.spec.store.existing)
+        ref = SecretKeyRef(name=names.store(tier.metadata.name), key=names.STORE_PASSWORD_KEY)
+        password = await _secret(api, namespace, ref)
+    except Missing as missing:
+        return StoreCheck(missing=str(missing))
+    return await _ask(f"redis://{address(owner)}", None, password)
+
+
+async def _existing(api: Api, namespace: str, store: ExistingStore) -> StoreCheck:
+    url = (await _secret(api, namespace, store.url_secret_ref)).strip()
+    authority = await _secret(api, namespace, store.ca_secret_ref) if store.ca_secret_ref else None
+    if urlsplit(url).scheme not in ("redis", "rediss"):
+        return StoreCheck(error="the URL in the Secret must begin with redis:// or rediss://")
+    return await _ask(url, authority, None)
+
+
+async def _secret(api: Api, namespace: str, ref: SecretKeyRef) -> str:
+    found = await api.get(ObjectKey("v1", "Secret", namespace, ref.name))
+    if found is None:
+        raise Missing(f"Secret {ref.name!r} does not exist; create it with the key {ref.key!r}")
+    if ref.key not in found.get("data", {}):
+        raise Missing(f"Secret {ref.name!r} has no key {ref.key!r}; add it, or correct the reference")
+    return base64.b64decode(found["data"][ref.key]).decode()
+
+
+async def _ask(url: str, authority: str | None, password: str | None) -> StoreCheck:
+    """Connects, greets and asks for the version; errors are told without the URL."""
+    where = _address(url)
+    options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    if authority:
+        options["ssl_ca_data"] = authority
+    if password:
+        options["password"] = password
+    try:
+        store = redis.Redis.from_url(url, **options)
+    except ValueError:
+        return StoreCheck(
+            where, error="the URL in the Secret cannot be read; it looks like redis://user:password@host:6379/0"
+        )
+    try:
+        return StoreCheck(where, _server(await store.info("server")))
+    except (RedisError, OSError, ssl.SSLError, TimeoutError) as error:
+        return StoreCheck(where, error=f"{where}: {type(error).__name__}")
+    finally:
+        await store.aclose()
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or names.STORE_PORT}"
+
+
+def _server(info: dict[str, object]) -> str:
+    """`Valkey 9.1.0` or `Redis 7.0.15`."""
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info.get('redis_version', 'of unknown version')}"

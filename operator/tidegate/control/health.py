@@ -1,0 +1,68 @@
+"""/healthz, /readyz and /metrics of the operator."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+
+class Metrics:
+    """What the operator counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("kind", "outcome")
+        self._passes = Counter("tidegate_reconcile", "Passes over custom resources.", labels, registry=self.registry)
+        self._seconds = Histogram(
+            "tidegate_reconcile_seconds",
+            "Duration of a pass.",
+            ("kind",),
+            buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
+        self.leading = Gauge("tidegate_leader", "1 while this replica acts.", registry=self.registry)
+
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """A gauge that is read when it is scraped."""
+        Gauge(name, description, registry=self.registry).set_function(value)
+
+    @contextmanager
+    def reconcile(self, kind: str) -> Iterator[None]:
+        """Times one pass and counts how it ended: `done`, or the class of its error."""
+        begin = time.perf_counter()
+        outcome = "done"
+        try:
+            yield
+        except Exception as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            self._passes.labels(kind, outcome).inc()
+            self._seconds.labels(kind).observe(time.perf_counter() - begin)
+
+
+async def serve(port: int, metrics: Metrics, healthy: Callable[[], bool], ready: Callable[[], bool]) -> web.AppRunner:
+    """Starts the server; the caller cleans it up. `healthy` decides about restarts, `ready` about the Pod's readiness."""
+
+    def answer(check: Callable[[], bool]) -> Callable[[web.Request], object]:
+        async def handler(_: web.Request) -> web.Response:
+            return web.Response(text="ok\n") if check() else web.Response(text="not yet\n", status=503)
+
+        return handler
+
+    async def scrape(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.router.add_get("/healthz", answer(healthy))  # type: ignore[arg-type]
+    app.router.add_get("/readyz", answer(ready))  # type: ignore[arg-type]
+    app.router.add_get("/metrics", scrape)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, None, port).start()
+    return runner

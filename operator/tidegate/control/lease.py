@@ -1,0 +1,123 @@
+"""Who acts: a Lease by compare-and-swap. https://kubernetes.io/docs/concepts/architecture/leases/
+
+    holder          renewed less than DURATION ago   then
+    -------------   ------------------------------   ------------------------
+    nobody          -                                take it
+    us              -                                renew it
+    another one     yes                              wait
+    another one     no                               take it
+
+"Ago" is measured by our own clock, from the moment at which we saw the Lease change, so that clocks need not agree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from tidegate.cluster.client import Api, NotFound, path
+from tidegate.errors import Conflict, TidegateError
+from tidegate.plan.plan import Manifest, ObjectKey
+
+DURATION: Final = 15.0
+RENEW: Final = 5.0
+RETRY: Final = 1.0
+NAME: Final = "tidegate-operator"
+API_VERSION: Final = "coordination.k8s.io/v1"
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """The Lease as it was last seen to change, and when (seconds of a monotonic clock)."""
+
+    version: str
+    at: float
+
+
+def may_take(lease: Manifest | None, identity: str, seen: Sighting | None, now: float) -> bool:
+    """The table above."""
+    holder = (lease or {}).get("spec", {}).get("holderIdentity", "")
+    if not holder or holder == identity:
+        return True
+    return seen is not None and now - seen.at > DURATION
+
+
+class Election:
+    """Holds the Lease for as long as it can."""
+
+    def __init__(self, api: Api, namespace: str, identity: str, clock: Callable[[], datetime]) -> None:
+        self._api = api
+        self._key = ObjectKey(API_VERSION, "Lease", namespace, NAME)
+        self._identity = identity
+        self._clock = clock
+        self._seen: Sighting | None = None
+        self.leading = False
+
+    async def wait_until_leading(self) -> None:
+        """Returns once the Lease is ours."""
+        while not await self._try():
+            await asyncio.sleep(RETRY)
+        self.leading = True
+
+    async def keep(self) -> None:
+        """Renews; returns when the Lease was lost, or could not be renewed in time."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while loop.time() - renewed < DURATION - RENEW:
+            await asyncio.sleep(RENEW)
+            asked = loop.time()
+            if await self._try():
+                renewed = asked
+        self.leading = False
+
+    async def release(self) -> None:
+        """Lets the next replica begin at once."""
+        if not self.leading:
+            return
+        self.leading = False
+        try:
+            lease = await self._api.get(self._key)
+            if lease and lease["spec"].get("holderIdentity") == self._identity:
+                await self._replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
+        except TidegateError:
+            return
+
+    async def _try(self) -> bool:
+        """One row of the table; False also when the API server does not answer."""
+        try:
+            lease = await self._api.get(self._key)
+            now = asyncio.get_running_loop().time()
+            self._remember(lease, now)
+            if not may_take(lease, self._identity, self._seen, now):
+                return False
+            await (self._replace(self._held(lease)) if lease else self._api.create(self._held(None)))
+        except (Conflict, NotFound, TidegateError):
+            return False
+        return True
+
+    def _remember(self, lease: Manifest | None, now: float) -> None:
+        version = lease["metadata"]["resourceVersion"] if lease else ""
+        if self._seen is None or self._seen.version != version:
+            self._seen = Sighting(version, now)
+
+    async def _replace(self, lease: Manifest) -> None:
+        """A PUT with resourceVersion: the compare-and-swap."""
+        url = path(API_VERSION, "Lease", self._key.namespace, NAME)
+        await self._api.request("PUT", url, None, lease)
+
+    def _held(self, lease: Manifest | None) -> dict[str, Any]:
+        now = self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        before = (lease or {}).get("spec", {})
+        same = before.get("holderIdentity") == self._identity
+        spec = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(DURATION),
+            "acquireTime": before.get("acquireTime", now) if same else now,
+            "renewTime": now,
+            "leaseTransitions": int(before.get("leaseTransitions", 0)) + (0 if same or not lease else 1),
+        }
+        metadata = dict(lease["metadata"]) if lease else {"name": NAME, "namespace": self._key.namespace}
+        return {"apiVersion": API_VERSION, "kind": "Lease", "metadata": metadata, "spec": spec}

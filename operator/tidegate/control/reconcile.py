@@ -1,0 +1,197 @@
+"""One pass over one custom resource: gather, plan, status, apply, delete."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from tidegate import names
+from tidegate.api import CacheTier
+from tidegate.api.validate import problems
+from tidegate.cluster import events, routers, stores
+from tidegate.cluster.apply import apply, up_to_date
+from tidegate.cluster.client import Api
+from tidegate.cluster.status import still_there, write_status
+from tidegate.control.keys import policies_naming
+from tidegate.control.store import Store
+from tidegate.errors import Conflict, InvalidManifest, Stall
+from tidegate.plan import conditions
+from tidegate.plan.cache import plan_cache
+from tidegate.plan.model import plan_model
+from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.router import plan_router
+from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
+
+log = logging.getLogger("tidegate.reconcile")
+
+STALLED_CHECK = 60.0
+"""Seconds until something that waits for a person is tried again anyway."""
+
+
+@dataclass
+class Reconciler:
+    """Everything that a pass needs; `capabilities` changes when kinds come and go."""
+
+    api: Api
+    http: httpx.AsyncClient
+    store: Store
+    defaults: Defaults
+    clock: Callable[[], datetime]
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+    async def run(self, key: ObjectKey) -> float | None:
+        """One pass; returns the seconds until the next look. Raises Retry for another try with back-off."""
+        owner = self.store.get(key)
+        if owner is None or owner["metadata"].get("deletionTimestamp"):
+            return None  # the children go with their owner
+        try:
+            plan = await self._plan(owner)
+        except Stall as stall:
+            await self._report(owner, stalled_status(owner, stall, self.clock()))
+            return STALLED_CHECK
+        owner = await self._report(owner, plan.status, fence=self._writes(owner, plan))
+        for reason in plan.reasons:
+            log.info("%s: %s", key, reason)
+        try:
+            await self._act(owner, plan)
+        except Stall as stall:
+            await self._report(owner, stalled_status(owner, stall, self.clock()))
+            return STALLED_CHECK
+        return plan.next_check
+
+    async def _plan(self, owner: Manifest) -> Plan:
+        """Gathers the world of this kind and plans it."""
+        kinds: dict[str, Callable[[Manifest], Awaitable[Plan]]] = {
+            names.MODEL_DEPLOYMENT: self._model,
+            names.ROUTING_POLICY: self._router,
+            names.CACHE_TIER: self._cache,
+        }
+        try:
+            return await kinds[owner["kind"]](owner)
+        except ValidationError as error:
+            raise InvalidManifest(problems(error)) from error
+
+    async def _model(self, owner: Manifest) -> Plan:
+        key = ObjectKey.of(owner)
+        world = ModelWorld(
+            owner=owner,
+            defaults=self.defaults,
+            capabilities=self.capabilities,
+            children=(*self.store.children(owner["metadata"]["uid"]), *self._left_behind(key)),
+            pods=self._pods(key, names.MODEL_LABEL),
+            policies=tuple(policies_naming(self.store, key)),
+        )
+        return plan_model(world, self.clock())
+
+    async def _router(self, owner: Manifest) -> Plan:
+        key = ObjectKey.of(owner)
+        pods = self._pods(key, names.POLICY_LABEL)
+        models = self.store.of_kind(names.MODEL_DEPLOYMENT, key.namespace)
+        world = RouterWorld(
+            owner=owner,
+            defaults=self.defaults,
+            children=self.store.children(owner["metadata"]["uid"]),
+            pods=pods,
+            models={model["metadata"]["name"]: model for model in models},
+            reports=await routers.reports(self.http, pods),
+        )
+        return plan_router(world, self.clock())
+
+    async def _cache(self, owner: Manifest) -> Plan:
+        key = ObjectKey.of(owner)
+        tier = CacheTier.model_validate(owner)
+        world = CacheWorld(
+            owner=owner,
+            defaults=self.defaults,
+            children=self.store.children(owner["metadata"]["uid"]),
+            pods=self._pods(key, names.CACHE_LABEL),
+            check=await stores.check(self.api, owner, tier),
+            new_password=secrets.token_urlsafe(32),
+        )
+        return plan_cache(world, self.clock())
+
+    def _pods(self, key: ObjectKey, label: str) -> tuple[Manifest, ...]:
+        pods = self.store.of_kind("Pod", key.namespace)
+        mine = [pod for pod in pods if pod["metadata"].get("labels", {}).get(label) == key.name]
+        return tuple(sorted(mine, key=lambda pod: str(pod["metadata"]["name"])))
+
+    def _left_behind(self, key: ObjectKey) -> tuple[Manifest, ...]:
+        """The claim that outlives its model, if there is one."""
+        claim = ObjectKey("v1", "PersistentVolumeClaim", key.namespace, names.weights_claim(key.name))
+        found = self.store.get(claim)
+        return (found,) if found and not found["metadata"].get("ownerReferences") else ()
+
+    async def _report(self, owner: Manifest, status: Manifest, *, fence: bool = False) -> Manifest:
+        """Writes the status, or, when it stays what it was and something is to be done, looks whether the owner does too."""
+        try:
+            written = await write_status(self.api, owner, status)
+            if written is None and fence:
+                await still_there(self.api, owner)
+        except Conflict:
+            await self._refresh(owner)
+            raise
+        if written is None:
+            return owner
+        self.store.put(written)
+        await events.post(self.api, events.transitions(owner, status, self.clock()))
+        return written
+
+    def _writes(self, owner: Manifest, plan: Plan) -> bool:
+        """Whether the plan would change any child."""
+        stale = (m for m in plan.apply if not up_to_date(m, self.store.get(ObjectKey.of(m)), owner))
+        return next(stale, None) is not None or bool(plan.delete)
+
+    async def _refresh(self, owner: Manifest) -> None:
+        """After a conflict: what is there now?"""
+        key = ObjectKey.of(owner)
+        live = await self.api.get(key)
+        if live is None:
+            self.store.drop(key, owner["metadata"]["uid"])
+        else:
+            self.store.put(live)
+
+    async def _act(self, owner: Manifest, plan: Plan) -> None:
+        for manifest in plan.apply:
+            live = self.store.get(ObjectKey.of(manifest))
+            try:
+                written = await apply(self.api, manifest, live, owner)
+            except Conflict:
+                await self._forget_unless_there(ObjectKey.of(manifest))
+                raise
+            if written is not None:
+                log.info("%s: wrote %s", ObjectKey.of(owner), ObjectKey.of(manifest))
+                self.store.put(written)
+        for key in plan.delete:
+            await self._delete(key)
+
+    async def _forget_unless_there(self, key: ObjectKey) -> None:
+        """After a conflict about a child: the store was behind."""
+        live = await self.api.get(key)
+        self.store.drop(key)
+        if live is not None:
+            self.store.put(live)
+
+    async def _delete(self, key: ObjectKey) -> None:
+        live = self.store.get(key)
+        if live is None or live["metadata"].get("deletionTimestamp"):
+            return
+        await self.api.delete(key, live["metadata"]["uid"])
+        log.info("deleted %s", key)
+
+
+def stalled_status(owner: Manifest, stall: Stall, now: datetime) -> dict[str, Any]:
+    """The status as it was, with Stalled and the reason; whether it serves is what was known last."""
+    old = dict(owner.get("status", {}))
+    generation = owner["metadata"].get("generation", 0)
+    verdict = conditions.stalled(stall.reason, str(stall), serving=conditions.holds(owner, conditions.READY))
+    current = {c["type"]: c for c in conditions.standard(verdict)}
+    others = [c for c in old.get("conditions", []) if c["type"] not in current]
+    dated = conditions.dated(current.values(), old.get("conditions", []), generation, now.isoformat())
+    return {**old, "conditions": [*dated, *others], "observedGeneration": generation}

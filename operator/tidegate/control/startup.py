@@ -1,0 +1,170 @@
+"""The operator process: wires settings, clients, watches, queue and Lease together, and takes them down in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import kopf
+
+from tidegate.cluster.client import Api, connect
+from tidegate.control import health
+from tidegate.control.lease import Election
+from tidegate.control.reconcile import Reconciler
+from tidegate.control.store import Store
+from tidegate.control.watch import WATCHED, capabilities, register, select, sweep
+from tidegate.control.workqueue import WorkQueue
+from tidegate.errors import TidegateError
+from tidegate.plan.plan import ObjectKey
+from tidegate.settings import Settings
+
+log = logging.getLogger("tidegate")
+
+SWEEP = 60.0
+"""Seconds between two comparisons of the store with the API server."""
+
+
+class Operator:
+    """One operator process."""
+
+    def __init__(self, settings: Settings, api: Api, http: httpx.AsyncClient) -> None:
+        self.settings = settings
+        self.api = api
+        self.store = Store()
+        self.queue: WorkQueue[ObjectKey] = WorkQueue()
+        self.metrics = health.Metrics()
+        self.election = Election(api, settings.namespace, settings.identity, now)
+        self.reconciler = Reconciler(api, http, self.store, settings.defaults, now)
+        self.watching = asyncio.Event()
+        self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
+        self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)
+
+    async def run(self) -> None:
+        """Until SIGTERM, or until the Lease is lost."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for which in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(which, stop.set)
+        server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.watching.is_set)
+        try:
+            await self._until(stop)
+        finally:
+            await self.election.release()
+            await server.cleanup()
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        """Runs all parts; the first one to end ends the others."""
+        parts = {
+            asyncio.create_task(part, name=name)
+            for name, part in (
+                ("stop", stop.wait()),
+                ("watch", self._watch()),
+                ("act", self._act()),
+                ("sweep", self._sweep()),
+            )
+        }
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        for part in done:
+            if part.get_name() != "stop":
+                log.error("%s ended; this process ends too, so that another one can begin afresh", part.get_name())
+                part.result()
+
+    async def _watch(self) -> None:
+        registry = kopf.OperatorRegistry()
+        register(registry, self.store, self.queue.add)
+        kopf.on.login(registry=registry)(login)
+        await kopf.operator(
+            registry=registry, settings=kopf_settings(), standalone=True, clusterwide=True, ready_flag=self.watching
+        )
+
+    async def _act(self) -> None:
+        """Waits for the Lease, then works until it is lost."""
+        await self.watching.wait()
+        await self.election.wait_until_leading()
+        self.metrics.leading.set(1)
+        log.info("%s leads", self.settings.identity)
+        worker = asyncio.create_task(self.queue.run(self.settings.workers, self._pass))
+        try:
+            await self._see_everything()
+            await self.election.keep()
+        finally:
+            worker.cancel()
+            self.metrics.leading.set(0)
+            await asyncio.gather(worker, return_exceptions=True)
+
+    async def _pass(self, key: ObjectKey) -> float | None:
+        try:
+            with self.metrics.reconcile(key.kind):
+                return await self.reconciler.run(key)
+        except TidegateError as error:
+            log.info("%s: %s; tried again", key, error)
+            raise
+        except Exception:
+            log.exception("%s: this should not happen; tried again", key)
+            raise
+
+    async def _see_everything(self) -> None:
+        self.reconciler.capabilities = await capabilities(self.api)
+        for key in self.store.owners():
+            self.queue.add(key)
+
+    async def _sweep(self) -> None:
+        """Also notices when optional kinds come and go."""
+        await self.watching.wait()
+        while True:
+            await asyncio.sleep(SWEEP)
+            try:
+                found = await capabilities(self.api)
+                if found != self.reconciler.capabilities:
+                    await self._see_everything()
+                await sweep(self.api, self.store, self.queue.add, WATCHED)
+            except TidegateError as error:
+                log.info("sweep: %s; tried again in %d s", error, SWEEP)
+
+
+def now() -> datetime:
+    """The clock of this process; decisions take it as an argument."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """The Pod's own account, else the kubeconfig: without kopf's slow probing of every client library."""
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def kopf_settings() -> kopf.OperatorSettings:
+    """kopf as an informer: no annotations, no finalizers, no Events, no peering."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 300
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = Forever()
+    select(settings)
+    return settings
+
+
+class Forever:
+    """Back-offs without an end: 0.5 s, 1 s ... 15 s, 15 s ..."""
+
+    def __iter__(self) -> Forever:
+        self._next = 0.25
+        return self
+
+    def __next__(self) -> float:
+        self._next = min(self._next * 2, 15.0)
+        return self._next
+
+
+async def main(settings: Settings) -> None:
+    """The `tidegate operator` command."""
+    client = await connect()
+    async with client, httpx.AsyncClient() as http:
+        await Operator(settings, Api(client), http).run()

@@ -1,0 +1,90 @@
+"""What kopf watches, and what becomes of an event: it is remembered, and the owners' keys are queued. Nothing else.
+
+Children are watched by our label, so that other people's objects never reach this process. kopf never tells of what was
+deleted while its watch was interrupted; sweep() does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import kopf
+
+from tidegate import names
+from tidegate.cluster.client import PLURALS, Api
+from tidegate.control.keys import interested
+from tidegate.control.store import Store
+from tidegate.plan.objects import API_VERSIONS
+from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.world import Capabilities
+
+log = logging.getLogger("tidegate.watch")
+
+OURS: Final = f"{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+WATCHED: Final = (
+    *((names.API_VERSION, kind) for kind in names.PLURALS),
+    ("v1", "Pod"),
+    *((version, kind) for kind, version in API_VERSIONS.items()),
+)
+"""Every kind that is watched, as (apiVersion, kind): our three first."""
+
+
+def register(registry: kopf.OperatorRegistry, store: Store, queue: Callable[[ObjectKey], None]) -> None:
+    """One handler for all kinds."""
+
+    def handler(event: Any, **_: Any) -> None:
+        remember(store, queue, event["type"], event["object"])
+
+    for api_version, kind in WATCHED:
+        group, _, version = api_version.rpartition("/")
+        kopf.on.event(group, version, PLURALS[kind], registry=registry, id=f"remember-{kind.lower()}")(handler)
+
+
+def select(settings: kopf.OperatorSettings) -> None:
+    """Asks the API server for our children only."""
+    for api_version, kind in WATCHED:
+        if kind not in names.PLURALS:
+            group = api_version.rpartition("/")[0]
+            settings.watching.label_selectors[group, PLURALS[kind]] = OURS
+
+
+def remember(store: Store, queue: Callable[[ObjectKey], None], what: str | None, manifest: Manifest) -> None:
+    """Updates the store and queues everybody whose plan may change."""
+    if what == "DELETED":
+        store.drop(ObjectKey.of(manifest), manifest["metadata"]["uid"])
+    elif not store.put(manifest):
+        return
+    for key in interested(manifest, store):
+        queue(key)
+
+
+async def sweep(api: Api, store: Store, queue: Callable[[ObjectKey], None], kinds: Iterable[tuple[str, str]]) -> None:
+    """Compares the store with lists of metadata: drops what is gone, fetches what was missed."""
+    for api_version, kind in kinds:
+        listed = await api.list_metadata(api_version, kind, "" if kind in names.PLURALS else OURS)
+        for key in store.missing(api_version, kind, listed):
+            await _settle(api, store, queue, key)
+        for key in store.behind(api_version, kind, listed):
+            await _settle(api, store, queue, key)
+
+
+async def _settle(api: Api, store: Store, queue: Callable[[ObjectKey], None], key: ObjectKey) -> None:
+    """The list may be older than the store: one read decides."""
+    known, live = store.get(key), await api.get(key)
+    if live is None and known is not None:
+        log.info("%s was deleted unseen", key)
+        remember(store, queue, "DELETED", known)
+    elif live is not None:
+        if known and known["metadata"]["uid"] != live["metadata"]["uid"]:
+            store.drop(key)
+        remember(store, queue, "MODIFIED", live)
+
+
+async def capabilities(api: Api) -> Capabilities:
+    """Which optional kinds the cluster has at present."""
+    return Capabilities(
+        pod_monitor=await api.serves(API_VERSIONS["PodMonitor"], "PodMonitor"),
+        leader_worker_set=await api.serves(API_VERSIONS["LeaderWorkerSet"], "LeaderWorkerSet"),
+    )
