@@ -124,7 +124,9 @@ class _Open(BaseModel):
     )  # fmt: skip
 
 
-Refused = Annotated[Any, Field(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})]
+RefusedObject = FreeForm | None
+RefusedList = Annotated[list[FreeForm], Field(max_length=64)] | None
+RefusedStrings = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)] | None
 
 
 class PatchContainer(_Open):
@@ -132,19 +134,19 @@ class PatchContainer(_Open):
 
     name: Annotated[str, Field(min_length=1, max_length=63)]
     """Name of the container; `engine` is the engine's."""
-    liveness_probe: Refused = None
+    liveness_probe: RefusedObject = None
     """Refused: the operator owns the probes."""
-    readiness_probe: Refused = None
+    readiness_probe: RefusedObject = None
     """Refused: the operator owns the probes."""
-    startup_probe: Refused = None
+    startup_probe: RefusedObject = None
     """Refused: use spec.engine.startupTimeout."""
-    lifecycle: Refused = None
+    lifecycle: RefusedObject = None
     """Refused: use spec.drain."""
-    ports: Refused = None
+    ports: RefusedList = None
     """Refused: routers and Services depend on the port."""
-    command: Refused = None
+    command: RefusedStrings = None
     """Refused: use spec.engine.args."""
-    args: Refused = None
+    args: RefusedStrings = None
     """Refused: use spec.engine.args."""
 
 

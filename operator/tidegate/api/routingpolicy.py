@@ -108,7 +108,7 @@ class Route(Part):
 
     name: Name
     """Name of the route."""
-    models: Annotated[list[ServedName], Field(min_length=1, max_length=64, json_schema_extra=SET)]
+    models: Annotated[list[ServedName], Field(min_length=1, max_length=32, json_schema_extra=SET)]
     """Public model names: what clients write in `model`."""
     to: Destination
     """Who answers; `model` in the body becomes the backend's own name."""

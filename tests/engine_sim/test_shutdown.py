@@ -1,0 +1,92 @@
+"""SIGTERM: running requests finish within --shutdown-timeout, or are cut where there is none."""
+
+import time
+
+import pytest
+
+from tests.engine_sim.support import DEADLINE_S, Client, Sim, chat_body, eventually, launch, running
+
+CHAT = "/v1/chat/completions"
+
+
+def a_stream(tokens: int) -> dict[str, object]:
+    return chat_body(stream=True, max_tokens=tokens, ignore_eos=True)
+
+
+def test_running_requests_finish_and_the_process_leaves() -> None:
+    with running("--shutdown-timeout", "20") as sim, Client(sim.port) as idle:
+        idle.send("GET", "/health")
+        assert idle.receive().status == 200
+        with sim.start(CHAT, a_stream(100)) as stream, sim.start(CHAT, chat_body(max_tokens=100)) as whole:
+            sim.wait_until(running=2)
+            sim.terminate()
+            sim.wait_until(draining=True)
+            idle.send("GET", "/health")
+            assert idle.receive().status == 200
+            assert sim.chat().status == 500
+            answer = stream.receive()
+            assert whole.receive().json()["choices"][0]["message"]["content"]
+        assert answer.events()[-1] == "[DONE]"
+        assert len(answer.events()) == 102
+        assert sim.process.wait(DEADLINE_S) == 0
+        assert idle.stream.read() == b""
+
+
+def test_messages_are_refused_in_their_own_words() -> None:
+    with running("--shutdown-timeout", "20") as sim, sim.start(CHAT, a_stream(1000)):
+        sim.wait_until(running=1)
+        sim.terminate()
+        sim.wait_until(draining=True)
+        answer = sim.post("/v1/messages", chat_body(model="./tiny", max_tokens=5))
+        error = {"type": "InternalServerError", "message": "cannot schedule new futures after shutdown"}
+        assert (answer.status, answer.json()) == (500, {"type": "error", "error": error})
+
+
+def read_on(stream: Client) -> None:
+    """Reads to the proper end of a stream."""
+    while stream.chunk():
+        pass
+
+
+def cut_off_after(sim: Sim) -> float:
+    """Seconds from SIGTERM to the end of the process, with a stream that would last much longer; the stream is cut."""
+    with sim.start(CHAT, a_stream(5000)) as stream:
+        stream.head()
+        stream.chunk()
+        start = time.monotonic()
+        sim.terminate()
+        with pytest.raises((EOFError, ConnectionResetError, ValueError)):
+            read_on(stream)
+        assert sim.process.wait(DEADLINE_S) == 0
+        return time.monotonic() - start
+
+
+def test_the_timeout_cuts_what_is_left() -> None:
+    with running("--shutdown-timeout", "1") as sim:
+        assert 0.9 < cut_off_after(sim) < 3
+
+
+def test_without_a_timeout_everything_is_cut_at_once() -> None:
+    with running() as sim:
+        assert cut_off_after(sim) < 0.8
+
+
+def test_an_idle_engine_leaves_at_once() -> None:
+    with running("--shutdown-timeout", "20") as sim:
+        start = time.monotonic()
+        sim.terminate()
+        assert sim.process.wait(DEADLINE_S) == 0
+        assert time.monotonic() - start < 1
+
+
+def test_sigterm_while_loading() -> None:
+    process, ready, log = launch(LOAD_SECONDS=30)
+    try:
+        eventually(log.exists)
+        # The handlers are in place soon after the start; before, SIGTERM ends the process as well.
+        process.terminate()
+        assert process.wait(DEADLINE_S) in (0, -15)
+        assert not ready.exists()
+    finally:
+        process.kill()
+        process.wait()
