@@ -66,6 +66,21 @@ def test_a_hanging_engine_answers_when_it_goes_on() -> None:
             assert client.socket.recv(12) == b"HTTP/1.1 200"
 
 
+def test_a_hanging_engine_goes_on_where_it_stopped() -> None:
+    with running(DECODE_MS=30) as sim:
+        with sim.start(CHAT, chat_body(stream=True, max_tokens=25, ignore_eos=True)) as client:
+            client.head()
+            client.chunk()
+            sim.post("/sim/faults", {"hang": True})
+            time.sleep(0.8)  # longer than the whole answer takes
+            sim.post("/sim/faults", {"hang": False})
+            start = time.monotonic()
+            while client.chunk():
+                pass
+            # No burst of what was missed: the remaining tokens take their time.
+            assert time.monotonic() - start > 0.4
+
+
 def test_a_slow_engine() -> None:
     with running() as sim:
         seconds = []

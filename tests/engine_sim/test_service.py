@@ -57,6 +57,17 @@ def test_several_answers_to_several_prompts(sim: Sim) -> None:
     }  # fmt: skip
 
 
+def test_n_and_the_longest_answer_are_counted_once_per_prompt() -> None:
+    with running(SPEED=10) as sim:
+        content = "Tell me more"
+        alone = [sim.chat(content, n=n).json()["usage"]["completion_tokens"] for n in (1, 2)]
+        lengths = [alone[0], alone[1] - alone[0]]
+        assert lengths[0] != lengths[1]
+        assert sim.metric("vllm:request_params_n_sum") == 1 + 2
+        assert sim.metric("vllm:request_params_n_count") == 2
+        assert sim.metric("vllm:request_max_num_generation_tokens_sum") == lengths[0] + max(lengths)
+
+
 def test_lengths(sim: Sim) -> None:
     assert sim.post("/v1/completions", {"prompt": "hi"}).json()["usage"]["completion_tokens"] == 16
     chat = sim.chat("Tell me more").json()

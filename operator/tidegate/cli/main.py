@@ -63,7 +63,7 @@ def _operator(_: argparse.Namespace) -> int:
 def _brain(args: argparse.Namespace) -> int:
     import uvloop
 
-    from tidegate.brain.main import main as run
+    from tidegate.brain.main import run
 
     logging.basicConfig(level=os.environ.get("TIDEGATE_LOG_LEVEL", "INFO"), format=FORMAT)
     uvloop.run(run(args.namespace, args.config_map, args.run_dir, args.port, args.drain_seconds))

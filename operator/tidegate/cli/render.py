@@ -7,7 +7,7 @@ as they will be once their engines are up. uids and passwords, which only a clus
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +56,8 @@ def _capabilities(kinds: Sequence[str]) -> Capabilities:
 def _plans(documents: list[Document], namespace: str, capabilities: Capabilities) -> list[Plan]:
     owners = [_as_created(document, namespace) for document in documents if _ours(document.manifest)]
     defaults = from_environment({}).defaults
-    plans, models = [], {}
+    plans: list[Plan] = []
+    models: dict[tuple[str, str], Mapping[str, Any]] = {}
     for owner in (o for o in owners if o["kind"] == MODEL_DEPLOYMENT):
         plan = plan_model(ModelWorld(owner, defaults, capabilities), EPOCH)
         models[owner["metadata"]["namespace"], owner["metadata"]["name"]] = owner | {"status": plan.status}
@@ -72,7 +73,9 @@ def _cache(owner: Manifest) -> Plan:
     """Both passes at once: the Secret of the first, and the server that follows it in the second."""
     defaults = from_environment({}).defaults
     first = plan_cache(CacheWorld(owner, defaults, new_password=PLACEHOLDER_PASSWORD), EPOCH)
-    made = tuple({**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in first.apply if m["kind"] == "Secret")
+    made = tuple(
+        {**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in first.apply if m["kind"] == "Secret"
+    )
     second = plan_cache(CacheWorld(owner, defaults, children=made), EPOCH)
     secrets = [manifest for manifest in first.apply if manifest["kind"] == "Secret"]
     return Plan(status=second.status, apply=(*secrets, *second.apply))

@@ -1,0 +1,1 @@
+"""The data plane beside Envoy: turns the policy's RouterConfig and its engines into files that Envoy runs."""

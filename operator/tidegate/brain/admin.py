@@ -1,0 +1,85 @@
+"""Envoy's admin interface on its Unix socket. https://www.envoyproxy.io/docs/envoy/v1.40.0/operations/admin"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tidegate.envoy.listener import STAT_PREFIX
+from tidegate.envoy.routes import ROUTES
+
+TIMEOUT: Final = 2.0
+RDS: Final = f"http.{STAT_PREFIX}.rds.{ROUTES}"
+CDS: Final = "cluster_manager.cds"
+ACTIVE: Final = f"http.{STAT_PREFIX}.downstream_rq_active"
+WANTED: Final = (
+    f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure|update_success)$|^{ACTIVE}$|^server\\.state$"
+)
+
+
+class Silent(Exception):
+    """Envoy does not answer: it starts, hangs or has ended."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What Envoy runs."""
+
+    routes: str
+    """version_info of the routes that are live; empty before the first."""
+    clusters: str
+    """version_info of the clusters that are live."""
+    refusals: int
+    """Updates that Envoy would not take, since it started."""
+    active: int
+    """Requests under way."""
+    live: bool
+    """Past initialisation, and not draining."""
+
+
+class Admin:
+    """One Envoy."""
+
+    def __init__(self, socket: Path) -> None:
+        transport = httpx.AsyncHTTPTransport(uds=str(socket))
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=TIMEOUT)
+
+    async def read(self) -> Reading:
+        """The few stats that matter here. Raises Silent."""
+        return parse(await self._ask("GET", f"/stats?filter={WANTED}"))
+
+    async def prometheus(self) -> str:
+        """All stats that were ever used, in Prometheus' text format. Raises Silent."""
+        return await self._ask("GET", "/stats/prometheus?usedonly")
+
+    async def drain(self) -> None:
+        """Answers say `connection: close`; the listener stays open, because others still believe in it. Raises Silent."""
+        await self._ask("POST", "/healthcheck/fail")
+        await self._ask("POST", "/drain_listeners?graceful&skip_exit")
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._client.aclose()
+
+    async def _ask(self, method: str, url: str) -> str:
+        try:
+            answer = await self._client.request(method, url)
+            return answer.raise_for_status().text
+        except httpx.HTTPError as error:
+            raise Silent(f"{type(error).__name__}: {error}") from error
+
+
+def parse(text: str) -> Reading:
+    """Lines of `name: value`, texts in quotes."""
+    stats = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+    refused = (stats.get(f"{of}.{how}", "0") for of in (RDS, CDS) for how in ("update_rejected", "update_failure"))
+    return Reading(
+        routes=stats.get(f"{RDS}.version_text", "").strip('"'),
+        clusters=stats.get(f"{CDS}.version_text", "").strip('"'),
+        refusals=sum(int(number) for number in refused),
+        active=int(stats.get(ACTIVE, 0)),
+        live=stats.get("server.state") == "0",
+    )

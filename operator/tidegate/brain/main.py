@@ -1,0 +1,70 @@
+"""The `tidegate brain` command: two watches, one loop and a small server, until SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from kubernetes.aio import client, config
+
+from tidegate.brain.admin import Admin
+from tidegate.brain.router import Router
+from tidegate.brain.server import Server
+from tidegate.brain.watch import follow
+from tidegate.brain.xds import Files
+from tidegate.names import MANAGED_BY, MANAGED_BY_LABEL, ROLE_ENGINE, ROLE_LABEL
+
+log = logging.getLogger("tidegate.brain")
+
+ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE}"
+"""EndpointSlices carry the labels of their Service."""
+
+
+async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float) -> None:
+    """Runs until SIGTERM, or until a part ends (which none does but by a defect)."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    admin = Admin(run_dir / "admin.sock")
+    router = Router(config_map, str(run_dir), Files(run_dir), admin)
+    if router.files.begun():
+        router.started.set()
+    server = await Server(router, admin, drain_seconds).start(port)
+    api = await _connect()
+    try:
+        await _until(stop, api, namespace, router)
+    finally:
+        await server.cleanup()
+        await admin.close()
+        await api.close()
+
+
+async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, router: Router) -> None:
+    one = {"fieldSelector": f"metadata.name={router.config_map}"}
+    configs = f"/api/v1/namespaces/{namespace}/configmaps"
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    parts = [
+        asyncio.create_task(part)
+        for part in (
+            stop.wait(),
+            follow(api, configs, one, router.config_changed),
+            follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
+            router.run(),
+        )
+    ]
+    done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    for part in parts:
+        part.cancel()
+    await asyncio.gather(*parts, return_exceptions=True)
+    for part in done:
+        part.result()
+
+
+async def _connect() -> client.ApiClient:
+    """The Pod's own account, else the current kubeconfig context."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        await config.load_kube_config()
+    return client.ApiClient()

@@ -1,0 +1,123 @@
+"""The brain's one loop: whenever the configuration or the engines change, Envoy's files follow, and Envoy is asked whether
+it took them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.endpoints import by_service
+from tidegate.brain.watch import Objects
+from tidegate.brain.xds import Files
+from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
+from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.snapshot import Snapshot, snapshot
+from tidegate.names import ROUTER_CONFIG_KEY
+
+log = logging.getLogger("tidegate.brain")
+
+ASK_AGAIN: Final = 0.05
+"""Seconds between two looks at Envoy while an update is under way."""
+PATIENCE: Final = 10.0
+"""Seconds after which an update that Envoy neither took nor refused counts as not taken."""
+
+
+@dataclass
+class Router:
+    """What one router Pod knows and runs."""
+
+    config_map: str
+    run_dir: str
+    files: Files
+    admin: Admin
+    config: RouterConfig | None = None
+    engines: dict[str, tuple[Endpoint, ...]] | None = None
+    error: str = ""
+    """Why the newest configuration does not run."""
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    """Envoy has what it needs to start."""
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: Snapshot | None = None
+
+    def config_changed(self, objects: Objects) -> None:
+        """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
+        found = objects.get(self.config_map)
+        if found is None:
+            return
+        try:
+            self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
+            self.error = ""
+        except UnreadableConfig as error:
+            self.error = f"the configuration cannot be read: {error}"
+            log.error("%s", self.error)
+        self._changed.set()
+
+    def engines_changed(self, objects: Objects) -> None:
+        """The watch of the EndpointSlices."""
+        self.engines = by_service(objects.values())
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Writes nothing before both watches have spoken: half a picture would take engines away."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self.config is not None and self.engines is not None:
+                await self._follow(snapshot(self.config, self.engines, self.run_dir))
+
+    async def _follow(self, wanted: Snapshot) -> None:
+        if self._running and self._running.version == wanted.version:
+            self.files.engines(wanted)
+            self._running = wanted
+            return
+        before = await self._refusals()
+        self.files.offer(wanted)
+        if not self.started.is_set():
+            self.files.begin()
+            self.started.set()
+        if await self._taken(wanted.version, before):
+            self.files.settle(wanted)
+            self._running = wanted
+            log.info("Envoy runs %s", wanted.version)
+
+    async def _refusals(self) -> int:
+        try:
+            return (await self.admin.read()).refusals
+        except Silent:
+            return 0
+
+    async def _taken(self, version: str, refusals: int) -> bool:
+        """Whether Envoy runs the new routes; False too when something newer came meanwhile."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE
+        while not self._changed.is_set():
+            reading = await self._reading()
+            if reading and reading.routes == version:
+                self.error = ""
+                return True
+            if reading and reading.refusals > refusals:
+                self.error = "Envoy refused the configuration and goes on with the last good one"
+                log.error("%s", self.error)
+                return False
+            if reading and loop.time() > deadline:
+                self.error = f"Envoy did not take the configuration within {PATIENCE:.0f} s"
+            await asyncio.sleep(ASK_AGAIN)
+        return False
+
+    async def _reading(self) -> Reading | None:
+        try:
+            return await self.admin.read()
+        except Silent:
+            return None
+
+    async def status(self) -> dict[str, Any]:
+        """What the operator asks for."""
+        reading = await self._reading()
+        return {
+            "config": reading.routes if reading else "",
+            "wanted": self.config.hash() if self.config else "",
+            "error": self.error,
+        }

@@ -1,0 +1,121 @@
+"""Following a collection of the Kubernetes API: list, watch, and list again whenever the watch cannot go on.
+
+A list is complete, so what was deleted unseen disappears with it. While the API server is silent the last known objects
+stay: routers go on with what they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import aiohttp
+from kubernetes.aio import client
+
+log = logging.getLogger("tidegate.brain.watch")
+
+Objects = dict[str, dict[str, Any]]
+"""By name."""
+WATCH_SECONDS: Final = 290
+SILENCE: Final = 70.0
+"""Seconds without a byte after which a watch is dead: the API server sends a bookmark every minute."""
+FIRST_PAUSE, LAST_PAUSE = 0.2, 15.0
+
+
+class Expired(Exception):
+    """The watch cannot go on from where it is."""
+
+
+async def follow(
+    api: client.ApiClient, path: str, selector: dict[str, str], changed: Callable[[Objects], None]
+) -> None:
+    """Calls `changed` with all objects after each list and each event; never returns."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            objects, version = await _list(api, path, selector)
+            changed(objects)
+            pause = FIRST_PAUSE
+            while True:
+                version = await _watch(api, path, selector, version, objects, changed)
+        except Expired as reason:
+            log.info("%s: %s; listing again", path, reason)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            log.warning("%s: %s: %s; tried again", path, type(error).__name__, error)
+        await asyncio.sleep(pause * (0.5 + random.random() / 2))
+        pause = min(pause * 2, LAST_PAUSE)
+
+
+async def _list(api: client.ApiClient, path: str, selector: dict[str, str]) -> tuple[Objects, str]:
+    answer = await _get(api, path, selector, 30.0)
+    found = json.loads(await answer.read())
+    return {item["metadata"]["name"]: item for item in found["items"]}, found["metadata"]["resourceVersion"]
+
+
+async def _watch(
+    api: client.ApiClient,
+    path: str,
+    selector: dict[str, str],
+    version: str,
+    objects: Objects,
+    changed: Callable[[Objects], None],
+) -> str:
+    """One watch request until the server ends it; returns the version to go on from."""
+    query = {
+        "watch": "1",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": version,
+        "timeoutSeconds": str(WATCH_SECONDS),
+    }
+    answer = await _get(api, path, selector | query, None)
+    try:
+        async for line in _lines(answer):
+            version = _apply(json.loads(line), objects, changed)
+    finally:
+        answer.close()
+    return version
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Lines of any length: aiohttp's own readline stops at 128 KiB. Raises TimeoutError after SILENCE."""
+    rest = b""
+    while chunk := await asyncio.wait_for(answer.content.readany(), SILENCE):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line
+
+
+def _apply(event: dict[str, Any], objects: Objects, changed: Callable[[Objects], None]) -> str:
+    """Takes one event over; returns its version."""
+    kind, item = event["type"], event["object"]
+    if kind == "ERROR":
+        raise Expired(item.get("message", "the watch expired"))
+    name = item["metadata"].get("name", "")
+    if kind == "DELETED":
+        objects.pop(name, None)
+        changed(objects)
+    elif kind in ("ADDED", "MODIFIED"):
+        objects[name] = item
+        changed(objects)
+    return str(item["metadata"]["resourceVersion"])
+
+
+async def _get(
+    api: client.ApiClient, path: str, query: dict[str, str], seconds: float | None
+) -> aiohttp.ClientResponse:
+    """A GET whose body is read by the caller. Raises Expired when the version is too old, ClientError on any other status."""
+    limit = aiohttp.ClientTimeout(total=seconds, connect=10)
+    made = await api.param_serialize("GET", path, query_params=list(query.items()), auth_settings=["BearerToken"])
+    raw = await api.call_api(*made, _request_timeout=limit)
+    answer: aiohttp.ClientResponse = raw.response
+    if answer.status == 410:
+        answer.close()
+        raise Expired("the version is too old")
+    if answer.status >= 400:
+        text = (await answer.read())[:300].decode(errors="replace")
+        raise aiohttp.ClientError(f"{answer.status} {text}")
+    return answer

@@ -1,0 +1,80 @@
+"""CDS and EDS: one cluster for each destination, its engines from a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.contract.router_config import Destination, RouterConfig
+from tidegate.envoy.lua import rewrite_model
+from tidegate.envoy.types import Resource, duration, extension, typed
+
+LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
+CONNECT_TIMEOUT: Final = 2.0
+IDLE_CONNECTION: Final = 4.0
+"""vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
+BUFFER: Final = 1 << 20
+UNPARSED: Final = "unparsed"
+"""A cluster without endpoints: where requests point until their model is known."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One engine."""
+
+    address: str
+    port: int
+
+
+def cluster(destination: Destination, config: RouterConfig, eds_path: str) -> Resource:
+    """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
+    return {
+        "name": destination.name,
+        "type": "EDS",
+        "eds_cluster_config": {
+            "eds_config": {"path_config_source": {"path": eds_path}, "resource_api_version": "V3"},
+        },
+        "connect_timeout": duration(CONNECT_TIMEOUT),
+        "lb_policy": LB_POLICY[config.load_balancing],
+        "per_connection_buffer_limit_bytes": BUFFER,
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": 100_000,
+                    "max_pending_requests": 100_000,
+                    "max_requests": 100_000,
+                    "retry_budget": {"budget_percent": {"value": 50.0}, "min_retry_concurrency": 100},
+                }
+            ]
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
+                explicit_http_config={"http_protocol_options": {}},
+                http_filters=[
+                    rewrite_model(destination.model),
+                    extension(
+                        "envoy.filters.http.upstream_codec",
+                        "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+                    ),
+                ],
+            )
+        },
+    }
+
+
+def unparsed() -> Resource:
+    """Never receives a request: the filter that finds the model answers or re-routes first."""
+    return {"name": UNPARSED, "type": "STATIC", "connect_timeout": duration(CONNECT_TIMEOUT)}
+
+
+def load_assignment(destination: str, endpoints: Sequence[Endpoint]) -> Resource:
+    """The engines of a destination; none is an empty assignment, because a response without resources is ignored."""
+    hosts = [{"endpoint": {"address": _socket(endpoint)}} for endpoint in endpoints]
+    return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}] if hosts else []}
+
+
+def _socket(endpoint: Endpoint) -> Resource:
+    return {"socket_address": {"address": endpoint.address, "port_value": endpoint.port}}

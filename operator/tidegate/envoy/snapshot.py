@@ -1,0 +1,93 @@
+"""Everything that Envoy runs, from one RouterConfig and the engines that answer: files for a Pod, or one static document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import clusters, listener, routes
+from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.types import Resource
+
+CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
+ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
+LISTENER: Final = "envoy.config.listener.v3.Listener"
+ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
+XDS: Final = "xds"
+"""Folder of the dynamic files below the run folder."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of everything. `version` is the RouterConfig's hash; endpoints change below it."""
+
+    version: str
+    clusters: Mapping[str, Resource]
+    """By destination, without the endpoints."""
+    endpoints: Mapping[str, Sequence[Endpoint]]
+    """By destination."""
+    routes: Resource
+
+    def static(self) -> Resource:
+        """One bootstrap that holds everything, for `tidegate render --envoy` and `envoy --mode validate`."""
+        fixed = [
+            {**{k: v for k, v in c.items() if k != "eds_cluster_config"}, "type": "STATIC",
+             "load_assignment": clusters.load_assignment(name, self.endpoints.get(name, ()))}
+            for name, c in self.clusters.items()
+        ]  # fmt: skip
+        return {
+            "static_resources": {
+                "listeners": [listener.listener({"route_config": self.routes})],
+                "clusters": [clusters.unparsed(), *fixed],
+            }
+        }
+
+
+def snapshot(
+    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = "/run/tidegate"
+) -> Snapshot:
+    """`engines` are the ready engines by headless Service."""
+    return Snapshot(
+        version=config.hash(),
+        clusters={d.name: clusters.cluster(d, config, eds_path(run_dir, d.name)) for d in config.destinations},
+        endpoints={d.name: tuple(engines.get(d.service, ())) for d in config.destinations},
+        routes=routes.route_configuration(config),
+    )
+
+
+def eds_path(run_dir: str, destination: str) -> str:
+    """One file for each destination: Envoy reads a whole file for one cluster."""
+    return f"{run_dir}/{XDS}/eds.{destination}.json"
+
+
+def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource:
+    """A DiscoveryResponse: what an xDS file holds."""
+    url = f"type.googleapis.com/{kind}"
+    return {"version_info": version, "resources": [{"@type": url, **resource} for resource in resources]}
+
+
+def bootstrap(run_dir: str) -> Resource:
+    """Written once in a Pod's life. The admin interface is a Unix socket: only the brain reaches it."""
+    return {
+        "node": {"id": "router", "cluster": "tidegate"},
+        "admin": {"address": {"pipe": {"path": f"{run_dir}/admin.sock", "mode": 0o600}}},
+        "dynamic_resources": {
+            "lds_config": _file(f"{run_dir}/{XDS}/lds.json"),
+            "cds_config": _file(f"{run_dir}/{XDS}/cds.json"),
+        },
+        "layered_runtime": {
+            "layers": [{"name": "limits", "static_layer": {"overload.global_downstream_max_connections": 50_000}}]
+        },
+    }
+
+
+def listeners(run_dir: str) -> Resource:
+    """lds.json."""
+    made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"))
+    return response(LISTENER, "1", [made])
+
+
+def _file(path: str) -> Resource:
+    return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
