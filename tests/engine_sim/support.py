@@ -1,7 +1,9 @@
 """A running simulator and a client that shows every byte."""
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +110,6 @@ class Sim:
 
     port: int
     process: subprocess.Popen[bytes]
-    seen_stderr: Path = field(repr=False, default=Path("/dev/null"))
 
     def get(self, path: str, **headers: str) -> Response:
         """GET on a connection of its own."""
@@ -170,6 +171,7 @@ def eventually(condition: Any) -> Any:
 def launch(*flags: str, **environment: object) -> tuple[subprocess.Popen[bytes], Path, Path]:
     """Starts a simulator on a free port; returns it, the file that will name the port, and its stderr."""
     directory = Path(tempfile.mkdtemp(prefix="engine-sim-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     ready, log = directory / "port", directory / "stderr"
     given = {"LOAD_SECONDS": 0, "READY_FILE": ready} | environment
     variables = {f"ENGINE_SIM_{name}": str(value) for name, value in given.items()}
@@ -186,7 +188,7 @@ def running(*flags: str, **environment: object) -> Iterator[Sim]:
     try:
         eventually(lambda: (ready.exists() and ready.read_text().endswith("\n")) or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        yield Sim(int(ready.read_text()), process, log)
+        yield Sim(int(ready.read_text()), process)
     finally:
         process.kill()
         process.wait(DEADLINE_S)

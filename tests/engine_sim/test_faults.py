@@ -67,18 +67,18 @@ def test_a_hanging_engine_answers_when_it_goes_on() -> None:
 
 
 def test_a_hanging_engine_goes_on_where_it_stopped() -> None:
-    with running(DECODE_MS=30) as sim:
-        with sim.start(CHAT, chat_body(stream=True, max_tokens=25, ignore_eos=True)) as client:
-            client.head()
-            client.chunk()
-            sim.post("/sim/faults", {"hang": True})
-            time.sleep(0.8)  # longer than the whole answer takes
-            sim.post("/sim/faults", {"hang": False})
-            start = time.monotonic()
-            while client.chunk():
-                pass
-            # No burst of what was missed: the remaining tokens take their time.
-            assert time.monotonic() - start > 0.4
+    body = chat_body(stream=True, max_tokens=25, ignore_eos=True)
+    with running(DECODE_MS=30) as sim, sim.start(CHAT, body) as client:
+        client.head()
+        client.chunk()
+        sim.post("/sim/faults", {"hang": True})
+        time.sleep(0.8)  # longer than the whole answer takes
+        sim.post("/sim/faults", {"hang": False})
+        start = time.monotonic()
+        while client.chunk():
+            pass
+        # No burst of what was missed: the remaining tokens take their time.
+        assert time.monotonic() - start > 0.4
 
 
 def test_a_slow_engine() -> None:
@@ -89,8 +89,7 @@ def test_a_slow_engine() -> None:
             start = time.monotonic()
             sim.chat(max_tokens=10, ignore_eos=True)
             seconds.append(time.monotonic() - start)
-        assert seconds[0] == pytest.approx(0.05, abs=0.04)
-        assert seconds[1] == pytest.approx(0.5, abs=0.1)
+        assert seconds[0] < 0.45 < seconds[1]  # 10 passes of 5 ms, and of 50 ms
 
 
 def test_a_crash() -> None:

@@ -49,13 +49,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(globals()[f"_{args.command}"](args))
 
 
+def _log(level: str) -> None:
+    """Our own words at `level`; libraries only when something is wrong."""
+    logging.basicConfig(level=level, format=FORMAT)
+    for library in ("httpx", "kopf", "aiohttp"):
+        logging.getLogger(library).setLevel(logging.WARNING)
+
+
 def _operator(_: argparse.Namespace) -> int:
     from tidegate.control.startup import main as run
     from tidegate.settings import from_environment
 
     settings = from_environment(os.environ)
-    logging.basicConfig(level=settings.log_level, format=FORMAT)
-    logging.getLogger("kopf").setLevel(logging.WARNING)
+    _log(settings.log_level)
     asyncio.run(run(settings))
     return 0
 
@@ -65,7 +71,7 @@ def _brain(args: argparse.Namespace) -> int:
 
     from tidegate.brain.main import run
 
-    logging.basicConfig(level=os.environ.get("TIDEGATE_LOG_LEVEL", "INFO"), format=FORMAT)
+    _log(os.environ.get("TIDEGATE_LOG_LEVEL", "INFO"))
     uvloop.run(run(args.namespace, args.config_map, args.run_dir, args.port, args.drain_seconds))
     return 0
 

@@ -9,12 +9,13 @@ from typing import Final
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, listener, routes
 from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.types import Resource
+from tidegate.envoy.types import Resource, extension
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
+MOST_CONNECTIONS: Final = 50_000
 XDS: Final = "xds"
 """Folder of the dynamic files below the run folder."""
 
@@ -77,8 +78,14 @@ def bootstrap(run_dir: str) -> Resource:
             "lds_config": _file(f"{run_dir}/{XDS}/lds.json"),
             "cds_config": _file(f"{run_dir}/{XDS}/cds.json"),
         },
-        "layered_runtime": {
-            "layers": [{"name": "limits", "static_layer": {"overload.global_downstream_max_connections": 50_000}}]
+        "overload_manager": {
+            "resource_monitors": [
+                extension(
+                    "envoy.resource_monitors.global_downstream_max_connections",
+                    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                    max_active_downstream_connections=MOST_CONNECTIONS,
+                )
+            ]
         },
     }
 

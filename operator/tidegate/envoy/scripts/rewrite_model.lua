@@ -14,7 +14,7 @@ function envoy_on_request(handle)
   local s = body:getBytes(0, body:length())
   local out = string.sub(s, 1, tonumber(first) - 1) .. MODEL .. string.sub(s, tonumber(last) + 1)
   body:setBytes(out)
-  headers:replace("content-length", tostring(#out))
+  handle:headers():replace("content-length", tostring(#out)) -- waiting for the body ended the life of the first headers
 end
 
 function envoy_on_response(handle)

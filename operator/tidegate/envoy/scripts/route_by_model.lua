@@ -97,6 +97,7 @@ function envoy_on_request(handle)
   if not name or #name > 256 or string.find(name, "[^%w%p]") then
     name = "%" -- no route has this name, so that the answer is the one for an unknown model
   end
+  headers = handle:headers() -- waiting for the body ended the life of the first
   headers:replace(MODEL_HEADER, name)
   headers:replace(SPLICE_HEADER, first .. "-" .. last)
   handle:clearRouteCache()

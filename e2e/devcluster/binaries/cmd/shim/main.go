@@ -1,0 +1,139 @@
+// Shim is the parent of one container: it outlives the runtime, writes the container's log, and notes how it ended.
+// When the shim is killed the container dies with it.
+//
+//	shim FOLDER
+//
+// prints "started" as soon as the container's first process exists, or what went wrong.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"tidegate.dev/e2e/devcluster/binaries/internal/task"
+)
+
+const couldNotStart = 128 // the exit code of a container whose program could not be run
+
+func main() {
+	// "Die with the parent" means the parent's thread: the first one lasts as long as the process.
+	runtime.LockOSThread()
+	folder := task.Folder(os.Args[1])
+	if err := run(folder); err != nil {
+		fmt.Println(err)
+		log.Fatal(err)
+	}
+}
+
+func run(folder task.Folder) error {
+	spec, err := folder.Spec()
+	if err != nil {
+		return err
+	}
+	alive, err := os.OpenFile(folder.Alive(), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer alive.Close()
+	output, err := openLog(spec.Log)
+	if err != nil {
+		return err
+	}
+	reopenOnHangup(output)
+	return supervise(folder, spec, output)
+}
+
+func supervise(folder task.Folder, spec task.Spec, output *containerLog) error {
+	status := task.Status{Shim: os.Getpid()}
+	command, copied, err := start(spec, output, &status)
+	if err != nil {
+		return err
+	}
+	if status.Pid != 0 {
+		if err := folder.WriteStatus(status); err != nil {
+			return err
+		}
+		fmt.Println("started")
+		os.Stdout.Close()
+	}
+	copied.Wait()
+	command.Wait() // its error is the exit code, which is read below
+	finish(&status, command.ProcessState, output.lastError())
+	if status.Pid == 0 {
+		fmt.Println(status.Message)
+	}
+	return folder.WriteStatus(status)
+}
+
+// start runs the command; status.Pid stays zero when it ended before it had made the container's first process.
+func start(spec task.Spec, output *containerLog, status *task.Status) (*exec.Cmd, *sync.WaitGroup, error) {
+	info, infoWriter, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer info.Close()
+	command := exec.Command(spec.Argv[0], spec.Argv[1:]...)
+	command.ExtraFiles = []*os.File{infoWriter}
+	stdout, _ := command.StdoutPipe() // fails only when Stdout was set before
+	stderr, _ := command.StderrPipe()
+	if err := command.Start(); err != nil {
+		return nil, nil, err
+	}
+	infoWriter.Close()
+	copied := &sync.WaitGroup{}
+	copied.Go(func() { output.copy("stdout", stdout) })
+	copied.Go(func() { output.copy("stderr", stderr) })
+	status.Pid, status.StartedAt = firstProcess(info), time.Now().UnixNano()
+	return command, copied, nil
+}
+
+// firstProcess reads what bubblewrap writes to its --info-fd.
+func firstProcess(info io.Reader) int {
+	var told struct {
+		Pid int `json:"child-pid"`
+	}
+	if json.NewDecoder(info).Decode(&told) != nil {
+		return 0
+	}
+	return told.Pid
+}
+
+func finish(status *task.Status, state *os.ProcessState, lastError string) {
+	status.FinishedAt, status.ExitCode, status.Reason = time.Now().UnixNano(), exitCode(state), task.Completed
+	if status.ExitCode != 0 {
+		status.Reason = task.Failed
+	}
+	if status.ExitCode == 1 && strings.HasPrefix(lastError, "bwrap: ") {
+		status.ExitCode, status.Reason = couldNotStart, task.StartError
+		status.Message = strings.TrimPrefix(lastError, "bwrap: ")
+	}
+}
+
+func exitCode(state *os.ProcessState) int32 {
+	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
+		return 128 + int32(wait.Signal())
+	}
+	return int32(state.ExitCode())
+}
+
+func reopenOnHangup(output *containerLog) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			if err := output.reopen(); err != nil {
+				log.Print(err)
+			}
+		}
+	}()
+}

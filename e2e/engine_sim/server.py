@@ -1,0 +1,76 @@
+"""The life of the process: load, listen, serve, and leave on SIGTERM as vLLM does."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from e2e.engine_sim.app import App
+from e2e.engine_sim.engine import Engine
+from e2e.engine_sim.settings import EngineSettings, ServerSettings
+from e2e.engine_sim.wire import Connection, OpenConnections
+
+_BACKLOG = 2048
+"""uvicorn's: connections that wait to be accepted."""
+_FLUSH_S = 5.0
+"""How long the last answers may take to leave the process."""
+
+
+class LoadFailure(Exception):
+    """The model does not fit: what `load_failure` asks for."""
+
+
+async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> None:
+    """Runs a server until SIGTERM or SIGINT. LoadFailure while the model is (not) loaded."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if not await _load(settings, stop):
+        return
+    app = App(Engine(engine_settings, loop), settings)
+    connections = OpenConnections()
+    server = await loop.create_server(
+        lambda: Connection(app.handle, connections), settings.host, settings.port, backlog=_BACKLOG
+    )
+    _announce(server.sockets[0].getsockname()[1])
+    await stop.wait()
+    await _drain(app, settings.shutdown_timeout)
+    server.close()
+    connections.close_idle()
+    if app.engine.idle:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(connections.gone(), _FLUSH_S)
+    connections.abort()
+
+
+async def _load(settings: ServerSettings, stop: asyncio.Event) -> bool:
+    """Loads the model: nothing listens yet. False where a signal came in between."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(settings.load_seconds):
+            await stop.wait()
+    if settings.faults.load_failure:
+        raise LoadFailure("CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has a total capacity of 79.10 GiB")
+    return not stop.is_set()
+
+
+async def _drain(app: App, grace: float) -> None:
+    """Lets the requests in flight finish for up to `grace` seconds; new ones are refused from now on."""
+    app.draining = True
+    idle = asyncio.Event()
+    app.engine.on_idle = idle.set
+    if app.engine.idle or not grace:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(grace):
+            await idle.wait()
+
+
+def _announce(port: int) -> None:
+    """Says on stderr, and in the file that `ENGINE_SIM_READY_FILE` names, which port is open."""
+    sys.stderr.write(f"INFO: engine simulator listens on port {port}\n")
+    sys.stderr.flush()
+    if path := os.environ.get("ENGINE_SIM_READY_FILE"):
+        Path(path).write_text(f"{port}\n")
