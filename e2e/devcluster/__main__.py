@@ -31,6 +31,12 @@ def up(arguments: argparse.Namespace) -> None:
     print(f"export KUBECONFIG={cluster.kubeconfig}")
 
 
+def prepare(_: argparse.Namespace) -> None:
+    requirements.check()
+    build.kubernetes(say)
+    build.commands(say)
+
+
 def down(arguments: argparse.Namespace) -> None:
     launch.stop(launch.state_folder(arguments.name))
 
@@ -64,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     texts = {
         up: "start a cluster and leave it running",
+        prepare: "build what is not built yet, so that nobody waits for it later",
         down: "end a cluster and remove all that it left",
         status: "nodes and processes",
         shell: "a shell inside the cluster's network, with KUBECONFIG set",

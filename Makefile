@@ -1,0 +1,74 @@
+# `make help` lists what there is. Everything runs from a fresh clone: each target sets up what it needs.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+NAME ?= dev
+NODES ?= 2
+GPUS ?= 4
+ENGINE ?= sim
+WORKERS ?= 2
+
+.PHONY: help init lock check fix test test-fast e2e e2e-vllm e2e-kind demo crds golden render-manifests \
+	cluster-up cluster-down cluster-shell clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+init: ## the virtual environment and the system packages that are missing
+	@scripts/setup
+
+lock: init ## write requirements/*.txt anew from pyproject.toml
+	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
+	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
+
+check: init ## lint, format, types, layers, and whether generated files are current
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PYTHON) scripts/generated.py --check
+
+fix: init ## what the linter and the formatter can mend, and generated files
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+	$(PYTHON) scripts/generated.py
+
+crds: init ## crds/, the chart's copy, manifests/install and docs/reference from the models and the chart
+	$(PYTHON) scripts/generated.py
+
+golden: init ## write the expected outputs of the golden tests anew; read the difference before you commit it
+	$(PYTHON) -m pytest tests/plan/test_golden.py --update-golden -q
+
+test: init ## all tests, on real components; builds Kubernetes once (about 7 minutes)
+	$(PYTHON) -m e2e.devcluster prepare
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m "not vllm" tests e2e
+
+test-fast: init ## the tests that need no cluster
+	$(PYTHON) -m pytest -n $(WORKERS) -m "not cluster and not vllm" tests
+
+e2e: init ## the tests on the dev cluster alone
+	$(PYTHON) -m e2e.devcluster prepare
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m "cluster" e2e
+
+e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
+	e2e/vllm/install
+	$(PYTHON) -m pytest -m vllm e2e
+
+e2e-kind: init ## the quickstart on a kind cluster (needs Docker and kind)
+	e2e/kind/run
+
+demo: init ## a real cluster, the operator from its chart, the quickstart, and a streamed answer
+	@test "$(ENGINE)" != vllm || e2e/vllm/install
+	@$(PYTHON) -m e2e.demo --name $(NAME) --engine $(ENGINE)
+
+cluster-up: init ## a dev cluster: NAME=dev NODES=2 GPUS=4
+	$(PYTHON) -m e2e.devcluster up --name $(NAME) --nodes $(NODES) --gpus $(GPUS)
+
+cluster-down: ## end it
+	$(PYTHON) -m e2e.devcluster down --name $(NAME)
+
+cluster-shell: ## a shell inside its network, with KUBECONFIG set
+	$(PYTHON) -m e2e.devcluster shell --name $(NAME)
+
+clean: ## remove what was built here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,84 @@
+"""`make demo`: from nothing to a streamed chat answer on a real Kubernetes cluster, said step by step."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from openai import OpenAI
+from openai.types.chat import ChatCompletionUserMessageParam
+
+from e2e.devcluster import Cluster
+from e2e.install import install_chart
+
+ROOT = Path(__file__).resolve().parents[1]
+QUICKSTART = ROOT / "examples/quickstart.yaml"
+READY_SECONDS = 300
+
+
+def main() -> int:
+    """Runs the demo; the cluster stays up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", default="dev", help="name of the dev cluster")
+    parser.add_argument("--engine", choices=["sim", "vllm"], default="sim", help="what runs as the image of vLLM")
+    arguments = parser.parse_args()
+    os.environ["TIDEGATE_ENGINE"] = arguments.engine
+    step = _Steps()
+    cluster = Cluster.start(arguments.name, nodes=2, gpus=4)
+    step("a real Kubernetes cluster runs: 2 nodes of 4 GPUs")
+    install_chart(cluster)
+    step("CRDs and operator are installed from charts/tidegate by Helm")
+    cluster.kubectl("apply", "-f", str(_quickstart(arguments.engine)))
+    wait = ("wait", "--for=condition=Ready", "mdep/llama-3-8b", "rpol/chat", f"--timeout={READY_SECONDS}s")
+    cluster.kubectl(*wait, timeout=READY_SECONDS + 10)
+    step("examples/quickstart.yaml is applied and Ready")
+    url = cluster.forward("default", "chat-router", 80)
+    _ask(url)
+    step("a streamed answer came through the router")
+    print(cluster.kubectl("get", "mdep,rpol"))
+    print(_look_around(cluster, url, arguments.name))
+    return 0
+
+
+class _Steps:
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._begin:6.1f} s] {text}", flush=True)
+
+
+def _quickstart(engine: str) -> Path:
+    return ROOT / "e2e/vllm/quickstart.yaml" if engine == "vllm" else QUICKSTART
+
+
+def _ask(url: str) -> None:
+    """One streamed chat request, printed as it arrives, with who answered."""
+    client = OpenAI(base_url=f"{url}/v1", api_key="anonymous", max_retries=5)
+    question: ChatCompletionUserMessageParam = {"role": "user", "content": "Say hello to the harbour."}
+    chat = client.chat.completions.with_streaming_response
+    with chat.create(model="chat", messages=[question], stream=True, max_tokens=24) as answer:
+        headers = answer.headers
+        print("  answer:   ", end="")
+        for chunk in answer.parse():
+            print(chunk.choices[0].delta.content or "" if chunk.choices else "", end="", flush=True)
+    print(f"\n  backend:  {headers['x-tidegate-backend']}\n  revision: {headers['x-tidegate-revision']}")
+
+
+def _look_around(cluster: Cluster, url: str, name: str) -> str:
+    return f"""Look around (the cluster stays up):
+  export KUBECONFIG={cluster.kubeconfig}
+  kubectl get tidegate,pods                     every model and policy, and their Pods
+  kubectl logs -n tidegate-system deploy/tidegate   the operator
+  kubectl logs deploy/chat-router -c brain          a router's brain
+  curl {url}/v1/models
+  curl {url}/v1/chat/completions -d '{{"model": "chat", "messages": [{{"role": "user", "content": "Hi"}}]}}' -H 'content-type: application/json'
+Stop it:
+  make cluster-down NAME={name}"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
