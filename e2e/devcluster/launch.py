@@ -26,6 +26,8 @@ class ClusterError(RuntimeError):
 
 def state_folder(name: str) -> Path:
     folder = run_folder() / name
+    if folder.parent.exists() and folder.parent.stat().st_uid != os.getuid():
+        raise ClusterError(f"{folder.parent} belongs to somebody else: set TIDEGATE_RUN to a folder of yours")
     if len(str(folder)) > LONGEST_PATH:
         raise ClusterError(f"{folder} is too long for Unix sockets: set TIDEGATE_RUN to a shorter folder")
     return folder
@@ -63,15 +65,23 @@ def start(settings: Settings, more_images: Sequence[images.Image], tell: Tell) -
         settings.api_port_file.write_text(str(port))
         _spawn(settings, started, listener.fileno())
     tell(f"{time.time() - started:6.1f} s  certificates")
-    _follow(settings, tell)
+    try:
+        _follow(settings, tell)
+    except BaseException:
+        _end(settings.state)
+        raise
 
 
 def stop(state: Path) -> None:
     """End a cluster, also one that has crashed, and remove its folder. Nothing happens when there is none."""
-    for pid in recorded(state):
-        processes.kill_and_wait(pid)
+    _end(state)
     if state.exists():
         shutil.rmtree(state)
+
+
+def _end(state: Path) -> None:
+    for pid in recorded(state):
+        processes.kill_and_wait(pid)
 
 
 def first_process(state: Path) -> int:

@@ -20,13 +20,13 @@ MOST_NODES = 200
 
 def run_folder() -> Path:
     """The folder of all clusters of this user: short, because paths of Unix sockets end at 108 characters."""
-    return Path(os.environ.get("TIDEGATE_RUN") or f"/tmp/tidegate-{os.getuid()}")
+    return Path(os.environ.get("TIDEGATE_RUN") or f"/tmp/tidegate-{os.getuid()}").absolute()
 
 
 def cache_folder() -> Path:
     """What outlives clusters: the Kubernetes binaries, and Go where the machine has none."""
     if named := os.environ.get("TIDEGATE_CACHE"):
-        return Path(named)
+        return Path(named).absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tidegate"
 
 

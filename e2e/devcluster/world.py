@@ -71,6 +71,11 @@ class World:
         for part, argv in node.parts(settings, which).items():
             self._keep(f"{part}-{name}", node.inside(machine, argv))
 
+    def processes(self) -> dict[str, int]:
+        """Name to process id in here, without those that only keep a node's mounts: they must not be killed."""
+        machines = {each.name for each in self.settings.all_nodes}
+        return {name: pid for name, pid in self.supervisor.pids().items() if name not in machines}
+
     async def node_down(self, which: Node) -> None:
         """Cut its network first: nobody is to see its processes die."""
         if which.name not in self.supervisor.pids():
@@ -151,7 +156,7 @@ class Requests:
     async def answer(self, request: dict[str, Any], sockets: list[socket.socket]) -> Any:
         match request:
             case {"do": "processes"}:
-                return self._world.supervisor.pids()
+                return self._world.processes()
             case {"do": "forward", "host": str(host), "port": int(port)}:
                 return await self._world.relay(sockets[0], host, port)
             case {"do": "node_down", "node": int(number)}:

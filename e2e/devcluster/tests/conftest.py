@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -62,9 +63,12 @@ class Namespace:
     def until(self, condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
         return self.cluster.wait(condition, what, seconds)
 
+    def is_ready(self, name: str) -> bool:
+        return is_ready(self.pod(name))
+
     def until_ready(self, *names: str, seconds: float = 30.0) -> None:
         for name in names:
-            self.until(lambda name=name: is_ready(self.pod(name)), f"Pod {name} is Ready", seconds)
+            self.until(partial(self.is_ready, name), f"Pod {name} is Ready", seconds)
 
     def until_log(self, name: str, text: str, container: str = "main", seconds: float = 30.0) -> str:
         log: str = self.until(

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
+
+from e2e.devcluster import Image
 
 from .conftest import Namespace
 from .manifests import FOREVER, PYTHON, SHELL, WEB, container, pod
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
-SHARED = {"volumes": [{"name": "shared", "emptyDir": {}}]}
+SHARED: dict[str, Any] = {"volumes": [{"name": "shared", "emptyDir": {}}]}
 MOUNT = [{"name": "shared", "mountPath": "/shared"}]
 # Serves /ok; any other path is a 404, also for probes.
 OK_SERVER = "import http.server, pathlib; pathlib.Path('/tmp/ok').touch(); http.server.test(http.server.SimpleHTTPRequestHandler, port=8000)"
 
 
-def shell(script: str, name: str = "main", **fields: object) -> dict[str, object]:
+def shell(script: str, name: str = "main", **fields: Any) -> dict[str, Any]:
     return container(["sh", "-c", script], name=name, **fields)
 
 
@@ -54,7 +57,7 @@ def test_a_native_sidecar_starts_before_and_ends_after_the_main_container(ns: Na
     ],
     ids=["http", "tcp", "exec"],
 )
-def test_a_readiness_probe_of_each_kind_makes_ready(ns: Namespace, probe: dict[str, object]) -> None:
+def test_a_readiness_probe_of_each_kind_makes_ready(ns: Namespace, probe: dict[str, Any]) -> None:
     server = container(
         ["python3", "-c", OK_SERVER],
         image=PYTHON,
@@ -165,7 +168,7 @@ def test_a_crashing_container_is_restarted_with_back_off(ns: Namespace) -> None:
     ns.until(lambda: ns.restarts("crashes") >= 1, "the first restart, which comes at once")
     ns.until(lambda: any("Back-off restarting" in event for event in ns.events("crashes")), "the second one waits")
     assert ns.container("crashes")["lastState"]["terminated"]["exitCode"] == 1
-    assert ns.kubectl("logs", "crashes", "--previous").split() == ["run"]
+    ns.until(lambda: ns.kubectl("logs", "crashes", "--previous").split() == ["run"], "the last run's log")
 
 
 def test_users_are_who_the_pod_says(ns: Namespace) -> None:
@@ -233,8 +236,6 @@ def test_an_unknown_image_is_not_pulled(ns: Namespace) -> None:
 
 
 def test_images_can_be_added_while_the_cluster_runs(ns: Namespace) -> None:
-    from e2e.devcluster import Image
-
     says = Image(("example.com/says",), command=("echo",), args=("hello",), env=("WHO=image",))
     ns.cluster.set_images([says])
     ns.apply(

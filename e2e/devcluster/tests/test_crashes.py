@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from e2e.devcluster import processes
 from .conftest import Namespace, is_ready
 from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
 COUNT = "import itertools, time\nfor i in itertools.count(): print('tick', i, flush=True); time.sleep(0.1)"
 
@@ -52,26 +53,20 @@ def test_a_container_ends_with_its_shim(ns: Namespace) -> None:
     ns.apply(pod("orphan", container(["sleep", "987"]), nodeName="node2"))
     ns.until_ready("orphan")
     first = ns.cluster.processes["first"]
-    shims = [pid for pid in processes.children(first) if _command(pid)[:1] == ["shim"] or _names_shim(pid)]
-    runtime = ns.cluster.processes["runtime-node2"]
-    shims += [pid for pid in processes.children(runtime) if _names_shim(pid)]
-    mine = next(pid for pid in shims if any(_command(each) == ["sleep", "987"] for each in processes.descendants(pid)))
+    shims = [
+        pid for pid in processes.descendants(first) if command(pid)[:1] == [str(ns.cluster.settings.commands / "shim")]
+    ]
+    mine = next(pid for pid in shims if ["sleep", "987"] in map(command, processes.descendants(pid)))
     os.kill(mine, signal.SIGKILL)
     ns.until(lambda: ns.restarts("orphan") == 1, "kubelet starts it again")
     assert ns.container("orphan")["lastState"]["terminated"]["exitCode"] == 137
 
 
-def _command(pid: int) -> list[str]:
-    from pathlib import Path
-
+def command(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
     except OSError:
         return []
-
-
-def _names_shim(pid: int) -> bool:
-    return any(word.endswith("/shim") for word in _command(pid)[:1])
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+
+from e2e.devcluster import ClusterError
 
 from .conftest import Namespace
 from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
 FETCH = (
     "import sys, urllib.request as u; print(*(u.urlopen(x, timeout=5).status for x in sys.argv[1:] for _ in range(10)))"
@@ -26,9 +30,8 @@ def test_a_pod_reaches_services_by_name_also_its_own(ns: Namespace) -> None:
     names = ["web", f"web.{ns.name}.svc.cluster.local", "one.peers:8000", f"two.peers.{ns.name}:8000"]
     urls = [f"http://{name}/" for name in names]
     for asker in ("web1", "web2"):
-        statuses = ns.until(
-            lambda asker=asker: ns.kubectl("exec", asker, "--", "python3", "-c", FETCH, *urls), "all names answer"
-        )
+        fetch = partial(ns.kubectl, "exec", asker, "--", "python3", "-c", FETCH, *urls)
+        statuses: str = ns.until(fetch, "all names answer")
         assert statuses.split() == ["200"] * 40
 
 
@@ -46,8 +49,6 @@ def test_a_service_follows_its_pods(ns: Namespace) -> None:
 
 
 def kubectl_error(ns: Namespace, *arguments: str) -> str:
-    from e2e.devcluster import ClusterError
-
     try:
         ns.kubectl(*arguments)
     except ClusterError as error:
@@ -83,8 +84,6 @@ def test_a_service_account_is_known_and_may_only_what_its_role_says(ns: Namespac
 
 
 def test_a_restricted_namespace_refuses_a_careless_pod(ns: Namespace) -> None:
-    from e2e.devcluster import ClusterError
-
     ns.kubectl("label", "namespace", ns.name, "pod-security.kubernetes.io/enforce=restricted")
     with pytest.raises(ClusterError, match="violates PodSecurity"):
         ns.apply(pod("careless"))

@@ -9,13 +9,14 @@ import select
 import subprocess
 import time
 import urllib.request
+from functools import partial
 
 import pytest
 
 from .conftest import Namespace
-from .manifests import PYTHON, container, pod, web
+from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
 
 def test_logs_of_long_and_unfinished_lines(ns: Namespace) -> None:
@@ -85,19 +86,22 @@ def test_port_forward_reaches_a_server_on_the_pods_loopback(ns: Namespace) -> No
     ) as forward:
         assert forward.stdout is not None
         port = forward.stdout.readline().split(":")[1].split()[0]
-        ns.until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5).status == 200, "an answer")
+        ns.until(partial(answers, f"http://127.0.0.1:{port}"), "an answer")
         forward.terminate()
 
 
 def test_a_forward_brings_a_service_outside(ns: Namespace) -> None:
-    from .manifests import service
-
     ns.apply(web("web", labels={"app": "web"}), service("web"))
     ns.until_ready("web")
     for target, port in (("web", 80), ("pod/web", 8000)):
         url = ns.cluster.forward(ns.name, target, port)
         assert url.startswith("http://127.0.0.1:")
-        ns.until(lambda url=url: urllib.request.urlopen(url, timeout=5).status == 200, f"{target} answers")
+        ns.until(partial(answers, url), f"{target} answers")
+
+
+def answers(url: str) -> bool:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return bool(response.status == 200)
 
 
 def test_kubelet_knows_what_a_container_uses(ns: Namespace) -> None:

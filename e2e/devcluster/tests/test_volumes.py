@@ -9,7 +9,7 @@ import pytest
 from .conftest import Namespace
 from .manifests import container, pod
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_a_config_map_reaches_its_volume_when_it_changes(ns: Namespace) -> None:
 
 def test_a_claim_is_bound_shared_by_nodes_and_deleted(ns: Namespace) -> None:
     ns.apply(claim("data"))
-    volume = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
+    volume: dict[str, Any] = {"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}
 
     def writer(name: str, script: str, node: str) -> dict[str, Any]:
         main = container(["sh", "-c", script], volumeMounts=mounts("data"))

@@ -1,0 +1,260 @@
+"""What end-to-end tests share: a namespace with the operator around it, and a load that counts what went wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+
+from e2e.devcluster import Cluster
+from e2e.install import NAMESPACE
+
+Object = dict[str, Any]
+_numbers = itertools.count(1)
+API = "tidegate.dev/v1alpha1"
+QUIET = 0.6
+"""Seconds for which nothing may be written before a namespace counts as at rest."""
+
+
+def model(name: str = "small", **spec: Any) -> Object:
+    """A ModelDeployment of one GPU; keywords replace top-level fields of the spec, `engine` and `model` are merged."""
+    engine = {"gpus": {"count": 1}} | spec.pop("engine", {})
+    source = {"uri": "hf://acme/tiny"} | spec.pop("model", {})
+    body = {"model": source, "engine": engine, "drain": {"timeout": "30s"}, **spec}
+    return {"apiVersion": API, "kind": "ModelDeployment", "metadata": {"name": name}, "spec": body}
+
+
+def policy(
+    name: str = "front", routes: dict[str, list[Object]] | None = None, replicas: int = 1, **spec: Any
+) -> Object:
+    """A RoutingPolicy; `routes` maps a public model to its weighted backends, each backend named as its model."""
+    routes = routes or {"chat": [{"name": "small"}]}
+    backends = sorted({backend["name"] for entries in routes.values() for backend in entries})
+    body = {
+        "router": {"replicas": replicas},
+        "auth": {"anonymous": {}},
+        "backends": [{"name": backend, "modelDeploymentRef": {"name": backend}} for backend in backends],
+        "routes": [
+            {"name": public, "models": [public], "to": {"backends": entries}} for public, entries in routes.items()
+        ],
+        **spec,
+    }
+    return {"apiVersion": API, "kind": "RoutingPolicy", "metadata": {"name": name}, "spec": body}
+
+
+def engine_env(**values: str | float) -> list[Object]:
+    """Settings of the engine simulator: `DECODE_MS=50`."""
+    return [{"name": f"ENGINE_SIM_{name}", "value": str(value)} for name, value in values.items()]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A namespace of a cluster in which the operator runs."""
+
+    cluster: Cluster
+    name: str
+
+    @classmethod
+    def make(cls, cluster: Cluster, **labels: str) -> Place:
+        """A new namespace."""
+        name = f"t{next(_numbers)}"
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        cluster.apply(manifest)
+        cluster.wait(lambda: cluster.get("-n", name, "serviceaccount", "default"), f"namespace {name} works")
+        return cls(cluster, name)
+
+    def apply(self, *objects: Object) -> None:
+        """kubectl apply."""
+        self.cluster.apply(objects, namespace=self.name)
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """kubectl in this namespace."""
+        return self.cluster.kubectl("-n", self.name, *arguments, check=check)
+
+    def get(self, *arguments: str) -> Object:
+        """kubectl get -o json."""
+        return self.cluster.get("-n", self.name, *arguments)
+
+    def items(self, kind: str, selector: str = "") -> list[Object]:
+        """Every object of a kind."""
+        arguments = [kind, *(("-l", selector) if selector else ())]
+        found: list[Object] = self.get(*arguments)["items"]
+        return found
+
+    def condition(self, ref: str, kind: str) -> Object:
+        """A condition of `mdep/NAME` and the like; empty while it is not there."""
+        found = self.get(ref).get("status", {}).get("conditions", [])
+        return next((c for c in found if c["type"] == kind), {})
+
+    def ready(self, *refs: str, seconds: float = 90.0) -> None:
+        """Waits until objects are Ready for their newest generation."""
+        for ref in refs:
+            self.cluster.wait(partial(self._is_ready, ref), f"{ref} is Ready", seconds)
+
+    def _is_ready(self, ref: str) -> bool:
+        found = self.get(ref)
+        conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}
+        newest = found["metadata"]["generation"]
+        ready, busy = conditions.get("Ready", {}), conditions.get("Reconciling", {})
+        return (ready.get("status"), busy.get("status"), ready.get("observedGeneration")) == ("True", "False", newest)
+
+    def router(self, name: str = "front") -> str:
+        """The router's address out here, once it answers."""
+        url = self.cluster.forward(self.name, f"{name}-router", 80)
+        self.cluster.wait(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, f"router {name} answers")
+        return url
+
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+        """Cluster.wait; failed requests count as no, too."""
+
+        def attempt() -> Any:
+            try:
+                return condition()
+            except httpx.HTTPError:
+                return False
+
+        return self.cluster.wait(attempt, what, seconds)
+
+    def versions(self) -> dict[str, str]:
+        """resourceVersion of every object that the operator makes or reports on: equal twice means that nobody wrote."""
+        kinds = (
+            "mdep,rpol,ctier,deploy,svc,cm,sa,pdb,controllerrevision,role,rolebinding,secret,statefulset,networkpolicy"
+        )
+        items = self.get(kinds)["items"]
+        return {f"{i['kind']}/{i['metadata']['name']}": i["metadata"]["resourceVersion"] for i in items}
+
+    def at_rest(self) -> dict[str, str]:
+        """Waits until nothing has been written for a moment; returns the versions."""
+        last, since = self.versions(), time.monotonic()
+
+        def still() -> dict[str, str] | None:
+            nonlocal last, since
+            now = self.versions()
+            if now != last:
+                last, since = now, time.monotonic()
+            return now if time.monotonic() - since > QUIET else None
+
+        found: dict[str, str] = self.cluster.wait(still, "nothing is written any more")
+        return found
+
+    def operator_logs(self) -> str:
+        """Of every operator Pod."""
+        return self.cluster.kubectl("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=tidegate", "--tail=-1")
+
+
+@dataclass
+class Tally:
+    """What a load saw."""
+
+    answers: Counter[int] = field(default_factory=Counter)
+    """By status; 0 is no answer at all."""
+    cut: int = 0
+    """Streams that began and did not end with [DONE]."""
+    backends: Counter[str] = field(default_factory=Counter)
+    revisions: Counter[str] = field(default_factory=Counter)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """Requests without a 200."""
+        return sum(count for status, count in self.answers.items() if status != 200)
+
+
+class Load:
+    """Streams and short requests against one router, until it is stopped."""
+
+    def __init__(self, url: str, public: str = "chat") -> None:
+        self.url = url
+        self.tally = Tally()
+        self._public = public
+        self._stop = threading.Event()
+
+    def body(self, tokens: int, *, stream: bool) -> Object:
+        """A chat request."""
+        message = {"role": "user", "content": "How is the tide?"}
+        return {
+            "model": self._public,
+            "messages": [message],
+            "max_tokens": tokens,
+            "stream": stream,
+            "ignore_eos": True,
+        }
+
+    @contextmanager
+    def running(self, streams: int = 4, tokens: int = 40, short: int = 2) -> Iterator[Tally]:
+        """Runs `streams` endless sequences of streams and `short` of short requests while the block runs, in a thread of
+        its own; at its end what is under way is let finish."""
+        thread = threading.Thread(target=lambda: asyncio.run(self._all(streams, tokens, short)))
+        thread.start()
+        try:
+            yield self.tally
+        finally:
+            self._stop.set()
+            thread.join()
+
+    async def _all(self, streams: int, tokens: int, short: int) -> None:
+        limits = httpx.Limits(max_connections=streams + short)
+        async with httpx.AsyncClient(timeout=60, limits=limits) as client:
+            jobs = [self._loop(lambda: self.stream(client, tokens)) for _ in range(streams)]
+            jobs += [self._loop(lambda: self.short(client)) for _ in range(short)]
+            await asyncio.gather(*jobs)
+
+    async def _loop(self, once: Callable[[], Any]) -> None:
+        while not self._stop.is_set():
+            await once()
+
+    async def short(self, client: httpx.AsyncClient) -> None:
+        """One answer at once."""
+        try:
+            answer = await client.post(f"{self.url}/v1/chat/completions", json=self.body(1, stream=False))
+        except httpx.HTTPError as error:
+            self.tally.answers[0] += 1
+            self.tally.errors.append(repr(error))
+            return
+        self._count(answer, answer.text)
+
+    async def stream(self, client: httpx.AsyncClient, tokens: int) -> None:
+        """One stream to its end."""
+        request = self.body(tokens, stream=True)
+        try:
+            async with client.stream("POST", f"{self.url}/v1/chat/completions", json=request) as answer:
+                last = ""
+                try:
+                    async for line in answer.aiter_lines():
+                        last = line or last
+                finally:
+                    self._count(answer, last)
+                    self.tally.cut += answer.status_code == 200 and last != "data: [DONE]"
+        except httpx.HTTPError as error:
+            self.tally.errors.append(repr(error))
+
+    def _count(self, answer: httpx.Response, text: str) -> None:
+        self.tally.answers[answer.status_code] += 1
+        if answer.status_code == 200:
+            self.tally.backends[answer.headers.get("x-tidegate-backend", "")] += 1
+            self.tally.revisions[answer.headers.get("x-tidegate-revision", "")] += 1
+        else:
+            self.tally.errors.append(f"{answer.status_code} {text[:200]}")
+
+
+def events(place: Place, name: str) -> list[Object]:
+    """Events about an object, oldest first."""
+    found = place.items("events.events.k8s.io")
+    mine = [event for event in found if event["regarding"]["name"] == name]
+    return sorted(mine, key=lambda event: str(event["metadata"]["creationTimestamp"]))
+
+
+def everything(place: Place) -> str:
+    """All that people with read access may see of a namespace, but for Secrets: to search it for what must not be there."""
+    kinds = "mdep,rpol,ctier,pods,deploy,statefulset,svc,cm,controllerrevision,events,endpointslices,pvc"
+    return json.dumps(place.get(kinds))

@@ -1,0 +1,165 @@
+"""Promise: the body's model decides who answers, weights hold, changes are live without a lost request."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from e2e.harness import Load, Place, model, policy
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def pair(place: Place) -> Place:
+    """Two models, one with a LoRA adapter, behind one policy."""
+    adapters = [{"name": "support-tone", "uri": "hf://acme/support-lora"}]
+    place.apply(model("small", model={"adapters": adapters}), model("large"), _policy(9, 1))
+    place.ready("mdep/small", "mdep/large", "rpol/front")
+    return place
+
+
+def _policy(small: int, large: int) -> dict[str, Any]:
+    weighted = [{"name": "small", "weight": small}, {"name": "large", "weight": large}]
+    adapted = [{"name": "small", "adapter": "support-tone"}]
+    return policy(routes={"chat": weighted, "support": adapted, "small": [{"name": "small"}]}, replicas=2)
+
+
+def _ask(url: str, body: str, path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
+    return httpx.post(f"{url}{path}", content=body, headers={"content-type": "application/json"} | headers)
+
+
+def test_weights_and_their_change(pair: Place) -> None:
+    load = Load(pair.router())
+    with load.running(streams=2, tokens=5, short=8) as tally:
+        pair.wait(lambda: tally.answers[200] > 0, "the load runs")
+        _until(load, pair, 400)
+        share = tally.backends["large"] / sum(tally.backends.values())
+        assert 0.04 < share < 0.18, tally.backends
+        pair.apply(_policy(0, 1))
+        pair.ready("rpol/front")
+        tally.backends.clear()
+        _until(load, pair, tally.answers[200] + 200)
+    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert tally.backends["small"] <= 10, "requests under way while the weights changed may still count here"
+
+
+def _until(load: Load, place: Place, answers: int) -> None:
+    place.wait(lambda: load.tally.answers[200] >= answers or load.tally.failed, f"{answers} answers")
+
+
+def test_adapter_by_its_name(pair: Place) -> None:
+    answer = _ask(
+        pair.router(),
+        json.dumps({"model": "support", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}),
+    )
+    assert answer.json()["model"] == "support-tone"
+    pair.apply(policy(routes={"support": [{"name": "small", "adapter": "nobody"}]}))
+    pair.wait(
+        lambda: "has no adapter 'nobody'" in pair.condition("rpol/front", "ResolvedRefs")["message"], "it is missed"
+    )
+
+
+EXACT = [
+    '{"model":"chat","messages":[],"seed":9007199254740993,"temperature":1.0}',
+    '{ "messages" : [{"role":"user","content":"\\"model\\": \\"x\\" } \\u00e9 \\\\"}], "tools": [{"model":"inner"}], "model" : "chat" , "n":1e0}',
+    '{"seed":1,"model":"ch\\u0061t","messages":[]}',
+]
+
+
+@pytest.mark.parametrize("body", EXACT)
+def test_bodies_are_byte_exact_but_for_the_model(place: Place, body: str) -> None:
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    _ask(place.router(), body)
+    pod = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
+    seen = httpx.get(f"{place.cluster.forward(place.name, f'pod/{pod}', 8000)}/sim/state").json()
+    received = seen["last_request"]["body"]
+    assert received == body.replace('"chat"', '"small"').replace('"ch\\u0061t"', '"small"')
+
+
+REFUSED = [
+    ('{"model":"nope","messages":[]}', "/v1/chat/completions", 404, "does not exist"),
+    ("not json", "/v1/chat/completions", 400, "JSON object"),
+    ("", "/v1/chat/completions", 400, "JSON object"),
+    ('{"messages":[]}', "/v1/chat/completions", 400, "model parameter"),
+    ('{"model":["chat"]}', "/v1/chat/completions", 400, "must be a string"),
+    ('{"model":"chat","x":{"y":1},"model":"chat"}', "/v1/chat/completions", 400, "twice"),
+    ('{"x":1,"model":"chat"', "/v1/chat/completions", 400, "not valid JSON"),
+    ('{"model":"chat","messages":[}', "/v1/chat/completions", 400, ""),
+    ('{"model":"chat"}', "/v1/load_lora_adapter", 404, "no such path"),
+    ('{"model":"chat","pad":"' + "x" * (17 << 20) + '"}', "/v1/chat/completions", 413, "at most 16 MiB"),
+]
+
+
+def test_refusals_are_openai_errors(pair: Place) -> None:
+    url = pair.router()
+    for body, path, status, message in REFUSED:
+        answer = _ask(url, body, path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, status), body[:80]
+        assert message in answer.json()["error"]["message"], body[:80]
+    spoofed = _ask(url, '{"model":"nope"}', **{"x-tidegate-model": "chat", "x-tidegate-splice": "1-2"})
+    assert spoofed.status_code == 404
+    assert httpx.get(f"{url}/v1/models/nope").status_code == 404
+    assert httpx.get(f"{url}/v1/chat/completions").status_code == 405
+
+
+PATHS: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
+    "/v1/completions": {"prompt": "Hi"},
+    "/v1/responses": {"input": "Hi"},
+    "/v1/messages": {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 3},
+    "/tokenize": {"prompt": "Hi"},
+}
+
+
+def test_every_api_of_the_engine_passes(pair: Place) -> None:
+    url = pair.router()
+    for path, body in PATHS.items():
+        answer = httpx.post(f"{url}{path}", json={"model": "small", **body})
+        assert answer.status_code == 200, (path, answer.text)
+    pooling = model("embedder", engine={"args": ["--runner", "pooling", "--convert", "embed"]})
+    pair.apply(pooling, policy(routes={"embed": [{"name": "embedder"}]}))
+    pair.ready("mdep/embedder", "rpol/front")
+    pair.wait(
+        lambda: httpx.post(f"{url}/v1/embeddings", json={"model": "embed", "input": "Hi"}).status_code == 200,
+        "it embeds",
+    )
+
+
+def test_engines_come_and_go_without_a_lost_request(place: Place) -> None:
+    place.apply(model(replicas=3), policy(replicas=2))
+    place.ready("mdep/small", "rpol/front")
+    load = Load(place.router())
+    with load.running(streams=6, tokens=60, short=4) as tally:
+        for _ in range(2):
+            first = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
+            place.kubectl("delete", "pod", first, "--wait=false")
+            place.wait(partial(_replaced, place, first), "it is replaced")
+    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+
+
+def _replaced(place: Place, name: str) -> bool:
+    if place.get("mdep/small")["status"]["readyReplicas"] != 3:
+        return False
+    return name not in {pod["metadata"]["name"] for pod in place.items("pods")}
+
+
+def test_routers_roll_without_a_lost_request(place: Place) -> None:
+    place.apply(model(), policy(replicas=2))
+    place.ready("mdep/small", "rpol/front")
+    before = {pod["metadata"]["name"] for pod in place.items("pods", "tidegate.dev/policy=front")}
+    load = Load(place.router())
+    with load.running(streams=6, tokens=60, short=4) as tally:
+        place.kubectl("rollout", "restart", "deploy/front-router")
+        place.wait(
+            lambda: before.isdisjoint(
+                pod["metadata"]["name"] for pod in place.items("pods", "tidegate.dev/policy=front")
+            ),
+            "all are new",
+        )
+    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
