@@ -8,7 +8,7 @@ GPUS ?= 4
 ENGINE ?= sim
 WORKERS ?= 2
 
-.PHONY: help init lock check fix test test-fast e2e e2e-vllm e2e-kind demo crds golden render-manifests \
+.PHONY: help init lock check fix test test-fast e2e e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -26,15 +26,16 @@ check: init ## lint, format, types, layers, and whether generated files are curr
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PYTHON) scripts/generated.py --check
+	$(PYTHON) -m scripts.generated --check
 
 fix: init ## what the linter and the formatter can mend, and generated files
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
-	$(PYTHON) scripts/generated.py
+	$(PYTHON) -m scripts.generated
 
-crds: init ## crds/, the chart's copy, manifests/install and docs/reference from the models and the chart
-	$(PYTHON) scripts/generated.py
+crds: init ## crds/, the chart's copy, docs/reference and manifests/install, from the models and the chart
+	$(PYTHON) -m scripts.generated
+	$(PYTHON) -m scripts.install_manifest
 
 golden: init ## write the expected outputs of the golden tests anew; read the difference before you commit it
 	$(PYTHON) -m pytest tests/plan/test_golden.py --update-golden -q

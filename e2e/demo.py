@@ -13,6 +13,7 @@ from openai.types.chat import ChatCompletionUserMessageParam
 
 from e2e.devcluster import Cluster
 from e2e.install import install_chart
+from e2e.vllm import quickstart as vllm
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "examples/quickstart.yaml"
@@ -25,16 +26,16 @@ def main() -> int:
     parser.add_argument("--name", default="dev", help="name of the dev cluster")
     parser.add_argument("--engine", choices=["sim", "vllm"], default="sim", help="what runs as the image of vLLM")
     arguments = parser.parse_args()
-    os.environ["TIDEGATE_ENGINE"] = arguments.engine
+    os.environ |= {"TIDEGATE_ENGINE": arguments.engine, "TIDEGATE_VLLM_HOME": str(vllm.home())}
     step = _Steps()
     cluster = Cluster.start(arguments.name, nodes=2, gpus=4)
     step("a real Kubernetes cluster runs: 2 nodes of 4 GPUs")
     install_chart(cluster)
     step("CRDs and operator are installed from charts/tidegate by Helm")
-    cluster.kubectl("apply", "-f", str(_quickstart(arguments.engine)))
+    cluster.apply(vllm.manifests() if arguments.engine == "vllm" else QUICKSTART.read_text())
     wait = ("wait", "--for=condition=Ready", "mdep/llama-3-8b", "rpol/chat", f"--timeout={READY_SECONDS}s")
     cluster.kubectl(*wait, timeout=READY_SECONDS + 10)
-    step("examples/quickstart.yaml is applied and Ready")
+    step("the quickstart is applied and Ready")
     url = cluster.forward("default", "chat-router", 80)
     _ask(url)
     step("a streamed answer came through the router")
@@ -49,10 +50,6 @@ class _Steps:
 
     def __call__(self, text: str) -> None:
         print(f"[{time.monotonic() - self._begin:6.1f} s] {text}", flush=True)
-
-
-def _quickstart(engine: str) -> Path:
-    return ROOT / "e2e/vllm/quickstart.yaml" if engine == "vllm" else QUICKSTART
 
 
 def _ask(url: str) -> None:

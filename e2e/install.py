@@ -20,6 +20,12 @@ def helm(cluster: Cluster, *arguments: str) -> str:
     return result.stdout
 
 
+def render_chart(binary: str) -> str:
+    """What the chart renders with its defaults."""
+    argv = [binary, "template", "tidegate", str(CHART), "--namespace", NAMESPACE]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 def install_chart(cluster: Cluster, *values: str) -> None:
     """Installs or upgrades the chart and waits until the operator is ready; `values` are `--set` arguments."""
     sets = [part for value in values for part in ("--set", value)]

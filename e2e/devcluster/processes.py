@@ -10,12 +10,10 @@ from pathlib import Path
 
 
 def alive(pid: int) -> bool:
-    """False for a zombie too: it only waits for its parent to look."""
-    return _state(pid) not in ("", "Z", "X")
-
-
-def gone(pid: int) -> bool:
-    return _state(pid) == ""
+    """False for a zombie too: it only waits for its parent to look. Not for one whose other threads still end, though:
+    the last thread of a namespace's first process is the one that ends all others.
+    """
+    return _state(pid) not in ("", "Z", "X") or len(_listed(Path(f"/proc/{pid}/task"))) > 1
 
 
 def start_time(pid: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from functools import partial
 from typing import Any
@@ -78,7 +79,7 @@ def test_bodies_are_byte_exact_but_for_the_model(place: Place, body: str) -> Non
     _ask(place.router(), body)
     pod = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
     seen = httpx.get(f"{place.cluster.forward(place.name, f'pod/{pod}', 8000)}/sim/state").json()
-    received = seen["last_request"]["body"]
+    received = base64.b64decode(seen["last"]["body_base64"]).decode()
     assert received == body.replace('"chat"', '"small"').replace('"ch\\u0061t"', '"small"')
 
 

@@ -20,14 +20,16 @@ pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
 
 
 def test_logs_of_long_and_unfinished_lines(ns: Namespace) -> None:
-    script = "import sys; print('x' * 50_000); print('y' * 16_384); sys.stderr.write('error\\n'); print('end', end='')"
-    ns.apply(pod("prints", container(["python3", "-c", script], image=PYTHON), restartPolicy="Never"))
+    script = "print('x' * 50_000); print('y' * 16_384); print('end', end='')"
+    long = container(["python3", "-c", script], image=PYTHON)
+    errors = container(["sh", "-c", "echo wrong >&2"], name="errors")
+    ns.apply(pod("prints", long, errors, restartPolicy="Never"))
     ns.until_ended("prints")
+    ns.until_ended("prints", "errors")
 
-    lines = ns.logs("prints").splitlines()
-    assert sorted(len(line) for line in lines) == [3, 5, 16_384, 50_000]
-    assert {"error", "end"} <= set(lines)
-    assert ns.kubectl("logs", "prints", "--tail=1").strip() == "end"
+    assert [len(line) for line in ns.logs("prints").splitlines()] == [50_000, 16_384, 3]
+    assert ns.kubectl("logs", "prints", "-c", "main", "--tail=1").strip() == "end"
+    assert ns.logs("prints", "errors").strip() == "wrong"
 
 
 def test_exec_with_input_output_and_exit_code(ns: Namespace) -> None:
@@ -44,7 +46,7 @@ def test_exec_with_input_output_and_exit_code(ns: Namespace) -> None:
         check=False,
     )
 
-    assert result.returncode == 7
+    assert result.returncode == 7, result.stderr
     assert result.stdout.split() == ["typed", "me", "/tmp"]
     assert "bad" in result.stderr
 
@@ -79,7 +81,7 @@ def read_until(descriptor: int, wanted: bytes, seconds: float = 20.0) -> bytes:
 def test_port_forward_reaches_a_server_on_the_pods_loopback(ns: Namespace) -> None:
     command = ["python3", "-m", "http.server", "8000", "--bind", "127.0.0.1"]
     ns.apply(pod("local", container(command, image=PYTHON)))
-    ns.until_ready("local")
+    ns.until_log("local", "Serving")
     kubectl = [ns.cluster.settings.kubectl, f"--kubeconfig={ns.cluster.kubeconfig}", "-n", ns.name]
     with subprocess.Popen(
         [*kubectl, "port-forward", "pod/local", ":8000"], stdout=subprocess.PIPE, text=True

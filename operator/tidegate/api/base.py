@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from tidegate.names import MAX_NAME
@@ -26,31 +27,52 @@ class Rule(NamedTuple):
 
 
 class BrokenRule(ValueError):
-    """Raised by a rule's twin; keeps the path, which pydantic's own error location lacks."""
+    """Raised by a rule's twin. `broken` has (path, message) pairs, because pydantic's own location lacks the path."""
 
-    def __init__(self, broken: list[Rule]) -> None:
+    def __init__(self, broken: list[tuple[str, str]]) -> None:
         self.broken = broken
-        super().__init__("; ".join(rule.message for rule in broken))
+        super().__init__("; ".join(message for _, message in broken))
 
 
-class Part(BaseModel):
-    """A piece of an object: unknown fields are refused, values never change after parsing."""
+class Written(BaseModel):
+    """A piece of an object as the API server reads it: no value is converted, and null is the same as absent."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
-        extra="forbid",
+        strict=True,
         frozen=True,
         use_attribute_docstrings=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, written: Any) -> Any:
+        if not isinstance(written, dict):
+            return written
+        declared = {field.alias for field in cls.model_fields.values()}
+        return {key: value for key, value in written.items() if value is not None or key not in declared}
+
+
+class Part(Written):
+    """A piece of an object: unknown fields are refused, values never change after parsing."""
+
+    model_config = ConfigDict(extra="forbid")
     rules: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
-        broken = [rule for rule in self.rules if not rule.holds(self)]
+        broken = [(rule.path, rule.message) for rule in self.rules if not rule.holds(self)]
+        broken += self._repetitions()
         if broken:
             raise BrokenRule(broken)
         return self
+
+    def _repetitions(self) -> list[tuple[str, str]]:
+        """Lists in which something stands twice although their `x-kubernetes-list-type` is `map` or `set`."""
+        message = "two items are the same, or have the same name; remove or rename one"
+        fields = type(self).model_fields.items()
+        return [(f".{field.alias}", message) for name, field in fields if _repeats(field, getattr(self, name))]
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -58,6 +80,14 @@ class Part(BaseModel):
         if cls.rules:
             schema["x-kubernetes-validations"] = [_validation(rule) for rule in cls.rules]
         return schema
+
+
+def _repeats(field: FieldInfo, items: list[Any] | None) -> bool:
+    extra: Any = field.json_schema_extra
+    if not items or not isinstance(extra, dict) or "x-kubernetes-list-type" not in extra:
+        return False
+    keys = extra.get("x-kubernetes-list-map-keys", ())
+    return not unique([tuple(getattr(item, key) for key in keys) or item for item in items])
 
 
 def _validation(rule: Rule) -> dict[str, str]:
@@ -105,6 +135,8 @@ class ObjectMeta(BaseModel):
     uid: str = ""
     generation: int = 0
     resource_version: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
 
 
 NAME_RULE = Rule(
@@ -125,6 +157,6 @@ def _plain(name: str) -> bool:
     )
 
 
-def unique(values: list[str]) -> bool:
+def unique(values: list[Any]) -> bool:
     """Whether no value stands twice."""
     return len(values) == len(set(values))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
-from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule
+from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule, Written
 from tidegate.api.values import Duration, Percent, Quantity, amount, fraction, seconds
 from tidegate.names import GROUP
 
 OWNED_FLAGS = (
     "--model", "--revision", "--host", "--port", "--uds", "--served-model-name", "--tensor-parallel-size", "-tp",
     "--pipeline-parallel-size", "-pp", "--max-model-len", "--max-num-seqs", "--max-num-queued-reqs",
-    "--gpu-memory-utilization", "--dtype", "--quantization", "-q", "--kv-offloading-size", "--load-format",
+    "--gpu-memory-utilization", "--dtype", "--quantization", "-q", "--kv-offloading-size",
     "--enable-lora", "--no-enable-lora", "--lora-modules", "--shutdown-timeout", "--enable-force-include-usage",
     "--no-enable-force-include-usage", "--api-key", "--ssl-keyfile", "--ssl-certfile", "--root-path", "--config",
     "--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless",
@@ -115,13 +114,10 @@ class PodMetadata(Part):
     )
 
 
-class _Open(BaseModel):
+class _Open(Written):
     """A piece of a patch: what we must look at is declared, everything else is passed on."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, use_attribute_docstrings=True,
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
-    )  # fmt: skip
+    model_config = ConfigDict(extra="allow", json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
 
 
 RefusedObject = FreeForm | None
@@ -233,9 +229,9 @@ class Engine(Part):
 
     rules: ClassVar = (
         Rule(
-            f"!has(self.args) || self.args.all(a, !(a.split('=', 2)[0] in {_cel_list(OWNED_FLAGS)}))",
+            f"!has(self.args) || self.args.all(a, !(a.split('=', 2)[0].replace('_', '-') in {_cel_list(OWNED_FLAGS)}))",
             "the operator writes this flag itself; use the field of spec.engine or spec.model that has its name, and leave it out of args",
-            lambda e: not any(arg.split("=", 1)[0] in OWNED_FLAGS for arg in e.args),
+            lambda e: not any(arg.split("=", 1)[0].replace("_", "-") in OWNED_FLAGS for arg in e.args),
             ".args",
         ),
         Rule(

@@ -41,7 +41,7 @@ class Adapter(Part):
         Rule(
             f"self.uri.matches({cel_string(ADAPTER_URI)})",
             "an adapter's uri must be hf://org/repo or pvc://claim/path, for example hf://acme/support-lora",
-            lambda a: re.search(ADAPTER_URI, a.uri) is not None,
+            lambda a: re.fullmatch(ADAPTER_URI, a.uri) is not None,
             ".uri",
         ),
     )
@@ -128,7 +128,7 @@ class ModelSource(Part):
             f"self.uri.matches({cel_string(URI)})",
             "uri must be hf://org/repo[@revision], pvc://claim/path, s3://bucket/path, gs://bucket/path or oci://image, "
             "for example hf://meta-llama/Llama-3.1-8B-Instruct",
-            lambda m: re.search(URI, m.uri) is not None,
+            lambda m: re.fullmatch(URI, m.uri) is not None,
             ".uri",
         ),
         Rule(
@@ -200,7 +200,18 @@ class ModelDeployment(Part):
     status: ModelDeploymentStatus | None = None
     """What is served."""
 
-    rules: ClassVar = (NAME_RULE,)
+    rules: ClassVar = (
+        NAME_RULE,
+        Rule(
+            "!has(self.spec.model.adapters) || has(self.spec.model.servedNames) || "
+            "self.spec.model.adapters.all(a, a.name != self.metadata.name)",
+            "an adapter may not have the model's own name, which is metadata.name without servedNames; rename the adapter",
+            lambda d: (
+                d.spec.model.served_names is not None or all(a.name != d.metadata.name for a in d.spec.model.adapters)
+            ),
+            ".spec.model.adapters",
+        ),
+    )
     crd: ClassVar[dict[str, Any]] = {
         "short_names": ["mdep"],
         "scale": {

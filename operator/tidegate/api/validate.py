@@ -39,7 +39,7 @@ def _one(detail: ErrorDetails) -> list[tuple[str, str]]:
     field = _path(detail["loc"])
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, BrokenRule):
-        return [(f"{field}{rule.path}".lstrip("."), rule.message) for rule in cause.broken]
+        return [(f"{field}{path}".lstrip("."), message) for path, message in cause.broken]
     return [(field, _message(detail))]
 
 

@@ -27,7 +27,7 @@ Quantity = Annotated[
     str,
     BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
     Field(pattern=QUANTITY, max_length=32),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32}),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32, "minimum": 0}),
 ]
 """A Kubernetes quantity, as `16Gi`, `500m` or `4`."""
 
@@ -39,7 +39,7 @@ def seconds(duration: str) -> float:
 
 def amount(quantity: str) -> Decimal:
     """The number that a quantity means, in its base unit (bytes, cores): `16Gi` is 17179869184."""
-    digits = quantity.rstrip("mkMGTPEi")
+    digits = quantity.rstrip("mkKMGTPEi")
     return Decimal(digits) * _UNIT_FACTOR[quantity[len(digits) :]]
 
 

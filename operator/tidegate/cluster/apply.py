@@ -77,7 +77,12 @@ async def _own_by_apply(api: Api, live: Manifest) -> None:
     managed = live["metadata"].get("managedFields", [])
     for i, entry in enumerate(managed):
         if entry["manager"] == names.FIELD_MANAGER and entry["operation"] == "Update" and "subresource" not in entry:
-            version = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
+            # replaced by what it is: another version on the server is a Conflict, where a "test" would be a refusal
+            version = {
+                "op": "replace",
+                "path": "/metadata/resourceVersion",
+                "value": live["metadata"]["resourceVersion"],
+            }
             change = {"op": "replace", "path": f"/metadata/managedFields/{i}/operation", "value": "Apply"}
             await api.json_patch(key, [version, change])
             return

@@ -105,7 +105,10 @@ class Api:
             raise Unavailable(f"{method} {url}: {type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _error(answer.status, method, url, text)
-        found: dict[str, Any] = json.loads(text) if text else {}
+        try:
+            found: dict[str, Any] = json.loads(text) if text else {}
+        except ValueError as error:
+            raise Unavailable(f"{method} {url}: {answer.status} with something that is not JSON") from error
         return found
 
     async def get(self, key: ObjectKey) -> dict[str, Any] | None:
@@ -166,12 +169,17 @@ class Api:
         return any(resource["kind"] == kind for resource in found.get("resources", []))
 
 
+def _said(text: bytes) -> str:
+    """The message of a metav1.Status, or whatever a proxy in between wrote."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError):
+        return text.decode(errors="replace")[:500]
+
+
 def _error(status: int, method: str, url: str, text: bytes) -> Exception:
     """The error class for an HTTP status; the message is the API server's own."""
-    try:
-        said = json.loads(text).get("message", "")
-    except ValueError:
-        said = text.decode(errors="replace")[:500]
+    said = _said(text)
     message = f"{method} {url}: {status} {said}"
     if status == 404:
         return NotFound(message)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,10 @@ from tidegate.plan.cache import address
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.world import StoreCheck
 
+UNREADABLE_URL = (
+    "the URL in the Secret cannot be read; it looks like redis://user:password@host:6379/0, "
+    "with / # ? and @ of the password percent-encoded"
+)
 TIMEOUT = 3.0
 """Seconds for connecting and for the answer."""
 
@@ -42,8 +45,12 @@ async def check(api: Api, owner: Manifest, tier: CacheTier) -> StoreCheck:
 async def _existing(api: Api, namespace: str, store: ExistingStore) -> StoreCheck:
     url = (await _secret(api, namespace, store.url_secret_ref)).strip()
     authority = await _secret(api, namespace, store.ca_secret_ref) if store.ca_secret_ref else None
-    if urlsplit(url).scheme not in ("redis", "rediss"):
+    if not url.startswith(("redis://", "rediss://")):
         return StoreCheck(error="the URL in the Secret must begin with redis:// or rediss://")
+    if authority and url.startswith("redis://"):
+        return StoreCheck(
+            error="a certificate authority is for TLS; write rediss:// in the URL, or leave caSecretRef out"
+        )
     return await _ask(url, authority, None)
 
 
@@ -53,34 +60,36 @@ async def _secret(api: Api, namespace: str, ref: SecretKeyRef) -> str:
         raise Missing(f"Secret {ref.name!r} does not exist; create it with the key {ref.key!r}")
     if ref.key not in found.get("data", {}):
         raise Missing(f"Secret {ref.name!r} has no key {ref.key!r}; add it, or correct the reference")
-    return base64.b64decode(found["data"][ref.key]).decode()
+    return base64.b64decode(found["data"][ref.key]).decode(errors="replace")
 
 
 async def _ask(url: str, authority: str | None, password: str | None) -> StoreCheck:
     """Connects, greets and asks for the version; errors are told without the URL."""
-    where = _address(url)
     options: dict[str, Any] = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
     if authority:
         options["ssl_ca_data"] = authority
     if password:
         options["password"] = password
     try:
+        where = _address(url)
         store = redis.Redis.from_url(url, **options)
     except ValueError:
-        return StoreCheck(
-            where, error="the URL in the Secret cannot be read; it looks like redis://user:password@host:6379/0"
-        )
+        return StoreCheck(error=UNREADABLE_URL)
     try:
         return StoreCheck(where, _server(await store.info("server")))
-    except (RedisError, OSError, ssl.SSLError, TimeoutError) as error:
+    except (RedisError, OSError, ValueError) as error:
         return StoreCheck(where, error=f"{where}: {type(error).__name__}")
     finally:
         await store.aclose()
 
 
 def _address(url: str) -> str:
+    """Host and port. Raises ValueError also when what follows the host may be the rest of a password with a bare / or #."""
     parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or names.STORE_PORT}"
+    if not parts.hostname or "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise ValueError("no host, or characters of a password that are not percent-encoded")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{parts.port or names.STORE_PORT}"
 
 
 def _server(info: dict[str, object]) -> str:

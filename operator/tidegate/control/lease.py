@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from tidegate.cluster.client import Api, NotFound, path
-from tidegate.errors import Conflict, TidegateError
+from tidegate.cluster.client import Api, path
+from tidegate.errors import TidegateError
 from tidegate.plan.plan import Manifest, ObjectKey
 
 DURATION: Final = 15.0
 RENEW: Final = 5.0
 RETRY: Final = 1.0
+PATIENCE: Final = DURATION - 2 * RENEW
+"""Seconds that reading and writing the Lease may take: the holder gives up before anybody else may take it."""
 NAME: Final = "tidegate-operator"
 API_VERSION: Final = "coordination.k8s.io/v1"
 
@@ -54,6 +56,7 @@ class Election:
         self._identity = identity
         self._clock = clock
         self._seen: Sighting | None = None
+        self._renewed = 0.0
         self.leading = False
 
     async def wait_until_leading(self) -> None:
@@ -65,12 +68,9 @@ class Election:
     async def keep(self) -> None:
         """Renews; returns when the Lease was lost, or could not be renewed in time."""
         loop = asyncio.get_running_loop()
-        renewed = loop.time()
-        while loop.time() - renewed < DURATION - RENEW:
-            await asyncio.sleep(RENEW)
-            asked = loop.time()
-            if await self._try():
-                renewed = asked
+        while loop.time() - self._renewed < DURATION - RENEW:
+            await asyncio.sleep(min(RENEW, self._renewed + DURATION - PATIENCE - loop.time()))
+            await self._try()
         self.leading = False
 
     async def release(self) -> None:
@@ -86,16 +86,24 @@ class Election:
             return
 
     async def _try(self) -> bool:
-        """One row of the table; False also when the API server does not answer."""
+        """One row of the table; False also when the API server does not answer, or not in time."""
+        asked = asyncio.get_running_loop().time()
         try:
-            lease = await self._api.get(self._key)
-            now = asyncio.get_running_loop().time()
-            self._remember(lease, now)
-            if not may_take(lease, self._identity, self._seen, now):
-                return False
-            await (self._replace(self._held(lease)) if lease else self._api.create(self._held(None)))
-        except (Conflict, NotFound, TidegateError):
+            async with asyncio.timeout(PATIENCE):
+                taken = await self._take()
+        except (TidegateError, TimeoutError):
             return False
+        if taken:
+            self._renewed = asked
+        return taken
+
+    async def _take(self) -> bool:
+        lease = await self._api.get(self._key)
+        now = asyncio.get_running_loop().time()
+        self._remember(lease, now)
+        if not may_take(lease, self._identity, self._seen, now):
+            return False
+        await (self._replace(self._held(lease)) if lease else self._api.create(self._held(None)))
         return True
 
     def _remember(self, lease: Manifest | None, now: float) -> None:

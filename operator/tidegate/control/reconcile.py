@@ -17,11 +17,11 @@ from tidegate.api import CacheTier
 from tidegate.api.validate import problems
 from tidegate.cluster import events, routers, stores
 from tidegate.cluster.apply import apply, up_to_date
-from tidegate.cluster.client import Api
+from tidegate.cluster.client import Api, Refused
 from tidegate.cluster.status import still_there, write_status
-from tidegate.control.keys import policies_naming
+from tidegate.control.keys import interested, policies_naming
 from tidegate.control.store import Store
-from tidegate.errors import Conflict, InvalidManifest, Stall
+from tidegate.errors import Conflict, InvalidManifest, NotOurs, Stall
 from tidegate.plan import conditions
 from tidegate.plan.cache import plan_cache
 from tidegate.plan.model import plan_model
@@ -33,6 +33,8 @@ log = logging.getLogger("tidegate.reconcile")
 
 STALLED_CHECK = 60.0
 """Seconds until something that waits for a person is tried again anyway."""
+ACTION_FAILED = (NotOurs.reason, Refused.reason)
+"""Reasons of Stalled that the cluster gives, not the plan."""
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Reconciler:
     defaults: Defaults
     clock: Callable[[], datetime]
     capabilities: Capabilities = field(default_factory=Capabilities)
+    tell: Callable[[ObjectKey], None] = lambda key: None
+    """Queues another custom resource whose plan may change with what this pass wrote."""
 
     async def run(self, key: ObjectKey) -> float | None:
         """One pass; returns the seconds until the next look. Raises Retry for another try with back-off."""
@@ -54,17 +58,24 @@ class Reconciler:
         try:
             plan = await self._plan(owner)
         except Stall as stall:
-            await self._report(owner, stalled_status(owner, stall, self.clock()))
-            return STALLED_CHECK
-        owner = await self._report(owner, plan.status, fence=self._writes(owner, plan))
+            return await self._stall(owner, stall)
+        announced = held(owner, plan.status, self.clock())
+        owner = await self._report(owner, announced, fence=self._writes(owner, plan))
         for reason in plan.reasons:
             log.info("%s: %s", key, reason)
         try:
             await self._act(owner, plan)
         except Stall as stall:
-            await self._report(owner, stalled_status(owner, stall, self.clock()))
-            return STALLED_CHECK
+            return await self._stall(owner, stall)
+        if announced != plan.status:
+            await self._report(owner, plan.status)
         return plan.next_check
+
+    async def _stall(self, owner: Manifest, stall: Stall) -> float:
+        """Reports what only a person can help with, on top of what was known."""
+        status = stalled_status(owner, owner.get("status", {}), stall.reason, str(stall), self.clock())
+        await self._report(owner, status)
+        return STALLED_CHECK
 
     async def _plan(self, owner: Manifest) -> Plan:
         """Gathers the world of this kind and plans it."""
@@ -140,6 +151,8 @@ class Reconciler:
         if written is None:
             return owner
         self.store.put(written)
+        for other in interested(written, self.store) - {ObjectKey.of(owner)}:
+            self.tell(other)
         await events.post(self.api, events.transitions(owner, status, self.clock()))
         return written
 
@@ -186,12 +199,23 @@ class Reconciler:
         log.info("deleted %s", key)
 
 
-def stalled_status(owner: Manifest, stall: Stall, now: datetime) -> dict[str, Any]:
-    """The status as it was, with Stalled and the reason; whether it serves is what was known last."""
-    old = dict(owner.get("status", {}))
+def held(owner: Manifest, status: Manifest, now: datetime) -> Manifest:
+    """The status to write before the plan is carried out. When carrying it out failed last time, and the spec is the same,
+    it stays Stalled until it succeeds: progress is not announced each time anew."""
     generation = owner["metadata"].get("generation", 0)
-    verdict = conditions.stalled(stall.reason, str(stall), serving=conditions.holds(owner, conditions.READY))
+    for last in owner.get("status", {}).get("conditions", []):
+        failed = last["type"] == conditions.STALLED and last["status"] == "True" and last["reason"] in ACTION_FAILED
+        if failed and last["observedGeneration"] == generation:
+            return stalled_status(owner, status, last["reason"], last["message"], now)
+    return status
+
+
+def stalled_status(owner: Manifest, status: Manifest, reason: str, message: str, now: datetime) -> dict[str, Any]:
+    """`status` with Stalled and the reason; whether it serves is what `status` says."""
+    generation = owner["metadata"].get("generation", 0)
+    verdict = conditions.stalled(reason, message, serving=conditions.holds({"status": status}, conditions.READY))
     current = {c["type"]: c for c in conditions.standard(verdict)}
-    others = [c for c in old.get("conditions", []) if c["type"] not in current]
-    dated = conditions.dated(current.values(), old.get("conditions", []), generation, now.isoformat())
-    return {**old, "conditions": [*dated, *others], "observedGeneration": generation}
+    others = [c for c in status.get("conditions", []) if c["type"] not in current]
+    before = owner.get("status", {}).get("conditions", [])
+    dated = conditions.dated(current.values(), before, generation, now.isoformat())
+    return {**status, "conditions": [*dated, *others], "observedGeneration": generation}

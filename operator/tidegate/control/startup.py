@@ -38,7 +38,7 @@ class Operator:
         self.queue: WorkQueue[ObjectKey] = WorkQueue()
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
-        self.reconciler = Reconciler(api, http, self.store, settings.defaults, now)
+        self.reconciler = Reconciler(api, http, self.store, settings.defaults, now, tell=self.queue.add)
         self.watching = asyncio.Event()
         self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
         self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)

@@ -23,10 +23,10 @@ class Store:
         self._children: defaultdict[str, set[ObjectKey]] = defaultdict(set)
 
     def put(self, manifest: Manifest) -> bool:
-        """Remembers an object unless a newer version is known; returns whether this was news."""
+        """Remembers an object unless a newer version, of it or of its successor, is known; returns whether this was news."""
         key = ObjectKey.of(manifest)
         known = self._objects.get(key)
-        if known and _version(known) >= _version(manifest) and _uid(known) == _uid(manifest):
+        if known and _version(known) >= _version(manifest):
             return False
         if known:
             self.drop(key)

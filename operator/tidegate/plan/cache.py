@@ -5,8 +5,9 @@ store      Secret or key   server        then
 existing   missing         -             Reconciling: SecretNotFound
 existing   there           silent        Reconciling: StoreUnreachable, asked again
 existing   there           answers       Ready
-managed    -               starts        Reconciling, with the Pod's own words
-managed    -               answers       Ready
+managed    gone            any           a new Secret; the server stays, and takes the new password in the next pass
+managed    there           starts        Reconciling, with the Pod's own words
+managed    there           answers       Ready
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     tier = CacheTier.model_validate(world.owner)
     managed = tier.spec.store.managed
     wanted = objects(world, managed) if managed else []
-    keep = {ObjectKey.of(manifest) for manifest in wanted} | ({_secret_key(world)} if managed else set())
+    keep = {ObjectKey.of(manifest) for manifest in wanted} | (_always(world) if managed else set())
     answers = world.check is not None and bool(world.check.server)
     return Plan(
         status=_status(world, managed is not None, now),
@@ -60,7 +61,7 @@ def address(owner: Manifest) -> str:
 def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
     """The table above."""
     check = world.check or StoreCheck(error="it was not asked yet")
-    if check.missing:
+    if check.missing and not managed:
         return conditions.progressing(conditions.SECRET_MISSING, check.missing)
     if check.server:
         return conditions.done(f"{check.server} answers at {check.address}")
@@ -75,14 +76,27 @@ def _secret_key(world: CacheWorld) -> ObjectKey:
     return ObjectKey("v1", "Secret", meta["namespace"], names.store(meta["name"]))
 
 
+def _always(world: CacheWorld) -> set[ObjectKey]:
+    """What no pass over a managed store deletes: with the server would go its volume."""
+    secret = _secret_key(world)
+    return {secret, ObjectKey("apps/v1", "StatefulSet", secret.namespace, secret.name)}
+
+
 def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:
     old = world.owner.get("status", {})
     generation = world.owner["metadata"].get("generation", 0)
-    found = conditions.standard(verdict(world, managed=managed))
     check = world.check or StoreCheck()
+    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
     return {
         "observedGeneration": generation,
         "address": check.address,
         "version": check.server,
         "conditions": conditions.dated(found, old.get("conditions", []), generation, now.isoformat()),
     }
+
+
+def _resolved(check: StoreCheck, *, managed: bool) -> dict[str, str]:
+    """Whether the Secrets that an existing store names are there."""
+    if check.missing and not managed:
+        return conditions.condition(conditions.RESOLVED_REFS, False, conditions.SECRET_MISSING, check.missing)
+    return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

@@ -58,7 +58,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     return Plan(
         status=model_status(world, decision, now),
         apply=tuple(wanted),
-        delete=tuple(unwanted(world, wanted)),
+        delete=tuple(unwanted(world, wanted, switching=len(decision.revisions) > 1)),
         next_check=next_check(decision.revisions, now),
         reasons=_reasons(world, decision),
     )
@@ -70,8 +70,10 @@ def decide(world: ModelWorld, model: ModelDeployment, now: datetime) -> Decision
     kind = workload_kind(world, model)
     kept = _kept(world)
     fresh = workload.rendered(model, newest, world.defaults, kind)
-    readiness = {name: _readiness(world, model, name) for name in kept}
-    revisions = advance(_recorded(world), newest, readiness, confirmed=routers_confirm(world), now=now)
+    recorded = _recorded(world)
+    live = {*kept, newest, *(revision.name for revision in recorded)}
+    readiness = {name: _readiness(world, model, name) for name in live}
+    revisions = advance(recorded, newest, readiness, confirmed=routers_confirm(world), now=now)
     data = {r.name: kept.get(r.name, fresh) for r in revisions if r.name in kept or r.name == newest}
     update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
     return Decision(model, newest, revisions, readiness, data, update)
@@ -120,15 +122,17 @@ def _revision_objects(world: ModelWorld, decision: Decision, revision: Revision)
     return [record, workload.workload(owner, revision.name, data, decision.model.spec.replicas), *made]
 
 
-def unwanted(world: ModelWorld, wanted: list[dict[str, Any]]) -> list[ObjectKey]:
-    """Children that no longer belong to the plan. Workloads of revisions whose record was lost stay while they live."""
+def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], *, switching: bool) -> list[ObjectKey]:
+    """Children that no longer belong to the plan. Workloads of revisions whose record was lost stay while they live, and
+    the claim stays while older engines may read from it (`switching`)."""
     keep = {ObjectKey.of(manifest) for manifest in wanted}
     live_names = {key.name for key in keep}
     out = []
     for manifest in world.children:
         key = ObjectKey.of(manifest)
         orphaned_record = key.kind in ("Deployment", "LeaderWorkerSet") and key.name in live_names
-        if key not in keep and manifest["metadata"].get("ownerReferences") and not orphaned_record:
+        in_use = orphaned_record or (switching and key.kind == "PersistentVolumeClaim")
+        if key not in keep and manifest["metadata"].get("ownerReferences") and not in_use:
             out.append(key)
     return out
 
@@ -141,7 +145,9 @@ def routers_confirm(world: ModelWorld) -> bool:
 
 def _confirms(policy: Manifest, world: ModelWorld, revision: str) -> bool:
     model = world.owner["metadata"]["name"]
-    mine = {b["name"] for b in policy["spec"]["backends"] if b["modelDeploymentRef"]["name"] == model}
+    spec = policy["spec"]
+    used = {b["name"] for route in spec["routes"] for b in route["to"]["backends"] if b.get("weight", 1) > 0}
+    mine = {b["name"] for b in spec["backends"] if b["modelDeploymentRef"]["name"] == model} & used
     configuration = policy.get("status", {}).get("configuration") or {}
     live = {b["name"]: b.get("revision") for b in configuration.get("backends", [])}
     return all(live.get(backend) == revision for backend in mine)
@@ -194,13 +200,11 @@ def _version(world: ModelWorld, revision: str) -> str:
 
 
 def _readiness(world: ModelWorld, model: ModelDeployment, revision: str) -> Readiness:
-    """Ready engines of a revision's workload; none while its controller has not seen the newest spec."""
+    """Ready engines of a revision's workload."""
     name = names.revision_name(model.metadata.name, revision)
     live = _child(world, ("Deployment", "LeaderWorkerSet"), name)
-    if live is None:
-        return Readiness(0, max(model.spec.replicas, 1))
-    status = live.get("status", {})
-    return Readiness(int(status.get("readyReplicas", 0)), model.spec.replicas)
+    status = live.get("status", {}) if live else {}
+    return Readiness(int(status.get("readyReplicas", 0)), model.spec.replicas, exists=live is not None)
 
 
 def _suspended(world: ModelWorld, now: datetime) -> dict[str, Any]:

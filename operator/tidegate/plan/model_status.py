@@ -29,7 +29,7 @@ def model_status(world: ModelWorld, decision: Decision, now: datetime) -> dict[s
     return {
         "observedGeneration": generation,
         "activeRevision": name,
-        "revisions": [_revision(decision, revision) for revision in decision.revisions],
+        "revisions": [_revision(world, decision, revision) for revision in decision.revisions],
         "replicas": _existing(world, name),
         "readyReplicas": readiness.ready,
         "desiredReplicas": decision.model.spec.replicas,
@@ -52,7 +52,7 @@ def verdict(world: ModelWorld, decision: Decision) -> Verdict:
     readiness = decision.readiness.get(name, NOTHING)
     if candidate:
         return _switching(world, candidate.name, decision.readiness.get(candidate.name, NOTHING))
-    if not readiness.complete or readiness is NOTHING:
+    if not readiness.complete:
         return _starting(world, name, readiness)
     if retiring := find(decision.revisions, "Retiring"):
         message = f"{_engines(readiness)}; revision {retiring.name} finishes its streams"
@@ -122,16 +122,20 @@ def _past_deadline(world: ModelWorld, revision: str) -> bool:
     return any(c["type"] == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in found)
 
 
-def _revision(decision: Decision, revision: Revision) -> dict[str, Any]:
-    data = decision.data.get(revision.name, {})
+def _revision(world: ModelWorld, decision: Decision, revision: Revision) -> dict[str, Any]:
+    """What routers need to know of a revision comes from its record or, when that was lost, from the last status."""
+    data = decision.data.get(revision.name)
+    last: Manifest = next(
+        (r for r in world.owner.get("status", {}).get("revisions", []) if r["name"] == revision.name), {}
+    )
     return {
         "name": revision.name,
         "role": revision.role,
         "since": revision.since.isoformat(),
-        "servedNames": data.get("servedNames", []),
-        "adapters": data.get("adapters", []),
+        "servedNames": data["servedNames"] if data else last.get("servedNames", []),
+        "adapters": data["adapters"] if data else last.get("adapters", []),
         "readyReplicas": decision.readiness.get(revision.name, NOTHING).ready,
-        "workload": data.get("kind", "Deployment"),
+        "workload": data["kind"] if data else last.get("workload", "Deployment"),
     }
 
 

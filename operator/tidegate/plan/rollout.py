@@ -41,14 +41,16 @@ class Readiness:
 
     ready: int
     wanted: int
+    exists: bool = True
+    """Whether its workload is there."""
 
     @property
     def complete(self) -> bool:
         """Every engine that should answer does."""
-        return self.ready >= self.wanted
+        return self.exists and self.ready >= self.wanted
 
 
-NOTHING: Final = Readiness(0, 1)
+NOTHING: Final = Readiness(0, 1, exists=False)
 
 
 def advance(

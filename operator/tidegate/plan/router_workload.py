@@ -15,6 +15,8 @@ RUN_DIR: Final = "/run/tidegate"
 BOOTSTRAP: Final = f"{RUN_DIR}/bootstrap.json"
 DRAIN_SECONDS: Final = 900
 """How long a router that leaves goes on with its open streams."""
+HUNG_GRACE: Final = 30
+"""Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
 TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 DEFAULT_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
 
@@ -59,7 +61,11 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "securityContext": dict(RESTRICTED_CONTAINER),
         "volumeMounts": [{"name": "run", "mountPath": RUN_DIR}],
         "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
-        "livenessProbe": _probe("/healthz", names.ROUTER_PORT, period=10, failures=3) | {"initialDelaySeconds": 10},
+        "livenessProbe": {
+            **_probe("/healthz", names.ROUTER_PORT, period=10, failures=3),
+            "initialDelaySeconds": 10,
+            "terminationGracePeriodSeconds": HUNG_GRACE,
+        },
         # the brain answers when the last stream has ended
         "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": names.BRAIN_PORT}}},
     }  # fmt: skip
@@ -88,7 +94,10 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
         ],
         "startupProbe": _probe("/started", names.BRAIN_PORT, period=1, failures=120),
-        "livenessProbe": _probe("/livez", names.BRAIN_PORT, period=10, failures=6),
+        "livenessProbe": {
+            **_probe("/livez", names.BRAIN_PORT, period=10, failures=6),
+            "terminationGracePeriodSeconds": HUNG_GRACE,
+        },
     }  # fmt: skip
 
 

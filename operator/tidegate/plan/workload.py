@@ -23,6 +23,8 @@ from tidegate.plan.weights import Weights, weights
 from tidegate.plan.world import Defaults
 
 PROBE_PERIOD: Final = 5
+HUNG_GRACE: Final = 30
+"""Seconds between SIGTERM and SIGKILL for an engine that no longer answers its probes."""
 SCRATCH: Final = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
 
 SCRATCH_ENV: Final = (
@@ -99,15 +101,21 @@ def _container(model: ModelDeployment, source: Weights, defaults: Defaults) -> d
 def probes(engine: Engine) -> dict[str, Any]:
     """The engine listens only once its model is loaded: one long startup probe, short ones after it.
 
-    A hung engine is restarted after a minute; an engine too busy for one probe is not.
+    A hung engine is restarted after a minute, and has no streams to finish: it gets HUNG_GRACE instead of the drain's
+    time. An engine too busy for one probe is not restarted.
     """
-    check = {"httpGet": {"path": "/health", "port": "http"}, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 5}
     patience = -(-int(seconds(engine.startup_timeout)) // PROBE_PERIOD)
+    hung = {"terminationGracePeriodSeconds": HUNG_GRACE}
     return {
-        "startupProbe": check | {"failureThreshold": patience},
-        "readinessProbe": check | {"failureThreshold": 2},
-        "livenessProbe": check | {"failureThreshold": 12},
+        "startupProbe": _health_check(patience) | hung,
+        "readinessProbe": _health_check(2),
+        "livenessProbe": _health_check(12) | hung,
     }
+
+
+def _health_check(failures: int) -> dict[str, Any]:
+    get = {"path": "/health", "port": "http"}
+    return {"httpGet": get, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 5, "failureThreshold": failures}
 
 
 def _shared_memory(engine: Engine) -> str:
@@ -119,9 +127,10 @@ def _resources(engine: Engine) -> dict[str, Any]:
     requests, limits = dict(engine.resources.requests), dict(engine.resources.limits)
     if engine.kv_offload:
         offload = amount(engine.kv_offload.host_memory)
-        for block in (requests, limits):
-            if "memory" in block or block is requests:
-                block["memory"] = bytes_quantity(amount(block.get("memory", "0")) + offload)
+        # a limit alone is the request too
+        requests["memory"] = bytes_quantity(amount(requests.get("memory", limits.get("memory", "0"))) + offload)
+        if "memory" in limits:
+            limits["memory"] = bytes_quantity(amount(limits["memory"]) + offload)
     if engine.gpus.count:
         requests[engine.gpus.resource_name] = limits[engine.gpus.resource_name] = str(engine.gpus.count)
     return {kind: block for kind, block in (("requests", requests), ("limits", limits)) if block}

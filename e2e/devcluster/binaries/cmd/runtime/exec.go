@@ -172,10 +172,13 @@ func openTerminal(folder string) (master, slave *os.File, err error) {
 	if master, err = os.OpenFile(folder+"/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		return nil, nil, err
 	}
-	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
-	}
+	var number int
+	err = control(master, func(fd int) (err error) {
+		if number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN); err != nil {
+			return err
+		}
+		return unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	})
 	if err == nil {
 		slave, err = os.OpenFile(fmt.Sprintf("%s/%d", folder, number), os.O_RDWR|unix.O_NOCTTY, 0)
 	}
@@ -187,8 +190,23 @@ func openTerminal(folder string) (master, slave *os.File, err error) {
 
 func resize(terminal *os.File, sizes <-chan rc.TerminalSize) {
 	for size := range sizes {
-		unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+		control(terminal, func(fd int) error { // fails when the command has ended
+			return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: size.Height, Col: size.Width})
+		})
 	}
+}
+
+// control is an ioctl that does not make the file blocking, as Fd does: a read of it must end when it is closed.
+func control(file *os.File, call func(fd int) error) error {
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result error
+	if err := connection.Control(func(fd uintptr) { result = call(int(fd)) }); err != nil {
+		return err
+	}
+	return result
 }
 
 func (s streams) Attach(context.Context, string, io.Reader, io.WriteCloser, io.WriteCloser, bool, <-chan rc.TerminalSize) error {

@@ -8,6 +8,8 @@ import (
 	"flag"
 	"log"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -41,11 +43,15 @@ func serve(o options) error {
 		return err
 	}
 	config := streaming.DefaultConfig
-	config.Addr = o.streamAddress
+	config.BaseURL = &url.URL{Scheme: "http", Host: o.streamAddress}
 	if r.stream, err = streaming.NewServer(config, streams{r}); err != nil {
 		return err
 	}
-	go func() { log.Fatal(r.stream.Start(true)) }()
+	streamListener, err := net.Listen("tcp", o.streamAddress)
+	if err != nil {
+		return err
+	}
+	go func() { log.Fatal(http.Serve(streamListener, r.stream)) }()
 	os.Remove(o.socket)
 	listener, err := net.Listen("unix", o.socket)
 	if err != nil {

@@ -1,0 +1,92 @@
+"""Promise: operators come, go and change; what they have made stays as it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from e2e.devcluster import Cluster
+from e2e.harness import Load, Place, model, policy
+from e2e.install import NAMESPACE, helm, install_chart
+
+pytestmark = pytest.mark.cluster
+LEASE = ("-n", NAMESPACE, "lease", "tidegate-operator")
+
+
+@pytest.fixture
+def as_released(installed: Cluster) -> Iterator[Cluster]:
+    """The chart is as other tests expect it afterwards."""
+    yield installed
+    install_chart(installed)
+
+
+def _pods(place: Place) -> dict[str, int]:
+    """Restarts of every Pod, by uid."""
+    return {
+        pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"])
+        for pod in place.items("pods")
+    }
+
+
+def test_a_new_operator_version_restarts_nothing(place: Place, as_released: Cluster) -> None:
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    before = _pods(place)
+    load = Load(place.router())
+    with load.running(streams=4, tokens=40, short=2) as tally:
+        install_chart(
+            as_released, "image.tag=0.2.0", "images.engine=vllm/vllm-openai:v9", "images.envoy=envoyproxy/envoy:v9"
+        )
+        for ref in ("mdep/small", "rpol/front"):
+            place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
+    assert _pods(place) == before
+    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (
+        "adopted with the next change of spec.model or spec.engine"
+        in place.condition("mdep/small", "UpdatePending")["message"]
+    )
+    place.apply(model(engine={"maxNumSeqs": 64}))
+    place.ready("mdep/small", "rpol/front")
+    [deployment] = place.items("deploy", "tidegate.dev/role=engine")
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "vllm/vllm-openai:v9"
+    assert place.condition("mdep/small", "UpdatePending")["status"] == "False"
+
+
+def _update_waits(place: Place, ref: str) -> bool:
+    return bool(place.condition(ref, "UpdatePending").get("status") == "True")
+
+
+def test_one_acts_and_the_other_takes_over(place: Place, installed: Cluster) -> None:
+    holder = installed.get(*LEASE)["spec"]["holderIdentity"]
+    installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--wait=false")
+    installed.wait(lambda: installed.get(*LEASE)["spec"]["holderIdentity"] not in ("", holder), "another one leads", 10)
+    place.apply(model())
+    place.ready("mdep/small")
+
+
+def test_a_killed_operator_is_replaced(place: Place, installed: Cluster) -> None:
+    holder = installed.get(*LEASE)["spec"]["holderIdentity"]
+    installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--grace-period=0", "--force")
+    begin = time.monotonic()
+    installed.wait(lambda: installed.get(*LEASE)["spec"]["holderIdentity"] not in ("", holder), "another one leads", 30)
+    assert time.monotonic() - begin < 25
+    place.apply(model())
+    place.ready("mdep/small")
+
+
+def test_uninstall_leaves_what_runs(place: Place, as_released: Cluster) -> None:
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    before = _pods(place)
+    load = Load(place.router())
+    with load.running(streams=2, tokens=20, short=2) as tally:
+        helm(as_released, "uninstall", "tidegate", "--wait")
+        as_released.wait(lambda: not as_released.get("-n", NAMESPACE, "pods")["items"], "the operator is gone")
+        install_chart(as_released)
+        place.apply(model(replicas=2))
+        place.ready("mdep/small", "rpol/front")
+    assert before.items() <= _pods(place).items()
+    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
