@@ -111,7 +111,7 @@ class Place:
     def router(self, name: str = "front") -> str:
         """The router's address out here, once it answers."""
         url = self.cluster.forward(self.name, f"{name}-router", 80)
-        self.cluster.wait(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, f"router {name} answers")
+        self.wait(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, f"router {name} answers")
         return url
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:

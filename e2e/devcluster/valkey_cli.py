@@ -1,40 +1,65 @@
-"""As much of valkey-cli as Pods use, where the machine has none: `valkey-cli [-e] [-p PORT] COMMAND...` on this host.
+"""`valkey-cli` where there is only a server: one command, its answer, and -e for an exit code. For probes and for looking."""
 
-REDISCLI_AUTH is the password. With -e an error reply ends with exit code 1, as with the real one.
-"""
+from __future__ import annotations
 
+import argparse
 import os
 import socket
 import sys
+from typing import BinaryIO
 
 
-def encoded(words: list[str]) -> bytes:
-    """A command in RESP, https://valkey.io/topics/protocol/"""
-    parts = [word.encode() for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+class Refused(Exception):
+    """The server answered with an error."""
 
 
-def main(arguments: list[str]) -> int:
-    """Prints the reply."""
-    port, strict = 6379, False
-    while arguments and arguments[0].startswith("-"):
-        option = arguments.pop(0)
-        if option == "-p":
-            port = int(arguments.pop(0))
-        strict = strict or option == "-e"
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        replies = connection.makefile("rb")
-        for command in [["AUTH", os.environ["REDISCLI_AUTH"]]] * ("REDISCLI_AUTH" in os.environ) + [arguments]:
-            connection.sendall(encoded(command))
-            reply = replies.readline().rstrip()
-            if reply.startswith(b"$") and reply != b"$-1":
-                reply = b"+" + replies.readline().rstrip()
-            if reply.startswith(b"-") and strict:
-                print(reply[1:].decode(), file=sys.stderr)
-                return 1
-    print(reply[1:].decode())
+def ask(stream: BinaryIO, command: list[str]) -> list[str]:
+    """The lines of one answer; https://valkey.io/topics/protocol/ (RESP 2)."""
+    words = [word.encode() for word in command]
+    stream.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+    stream.flush()
+    return answer(stream)
+
+
+def answer(stream: BinaryIO) -> list[str]:
+    line = stream.readline().decode().rstrip("\r\n")
+    kind, text = line[:1], line[1:]
+    match kind:
+        case "-":
+            raise Refused(text)
+        case "$" if text == "-1":
+            return ["(nil)"]
+        case "$":
+            return [stream.read(int(text) + 2)[:-2].decode(errors="replace")]
+        case "*":
+            return [each for _ in range(int(text)) for each in answer(stream)]
+        case "+" | ":":
+            return [text]
+    raise Refused("the server closed the connection")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("-h", dest="host", default="127.0.0.1")
+    parser.add_argument("-p", dest="port", type=int, default=6379)
+    parser.add_argument("-a", dest="password", default=os.environ.get("REDISCLI_AUTH"))
+    parser.add_argument("-e", dest="exit_code", action="store_true", help="exit with 1 when the server refuses")
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    try:
+        with socket.create_connection((options.host, options.port), timeout=5) as connection:
+            stream: BinaryIO = connection.makefile("rwb", buffering=-1)  # type: ignore[assignment]
+            if options.password:
+                ask(stream, ["AUTH", options.password])
+            print("\n".join(ask(stream, options.command)))
+    except Refused as error:
+        print(error, file=sys.stderr if options.exit_code else sys.stdout)
+        return int(options.exit_code)
+    except OSError as error:
+        print(f"Could not connect to Valkey at {options.host}:{options.port}: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -123,6 +123,17 @@ server.serve_forever()
 """
 
 
+def test_a_post_start_hook_runs_beside_the_program_however_early(ns: Namespace) -> None:
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", "pwd > /shared/$HOSTNAME"]}}}
+    main = container(workingDir="/shared", volumeMounts=MOUNT, lifecycle=hook)
+    names = [f"hooked{i}" for i in range(8)]
+    ns.apply(*(pod(name, main, **SHARED) for name in names))
+    ns.until_ready(*names)
+    for name in names:
+        assert ns.restarts(name) == 0
+        assert ns.kubectl("exec", name, "--", "cat", f"/shared/{name}").strip() == "/shared"
+
+
 def test_the_grace_period_is_waited_for_and_then_killed(ns: Namespace) -> None:
     deaf = shell("trap '' TERM; echo up; while :; do sleep 0.05; done")
     ns.apply(

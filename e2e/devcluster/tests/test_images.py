@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from e2e.devcluster import ClusterError
+
 from .conftest import Namespace
 from .manifests import container, pod
 
@@ -38,7 +40,8 @@ def test_valkey_answers_its_own_client(ns: Namespace) -> None:
     assert ns.kubectl(*client, "get", "key").strip() == "value"
     assert ns.kubectl(*client, "get", "none").strip() == "(nil)"
     assert "ERR" in ns.kubectl(*client, "nonsense")
-    assert ns.kubectl(*client, "-a", "wrong", "-e", "ping", check=False).startswith("WRONGPASS")
+    with pytest.raises(ClusterError, match="WRONGPASS"):
+        ns.kubectl(*client, "-a", "wrong", "-e", "ping")
 
 
 def test_envoy_starts_with_its_program_named_or_not(ns: Namespace) -> None:

@@ -52,8 +52,6 @@ def route_configuration(config: RouterConfig) -> Resource:
 def _map(header: str, actions: dict[str, Resource], otherwise: Resource) -> Resource:
     """A matcher that looks a header's value up, in one step whatever the number of entries."""
     header_input = extension(header, "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", header_name=header)
-    if not actions:
-        return {"matcher_list": {"matchers": []}, "on_no_match": otherwise}
     return {"matcher_tree": {"input": header_input, "exact_match_map": {"map": actions}}, "on_no_match": otherwise}
 
 

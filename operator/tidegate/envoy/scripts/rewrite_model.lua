@@ -4,17 +4,15 @@
 
 function envoy_on_request(handle)
   local headers = handle:headers()
+  -- Both headers stay: each attempt begins with the headers that the last one left, and with the body as it came.
   local public, place = headers:get(MODEL_HEADER), headers:get(SPLICE_HEADER)
-  headers:remove(MODEL_HEADER)
-  headers:remove(SPLICE_HEADER)
-  if public == MODEL or not place then return end
-  local first, last = string.match(place, "^(%d+)-(%d+)$")
+  local first, last, length = string.match(place or "", "^(%d+)-(%d+)/(%d+)$")
+  if not first then return end
+  headers:replace("content-length", tostring(length - (last - first + 1) + #MODEL))
+  if public == MODEL then return end
   local body = handle:body()
-  if not first or not body then return end
   local s = body:getBytes(0, body:length())
-  local out = string.sub(s, 1, tonumber(first) - 1) .. MODEL .. string.sub(s, tonumber(last) + 1)
-  body:setBytes(out)
-  handle:headers():replace("content-length", tostring(#out)) -- waiting for the body ended the life of the first headers
+  body:setBytes(string.sub(s, 1, tonumber(first) - 1) .. MODEL .. string.sub(s, tonumber(last) + 1))
 end
 
 function envoy_on_response(handle)

@@ -94,11 +94,11 @@ function envoy_on_request(handle)
   local first, last = find_model(s)
   if not first then return refuse(handle, 400, "BadRequestError", last) end
   local name = plain(string.sub(s, first, last))
-  if not name or #name > 256 or string.find(name, "[^%w%p]") then
+  if not name or name == "" or #name > 256 or string.find(name, "[^%w%p]") then
     name = "%" -- no route has this name, so that the answer is the one for an unknown model
   end
   headers = handle:headers() -- waiting for the body ended the life of the first
   headers:replace(MODEL_HEADER, name)
-  headers:replace(SPLICE_HEADER, first .. "-" .. last)
+  headers:replace(SPLICE_HEADER, first .. "-" .. last .. "/" .. #s)
   handle:clearRouteCache()
 end

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,7 +24,10 @@ import (
 	"tidegate.dev/e2e/devcluster/binaries/internal/task"
 )
 
-const couldNotStart = 128 // the exit code of a container whose program could not be run
+const (
+	couldNotStart = 128 // the exit code of a container whose program could not be run
+	setupPatience = 10 * time.Second
+)
 
 func main() {
 	// "Die with the parent" means the parent's thread: the first one lasts as long as the process.
@@ -94,6 +98,7 @@ func start(spec task.Spec, output *containerLog, status *task.Status) (*exec.Cmd
 	copied.Go(func() { output.copy("stdout", stdout) })
 	copied.Go(func() { output.copy("stderr", stderr) })
 	status.Pid, status.StartedAt = firstProcess(info), time.Now().UnixNano()
+	waitForProgram(status.Pid)
 	return command, copied, nil
 }
 
@@ -106,6 +111,17 @@ func firstProcess(info io.Reader) int {
 		return 0
 	}
 	return told.Pid
+}
+
+// waitForProgram returns when the first process is no longer bubblewrap, which prepares its mounts: whatever is run
+// beside it before that would see the machine's files. It returns as well when the process has ended.
+func waitForProgram(pid int) {
+	for deadline := time.Now().Add(setupPatience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		if err != nil || filepath.Base(program) != "bwrap" {
+			return
+		}
+	}
 }
 
 func finish(status *task.Status, state *os.ProcessState, lastError string) {

@@ -1,0 +1,81 @@
+"""The order in which files are written, and that nothing is written twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.envoy.conftest import config
+from tidegate.brain.xds import Files
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.snapshot import Snapshot, snapshot
+
+ENDS: dict[str, tuple[Endpoint, ...]] = {"a": (Endpoint("10.0.0.1", 8000),)}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The run folder."""
+    return tmp_path
+
+
+def _made(run: Path, wanted: RouterConfig, ends: dict[str, tuple[Endpoint, ...]] = ENDS) -> Snapshot:
+    return snapshot(wanted, ends, str(run))
+
+
+def _clusters(run: Path) -> list[str]:
+    return [resource["name"] for resource in _read(run, "cds")["resources"]]
+
+
+def _read(run: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / f"xds/{name}.json").read_text())
+    return found
+
+
+def test_the_first_offer_is_complete_before_envoy_may_start(run: Path) -> None:
+    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files.offer(wanted)
+    assert not files.begun()
+    files.begin()
+    assert files.begun()
+    assert {path.name for path in (run / "xds").iterdir()} == {"lds.json", "cds.json", "rds.json", "eds.a.r1.json"}
+    assert _read(run, "rds")["version_info"] == wanted.version == _read(run, "cds")["version_info"]
+
+
+def test_old_clusters_stay_until_the_new_routes_are_live(run: Path) -> None:
+    files = Files(run)
+    first, second = _made(run, config({"chat": {"a": 1}})), _made(run, config({"chat": {"b": 1}}))
+    files.offer(first)
+    files.settle(first)
+    files.offer(second)
+    assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
+    assert _read(run, "cds")["version_info"] == f"{second.version}+"
+    assert (run / "xds/eds.a.r1.json").exists()
+    files.settle(second)
+    assert _clusters(run) == ["unparsed", "b.r1"]
+    assert not (run / "xds/eds.a.r1.json").exists()
+
+
+def test_engines_alone_touch_one_file(run: Path) -> None:
+    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files.offer(wanted)
+    files.settle(wanted)
+    before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
+    files.engines(_made(run, config({"chat": {"a": 1}}), {"a": ()}))
+    changed = {path.name for path in (run / "xds").iterdir() if before[path] != path.stat().st_ino}
+    assert changed == {"eds.a.r1.json"}
+    assert _read(run, "eds.a.r1")["resources"][0]["endpoints"] == []
+
+
+def test_the_same_again_writes_nothing(run: Path) -> None:
+    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files.offer(wanted)
+    files.settle(wanted)
+    before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
+    files.offer(wanted)
+    files.settle(wanted)
+    assert {path: path.stat().st_ino for path in (run / "xds").iterdir()} == before

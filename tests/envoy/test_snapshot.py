@@ -1,0 +1,53 @@
+"""What is written is what Envoy takes: every shape of a policy passes `envoy --mode validate`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.envoy.conftest import config, envoy_binary
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.clusters import Endpoint, load_assignment
+from tidegate.envoy.lua import _quoted
+from tidegate.envoy.snapshot import snapshot
+
+SHAPES: dict[str, RouterConfig] = {
+    "one model": config({"chat": {"a": 1}}),
+    "weights": config({"chat": {"a": 9, "b": 1}}),
+    "nobody": config({"chat": {}}),
+    "no retries": config(
+        {"chat": {"a": 1}}, retry=config({}).retry.model_copy(update={"attempts": 0, "codes": (), "reasons": ()})
+    ),
+    "no timeouts": config(
+        {"chat": {"a": 1}}, timeouts=config({}).timeouts.model_copy(update={"request_seconds": 0, "idle_seconds": 0})
+    ),
+    "least request": config({"chat": {"a": 1}}, load_balancing="LeastRequest"),
+    "random": config({"chat": {"a": 1}}, load_balancing="Random"),
+    "many models": config({f"model-{i}": {f"b{i % 64}": 1} for i in range(2048)}),
+    "names with slashes": config({"meta-llama/Llama-3.1:8b": {"a": 1}}),
+}
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("shape", SHAPES)
+def test_envoy_takes_it(shape: str, tmp_path: Path) -> None:
+    ends = {"a": (Endpoint("10.0.0.1", 8000), Endpoint("fd00::1", 8000))}
+    file = tmp_path / "envoy.json"
+    file.write_text(json.dumps(snapshot(SHAPES[shape], ends).static()))
+    result = subprocess.run(
+        [envoy_binary(), "--mode", "validate", "-c", str(file)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_no_engines_is_an_empty_assignment() -> None:
+    assert load_assignment("a.r1", []) == {"cluster_name": "a.r1", "endpoints": []}
+
+
+def test_names_cannot_leave_the_script() -> None:
+    assert _quoted('a"b\\c') == '"a\\"b\\\\c"'
+    with pytest.raises(ValueError, match="not a plain name"):
+        _quoted("a\nb")
