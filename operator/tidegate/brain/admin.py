@@ -24,6 +24,10 @@ class Silent(Exception):
     """Envoy does not answer: it starts, hangs or has ended."""
 
 
+class Gone(Silent):
+    """Nobody listens on Envoy's socket: it has not begun, or has ended."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """What Envoy runs."""
@@ -68,6 +72,8 @@ class Admin:
         try:
             answer = await self._client.request(method, url)
             return answer.raise_for_status().text
+        except httpx.ConnectError as error:
+            raise Gone(f"{type(error).__name__}: {error}") from error
         except httpx.HTTPError as error:
             raise Silent(f"{type(error).__name__}: {error}") from error
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from aiohttp import web
 
-from tidegate.brain.admin import Admin, Silent
+from tidegate.brain.admin import Admin, Gone, Silent
 from tidegate.brain.router import Router
 
 log = logging.getLogger("tidegate.brain")
@@ -16,6 +17,8 @@ log = logging.getLogger("tidegate.brain")
 SETTLE: Final = 5.0
 """Seconds that others may take to notice that this Pod leaves; until then new connections still come."""
 LOOK: Final = 0.25
+
+T = TypeVar("T")
 
 
 class Server:
@@ -27,8 +30,8 @@ class Server:
         self._drain_seconds = drain_seconds
         self._draining = False
 
-    async def start(self, port: int) -> web.AppRunner:
-        """Listens; the caller cleans up."""
+    async def start(self, port: int, host: str | None = None) -> web.AppRunner:
+        """Listens, on every address unless one is named; the caller cleans up."""
         app = web.Application()
         handlers = {
             "/livez": self._livez, "/started": self._started, "/ready": self._ready,
@@ -38,7 +41,7 @@ class Server:
             app.router.add_get(path, handler)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, None, port).start()
+        await web.TCPSite(runner, host, port).start()
         return runner
 
     async def _livez(self, _: web.Request) -> web.Response:
@@ -70,16 +73,33 @@ class Server:
     async def _drain(self, _: web.Request) -> web.Response:
         """The Pod's preStop hook: answers when the last request has ended, or after the longest wait."""
         self._draining = True
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
         try:
-            await self._admin.drain()
-            await asyncio.sleep(SETTLE)
-            while (await self._admin.read()).active and loop.time() - begin < self._drain_seconds:
-                await asyncio.sleep(LOOK)
-        except Silent as error:
+            async with asyncio.timeout(self._drain_seconds):
+                await self._until_quiet()
+        except TimeoutError:
+            log.warning("requests are still under way after %.0f s", self._drain_seconds)
+        except Gone as error:
             log.warning("Envoy ended before it was drained: %s", error)
         return web.Response(text="drained\n")
+
+    async def _until_quiet(self) -> None:
+        """Raises Gone when there is no Envoy to wait for."""
+        await _insist(self._admin.drain)
+        await asyncio.sleep(SETTLE)
+        while (await _insist(self._admin.read)).active:
+            await asyncio.sleep(LOOK)
+
+
+async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
+    """Asks again while Envoy is only too busy to answer: its streams live on. Raises Gone."""
+    while True:
+        try:
+            return await ask()
+        except Gone:
+            raise
+        except Silent as error:
+            log.warning("Envoy is asked again: %s", error)
+            await asyncio.sleep(LOOK)
 
 
 def _answer(good: bool, why_not: str) -> web.Response:

@@ -24,6 +24,8 @@ WATCH_SECONDS: Final = 290
 SILENCE: Final = 70.0
 """Seconds without a byte after which a watch is dead: the API server sends a bookmark every minute."""
 FIRST_PAUSE, LAST_PAUSE = 0.2, 15.0
+HEALTHY_AFTER: Final = 10.0
+"""Seconds after which what broke had worked, so that the next pause is the shortest again."""
 
 
 class Expired(Exception):
@@ -34,18 +36,21 @@ async def follow(
     api: client.ApiClient, path: str, selector: dict[str, str], changed: Callable[[Objects], None]
 ) -> None:
     """Calls `changed` with all objects after each list and each event; never returns."""
+    clock = asyncio.get_running_loop().time
     pause = FIRST_PAUSE
     while True:
+        began = clock()
         try:
             objects, version = await _list(api, path, selector)
             changed(objects)
-            pause = FIRST_PAUSE
             while True:
                 version = await _watch(api, path, selector, version, objects, changed)
         except Expired as reason:
             log.info("%s: %s; listing again", path, reason)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             log.warning("%s: %s: %s; tried again", path, type(error).__name__, error)
+        if clock() - began > HEALTHY_AFTER:
+            pause = FIRST_PAUSE
         await asyncio.sleep(pause * (0.5 + random.random() / 2))
         pause = min(pause * 2, LAST_PAUSE)
 
@@ -64,7 +69,9 @@ async def _watch(
     objects: Objects,
     changed: Callable[[Objects], None],
 ) -> str:
-    """One watch request until the server ends it; returns the version to go on from."""
+    """One watch request until the server ends it; returns the version to go on from. One that ends without a word counts
+    as Expired: asking for it again at once would go round and round."""
+    begin = version
     query = {
         "watch": "1",
         "allowWatchBookmarks": "true",
@@ -77,13 +84,15 @@ async def _watch(
             version = _apply(json.loads(line), objects, changed)
     finally:
         answer.close()
+    if version == begin:
+        raise Expired("the watch ended without a word")
     return version
 
 
 async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Lines of any length: aiohttp's own readline stops at 128 KiB. Raises TimeoutError after SILENCE."""
+    """Lines of any length: aiohttp's own readline has a limit."""
     rest = b""
-    while chunk := await asyncio.wait_for(answer.content.readany(), SILENCE):
+    while chunk := await answer.content.readany():
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             yield line
@@ -107,8 +116,9 @@ def _apply(event: dict[str, Any], objects: Objects, changed: Callable[[Objects],
 async def _get(
     api: client.ApiClient, path: str, query: dict[str, str], seconds: float | None
 ) -> aiohttp.ClientResponse:
-    """A GET whose body is read by the caller. Raises Expired when the version is too old, ClientError on any other status."""
-    limit = aiohttp.ClientTimeout(total=seconds, connect=10)
+    """A GET whose body is read by the caller. Raises Expired when the version is too old, ClientError on any other status,
+    TimeoutError after SILENCE, before the headers or in the body."""
+    limit = aiohttp.ClientTimeout(total=seconds, connect=10, sock_read=SILENCE)
     made = await api.param_serialize("GET", path, query_params=list(query.items()), auth_settings=["BearerToken"])
     raw = await api.call_api(*made, _request_timeout=limit)
     answer: aiohttp.ClientResponse = raw.response

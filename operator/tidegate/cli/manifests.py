@@ -27,6 +27,21 @@ class Document:
         name = meta.get("name", "?") if isinstance(meta, dict) else "?"
         return f"{self.file}: {self.manifest.get('kind', '?')}/{name}"
 
+    def says(self, field: str, message: str) -> str:
+        """A problem as a line: where, which field, what to write instead."""
+        return ": ".join(filter(None, (str(self), field, message)))
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what kubectl reads: a date without quotes is a string."""
+
+
+_LIKE_KUBECTL = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.yaml_implicit_resolvers = _LIKE_KUBECTL
+
 
 class Unreadable(ValueError):
     """A file cannot be read or is not YAML; the message names it."""
@@ -47,7 +62,7 @@ def _expand(name: str) -> list[str]:
 def _documents(file: str) -> Iterator[Document]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        loaded = [document for document in yaml.safe_load_all(text) if document is not None]
+        loaded = [document for document in yaml.load_all(text, _Loader) if document is not None]  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

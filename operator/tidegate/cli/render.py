@@ -33,6 +33,13 @@ PLACEHOLDER_UID = "00000000-0000-0000-0000-000000000000"
 PLACEHOLDER_PASSWORD = "generated-in-the-cluster"  # noqa: S105 - says itself that it is none
 
 
+class _Plain(yaml.SafeDumper):
+    """Without anchors: every object stands for itself."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def render(files: Sequence[str], namespace: str, capabilities: Sequence[str], *, envoy: bool) -> int:
     """Prints YAML; returns 1 when a manifest is invalid or cannot be planned, 2 when a file is unreadable."""
     try:
@@ -45,7 +52,8 @@ def render(files: Sequence[str], namespace: str, capabilities: Sequence[str], *,
         print(error, file=sys.stderr)
         return 1
     manifests = [manifest for plan in plans for manifest in plan.apply]
-    print(yaml.safe_dump_all(_envoy(manifests) if envoy else manifests, sort_keys=False, width=140), end="")
+    shown = _envoy(manifests) if envoy else manifests
+    print(yaml.dump_all(shown, Dumper=_Plain, sort_keys=False, width=140), end="")
     return 0
 
 
@@ -88,8 +96,7 @@ def _ours(manifest: Any) -> bool:
 def _as_created(document: Document, namespace: str) -> Manifest:
     """The manifest with what the API server adds; raises on the first that is invalid."""
     if problems := check(document.manifest):
-        field, message = problems[0]
-        raise TidegateError(f"{document}: {field}: {message}")
+        raise TidegateError(document.says(*problems[0]))
     manifest: Manifest = document.manifest
     added = {"uid": PLACEHOLDER_UID, "resourceVersion": "1", "generation": 1}
     return {**manifest, "metadata": {"namespace": namespace, **manifest["metadata"], **added}}

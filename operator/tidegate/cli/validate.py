@@ -19,7 +19,7 @@ def validate(files: Sequence[str]) -> int:
         return 2
     problems = [(document, field, message) for document in documents for field, message in check(document.manifest)]
     for document, field, message in problems:
-        print(f"{document}: {field}: {message}" if field else f"{document}: {message}", file=sys.stderr)
+        print(document.says(field, message), file=sys.stderr)
     ours = sum(_ours(document.manifest) for document in documents)
     if not problems:
         print(f"{ours} {'manifest' if ours == 1 else 'manifests'} of {GROUP}: valid")

@@ -47,7 +47,7 @@ class Reconciler:
     defaults: Defaults
     clock: Callable[[], datetime]
     capabilities: Capabilities = field(default_factory=Capabilities)
-    tell: Callable[[ObjectKey], None] = lambda key: None
+    tell: Callable[[ObjectKey], None] = lambda _: None
     """Queues another custom resource whose plan may change with what this pass wrote."""
 
     async def run(self, key: ObjectKey) -> float | None:

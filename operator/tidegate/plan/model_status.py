@@ -86,7 +86,7 @@ def _switching(world: ModelWorld, revision: str, readiness: Readiness) -> Verdic
         make = conditions.stalled if _past_deadline(world, revision) else conditions.progressing
         return make(
             conditions.NO_CAPACITY,
-            f"revision {revision} has no room beside the active one: {said}. Add nodes, or make room by hand: "
+            f"revision {revision} has no room beside the active one: {said.rstrip('.')}. Add nodes, or make room by hand: "
             f"kubectl scale mdep/{name} --replicas=0 stops the old revision and lets the new one start",
             serving=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tidegate.plan.plan import Manifest
@@ -67,7 +68,7 @@ class RouterWorld:
     children: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()
     """Its routers."""
-    models: dict[str, Manifest] = field(default_factory=dict)
+    models: Mapping[str, Manifest] = field(default_factory=dict)
     """ModelDeployments of the namespace, by name."""
     reports: tuple[RouterReport, ...] = ()
     """One for each ready router Pod that answered."""

@@ -1,0 +1,148 @@
+"""`tidegate render` prints what the operator would apply, and an Envoy configuration that Envoy accepts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.simulation import Simulation
+from tidegate.cli.main import main
+from tidegate.plan.world import StoreCheck
+from tidegate.settings import from_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+Capture = pytest.CaptureFixture[str]
+
+
+def render(*arguments: str | Path) -> int:
+    """The exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        main(["render", *map(str, arguments)])
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+def rendered(capsys: Capture, *arguments: str | Path) -> list[dict[str, Any]]:
+    assert render(*arguments) == 0
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+def planned(files: list[Path]) -> list[dict[str, Any]]:
+    """What the operator makes of these files in a cluster, pass after pass: models first, so that policies find them."""
+    owners = [m for file in files for m in yaml.safe_load_all(file.read_text())]
+    order = ["ModelDeployment", "RoutingPolicy", "CacheTier"]
+    models: dict[str, dict[str, Any]] = {}
+    made: list[dict[str, Any]] = []
+    for owner in sorted(owners, key=lambda o: order.index(o["kind"])):
+        meta = {**owner["metadata"], "namespace": "default", "uid": UID, "resourceVersion": "1", "generation": 1}
+        simulation = Simulation({**owner, "metadata": meta}, defaults=from_environment({}).defaults, models=models)
+        simulation.check = StoreCheck(error="it was not asked")
+        first = simulation.run()
+        models |= {meta["name"]: simulation.owner} if owner["kind"] == "ModelDeployment" else {}
+        again = [m for m in simulation.plan().apply if m["kind"] == "StatefulSet"]
+        made += [dict(m) for m in (*first.apply, *again)]
+    return made
+
+
+UID = "00000000-0000-0000-0000-000000000000"
+
+
+def by_name(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(m["kind"], m["metadata"]["name"]): m for m in manifests}
+
+
+def test_the_examples_are_rendered_as_they_are_planned(capsys: Capture) -> None:
+    together, wanted = by_name(rendered(capsys, *EXAMPLES[:3])), by_name(planned(EXAMPLES[:3]))
+    assert together.keys() == wanted.keys()
+    for key, manifest in wanted.items():
+        got = together[key]
+        if key[0] == "Secret":
+            assert got["stringData"]["password"] == "generated-in-the-cluster"
+            continue
+        if key[0] == "StatefulSet":
+            annotations = got["spec"]["template"]["metadata"]["annotations"]
+            assert annotations == {"tidegate.dev/secret-uid": UID}
+            manifest["spec"]["template"]["metadata"]["annotations"] = annotations
+        assert got == manifest, key
+
+
+def test_the_output_is_plain_yaml(capsys: Capture) -> None:
+    """No anchors and no aliases: people read it and diff it."""
+    assert render(*EXAMPLES) == 0
+    out = capsys.readouterr().out
+    assert "&id" not in out
+    assert "*id" not in out
+
+
+def test_rendering_twice_gives_the_same(capsys: Capture) -> None:
+    assert rendered(capsys, *EXAMPLES) == rendered(capsys, *EXAMPLES)
+
+
+def test_capabilities_and_namespace(capsys: Capture) -> None:
+    quickstart = ROOT / "examples/quickstart.yaml"
+    plain = rendered(capsys, quickstart)
+    more = rendered(capsys, quickstart, "--with", "PodMonitor", "--namespace", "shop")
+    assert {m["kind"] for m in more} - {m["kind"] for m in plain} == {"PodMonitor"}
+    assert {m["metadata"]["namespace"] for m in plain} == {"default"}
+    assert {m["metadata"]["namespace"] for m in more} == {"shop"}
+
+
+def test_a_policy_finds_the_models_of_the_same_files(capsys: Capture) -> None:
+    (config,) = [m for m in rendered(capsys, ROOT / "examples/quickstart.yaml") if m["kind"] == "ConfigMap"]
+    assert '"service":"llama-3-8b-' in config["data"]["router.json"]
+    (alone,) = [m for m in rendered(capsys, ROOT / "examples/routingpolicy.yaml") if m["kind"] == "ConfigMap"]
+    assert '"destinations":[]' in alone["data"]["router.json"]
+
+
+def test_invalid(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text((ROOT / "examples/quickstart.yaml").read_text().replace("hf://", "http://"))
+    assert render(path) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{path}: ModelDeployment/llama-3-8b: spec.model.uri: uri must be hf://")
+
+
+def test_a_problem_without_a_field(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text((ROOT / "examples/quickstart.yaml").read_text().replace("name: chat}\nspec", "name: 9}\nspec"))
+    path.write_text(path.read_text().replace("metadata: {name: 9}", 'metadata: {name: "9"}'))
+    assert render(path) == 1
+    assert capsys.readouterr().err.startswith(f"{path}: RoutingPolicy/9: metadata.name must be")
+
+
+def test_what_cannot_be_planned(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.yaml"
+    text = (ROOT / "examples/quickstart.yaml").read_text()
+    path.write_text(text.replace("gpus: {count: 1}", "gpus: {count: 8}, parallelism: {tensor: 16}"))
+    assert render(path) == 1
+    assert "install it, or raise gpus.count" in capsys.readouterr().err
+    assert render(path, "--with", "LeaderWorkerSet") == 0
+
+
+def test_unreadable(tmp_path: Path, capsys: Capture) -> None:
+    assert render(tmp_path / "none.yaml") == 2
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_other_objects_are_left_out(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\nwords\n")
+    assert rendered(capsys, path) == []
+
+
+@pytest.mark.envoy
+@pytest.mark.parametrize("files", [[e] for e in EXAMPLES if "cache" not in e.name] + [EXAMPLES[:3]], ids=str)
+def test_envoy_accepts_the_configuration(files: list[Path], tmp_path: Path, capsys: Capture) -> None:
+    for number, config in enumerate(rendered(capsys, *files, "--envoy")):
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        argv = [str(Path(sys.executable).parent / "envoy"), "--mode", "validate", "--config-path", str(path)]
+        answer = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert answer.returncode == 0, answer.stderr

@@ -1,0 +1,125 @@
+"""`tidegate validate`: exit codes, and messages that name the file and the field."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from tidegate.cli.main import main
+
+GOOD = """
+apiVersion: tidegate.dev/v1alpha1
+kind: CacheTier
+metadata: {name: shared}
+spec: {store: {managed: {}}}
+"""
+BAD = GOOD.replace("managed: {}", "managed: {memory: 1Mi}")
+FOREIGN = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+
+Capture = pytest.CaptureFixture[str]
+
+
+def validate(*arguments: str | Path) -> int:
+    """The exit code."""
+    with pytest.raises(SystemExit) as exit_:
+        main(["validate", *map(str, arguments)])
+    assert isinstance(exit_.value.code, int)
+    return exit_.value.code
+
+
+def file(folder: Path, text: str, name: str = "a.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_valid(tmp_path: Path, capsys: Capture) -> None:
+    assert validate(file(tmp_path, GOOD)) == 0
+    assert capsys.readouterr() == ("1 manifest of tidegate.dev: valid\n", "")
+
+
+def test_several_documents_and_files(tmp_path: Path, capsys: Capture) -> None:
+    one = file(tmp_path, f"---\n{GOOD}---\n{FOREIGN}---\n")
+    two = file(tmp_path, GOOD, "b.yaml")
+    assert validate(one, two) == 0
+    assert capsys.readouterr().out == "2 manifests of tidegate.dev: valid\n"
+
+
+def test_invalid(tmp_path: Path, capsys: Capture) -> None:
+    path = file(tmp_path, f"{GOOD}---\n{BAD}---\n{BAD.replace('shared', 'other')}")
+    assert validate(path) == 1
+    out, err = capsys.readouterr()
+    message = "spec.store.managed.memory: memory must be at least 64Mi, for example 1Gi"
+    assert err.splitlines() == [f"{path}: CacheTier/shared: {message}", f"{path}: CacheTier/other: {message}"]
+    assert out == ""
+
+
+def test_a_list_as_kubectl_prints_it(tmp_path: Path, capsys: Capture) -> None:
+    items = "".join("- " + text.strip().replace("\n", "\n  ") + "\n" for text in (GOOD, BAD))
+    path = file(tmp_path, f"apiVersion: v1\nkind: List\nitems:\n{items}")
+    assert validate(path) == 1
+    assert "CacheTier/shared: spec.store.managed.memory" in capsys.readouterr().err
+    assert validate(file(tmp_path, "kind: List\nitems:\n")) == 0
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(BAD))
+    assert validate("-") == 1
+    assert capsys.readouterr().err.startswith("-: CacheTier/shared: spec.store.managed.memory: ")
+
+
+def test_a_folder(tmp_path: Path, capsys: Capture) -> None:
+    file(tmp_path, GOOD, "a.yml")
+    file(tmp_path, BAD, "b.yaml")
+    file(tmp_path, '{"kind": "x"}', "c.json")
+    file(tmp_path, "{", "d.txt")
+    assert validate(tmp_path) == 1
+    assert capsys.readouterr().err.startswith(f"{tmp_path / 'b.yaml'}: ")
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: b: c", "\tx", "a: !!python/object:os.system x"])
+def test_broken_yaml(tmp_path: Path, capsys: Capture, text: str) -> None:
+    path = file(tmp_path, text)
+    assert validate(path) == 2
+    assert capsys.readouterr().err.startswith(f"{path}: not YAML: ")
+
+
+def test_no_text(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert validate(path) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+def test_no_such_file(tmp_path: Path, capsys: Capture) -> None:
+    assert validate(tmp_path / "none.yaml") == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'none.yaml'}: No such file or directory\n"
+
+
+def test_a_document_that_is_no_object(tmp_path: Path, capsys: Capture) -> None:
+    path = file(tmp_path, f"{GOOD}---\njust words\n")
+    assert validate(path) == 1
+    assert (
+        capsys.readouterr().err == f"{path}: document 2: a manifest is a map with apiVersion, kind, metadata and spec\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "---\n", "# nothing\n"])
+def test_nothing(tmp_path: Path, capsys: Capture, text: str) -> None:
+    assert validate(file(tmp_path, text)) == 0
+    assert capsys.readouterr().out == "0 manifests of tidegate.dev: valid\n"
+
+
+def test_dates_are_words_as_for_kubectl(tmp_path: Path) -> None:
+    text = GOOD.replace("{name: shared}", "{name: shared, annotations: {until: 2026-03-01}}")
+    assert validate(file(tmp_path, text)) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["validate"], ["nonsense"]])
+def test_usage(arguments: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: tidegate" in capsys.readouterr().err

@@ -1,0 +1,154 @@
+"""Every row of the table in apply.py."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from tests.support.builders import key_of, managed_tier
+from tests.support.fake_api import FakeApi
+from tidegate import names
+from tidegate.cluster.apply import apply, ours, up_to_date
+from tidegate.cluster.covers import covers, stamped
+from tidegate.errors import Conflict, NotOurs
+from tidegate.plan.objects import child
+
+OWNER = managed_tier()
+WANTED = child("ConfigMap", "conf", OWNER, {"a": "b"}, {"data": {"key": "value"}})
+
+
+def on_server(manifest: dict[str, Any], uid: str = "u1", version: str = "5") -> dict[str, Any]:
+    """As a create of ours left it."""
+    made = copy.deepcopy(stamped(manifest))
+    entry = {"manager": names.FIELD_MANAGER, "operation": "Update"}
+    made["metadata"] |= {
+        "uid": uid,
+        "resourceVersion": version,
+        "managedFields": [{"manager": "x", "operation": "Apply"}, entry],
+    }
+    return made
+
+
+def strangers() -> dict[str, Any]:
+    made = on_server(WANTED)
+    made["metadata"]["ownerReferences"][0]["uid"] = "somebody-else"
+    return made
+
+
+def nobodys() -> dict[str, Any]:
+    made = on_server(WANTED)
+    del made["metadata"]["ownerReferences"]
+    return made
+
+
+def different() -> dict[str, Any]:
+    return on_server(WANTED | {"data": {"key": "old"}})
+
+
+async def test_created() -> None:
+    api = FakeApi()
+    made = await apply(api, WANTED, None, OWNER)
+    assert made is not None
+    assert covers(made, stamped(WANTED))
+    assert [what for what, _ in api.log] == ["create"]
+
+
+async def test_there_already_as_wanted() -> None:
+    """The store was behind: somebody of ours made it a moment ago."""
+    api = FakeApi(on_server(WANTED))
+    found = await apply(api, WANTED, None, OWNER)
+    assert found is not None
+    assert found["metadata"]["uid"] == "u1"
+    assert [what for what, _ in api.log] == ["create"]
+
+
+async def test_there_already_and_different() -> None:
+    api = FakeApi(different())
+    found = await apply(api, WANTED, None, OWNER)
+    assert found is not None
+    assert found["data"] == {"key": "value"}
+    assert [what for what, _ in api.log] == ["create", "json_patch", "apply"]
+
+
+@pytest.mark.parametrize("stranger", [strangers(), nobodys()], ids=["another owner", "no owner"])
+async def test_a_stranger_is_left_alone(stranger: dict[str, Any]) -> None:
+    api = FakeApi(stranger)
+    for known in (None, stranger):
+        with pytest.raises(NotOurs, match=r"ConfigMap 'conf' exists and does not belong"):
+            await apply(api, WANTED, known, OWNER)
+    assert api.objects[key_of(WANTED)] == stranger
+
+
+async def test_gone_again_after_the_conflict() -> None:
+    api = FakeApi()
+    api.failures["create", key_of(WANTED)] = Conflict("exists")
+    with pytest.raises(Conflict, match="came and went"):
+        await apply(api, WANTED, None, OWNER)
+
+
+async def test_as_wanted() -> None:
+    live = on_server(WANTED)
+    live["metadata"]["labels"]["added"] = "by somebody"
+    api = FakeApi(live)
+    assert await apply(api, WANTED, live, OWNER) is None
+    assert api.log == []
+    assert up_to_date(WANTED, live, OWNER)
+
+
+async def test_different() -> None:
+    api = FakeApi(different())
+    assert not up_to_date(WANTED, different(), OWNER)
+    made = await apply(api, WANTED, different(), OWNER)
+    assert made is not None
+    assert made["data"] == {"key": "value"}
+    assert made["metadata"]["managedFields"][1]["operation"] == "Apply"
+    assert [what for what, _ in api.log] == ["json_patch", "apply"]
+
+
+async def test_the_ownership_of_fields_is_turned_once() -> None:
+    live = different()
+    live["metadata"]["managedFields"][1]["operation"] = "Apply"
+    api = FakeApi(live)
+    await apply(api, WANTED, live, OWNER)
+    assert [what for what, _ in api.log] == ["apply"]
+
+
+async def test_an_update_of_the_status_is_nobodys_ownership() -> None:
+    live = different()
+    live["metadata"]["managedFields"][1]["subresource"] = "status"
+    api = FakeApi(live)
+    await apply(api, WANTED, live, OWNER)
+    assert [what for what, _ in api.log] == ["apply"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("now", ["replaced", "gone"])
+async def test_the_store_is_behind(turned: bool, now: str) -> None:
+    live = different()
+    if turned:
+        live["metadata"]["managedFields"][1]["operation"] = "Apply"
+    replaced = on_server(WANTED | {"data": {"key": "newer"}}, uid="u2", version="9")
+    api = FakeApi(replaced) if now == "replaced" else FakeApi()
+    with pytest.raises(Conflict):
+        await apply(api, WANTED, live, OWNER)
+    assert api.objects.get(key_of(WANTED)) == (replaced if now == "replaced" else None)
+
+
+async def test_a_newer_version_of_the_same_object_is_a_conflict_and_no_refusal() -> None:
+    """A Deployment's status changes all the time: the next pass sees it and goes on."""
+    newer = different()
+    newer["metadata"]["resourceVersion"] = "6"
+    with pytest.raises(Conflict):
+        await apply(FakeApi(newer), WANTED, different(), OWNER)
+
+
+def test_a_claim_that_outlives_its_owner_is_known_by_its_labels() -> None:
+    claim = child("PersistentVolumeClaim", "weights", OWNER, {"a": "b"}, {"spec": {}}, owned=False)
+    live = on_server(claim)
+    assert ours(live, claim, OWNER)
+    live["metadata"]["labels"] = {"a": "other"}
+    assert not ours(live, claim, OWNER)
+    live["metadata"] |= {"labels": claim["metadata"]["labels"], "ownerReferences": [{"uid": "x", "controller": True}]}
+    assert not ours(live, claim, OWNER)

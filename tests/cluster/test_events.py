@@ -1,0 +1,83 @@
+"""An Event for each change that people care about, and none while nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import NOW, managed_tier
+from tests.support.fake_api import FakeApi
+from tidegate.cluster.events import post, transitions
+from tidegate.errors import Unavailable
+from tidegate.plan.plan import ObjectKey
+
+Status = dict[str, Any]
+
+
+def status(**conditions: tuple[str, str]) -> Status:
+    """Conditions by type, as (status, reason)."""
+    found = [{"type": t, "status": s, "reason": r, "message": f"about {t}"} for t, (s, r) in conditions.items()]
+    return {"conditions": found}
+
+
+FINE = status(Ready=("True", "AsSpecified"), Stalled=("False", "AsSpecified"), ResolvedRefs=("True", "AsSpecified"))
+
+
+def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
+    owner = managed_tier() | ({"status": old} if old else {})
+    return [(e["type"], e["reason"], e["note"]) for e in transitions(owner, new, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (FINE, FINE, []),
+        (None, FINE, [("Normal", "AsSpecified", "Ready is True: about Ready")]),
+        (None, status(Ready=("False", "Starting")), [("Normal", "Starting", "Ready is False: about Ready")]),
+        (FINE, status(Ready=("True", "Draining")), [("Normal", "Draining", "Ready is True: about Ready")]),
+        (FINE, status(Stalled=("True", "NameTaken")), [("Warning", "NameTaken", "Stalled is True: about Stalled")]),
+        (
+            status(Stalled=("True", "NameTaken")),
+            status(Stalled=("False", "AsSpecified")),
+            [("Normal", "AsSpecified", "Stalled is False: about Stalled")],
+        ),
+        (
+            FINE,
+            status(ResolvedRefs=("False", "BackendNotFound")),
+            [("Warning", "BackendNotFound", "ResolvedRefs is False: about ResolvedRefs")],
+        ),
+        (FINE, status(Reconciling=("True", "Starting")), []),
+        (FINE, status(UpdatePending=("True", "Adopted")), []),
+    ],
+)
+def test_transitions(old: Status | None, new: Status, expected: list[tuple[str, str, str]]) -> None:
+    assert told(old, new) == expected
+
+
+def test_a_message_alone_is_no_event() -> None:
+    new = status(Ready=("True", "AsSpecified"))
+    new["conditions"][0]["message"] = "2 of 2 engines answer"
+    assert told(FINE, new) == []
+
+
+def test_shape() -> None:
+    owner = managed_tier()
+    (event,) = transitions(owner, status(Ready=("False", "Starting")), NOW)
+    assert event["metadata"]["namespace"] == "shop"
+    assert event["metadata"]["name"].startswith("shared.")
+    assert event["regarding"]["uid"] == owner["metadata"]["uid"]
+    assert event["eventTime"] == "2026-03-01T12:00:00.000000Z"
+
+
+def test_a_long_message_is_cut() -> None:
+    new = status(Ready=("False", "Starting"))
+    new["conditions"][0]["message"] = "x" * 5000
+    assert len(told(None, new)[0][2].encode()) == 1024
+
+
+async def test_an_event_that_cannot_be_written_fails_nothing() -> None:
+    events = transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW)
+    api = FakeApi()
+    api.failures["create", ObjectKey.of(events[0])] = Unavailable("no")
+    await post(api, events)

@@ -1,0 +1,14 @@
+"""Options and settings of the whole test suite."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("tidegate", deadline=None)  # the first call of a test pays for imports
+settings.load_profile("tidegate")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here and not in tests/plan, because pytest reads options of the folders that it is given, and of those above them."""
+    parser.addoption("--update-golden", action="store_true", help="write tests/plan/golden/*/out.yaml anew")

@@ -1,0 +1,268 @@
+"""Whole passes against an API server in memory: what is written, what is reported, what is raised."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.builders import DEFAULTS, NOW, condition, key_of, managed_tier, model, policy, verdict
+from tests.support.fake_api import FakeApi
+from tidegate import names
+from tidegate.cluster.client import Refused
+from tidegate.control.reconcile import STALLED_CHECK, Reconciler
+from tidegate.control.store import Store
+from tidegate.errors import Conflict, Unavailable
+from tidegate.plan.plan import ObjectKey
+from tidegate.plan.world import Capabilities
+
+SERVICE = ObjectKey("v1", "Service", "shop", "llama")
+OTHER = model(source={"uri": "hf://acme/other"})
+
+
+class Place:
+    """An operator's reconciler and its API server; the store sees everything that is on the server."""
+
+    def __init__(self, http: httpx.AsyncClient, *objects: dict[str, Any]) -> None:
+        self.api = FakeApi(*objects)
+        self.store = Store()
+        self.reconciler = Reconciler(self.api, http, self.store, DEFAULTS, lambda: NOW, Capabilities())
+        self.watch()
+
+    def watch(self) -> None:
+        """Every event arrives."""
+        for manifest in self.api.objects.values():
+            self.store.put(copy.deepcopy(manifest))
+
+    async def run(self, owner: dict[str, Any]) -> float | None:
+        self.api.log.clear()
+        return await self.reconciler.run(key_of(owner))
+
+    def status(self, owner: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.objects[key_of(owner)]["status"]
+        return found
+
+    @property
+    def written(self) -> list[tuple[str, str]]:
+        """Writes but Events, as (what, kind)."""
+        return [(what, key.kind) for what, key in self.api.log if key.kind != "Event"]
+
+    @property
+    def events(self) -> int:
+        return sum(key.kind == "Event" for _, key in self.api.log)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """No router answers."""
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("owner", [model(), policy(), managed_tier()], ids=["model", "policy", "tier"])
+async def test_everything_is_made_after_the_status_and_then_nothing_more(
+    http: httpx.AsyncClient, owner: dict[str, Any]
+) -> None:
+    place = Place(http, owner)
+    await place.run(owner)
+    assert place.written[0] == ("status", owner["kind"])
+    assert {what for what, _ in place.written[1:]} == {"create"}
+    for _ in range(3):
+        place.watch()
+        await place.run(owner)
+    assert place.written == []
+    assert place.events == 0
+
+
+async def test_a_child_that_was_changed_is_mended(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    await place.run(model())
+    spec = place.api.objects[SERVICE]["spec"]
+    place.api.changed_by_others(SERVICE, spec={**spec, "ports": [{**spec["ports"][0], "port": 81}]})
+    place.watch()
+    await place.run(model())
+    assert place.written == [("apply", "Service")]
+    assert place.api.objects[SERVICE]["spec"]["ports"][0]["port"] == 80
+
+
+async def test_a_child_that_was_deleted_comes_back(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    await place.run(model())
+    del place.api.objects[SERVICE]
+    place.store.drop(SERVICE)
+    await place.run(model())
+    assert place.written == [("create", "Service")]
+
+
+@pytest.mark.parametrize("owner", [None, {"deletionTimestamp": "2026-03-01T00:00:00Z"}], ids=["gone", "going"])
+async def test_nothing_is_done_for_what_goes(http: httpx.AsyncClient, owner: dict[str, Any] | None) -> None:
+    manifest = model()
+    manifest["metadata"] |= owner or {}
+    place = Place(http, *([manifest] if owner else []))
+    assert await place.run(model()) is None
+    assert place.written == []
+
+
+async def test_only_a_person_can_help(http: httpx.AsyncClient) -> None:
+    owner = model(engine={"gpus": {"count": 8}, "parallelism": {"tensor": 16}})
+    place = Place(http, owner)
+    assert await place.run(owner) == STALLED_CHECK
+    assert verdict(place.status(owner)) == ("False", "False", "True")
+    assert condition(place.status(owner), "Stalled")["reason"] == "LeaderWorkerSetMissing"
+    assert place.written == [("status", "ModelDeployment")]
+    await place.run(owner)
+    assert place.written == []
+
+
+async def test_a_manifest_that_an_older_crd_let_through(http: httpx.AsyncClient) -> None:
+    owner = model(replicas=-1)
+    place = Place(http, owner)
+    assert await place.run(owner) == STALLED_CHECK
+    stalled = condition(place.status(owner), "Stalled")
+    assert (stalled["reason"], stalled["message"]) == ("InvalidSpec", "spec.replicas: must be at least 0, not -1")
+
+
+def stranger() -> dict[str, Any]:
+    """A Service of somebody else with the model's name."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "llama", "namespace": "shop", "uid": "x", "resourceVersion": "3"},
+        "spec": {"ports": []},
+    }
+
+
+async def test_a_name_that_is_taken(http: httpx.AsyncClient) -> None:
+    place = Place(http, model(), stranger())
+    place.store.drop(SERVICE)  # it has none of our labels: nobody watches it
+    assert await place.run(model()) == STALLED_CHECK
+    status = place.status(model())
+    assert verdict(status) == ("False", "False", "True")
+    assert condition(status, "Stalled")["reason"] == "NameTaken"
+    assert place.api.objects[SERVICE] == stranger()
+
+
+async def test_what_stays_stalled_does_not_flap(http: httpx.AsyncClient) -> None:
+    place = Place(http, model(), stranger())
+    place.store.drop(SERVICE)
+    await place.run(model())
+    before = copy.deepcopy(place.api.objects[key_of(model())])
+    for _ in range(3):
+        assert await place.run(model()) == STALLED_CHECK
+        assert ("status", "ModelDeployment") not in place.written
+        assert place.events == 0
+    assert place.api.objects[key_of(model())] == before
+
+
+async def test_what_was_stalled_recovers(http: httpx.AsyncClient) -> None:
+    place = Place(http, model(), stranger())
+    place.store.drop(SERVICE)
+    await place.run(model())
+    del place.api.objects[SERVICE]
+    assert await place.run(model()) != STALLED_CHECK
+    assert verdict(place.status(model())) == ("False", "True", "False")
+    assert ("create", "Deployment") in place.written
+
+
+async def test_a_new_spec_is_announced_even_if_the_last_one_stalled(http: httpx.AsyncClient) -> None:
+    place = Place(http, model(), stranger())
+    place.store.drop(SERVICE)
+    await place.run(model())
+    place.api.changed_by_others(key_of(model()), spec=model(replicas=2)["spec"])
+    place.watch()
+    place.store.drop(SERVICE)
+    await place.run(model())
+    assert place.written[0] == ("status", "ModelDeployment")
+    assert place.status(model())["observedGeneration"] == 2
+    assert verdict(place.status(model())) == ("False", "False", "True")
+
+
+async def test_a_refusal_is_reported_in_the_servers_words(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    place.api.failures["create", SERVICE] = Refused("exceeded quota: services")
+    assert await place.run(model()) == STALLED_CHECK
+    stalled = condition(place.status(model()), "Stalled")
+    assert (stalled["reason"], stalled["message"]) == ("Refused", "exceeded quota: services")
+
+
+async def test_the_owner_changed_meanwhile(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    newer = place.api.changed_by_others(key_of(model()), spec=model(replicas=2)["spec"])
+    with pytest.raises(Conflict):
+        await place.run(model())
+    assert place.written == [("status", "ModelDeployment")]
+    assert place.store.get(key_of(model())) == newer
+    await place.run(model())
+    assert ("create", "Deployment") in place.written
+
+
+async def test_a_ghost_makes_nothing(http: httpx.AsyncClient) -> None:
+    """The owner was deleted unseen, and all that is left of it is our memory."""
+    place = Place(http, model())
+    await place.run(model())
+    place.watch()
+    place.api.objects.clear()
+    place.store.drop(SERVICE)
+    with pytest.raises(Conflict):
+        await place.run(model())
+    assert place.written == []
+    assert place.store.get(key_of(model())) is None
+
+
+async def test_a_child_changed_meanwhile(http: httpx.AsyncClient) -> None:
+    """Conflict about a child: the store is put right, and the next try succeeds."""
+    place = Place(http, model())
+    await place.run(model())
+    place.watch()
+    place.api.changed_by_others(SERVICE, uid="another")
+    place.store.put(place.api.changed_by_others(key_of(model()), spec=OTHER["spec"]))
+    with pytest.raises(Conflict):
+        await place.run(model())
+    known = place.store.get(SERVICE)
+    assert known
+    assert known["metadata"]["uid"] == "another"
+    await place.run(model())
+    assert ("apply", "Service") in place.written
+
+
+async def test_what_nobody_wants_any_more_is_deleted(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    await place.run(model())
+    place.watch()
+    place.store.put(place.api.changed_by_others(key_of(model()), spec=OTHER["spec"]))
+    await place.run(model())
+    deleted = sorted(key.kind for what, key in place.api.log if what == "delete")
+    assert deleted == ["ControllerRevision", "Deployment", "PodDisruptionBudget", "Service"]
+
+
+async def test_a_silent_api_server_is_tried_again(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    place.api.failures["create", SERVICE] = Unavailable("no answer")
+    with pytest.raises(Unavailable):
+        await place.run(model())
+    await place.run(model())
+    assert ("create", "Service") in place.written
+
+
+async def test_a_claim_that_was_left_behind_is_taken_up_again(http: httpx.AsyncClient) -> None:
+    source = {"storage": {"claim": {"size": "1Gi", "retention": {"whenDeleted": "Retain"}}}}
+    place = Place(http, model(source=source))
+    await place.run(model(source=source))
+    claim = ObjectKey("v1", "PersistentVolumeClaim", "shop", names.weights_claim("llama"))
+    kept = copy.deepcopy(place.api.objects[claim])
+    again = model(source=source)
+    again["metadata"]["uid"] = "reborn"
+    later = Place(http, again, kept)
+    await later.run(again)
+    assert later.api.objects[claim] == kept
+    assert ("create", "Deployment") in later.written
+
+
+async def test_an_event_for_each_transition(http: httpx.AsyncClient) -> None:
+    place = Place(http, model())
+    await place.run(model())
+    notes = [o["note"] for key, o in place.api.objects.items() if key.kind == "Event"]
+    assert notes == ["Ready is False: 0 of 1 engines answer"]

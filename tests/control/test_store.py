@@ -1,0 +1,126 @@
+"""The store: the newest version of everything, children by their controller, and comparison with lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import model
+from tidegate.control.store import Store
+from tidegate.plan.plan import ObjectKey
+
+KEY = ObjectKey("v1", "ConfigMap", "shop", "conf")
+
+
+def thing(
+    version: int = 1, uid: str = "u1", name: str = "conf", controller: str = "", kind: str = "ConfigMap", **more: Any
+) -> dict[str, Any]:
+    references = [{"uid": controller, "controller": True}, {"uid": "also", "controller": False}] if controller else []
+    metadata = {"name": name, "namespace": "shop", "uid": uid, "resourceVersion": str(version)}
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata | {"ownerReferences": references}, **more}
+
+
+def version(store: Store, key: ObjectKey = KEY) -> tuple[str, str]:
+    found = store.get(key)
+    assert found
+    return found["metadata"]["uid"], found["metadata"]["resourceVersion"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "news", "then"),
+    [
+        ((5, "u1"), (6, "u1"), True, ("u1", "6")),
+        ((5, "u1"), (5, "u1"), False, ("u1", "5")),
+        ((5, "u1"), (4, "u1"), False, ("u1", "5")),
+        ((9, "u1"), (10, "u1"), True, ("u1", "10")),
+        ((5, "u1"), (6, "u2"), True, ("u2", "6")),
+        ((6, "u2"), (5, "u1"), False, ("u2", "6")),
+    ],
+)
+def test_put(first: tuple[int, str], second: tuple[int, str], news: bool, then: tuple[str, str]) -> None:
+    store = Store()
+    assert store.put(thing(*first))
+    assert store.put(thing(*second)) == news
+    assert version(store) == then
+
+
+def test_drop() -> None:
+    store = Store()
+    store.put(thing(uid="u1"))
+    assert not store.drop(KEY, "u2")
+    assert store.get(KEY)
+    assert store.drop(KEY, "u1")
+    assert not store.drop(KEY)
+    assert store.get(KEY) is None
+
+
+def test_children_follow_their_controller() -> None:
+    store = Store()
+    store.put(thing(name="b", controller="owner"))
+    store.put(thing(name="a", controller="owner", kind="Service"))
+    store.put(thing(name="c", controller="other"))
+    store.put(thing(name="d"))
+    assert [c["metadata"]["name"] for c in store.children("owner")] == ["b", "a"]
+    assert store.children("also") == ()
+    store.put(thing(2, name="b", controller="other"))
+    assert [c["metadata"]["name"] for c in store.children("owner")] == ["a"]
+    assert [c["metadata"]["name"] for c in store.children("other")] == ["b", "c"]
+    store.drop(ObjectKey("v1", "Service", "shop", "a"))
+    assert store.children("owner") == ()
+
+
+def test_of_kind_and_owners() -> None:
+    store = Store()
+    store.put(thing())
+    store.put(model("llama"))
+    assert [o["metadata"]["name"] for o in store.of_kind("ConfigMap")] == ["conf"]
+    assert list(store.of_kind("ConfigMap", "elsewhere")) == []
+    assert [key.name for key in store.owners()] == ["llama"]
+
+
+def listed(*items: tuple[str, str, int]) -> list[dict[str, Any]]:
+    return [
+        {"metadata": {"name": name, "namespace": "shop", "uid": uid, "resourceVersion": str(number)}}
+        for name, uid, number in items
+    ]
+
+
+def test_missing_and_behind() -> None:
+    store = Store()
+    store.put(thing(5, "u1", "same"))
+    store.put(thing(5, "u2", "older"))
+    store.put(thing(5, "u3", "gone"))
+    store.put(thing(5, "u4", "replaced"))
+    store.put(thing(9, "u6", "newer"))
+    store.put(thing(5, "u7", "other", kind="Service"))
+    found = listed(
+        ("same", "u1", 5), ("older", "u2", 6), ("replaced", "u5", 7), ("newer", "u6", 8), ("unknown", "u8", 1)
+    )
+    assert [key.name for key in store.missing("v1", "ConfigMap", found)] == ["gone", "replaced"]
+    assert [key.name for key in store.behind("v1", "ConfigMap", found)] == ["older", "replaced", "unknown"]
+
+
+def test_contents_of_secrets_are_not_kept() -> None:
+    store = Store()
+    store.put(thing(kind="Secret", data={"password": "c2VzYW1l"}))
+    assert "c2VzYW1l" not in repr(store.get(ObjectKey("v1", "Secret", "shop", "conf")))
+    store.put(thing(data={"key": "value"}))
+    kept = store.get(KEY)
+    assert kept
+    assert kept["data"] == {"key": "value"}
+
+
+def test_of_managed_fields_only_who_and_how_is_kept() -> None:
+    store = Store()
+    entry = {"manager": "tidegate", "operation": "Update", "fieldsV1": {"f:data": {}}, "time": "x"}
+    given = thing()
+    given["metadata"]["managedFields"] = [entry, {**entry, "subresource": "status"}]
+    store.put(given)
+    kept = store.get(KEY)
+    assert kept
+    assert kept["metadata"]["managedFields"] == [
+        {"manager": "tidegate", "operation": "Update"},
+        {"manager": "tidegate", "operation": "Update", "subresource": "status"},
+    ]
+    assert given["metadata"]["managedFields"][0] == entry

@@ -1,0 +1,98 @@
+"""What Pods say about themselves: each kind of trouble, and the worst first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import pod
+from tidegate.plan.pods import ready, trouble, unschedulable
+
+NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
+PULL = {"name": "engine", "ready": False, "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
+CREATING = {"name": "engine", "ready": False, "state": {"waiting": {"reason": "ContainerCreating"}}}
+CRASH = {
+    "name": "engine",
+    "ready": False,
+    "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}},
+    "lastState": {"terminated": {"reason": "Error", "exitCode": 1, "message": "no such model\n"}},
+}
+ENDED = {"name": "engine", "ready": False, "state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}
+AGAIN = {
+    "name": "engine",
+    "ready": False,
+    "state": {"running": {}},
+    "lastState": {"terminated": {"reason": "Error", "exitCode": 2}},
+}
+FINISHED = {"name": "copy", "ready": False, "state": {"terminated": {"reason": "Completed", "exitCode": 0}}}
+
+
+def broken(name: str = "p", **status: Any) -> dict[str, Any]:
+    return pod(name, {}, ready=False, **status)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "message"),
+    [
+        ({"conditions": [NO_NODE]}, "Unschedulable", "Pod p: Unschedulable: 0/2 nodes are available"),
+        ({"containerStatuses": [PULL]}, "ErrImagePull", "Pod p: container engine ErrImagePull: not found"),
+        (
+            {"containerStatuses": [CRASH]},
+            "CrashLoopBackOff",
+            "Pod p: container engine CrashLoopBackOff: Error (exit code 1): no such model",
+        ),
+        ({"containerStatuses": [ENDED]}, "OOMKilled", "Pod p: container engine: OOMKilled (exit code 137)"),
+        ({"containerStatuses": [AGAIN]}, "Error", "Pod p: container engine: Error (exit code 2)"),
+        ({"initContainerStatuses": [PULL], "containerStatuses": [CREATING]}, "ErrImagePull", "not found"),
+        (
+            {"phase": "Failed", "reason": "Evicted", "message": "low on memory"},
+            "Evicted",
+            "Pod p: Evicted: low on memory",
+        ),
+    ],
+)
+def test_trouble(status: dict[str, Any], reason: str, message: str) -> None:
+    found = trouble([broken(**status)])
+    assert found is not None
+    assert found[0] == reason
+    assert message in found[1]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [{}, {"containerStatuses": [CREATING]}, {"initContainerStatuses": [FINISHED]}, {"phase": "Pending"}],
+)
+def test_no_trouble(status: dict[str, Any]) -> None:
+    assert trouble([broken(**status)]) is None
+
+
+def test_a_ready_pod_is_no_trouble_whatever_it_went_through() -> None:
+    assert trouble([pod("p", {}, containerStatuses=[AGAIN | {"ready": True}])]) is None
+
+
+def test_the_worst_first() -> None:
+    pods = [
+        broken("ended", containerStatuses=[ENDED]),
+        broken("homeless", conditions=[NO_NODE]),
+        broken("pulling", containerStatuses=[PULL]),
+    ]
+    reasons = []
+    while pods and (found := trouble(pods)):
+        reasons.append(found[0])
+        pods = [p for p in pods if p["metadata"]["name"] not in found[1].split(":")[0]]
+    assert reasons == ["ErrImagePull", "Unschedulable", "OOMKilled"]
+
+
+def test_ready() -> None:
+    assert ready(pod("p", {}))
+    assert not ready(broken())
+    leaving = pod("p", {})
+    leaving["metadata"]["deletionTimestamp"] = "2026-03-01T00:00:00Z"
+    assert not ready(leaving)
+    assert not ready({"metadata": {"name": "new"}})
+
+
+def test_unschedulable() -> None:
+    assert unschedulable([]) == ""
+    assert unschedulable([pod("p", {}), broken("q", conditions=[NO_NODE])]) == "0/2 nodes are available"
