@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
-settings.register_profile("tidegate", deadline=None)  # the first call of a test pays for imports
+settings.register_profile("tidegate", deadline=None, max_examples=60)  # the first call of a test pays for imports
 settings.load_profile("tidegate")
 
 

@@ -16,7 +16,8 @@ from tidegate.plan.world import StoreCheck
 from tidegate.settings import from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+QUICKSTART = ROOT / "examples/quickstart.yaml"
+EXAMPLES = sorted(set((ROOT / "examples").glob("*.yaml")) - {QUICKSTART})
 Capture = pytest.CaptureFixture[str]
 
 
@@ -58,7 +59,7 @@ def by_name(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, 
 
 
 def test_the_examples_are_rendered_as_they_are_planned(capsys: Capture) -> None:
-    together, wanted = by_name(rendered(capsys, *EXAMPLES[:3])), by_name(planned(EXAMPLES[:3]))
+    together, wanted = by_name(rendered(capsys, *EXAMPLES)), by_name(planned(EXAMPLES))
     assert together.keys() == wanted.keys()
     for key, manifest in wanted.items():
         got = together[key]
@@ -85,16 +86,15 @@ def test_rendering_twice_gives_the_same(capsys: Capture) -> None:
 
 
 def test_capabilities_and_namespace(capsys: Capture) -> None:
-    quickstart = ROOT / "examples/quickstart.yaml"
-    plain = rendered(capsys, quickstart)
-    more = rendered(capsys, quickstart, "--with", "PodMonitor", "--namespace", "shop")
+    plain = rendered(capsys, QUICKSTART)
+    more = rendered(capsys, QUICKSTART, "--with", "PodMonitor", "--namespace", "shop")
     assert {m["kind"] for m in more} - {m["kind"] for m in plain} == {"PodMonitor"}
     assert {m["metadata"]["namespace"] for m in plain} == {"default"}
     assert {m["metadata"]["namespace"] for m in more} == {"shop"}
 
 
 def test_a_policy_finds_the_models_of_the_same_files(capsys: Capture) -> None:
-    (config,) = [m for m in rendered(capsys, ROOT / "examples/quickstart.yaml") if m["kind"] == "ConfigMap"]
+    (config,) = [m for m in rendered(capsys, QUICKSTART) if m["kind"] == "ConfigMap"]
     assert '"service":"llama-3-8b-' in config["data"]["router.json"]
     (alone,) = [m for m in rendered(capsys, ROOT / "examples/routingpolicy.yaml") if m["kind"] == "ConfigMap"]
     assert '"destinations":[]' in alone["data"]["router.json"]
@@ -102,7 +102,7 @@ def test_a_policy_finds_the_models_of_the_same_files(capsys: Capture) -> None:
 
 def test_invalid(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text((ROOT / "examples/quickstart.yaml").read_text().replace("hf://", "http://"))
+    path.write_text(QUICKSTART.read_text().replace("hf://", "http://"))
     assert render(path) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -111,7 +111,7 @@ def test_invalid(tmp_path: Path, capsys: Capture) -> None:
 
 def test_a_problem_without_a_field(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text((ROOT / "examples/quickstart.yaml").read_text().replace("name: chat}\nspec", "name: 9}\nspec"))
+    path.write_text(QUICKSTART.read_text().replace("name: chat}\nspec", "name: 9}\nspec"))
     path.write_text(path.read_text().replace("metadata: {name: 9}", 'metadata: {name: "9"}'))
     assert render(path) == 1
     assert capsys.readouterr().err.startswith(f"{path}: RoutingPolicy/9: metadata.name must be")
@@ -119,7 +119,7 @@ def test_a_problem_without_a_field(tmp_path: Path, capsys: Capture) -> None:
 
 def test_what_cannot_be_planned(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "a.yaml"
-    text = (ROOT / "examples/quickstart.yaml").read_text()
+    text = QUICKSTART.read_text()
     path.write_text(text.replace("gpus: {count: 1}", "gpus: {count: 8}, parallelism: {tensor: 16}"))
     assert render(path) == 1
     assert "install it, or raise gpus.count" in capsys.readouterr().err
@@ -138,7 +138,7 @@ def test_other_objects_are_left_out(tmp_path: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.envoy
-@pytest.mark.parametrize("files", [[e] for e in EXAMPLES if "cache" not in e.name] + [EXAMPLES[:3]], ids=str)
+@pytest.mark.parametrize("files", [[QUICKSTART], EXAMPLES], ids=["quickstart", "everything"])
 def test_envoy_accepts_the_configuration(files: list[Path], tmp_path: Path, capsys: Capture) -> None:
     for number, config in enumerate(rendered(capsys, *files, "--envoy")):
         path = tmp_path / f"{number}.yaml"

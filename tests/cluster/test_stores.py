@@ -92,7 +92,8 @@ async def test_no_password(port: int) -> None:
 
 
 @pytest.mark.redis
-async def test_tls_to_a_server_without(port: int) -> None:
+async def test_tls_to_a_server_without(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "TIMEOUT", 0.3)
     found = await ask_url(f"rediss://:{ESCAPED}@127.0.0.1:{port}")
     assert found.error.startswith(f"127.0.0.1:{port}: ")
     assert found.server == ""

@@ -138,7 +138,8 @@ def test_one_handler_for_each_kind() -> None:
     register(registry, seen.store, seen.queue)
     handlers = list(registry._watching.get_all_handlers())
     assert len({handler.id for handler in handlers}) == len(WATCHED)
-    handlers[0].fn(event={"type": "ADDED", "object": policy("chat")})
+    handle: Any = handlers[0].fn
+    handle(event={"type": "ADDED", "object": policy("chat")})
     assert "RoutingPolicy shop/chat" in seen.queued
     assert [key.kind for key in seen.store.owners()] == ["RoutingPolicy"]
     assert managed_tier()["kind"] in {kind for _, kind in WATCHED}

@@ -212,7 +212,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(EVENTS)
 def test_any_order_of_events_ends_in_the_newest_revision(events: list[tuple[str, Any, int]]) -> None:
     """Whatever happened before: once all engines answer and a minute has passed, the newest spec alone is there."""

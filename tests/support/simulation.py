@@ -136,7 +136,8 @@ class Simulation:
     def confirm(self, policy: dict[str, Any]) -> dict[str, Any]:
         """A policy whose routers all run the Active revision of this model."""
         active = self.revision("Active")
-        backends = [{"name": b["name"], "revision": active} for b in policy["spec"]["backends"]]
+        routed = {b["name"] for route in policy["spec"]["routes"] for b in route["to"]["backends"]}
+        backends = [{"name": name, "revision": active} for name in sorted(routed)]
         return {**policy, "status": {"configuration": {"hash": "x", "live": 1, "backends": backends}}}
 
     def _pod(self, name: str, labels: dict[str, str], status: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def _expand(name: str) -> list[str]:
 def _documents(file: str) -> Iterator[Document]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        loaded = [document for document in yaml.load_all(text, _Loader) if document is not None]  # noqa: S506 - a SafeLoader
+        loaded = [document for document in yaml.load_all(text, _Loader) if document is not None]
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -36,7 +36,7 @@ PLACEHOLDER_PASSWORD = "generated-in-the-cluster"  # noqa: S105 - says itself th
 class _Plain(yaml.SafeDumper):
     """Without anchors: every object stands for itself."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
 

@@ -39,10 +39,14 @@ def _has(live: dict[str, Any], key: str, value: Any) -> bool:
 
 
 def _list_covers(live: list[Any], wanted: list[Any]) -> bool:
-    if wanted and all(isinstance(item, dict) and "name" in item for item in wanted):
-        by_name = {item.get("name"): item for item in live if isinstance(item, dict)}
+    if wanted and all(_named(item) for item in wanted):
+        by_name = {item["name"]: item for item in live if _named(item)}
         return all(item["name"] in by_name and covers(by_name[item["name"]], item) for item in wanted)
     return len(live) == len(wanted) and all(covers(a, b) for a, b in zip(live, wanted, strict=True))
+
+
+def _named(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("name"), str)
 
 
 def _same_quantity(live: Any, wanted: Any) -> bool:

@@ -38,8 +38,15 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
         status=_status(world, managed is not None, now),
         apply=tuple(wanted),
         delete=tuple(key for child in world.children if (key := ObjectKey.of(child)) not in keep),
-        next_check=ANSWERING_CHECK if answers else SILENT_CHECK,
+        next_check=_next_check(wanted, answers=answers),
     )
+
+
+def _next_check(wanted: list[dict[str, Any]], *, answers: bool) -> float:
+    """At once after a new Secret: the server waits for its uid."""
+    if any(manifest["kind"] == "Secret" for manifest in wanted):
+        return 0.0
+    return ANSWERING_CHECK if answers else SILENT_CHECK
 
 
 def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def objects(world: RouterWorld, decision: Decision, record: dict[str, Any], data
         *router_workload.access(owner),
         router_workload.config_map(owner, decision.config),
         record,
-        router_workload.deployment(owner, decision.policy, data),
+        router_workload.deployment(owner, decision.policy, data, router_workload.account(world.children)),
         router_workload.service(owner, decision.policy),
         disruption_budget(names.router(name), owner, labels),
     ]

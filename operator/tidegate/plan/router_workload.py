@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate import names
@@ -17,6 +19,7 @@ DRAIN_SECONDS: Final = 900
 """How long a router that leaves goes on with its open streams."""
 HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
+ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
 TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 DEFAULT_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
 
@@ -139,11 +142,38 @@ def record(owner: Manifest, revision: str, data: Manifest, number: int, version:
     return made
 
 
-def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest) -> dict[str, Any]:
+def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: Account) -> dict[str, Any]:
     """The routers."""
     name = policy.metadata.name
     body = {"spec": {"replicas": policy.spec.router.replicas, **data}}
-    return child("Deployment", names.router(name), owner, router_labels(name), body)
+    made = child("Deployment", names.router(name), owner, router_labels(name), body)
+    if account.first:
+        made["metadata"]["annotations"] = {ACCOUNT_ANNOTATION: account.first}
+    if account.now != account.first:
+        metadata = data["template"]["metadata"]
+        annotated = {**metadata, "annotations": {**metadata.get("annotations", {}), ACCOUNT_ANNOTATION: account.now}}
+        made["spec"]["template"] = {**data["template"], "metadata": annotated}
+    return made
+
+
+@dataclass(frozen=True)
+class Account:
+    """uids of the routers' ServiceAccount: tokens die with it, so that one made anew needs new Pods."""
+
+    first: str = ""
+    """The one that the Deployment began with."""
+    now: str = ""
+
+
+def account(children: Iterable[Manifest]) -> Account:
+    """What the Deployment remembers, and what there is; an account that is away for a moment changes nothing."""
+    by_kind = {child["kind"]: child for child in children if child["kind"] in ("Deployment", "ServiceAccount")}
+    there = by_kind.get("ServiceAccount", {}).get("metadata", {}).get("uid", "")
+    routers = by_kind.get("Deployment", {})
+    first = routers.get("metadata", {}).get("annotations", {}).get(ACCOUNT_ANNOTATION, "")
+    template = routers.get("spec", {}).get("template", {}).get("metadata", {})
+    last = template.get("annotations", {}).get(ACCOUNT_ANNOTATION, first)
+    return Account(first or there, there or last)
 
 
 def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
