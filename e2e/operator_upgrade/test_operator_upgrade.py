@@ -43,7 +43,7 @@ def test_a_new_operator_version_restarts_nothing(place: Place, as_released: Clus
         for ref in ("mdep/small", "rpol/front"):
             place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
     assert _pods(place) == before
-    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
     assert (
         "adopted with the next change of spec.model or spec.engine"
         in place.condition("mdep/small", "UpdatePending")["message"]
@@ -89,4 +89,4 @@ def test_uninstall_leaves_what_runs(place: Place, as_released: Cluster) -> None:
         place.apply(model(replicas=2))
         place.ready("mdep/small", "rpol/front")
     assert before.items() <= _pods(place).items()
-    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)

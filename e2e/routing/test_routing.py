@@ -45,7 +45,7 @@ def test_weights_and_their_change(pair: Place) -> None:
         pair.ready("rpol/front")
         tally.backends.clear()
         _until(load, pair, tally.answers[200] + 200)
-    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
     assert tally.backends["small"] <= 10, "requests under way while the weights changed may still count here"
 
 
@@ -141,7 +141,7 @@ def test_engines_come_and_go_without_a_lost_request(place: Place) -> None:
             first = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
             place.kubectl("delete", "pod", first, "--wait=false")
             place.wait(partial(_replaced, place, first), "it is replaced")
-    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
 
 
 def _replaced(place: Place, name: str) -> bool:
@@ -163,4 +163,4 @@ def test_routers_roll_without_a_lost_request(place: Place) -> None:
             ),
             "all are new",
         )
-    assert (tally.failed, tally.cut, tally.errors) == (0, 0, [])
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.envoy.conftest import RealEnvoy, config
-from tidegate.brain.admin import Admin, parse
+from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
 from tidegate.brain.watch import Objects
+from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import ROUTER_CONFIG_KEY
 
@@ -73,6 +74,33 @@ async def test_good_configurations_run_and_bad_ones_do_not(envoy: RealEnvoy, tmp
 
         _changed(better, router)
         await _until(router, {"config": better.hash(), "error": ""})
+
+
+class SuddenAdmin(Admin):
+    """While Envoy is asked whether it took a configuration, an unreadable one arrives."""
+
+    router: Router
+
+    async def read(self) -> Reading:
+        """Envoy has taken it."""
+        assert self.router.config
+        self.router.config_changed(_config_map("{"))
+        return parse(f'http.in.rds.models.version_text: "{self.router.config.hash()}"')
+
+
+async def test_that_envoy_took_the_last_one_does_not_hide_that_the_newest_is_unreadable(tmp_path: Path) -> None:
+    admin = SuddenAdmin(tmp_path / "admin.sock")
+    admin.router = router = Router("front-router", str(tmp_path), Files(tmp_path), admin)
+    _changed(config({"chat": {"a": 1}}), router)
+    router.engines_changed({})
+    task = asyncio.create_task(router.run())
+    async with asyncio.timeout(5):
+        await router.started.wait()
+    status = await _until(router, {"wanted": config({"chat": {"a": 1}}).hash()})
+    assert "cannot be read: " in status["error"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await admin.close()
 
 
 def test_stats_are_read() -> None:

@@ -60,6 +60,30 @@ def test_old_clusters_stay_until_the_new_routes_are_live(run: Path) -> None:
     assert not (run / "xds/eds.a.r1.json").exists()
 
 
+def test_what_was_offered_in_between_stays_too(run: Path) -> None:
+    """Envoy may already run it: nobody has looked."""
+    files = Files(run)
+    first, between, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
+    files.offer(first)
+    files.settle(first)
+    files.offer(between)
+    files.offer(last)
+    assert _clusters(run) == ["unparsed", "a.r1", "b.r1", "c.r1"]
+    files.settle(last)
+    assert _clusters(run) == ["unparsed", "c.r1"]
+
+
+def test_what_was_refused_does_not_stay(run: Path) -> None:
+    files = Files(run)
+    first, refused, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
+    files.offer(first)
+    files.settle(first)
+    files.offer(refused)
+    files.withdraw()
+    files.offer(last)
+    assert _clusters(run) == ["unparsed", "a.r1", "c.r1"]
+
+
 def test_engines_alone_touch_one_file(run: Path) -> None:
     files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
     files.offer(wanted)

@@ -21,8 +21,18 @@ log = logging.getLogger("tidegate.brain")
 
 ASK_AGAIN: Final = 0.05
 """Seconds between two looks at Envoy while an update is under way."""
+HOLD: Final = 5.0
+"""Seconds for which a new configuration waits for the engines of its new destinations."""
 PATIENCE: Final = 10.0
 """Seconds after which an update that Envoy neither took nor refused counts as not taken."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A configuration that waits for its engines, and until when (seconds of the loop's clock)."""
+
+    version: str
+    until: float
 
 
 @dataclass
@@ -35,12 +45,16 @@ class Router:
     admin: Admin
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
-    error: str = ""
-    """Why the newest configuration does not run."""
+    unreadable: str = ""
+    """Why the newest configuration is not the one that is wanted."""
+    not_taken: str = ""
+    """Why Envoy does not run the one that is wanted."""
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Envoy has what it needs to start."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
+    _config_running: RouterConfig | None = None
+    _held: Held = Held("", 0.0)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -49,10 +63,10 @@ class Router:
             return
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
-            self.error = ""
+            self.unreadable = ""
         except UnreadableConfig as error:
-            self.error = f"the configuration cannot be read: {error}"
-            log.error("%s", self.error)
+            self.unreadable = f"the configuration cannot be read: {error}"
+            log.error("%s", self.unreadable)
         self._changed.set()
 
     def engines_changed(self, objects: Objects) -> None:
@@ -65,22 +79,50 @@ class Router:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            if self.config is not None and self.engines is not None:
-                await self._follow(snapshot(self.config, self.engines, self.run_dir))
+            if self.config is None or self.engines is None:
+                continue
+            wanted = snapshot(self.config, self.engines, self.run_dir)
+            if self._too_early(wanted):
+                self._keep_engines_current()
+            else:
+                await self._follow(wanted)
+
+    def _too_early(self, wanted: Snapshot) -> bool:
+        """Whether the new configuration would send requests to a destination whose engines are not known yet.
+
+        A new revision's Deployment and its EndpointSlices tell of the same Pods at different moments. A new destination
+        without engines is waited for, but not for ever: the policy may mean it.
+        """
+        if self._running is None or self._running.version == wanted.version:
+            return False
+        fresh = wanted.clusters.keys() - self._running.clusters.keys()
+        if all(wanted.endpoints[name] for name in fresh):
+            return False
+        loop = asyncio.get_running_loop()
+        if self._held.version != wanted.version:
+            self._held = Held(wanted.version, loop.time() + HOLD)
+            loop.call_later(HOLD, self._changed.set)
+        return loop.time() < self._held.until
+
+    def _keep_engines_current(self) -> None:
+        """The running configuration goes on with the engines that there are."""
+        if self._running and self._config_running and self.engines is not None:
+            self._running = snapshot(self._config_running, self.engines, self.run_dir)
+            self.files.engines(self._running)
 
     async def _follow(self, wanted: Snapshot) -> None:
         if self._running and self._running.version == wanted.version:
             self.files.engines(wanted)
             self._running = wanted
             return
-        before = await self._refusals()
+        config, before = self.config, await self._refusals()
         self.files.offer(wanted)
         if not self.started.is_set():
             self.files.begin()
             self.started.set()
         if await self._taken(wanted.version, before):
             self.files.settle(wanted)
-            self._running = wanted
+            self._running, self._config_running = wanted, config
             log.info("Envoy runs %s", wanted.version)
 
     async def _refusals(self) -> int:
@@ -96,14 +138,15 @@ class Router:
         while not self._changed.is_set():
             reading = await self._reading()
             if reading and reading.routes == version:
-                self.error = ""
+                self.not_taken = ""
                 return True
             if reading and reading.refusals > refusals:
-                self.error = "Envoy refused the configuration and goes on with the last good one"
-                log.error("%s", self.error)
+                self.not_taken = "Envoy refused the configuration and goes on with the last good one"
+                log.error("%s", self.not_taken)
+                self.files.withdraw()
                 return False
             if reading and loop.time() > deadline:
-                self.error = f"Envoy did not take the configuration within {PATIENCE:.0f} s"
+                self.not_taken = f"Envoy did not take the configuration within {PATIENCE:.0f} s"
             await asyncio.sleep(ASK_AGAIN)
         return False
 
@@ -119,5 +162,5 @@ class Router:
         return {
             "config": reading.routes if reading else "",
             "wanted": self.config.hash() if self.config else "",
-            "error": self.error,
+            "error": self.unreadable or self.not_taken,
         }

@@ -33,7 +33,8 @@ class Files:
         self._run = run_dir
         self._xds = run_dir / XDS
         self._written: dict[str, bytes] = {}
-        self._live_clusters: Mapping[str, Resource] = {}
+        self._settled: Mapping[str, Resource] = {}
+        self._offered: dict[str, Resource] = {}
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
@@ -45,21 +46,26 @@ class Files:
         self._write(self._run / "bootstrap.json", bootstrap(str(self._run)))
 
     def offer(self, snapshot: Snapshot) -> None:
-        """Steps 1 to 3."""
+        """Steps 1 to 3. What was offered before and not settled may be what Envoy runs: its clusters stay as well."""
         self.engines(snapshot)
-        both = {**self._live_clusters, **snapshot.clusters}
-        settled = self._live_clusters == snapshot.clusters
-        self._clusters(both, snapshot.version if settled or both == snapshot.clusters else snapshot.version + BETWEEN)
+        self._offered.update(snapshot.clusters)
+        all_of_them = {**self._settled, **self._offered}
+        alone = all_of_them == snapshot.clusters
+        self._clusters(all_of_them, snapshot.version if alone else snapshot.version + BETWEEN)
         self._write(self._xds / "rds.json", response(ROUTE, snapshot.version, [snapshot.routes]))
 
     def settle(self, snapshot: Snapshot) -> None:
         """Steps 4 and 5."""
         self._clusters(snapshot.clusters, snapshot.version)
-        self._live_clusters = snapshot.clusters
+        self._settled, self._offered = snapshot.clusters, {}
         for path in self._xds.glob("eds.*.json"):
             if path.name.removeprefix("eds.").removesuffix(".json") not in snapshot.clusters:
                 path.unlink()
                 self._written.pop(str(path), None)
+
+    def withdraw(self) -> None:
+        """Envoy refused: what was offered is not in the way of the next."""
+        self._offered = {}
 
     def engines(self, snapshot: Snapshot) -> None:
         """Step 1, for every destination of the snapshot."""
