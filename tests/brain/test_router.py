@@ -43,12 +43,21 @@ async def _until(router: Router, wanted: dict[str, Any]) -> dict[str, Any]:
     return status
 
 
+async def _written(file: Path, text: str) -> None:
+    async with asyncio.timeout(15):
+        while text not in await asyncio.to_thread(file.read_text):
+            await asyncio.sleep(0.02)
+
+
 def _changed(wanted: RouterConfig, router: Router) -> None:
     router.config_changed(_config_map(wanted.text()))
 
 
 @pytest.mark.envoy
-async def test_good_configurations_run_and_bad_ones_do_not(envoy: RealEnvoy, tmp_path: Path) -> None:
+async def test_good_configurations_run_and_bad_ones_do_not(
+    envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tidegate.brain.router.HOLD", 0.0)  # nobody has engines here
     good, better = config({"chat": {"a": 1}}), config({"chat": {"a": 1}, "more": {"b": 1}})
     async with _running(envoy, tmp_path) as router:
         _changed(good, router)
@@ -67,37 +76,40 @@ async def test_good_configurations_run_and_bad_ones_do_not(envoy: RealEnvoy, tmp
         doubled = better.model_copy(update={"destinations": better.destinations * 2, "routes": (better.routes[0],)})
         broken = doubled.model_copy(update={"timeouts": doubled.timeouts.model_copy(update={"request_seconds": -1.0})})
         _changed(broken, router)
-        await _until(
-            router,
-            {"config": good.hash(), "error": "Envoy refused the configuration and goes on with the last good one"},
-        )
+        refused = "Envoy refused the configuration and goes on with the last good one"
+        await _until(router, {"config": good.hash(), "error": refused})
+        router.engines_changed(_slices("a"))
+        await _written(tmp_path / "xds/eds.a.r1.json", "127.0.0.1")
+        assert (await router.status())["error"] == refused, "engines change, the verdict does not"
 
         _changed(better, router)
         await _until(router, {"config": better.hash(), "error": ""})
 
 
 class SuddenAdmin(Admin):
-    """While Envoy is asked whether it took a configuration, an unreadable one arrives."""
+    """When Envoy is asked whether it took a configuration, it has, and an unreadable one arrives."""
 
     router: Router
 
     async def read(self) -> Reading:
-        """Envoy has taken it."""
+        """What Envoy says."""
         assert self.router.config
-        self.router.config_changed(_config_map("{"))
+        if not self.router.unreadable and self.router.started.is_set():
+            self.router.config_changed(_config_map("{"))
+        await asyncio.sleep(0)
         return parse(f'http.in.rds.models.version_text: "{self.router.config.hash()}"')
 
 
-async def test_that_envoy_took_the_last_one_does_not_hide_that_the_newest_is_unreadable(tmp_path: Path) -> None:
+async def test_an_unreadable_configuration_is_told_of_though_the_one_before_has_just_been_taken(tmp_path: Path) -> None:
     admin = SuddenAdmin(tmp_path / "admin.sock")
     admin.router = router = Router("front-router", str(tmp_path), Files(tmp_path), admin)
     _changed(config({"chat": {"a": 1}}), router)
     router.engines_changed({})
     task = asyncio.create_task(router.run())
     async with asyncio.timeout(5):
-        await router.started.wait()
-    status = await _until(router, {"wanted": config({"chat": {"a": 1}}).hash()})
-    assert "cannot be read: " in status["error"]
+        while not router._running:
+            await asyncio.sleep(0.01)
+    assert "cannot be read: " in (await router.status())["error"]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await admin.close()
@@ -118,3 +130,37 @@ def test_stats_are_read() -> None:
     )
     empty = parse("")
     assert (empty.routes, empty.refusals, empty.live) == ("", 0, False)
+
+
+def _slices(*services: str) -> Objects:
+    return {
+        service: {
+            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+            "ports": [{"name": "http", "port": 8000}],
+            "endpoints": [{"addresses": ["127.0.0.1"]}],
+        }
+        for service in services
+    }
+
+
+@pytest.mark.envoy
+async def test_a_new_destination_waits_for_its_engines(
+    envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new, empty = (config({"chat": {name: 1}}) for name in "abc")
+    async with _running(envoy, tmp_path) as router:
+        router.engines_changed(_slices("a"))
+        _changed(old, router)
+        async with asyncio.timeout(5):
+            await router.started.wait()
+        envoy._start()
+        await _until(router, {"config": old.hash()})
+
+        _changed(new, router)
+        await _until(router, {"config": old.hash(), "wanted": new.hash()})
+        router.engines_changed(_slices("a", "b"))
+        await _until(router, {"config": new.hash()})
+
+        monkeypatch.setattr("tidegate.brain.router.HOLD", 0.2)
+        _changed(empty, router)
+        await _until(router, {"config": empty.hash(), "error": ""})

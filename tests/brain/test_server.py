@@ -260,14 +260,8 @@ async def test_without_envoy_a_drain_is_over_at_once(tmp_path: Path) -> None:
 
 async def test_a_busy_envoy_is_waited_for(tmp_path: Path) -> None:
     """That it does not answer in time says nothing of its streams."""
-    readings = [
-        _reading(active=1),
-        Silent("ReadTimeout: "),
-        _reading(active=1),
-        _reading(active=0),
-        Gone("not reached"),
-    ]
-    admin = ToldAdmin(*readings)
+    active, quiet = _reading(active=1), _reading(active=0)
+    admin = ToldAdmin(active, Silent("ReadTimeout: "), active, quiet, Gone("asked once too often"))
     async with _brain(admin, tmp_path) as brain:
         async with asyncio.timeout(DEADLINE):
             assert (await brain.get("/drain")).text == "drained\n"

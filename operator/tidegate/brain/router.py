@@ -35,6 +35,15 @@ class Held:
     until: float
 
 
+@dataclass(frozen=True)
+class Offer:
+    """A configuration that is under way, and how often Envoy had refused anything before it: engines that change meanwhile
+    must not hide its refusal."""
+
+    version: str
+    refusals: int
+
+
 @dataclass
 class Router:
     """What one router Pod knows and runs."""
@@ -55,6 +64,7 @@ class Router:
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
     _held: Held = Held("", 0.0)
+    _offer: Offer = Offer("", 0)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -82,9 +92,8 @@ class Router:
             if self.config is None or self.engines is None:
                 continue
             wanted = snapshot(self.config, self.engines, self.run_dir)
-            if self._too_early(wanted):
-                self._keep_engines_current()
-            else:
+            self._keep_engines_current()
+            if not self._too_early(wanted):
                 await self._follow(wanted)
 
     def _too_early(self, wanted: Snapshot) -> bool:
@@ -112,17 +121,17 @@ class Router:
 
     async def _follow(self, wanted: Snapshot) -> None:
         if self._running and self._running.version == wanted.version:
-            self.files.engines(wanted)
-            self._running = wanted
             return
-        config, before = self.config, await self._refusals()
+        config = self.config
+        if self._offer.version != wanted.version:
+            self._offer = Offer(wanted.version, await self._refusals())
         self.files.offer(wanted)
         if not self.started.is_set():
             self.files.begin()
             self.started.set()
-        if await self._taken(wanted.version, before):
+        if await self._taken(self._offer):
             self.files.settle(wanted)
-            self._running, self._config_running = wanted, config
+            self._running, self._config_running, self._offer = wanted, config, Offer("", 0)
             log.info("Envoy runs %s", wanted.version)
 
     async def _refusals(self) -> int:
@@ -131,16 +140,16 @@ class Router:
         except Silent:
             return 0
 
-    async def _taken(self, version: str, refusals: int) -> bool:
+    async def _taken(self, offer: Offer) -> bool:
         """Whether Envoy runs the new routes; False too when something newer came meanwhile."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         while not self._changed.is_set():
             reading = await self._reading()
-            if reading and reading.routes == version:
+            if reading and reading.routes == offer.version:
                 self.not_taken = ""
                 return True
-            if reading and reading.refusals > refusals:
+            if reading and reading.refusals > offer.refusals:
                 self.not_taken = "Envoy refused the configuration and goes on with the last good one"
                 log.error("%s", self.not_taken)
                 self.files.withdraw()

@@ -151,6 +151,15 @@ class Api:
         except NotFound:
             return
 
+    async def list_objects(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+        """Every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
+        query = {"resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
+        try:
+            found = await self.request("GET", path(api_version, kind, None), query)
+        except NotFound:
+            return []
+        return [{**item, "apiVersion": api_version, "kind": kind} for item in found["items"]]
+
     async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
         """Metadata of every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
         query = {"resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})

@@ -195,7 +195,11 @@ class Reconciler:
         live = self.store.get(key)
         if live is None or live["metadata"].get("deletionTimestamp"):
             return
-        await self.api.delete(key, live["metadata"]["uid"])
+        try:
+            await self.api.delete(key, live["metadata"]["uid"])
+        except Conflict:
+            await self._forget_unless_there(key)
+            raise
         log.info("deleted %s", key)
 
 

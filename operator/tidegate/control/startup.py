@@ -16,7 +16,7 @@ from tidegate.control import health
 from tidegate.control.lease import Election
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.store import Store
-from tidegate.control.watch import WATCHED, capabilities, register, select, sweep
+from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
 from tidegate.errors import TidegateError
 from tidegate.plan.plan import ObjectKey
@@ -40,6 +40,9 @@ class Operator:
         self.election = Election(api, settings.namespace, settings.identity, now)
         self.reconciler = Reconciler(api, http, self.store, settings.defaults, now, tell=self.queue.add)
         self.watching = asyncio.Event()
+        """kopf's watches have begun."""
+        self.filled = asyncio.Event()
+        """The store knows all that there is."""
         self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
         self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)
 
@@ -49,7 +52,7 @@ class Operator:
         loop = asyncio.get_running_loop()
         for which in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(which, stop.set)
-        server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.watching.is_set)
+        server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.filled.is_set)
         try:
             await self._until(stop)
         finally:
@@ -86,7 +89,7 @@ class Operator:
 
     async def _act(self) -> None:
         """Waits for the Lease, then works until it is lost."""
-        await self.watching.wait()
+        await self._fill()
         await self.election.wait_until_leading()
         self.metrics.leading.set(1)
         log.info("%s leads", self.settings.identity)
@@ -98,6 +101,16 @@ class Operator:
             worker.cancel()
             self.metrics.leading.set(0)
             await asyncio.gather(worker, return_exceptions=True)
+
+    async def _fill(self) -> None:
+        await self.watching.wait()
+        while not self.filled.is_set():
+            try:
+                await fill(self.api, self.store, WATCHED)
+                self.filled.set()
+            except TidegateError as error:
+                log.info("the first lists: %s; tried again", error)
+                await asyncio.sleep(1)
 
     async def _pass(self, key: ObjectKey) -> float | None:
         try:
@@ -117,7 +130,7 @@ class Operator:
 
     async def _sweep(self) -> None:
         """Also notices when optional kinds come and go."""
-        await self.watching.wait()
+        await self.filled.wait()
         while True:
             await asyncio.sleep(SWEEP)
             try:

@@ -60,6 +60,14 @@ def remember(store: Store, queue: Callable[[ObjectKey], None], what: str | None,
         queue(key)
 
 
+async def fill(api: Api, store: Store, kinds: Iterable[tuple[str, str]]) -> None:
+    """Everything that there is, before anybody acts: kopf says that it is ready before its first lists are complete, and
+    half a picture looks like objects that do not exist."""
+    for api_version, kind in kinds:
+        for manifest in await api.list_objects(api_version, kind, "" if kind in names.PLURALS else OURS):
+            store.put(manifest)
+
+
 async def sweep(api: Api, store: Store, queue: Callable[[ObjectKey], None], kinds: Iterable[tuple[str, str]]) -> None:
     """Compares the store with lists of metadata: drops what is gone, fetches what was missed."""
     for api_version, kind in kinds:
