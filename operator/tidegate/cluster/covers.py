@@ -39,7 +39,7 @@ def _has(live: dict[str, Any], key: str, value: Any) -> bool:
 
 
 def _list_covers(live: list[Any], wanted: list[Any]) -> bool:
-    if wanted and all(_named(item) for item in wanted):
+    if wanted and all(_named(item) for item in wanted) and len({item["name"] for item in wanted}) == len(wanted):
         by_name = {item["name"]: item for item in live if _named(item)}
         return all(item["name"] in by_name and covers(by_name[item["name"]], item) for item in wanted)
     return len(live) == len(wanted) and all(covers(a, b) for a, b in zip(live, wanted, strict=True))
