@@ -3,10 +3,13 @@
 TidegateError
 ├── Retry                 passes by itself: the key is tried again with back-off
 │   ├── Conflict          somebody wrote first: gather again, plan again
+│   │   └── NotFound      the object, its namespace or its kind is not there (cluster/client.py)
 │   └── Unavailable       the API server, an engine or a store did not answer
 └── Stall                 waits for a person: Stalled=True with `reason`, tried again when an input changes
     ├── InvalidManifest   the object cannot be read as the API describes it
-    └── NotOurs           an object with the name of one of our children belongs to somebody else
+    ├── NotOurs           an object with the name of one of our children belongs to somebody else
+    ├── MissingKind       the cluster lacks a kind that the model needs (plan/model.py)
+    └── Refused           the API server will not take what we write (cluster/client.py)
 """
 
 
