@@ -8,7 +8,7 @@ GPUS ?= 4
 ENGINE ?= sim
 WORKERS ?= 2
 
-.PHONY: help init lock check fix test test-fast e2e e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init lock check fix test test-fast e2e e2e-long bench-operator e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -42,14 +42,22 @@ golden: init ## write the expected outputs of the golden tests anew; read the di
 
 test: init ## all tests, on real components; builds Kubernetes once (about 7 minutes)
 	$(PYTHON) -m e2e.devcluster prepare
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m "not vllm" tests e2e
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not vllm and not long" e2e tests
 
 test-fast: init ## the tests that need no cluster
-	$(PYTHON) -m pytest -n $(WORKERS) -m "not cluster and not vllm" tests
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope -m "not cluster and not vllm" tests
 
 e2e: init ## the tests on the dev cluster alone
 	$(PYTHON) -m e2e.devcluster prepare
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup -m "cluster" e2e
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "cluster and not long and not vllm" e2e
+
+e2e-long: init ## the tests that take minutes: hung parts, an unreliable API server, every RBAC rule removed in turn
+	$(PYTHON) -m e2e.devcluster prepare
+	$(PYTHON) -m pytest -m long --durations=0 e2e
+
+bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table in docs/benchmarks.md
+	$(PYTHON) -m e2e.devcluster prepare
+	$(PYTHON) -m benchmarks.operator
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
 	e2e/vllm/install

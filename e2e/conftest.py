@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from e2e.devcluster import Cluster
 from e2e.harness import Place
 from e2e.install import install_chart
-
-HERE = Path(__file__).parent
-
-
-FIRST_GROUP = ("quickstart", "drift", "cache_tier", "install_manifest")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two groups for `--dist loadgroup`. pytest-xdist 3.8 does not find them with pytest 9.2: each worker has a cluster then."""
-    for item in items:
-        folder = item.path.parent.name
-        if item.path.is_relative_to(HERE) and folder != "tests":
-            group = "e2e-1" if folder in FIRST_GROUP else "e2e-2"
-            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

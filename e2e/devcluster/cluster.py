@@ -164,6 +164,20 @@ class Cluster:
         }
         return {"first": first, **{name: seen[pid] for name, pid in inside.items() if pid in seen}}
 
+    def container_pid(self, namespace: str, pod: str, container: str) -> int:
+        """The process id, as seen out here, of a container's first process. Raises ClusterError when it does not run."""
+        found = self.api.get(f"/api/v1/namespaces/{namespace}/pods/{pod}")
+        status = found["status"]
+        every = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+        identity = next((each.get("containerID", "") for each in every if each["name"] == container), "")
+        task = self.settings.state / found["spec"]["nodeName"] / "cri/containers" / identity.rpartition("/")[2]
+        first = launch.first_process(self.settings.state)
+        inside = json.loads((task / "status.json").read_text())["pid"] if identity else 0
+        pid = processes.outside_number(first, inside)
+        if pid is None:
+            raise ClusterError(f"the container {container} of {namespace}/{pod} does not run")
+        return pid
+
     def node_down(self, number: int) -> None:
         """Lose a machine: its kubelet, runtime and containers are killed, packets to and from its Pods vanish."""
         self._ask({"do": "node_down", "node": number})

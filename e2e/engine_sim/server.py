@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import platform
 import signal
 import sys
 from pathlib import Path
@@ -32,8 +33,9 @@ async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> No
         return
     app = App(Engine(engine_settings, loop), settings)
     connections = OpenConnections()
+    signature = (f"x-engine-sim: {platform.node()}",) if settings.sign else ()
     server = await loop.create_server(
-        lambda: Connection(app.handle, connections), settings.host, settings.port, backlog=_BACKLOG
+        lambda: Connection(app.handle, connections, signature), settings.host, settings.port, backlog=_BACKLOG
     )
     _announce(server.sockets[0].getsockname()[1])
     await stop.wait()

@@ -41,6 +41,8 @@ class ServerSettings:
     shutdown_timeout: float
     load_seconds: float
     faults: Faults
+    sign: bool = False
+    """Whether answers say in `x-engine-sim` which host they come from."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def server_settings(args: Namespace, environment: Mapping[str, str]) -> ServerSe
         shutdown_timeout=float(args.shutdown_timeout),
         load_seconds=_number(environment, "LOAD_SECONDS", 0.3),
         faults=faults_of(environment),
+        sign=bool(_number(environment, "SIGN", 0)),
     )
 
 

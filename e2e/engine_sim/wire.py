@@ -101,6 +101,7 @@ class Call:
         self.status = status
         lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"date: {_date()}", "server: uvicorn"]
         lines += [f"{name}: {value}" for name, value in headers]
+        lines += self._connection.signature
         if vary:
             lines.append("vary: Origin")
         if close or (self.header("connection") or "").lower() == "close":
@@ -156,9 +157,13 @@ class OpenConnections:
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection. Requests that arrive while one is being answered wait their turn."""
+    """A client's connection. Requests that arrive while one is being answered wait their turn. `signature` are lines of
+    every answer's head."""
 
-    def __init__(self, handle: Callable[[Call], None], open_connections: "OpenConnections") -> None:
+    def __init__(
+        self, handle: Callable[[Call], None], open_connections: "OpenConnections", signature: Sequence[str] = ()
+    ) -> None:
+        self.signature = signature
         self._handle = handle
         self._open = open_connections
         self._loop = asyncio.get_running_loop()

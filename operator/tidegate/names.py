@@ -13,6 +13,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 FIELD_MANAGER: Final = "tidegate"
 MAX_NAME: Final = 45
+MAX_GROUP_NAME: Final = 38
+"""Where a LeaderWorkerSet is made: `<model>-<8>-<group>` is a StatefulSet, whose revision label adds 11 characters more."""
 
 MODEL_DEPLOYMENT: Final = "ModelDeployment"
 ROUTING_POLICY: Final = "RoutingPolicy"

@@ -14,7 +14,7 @@ from tests.api.test_rules import parts
 from tidegate.api.validate import check
 from tidegate.names import API_VERSION, PLURALS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("api-server")]
+pytestmark = pytest.mark.cluster
 STRICT = "dryRun=All&fieldValidation=Strict"
 
 

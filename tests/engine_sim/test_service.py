@@ -255,3 +255,9 @@ def test_embeddings_of_several_inputs() -> None:
 def test_parallelism_is_in_the_fingerprint() -> None:
     with running("-tp", "2", "--pipeline-parallel-size", "4", SPEED=10) as sim:
         assert sim.chat(max_tokens=1).json()["system_fingerprint"].startswith("vllm-0.32.0-tp2-pp4-")
+
+
+def test_answers_name_their_host_when_asked_to(sim: Sim) -> None:
+    assert sim.chat(max_tokens=1).header("x-engine-sim") is None
+    with running("--served-model-name", "tiny", SIGN=1) as signed:
+        assert signed.chat(max_tokens=1).header("x-engine-sim") == signed.state()["host"]

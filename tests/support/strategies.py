@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.builders import model, policy
+from tidegate.names import MAX_GROUP_NAME
 
 Drawn = st.SearchStrategy[dict[str, Any]]
 
@@ -102,10 +103,15 @@ ENGINES: Drawn = st.builds(
 )
 
 
+def _fitting(name: str, engine: dict[str, Any]) -> str:
+    """Groups of Pods allow shorter names only."""
+    return name[:MAX_GROUP_NAME] if "parallelism" in engine else name
+
+
 def models(names: st.SearchStrategy[str] = NAMES) -> Drawn:
     """ModelDeployments."""
     return st.builds(
-        lambda name, source, engine, spec: model(name, source=source, engine=engine, **spec),
+        lambda name, source, engine, spec: model(_fitting(name, engine), source=source, engine=engine, **spec),
         names,
         SOURCES,
         ENGINES,

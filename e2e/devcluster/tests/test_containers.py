@@ -12,7 +12,7 @@ from e2e.devcluster import Image
 from .conftest import Namespace
 from .manifests import FOREVER, PYTHON, SHELL, WEB, container, pod
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 SHARED: dict[str, Any] = {"volumes": [{"name": "shared", "emptyDir": {}}]}
 MOUNT = [{"name": "shared", "mountPath": "/shared"}]

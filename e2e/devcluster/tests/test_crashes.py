@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e.devcluster import processes
+from e2e.devcluster import ClusterError, processes
 
 from .conftest import Namespace, is_ready
 from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 COUNT = "import itertools, time\nfor i in itertools.count(): print('tick', i, flush=True); time.sleep(0.1)"
 
@@ -124,3 +124,15 @@ def test_a_node_is_lost_and_comes_back(ns: Namespace) -> None:
     ns.until(node_ready, "the node is Ready", seconds=40)
     ns.until_gone("lost", 40)
     ns.until(lambda: is_ready(ns.pod("stays")) and ns.restarts("stays") == 1, "the Pod runs again", seconds=40)
+
+
+def test_a_containers_process_is_found(ns: Namespace) -> None:
+    ns.apply(pod("sleeps", container(["sleep", "4321"])))
+    ns.until_ready("sleeps")
+    pid = ns.cluster.container_pid(ns.name, "sleeps", "main")
+    assert command(pid) == ["sleep", "4321"]
+    os.kill(pid, signal.SIGKILL)
+    ns.until(lambda: ns.restarts("sleeps") == 1, "kubelet starts it again")
+    assert ns.cluster.container_pid(ns.name, "sleeps", "main") != pid
+    with pytest.raises(ClusterError, match="does not run"):
+        ns.cluster.container_pid(ns.name, "sleeps", "other")

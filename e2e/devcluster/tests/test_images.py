@@ -11,7 +11,7 @@ from e2e.devcluster import ClusterError
 from .conftest import Namespace
 from .manifests import container, pod
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,

@@ -15,7 +15,7 @@ from e2e.devcluster.settings import REPOSITORY
 
 from .manifests import web
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 
 def mentions(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from e2e.devcluster import ClusterError
 from .conftest import Namespace
 from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 FETCH = (
     "import sys, urllib.request as u; print(*(u.urlopen(x, timeout=5).status for x in sys.argv[1:] for _ in range(10)))"

@@ -9,7 +9,7 @@ import pytest
 from .conftest import Namespace, is_ready
 from .manifests import container, pod
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 
 def test_fifty_pods_at_once(ns: Namespace) -> None:

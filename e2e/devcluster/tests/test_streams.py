@@ -16,7 +16,7 @@ import pytest
 from .conftest import Namespace
 from .manifests import PYTHON, container, pod, service, web
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 
 def test_logs_of_long_and_unfinished_lines(ns: Namespace) -> None:

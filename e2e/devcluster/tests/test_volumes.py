@@ -9,7 +9,7 @@ import pytest
 from .conftest import Namespace
 from .manifests import container, pod
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("devcluster")]
+pytestmark = pytest.mark.cluster
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:

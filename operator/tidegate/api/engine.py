@@ -96,6 +96,15 @@ class Scheduling(Part):
     """RuntimeClass of the Pods, for example `nvidia`."""
 
 
+def _ours(label: str) -> bool:
+    """Whether a label may be one of the operator's selectors."""
+    return label.startswith((f"{GROUP}/", "app.kubernetes.io/"))
+
+
+_LABEL_CEL = f"!k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/')"
+_LABEL_MESSAGE = f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's selectors; use a prefix of your own"
+
+
 class PodMetadata(Part):
     """Labels and annotations that are added to the engine Pods."""
 
@@ -106,9 +115,9 @@ class PodMetadata(Part):
 
     rules: ClassVar = (
         Rule(
-            f"!has(self.labels) || self.labels.all(k, !k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/'))",
-            f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's selectors; use a prefix of your own",
-            lambda m: not any(k.startswith((f"{GROUP}/", "app.kubernetes.io/")) for k in m.labels),
+            f"!has(self.labels) || self.labels.all(k, {_LABEL_CEL})",
+            _LABEL_MESSAGE,
+            lambda m: not any(_ours(label) for label in m.labels),
             ".labels",
         ),
     )
@@ -153,10 +162,17 @@ class PatchSpec(_Open):
     """Containers, merged by name; new names are sidecars."""
 
 
+class PatchMetadata(_Open):
+    """Labels and annotations of the patch."""
+
+    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
+    """Labels to add or change."""
+
+
 class PodTemplatePatch(_Open):
     """A strategic merge patch of the Pod template: the one escape hatch."""
 
-    metadata: FreeForm | None = None
+    metadata: PatchMetadata | None = None
     """Labels and annotations; prefer spec.engine.podMetadata."""
     spec: PatchSpec | None = None
     """core/v1 PodSpec, any part of it."""
@@ -165,6 +181,11 @@ class PodTemplatePatch(_Open):
 def _patch_containers(engine: Any) -> list[PatchContainer]:
     patch = engine.pod_template_patch
     return patch.spec.containers if patch and patch.spec else []
+
+
+def _patch_labels(engine: Any) -> dict[str, str]:
+    patch = engine.pod_template_patch
+    return patch.metadata.labels if patch and patch.metadata else {}
 
 
 def _patch_clean(engine: Any) -> bool:
@@ -176,7 +197,22 @@ def _patch_clean(engine: Any) -> bool:
     )
 
 
-def _spread(engine: Engine) -> int:
+_LONG = tuple(flag for flag in OWNED_FLAGS if flag.startswith("--"))
+_SHORT = tuple(flag for flag in OWNED_FLAGS if not flag.startswith("--"))
+_ARGS_CEL = (
+    "!has(self.args) || self.args.map(a, a.split('=', 2)[0].replace('_', '-')).all(a, "
+    f"!(a in {_cel_list(_SHORT)}) && !(a.size() > 2 && a.startsWith('--') && {_cel_list(_LONG)}.exists(f, f.startsWith(a))))"
+)
+
+
+def _owned(arg: str) -> bool:
+    """Whether a word is one of our flags, or the beginning of one: argparse takes `--tensor` for `--tensor-parallel-size`."""
+    flag = arg.split("=", 1)[0].replace("_", "-")
+    return flag in _SHORT or (len(flag) > 2 and flag.startswith("--") and any(own.startswith(flag) for own in _LONG))
+
+
+def spread(engine: Engine) -> int:
+    """GPUs that one replica of the model takes."""
     return engine.parallelism.tensor * engine.parallelism.pipeline if engine.parallelism else engine.gpus.count
 
 
@@ -229,9 +265,9 @@ class Engine(Part):
 
     rules: ClassVar = (
         Rule(
-            f"!has(self.args) || self.args.all(a, !(a.split('=', 2)[0].replace('_', '-') in {_cel_list(OWNED_FLAGS)}))",
+            _ARGS_CEL,
             "the operator writes this flag itself; use the field of spec.engine or spec.model that has its name, and leave it out of args",
-            lambda e: not any(arg.split("=", 1)[0].replace("_", "-") in OWNED_FLAGS for arg in e.args),
+            lambda e: not any(_owned(arg) for arg in e.args),
             ".args",
         ),
         Rule(
@@ -259,7 +295,7 @@ class Engine(Part):
             "(has(self.parallelism.pipeline) ? self.parallelism.pipeline : 1)) % self.gpus.count == 0",
             "tensor x pipeline must be a multiple of gpus.count, so that every Pod's GPUs are used; "
             "change gpus.count or one of the two",
-            lambda e: e.parallelism is None or e.gpus.count == 0 or _spread(e) % e.gpus.count == 0,
+            lambda e: e.parallelism is None or e.gpus.count == 0 or spread(e) % e.gpus.count == 0,
             ".parallelism",
         ),
         Rule(
@@ -276,10 +312,17 @@ class Engine(Part):
             ".gpuMemoryUtilization",
         ),
         Rule(
-            "!has(self.kvOffload) || quantity(string(self.kvOffload.hostMemory)).isGreaterThan(quantity('0'))",
-            "hostMemory must be above 0, for example 16Gi; leave kvOffload out to keep KV blocks on the GPU",
-            lambda e: e.kv_offload is None or amount(e.kv_offload.host_memory) > 0,
+            "!has(self.kvOffload) || quantity(string(self.kvOffload.hostMemory)).compareTo(quantity('64Mi')) >= 0",
+            "hostMemory must be at least 64Mi, for example 16Gi; leave kvOffload out to keep KV blocks on the GPU",
+            lambda e: e.kv_offload is None or amount(e.kv_offload.host_memory) >= amount("64Mi"),
             ".kvOffload",
+        ),
+        Rule(
+            "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.metadata) || !has(self.podTemplatePatch.metadata.labels) || "
+            f"self.podTemplatePatch.metadata.labels.all(k, {_LABEL_CEL})",
+            _LABEL_MESSAGE,
+            lambda e: not any(_ours(label) for label in _patch_labels(e)),
+            ".podTemplatePatch",
         ),
         Rule(
             "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.spec) || !has(self.podTemplatePatch.spec.containers) || "

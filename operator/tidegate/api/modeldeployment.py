@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, Name, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
-from tidegate.api.engine import Engine
+from tidegate.api.engine import Engine, spread
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
+from tidegate.names import MAX_GROUP_NAME
 
 URI = (
     r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(@[A-Za-z0-9._/-]+)?"
@@ -210,6 +211,15 @@ class ModelDeployment(Part):
                 d.spec.model.served_names is not None or all(a.name != d.metadata.name for a in d.spec.model.adapters)
             ),
             ".spec.model.adapters",
+        ),
+        Rule(
+            f"self.metadata.name.size() <= {MAX_GROUP_NAME} || !has(self.spec.engine.parallelism) || "
+            "(has(self.spec.engine.parallelism.tensor) ? self.spec.engine.parallelism.tensor : 1) * "
+            "(has(self.spec.engine.parallelism.pipeline) ? self.spec.engine.parallelism.pipeline : 1) <= self.spec.engine.gpus.count",
+            f"a model whose replicas are groups of Pods has a name of at most {MAX_GROUP_NAME} characters, because Kubernetes makes "
+            "labels of it; choose a shorter name, or raise gpus.count to tensor x pipeline",
+            lambda d: len(d.metadata.name) <= MAX_GROUP_NAME or spread(d.spec.engine) <= d.spec.engine.gpus.count,
+            ".spec.engine.parallelism",
         ),
     )
     crd: ClassVar[dict[str, Any]] = {

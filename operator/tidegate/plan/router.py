@@ -16,6 +16,7 @@ from tidegate.plan import router_workload
 from tidegate.plan.difference import differences
 from tidegate.plan.objects import disruption_budget, router_labels, service_account
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.pods import ready
 from tidegate.plan.router_status import confirmed, router_status
 from tidegate.plan.world import RouterWorld
 
@@ -51,9 +52,16 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         status=router_status(world, decision, now),
         apply=tuple(wanted),
         delete=tuple(key for child in world.children if (key := ObjectKey.of(child)) not in keep),
-        next_check=CONFIRMED_CHECK if confirmed(world, config.hash()) else UNCONFIRMED_CHECK,
+        next_check=next_look(world, config.hash()),
         reasons=decision.unresolved,
     )
+
+
+def next_look(world: RouterWorld, config: str) -> float:
+    """Seconds until the routers are asked again. While none is ready there is nobody to ask: a Pod that becomes ready is
+    an event."""
+    asked = any(ready(pod) for pod in world.pods)
+    return UNCONFIRMED_CHECK if asked and not confirmed(world, config) else CONFIRMED_CHECK
 
 
 def template_revision(owner: Manifest) -> str:
