@@ -22,6 +22,12 @@ def start_time(pid: int) -> str:
     return fields[19] if fields else ""
 
 
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far; 0 when it is gone."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
 def children(pid: int) -> list[int]:
     found: list[int] = []
     for task in _listed(Path(f"/proc/{pid}/task")):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +15,9 @@ import httpx
 import kopf
 
 from tidegate.cluster.client import Api, connect
+from tidegate.cluster.events import Recorder
 from tidegate.control import health
+from tidegate.control.informer import informer_settings
 from tidegate.control.lease import Election
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.store import Store
@@ -38,7 +43,10 @@ class Operator:
         self.queue: WorkQueue[ObjectKey] = WorkQueue()
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
-        self.reconciler = Reconciler(api, http, self.store, settings.defaults, now, tell=self.queue.add)
+        self.recorder = Recorder(api)
+        self.reconciler = Reconciler(
+            api, http, self.store, settings.defaults, now, tell=self.queue.add, news=self.recorder.tell
+        )
         self.watching = asyncio.Event()
         """kopf's watches have begun."""
         self.filled = asyncio.Event()
@@ -68,6 +76,7 @@ class Operator:
                 ("watch", self._watch()),
                 ("act", self._act()),
                 ("sweep", self._sweep()),
+                ("news", self.recorder.run()),
             )
         }
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -83,8 +92,10 @@ class Operator:
         registry = kopf.OperatorRegistry()
         register(registry, self.store, self.queue.add)
         kopf.on.login(registry=registry)(login)
+        settings = informer_settings()
+        select(settings)
         await kopf.operator(
-            registry=registry, settings=kopf_settings(), standalone=True, clusterwide=True, ready_flag=self.watching
+            registry=registry, settings=settings, standalone=True, clusterwide=True, ready_flag=self.watching
         )
 
     async def _act(self) -> None:
@@ -149,31 +160,17 @@ def now() -> datetime:
 
 def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     """The Pod's own account, else the kubeconfig: without kopf's slow probing of every client library."""
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    account = kopf.login_with_service_account(**kwargs)
+    return replace(account, server=in_cluster_server(os.environ)) if account else kopf.login_with_kubeconfig(**kwargs)
 
 
-def kopf_settings() -> kopf.OperatorSettings:
-    """kopf as an informer: no annotations, no finalizers, no Events, no peering."""
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.watching.server_timeout = 300
-    settings.watching.connect_timeout = 10
-    settings.networking.request_timeout = 30
-    settings.networking.error_backoffs = Forever()
-    select(settings)
-    return settings
+def in_cluster_server(environment: Mapping[str, str]) -> str:
+    """The API server's URL as every client library finds it: kopf's own takes a name, which needs DNS to work.
 
-
-class Forever:
-    """Back-offs without an end: 0.5 s, 1 s ... 15 s, 15 s ..."""
-
-    def __iter__(self) -> Forever:
-        self._next = 0.25
-        return self
-
-    def __next__(self) -> float:
-        self._next = min(self._next * 2, 15.0)
-        return self._next
+    https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+    """
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 async def main(settings: Settings) -> None:
