@@ -38,30 +38,37 @@ class FaultyProxy:
         self._session = session
         self._upstream = upstream
         self._chance = random.Random(seed)
-        self.faulty = False
+        self._faulty = False
+        self._watches: set[asyncio.Timeout] = set()
         self.counts: Counter[str] = Counter()
+
+    def toggle(self) -> None:
+        """Faults begin, also for the watches that are open, or end."""
+        self._faulty = not self._faulty
+        for watch in self._watches if self._faulty else ():
+            self._break(watch)
+
+    def _break(self, watch: asyncio.Timeout) -> None:
+        self.counts["fault broken watch"] += 1
+        watch.reschedule(asyncio.get_running_loop().time() + self._chance.uniform(*WATCH_SECONDS))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Every request."""
         write = request.method not in ("GET", "HEAD", "OPTIONS")
         watch = request.query.get("watch") in ("true", "1")
         self.counts["writes" if write else "watches" if watch else "reads"] += 1
-        fault = self._fault(write=write, watch=watch)
+        fault = self._fault(write=write)
         if fault:
             self.counts[f"fault {fault}"] += 1
         if fault in ("429", "500", "409"):
             return refusal(int(fault))
         if watch:
-            return await self._watch(request, self._chance.uniform(*WATCH_SECONDS) if fault else None)
+            return await self._watch(request)
         answer = await self._pass_on(request)
         return refusal(500) if fault == "lost answer" else answer
 
-    def _fault(self, *, write: bool, watch: bool) -> str:
-        if not self.faulty:
-            return ""
-        if watch:
-            return "broken watch"
-        if self._chance.random() > FAULT_SHARE:
+    def _fault(self, *, write: bool) -> str:
+        if not self._faulty or self._chance.random() > FAULT_SHARE:
             return ""
         return self._chance.choice(["429", "500", "409", "lost answer"] if write else ["429", "500"])
 
@@ -70,18 +77,23 @@ class FaultyProxy:
             body = await answer.read()
             return web.Response(status=answer.status, body=body, headers=_kept(answer.headers))
 
-    async def _watch(self, request: web.Request, seconds: float | None) -> web.StreamResponse:
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
         """Passes lines on as they come; bytes are cut where they are when the time is over."""
         async with self._ask(request, b"") as answer:
             made = web.StreamResponse(status=answer.status, headers=_kept(answer.headers))
             await made.prepare(request)
             try:
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(None) as limit:
+                    self._watches.add(limit)
+                    if self._faulty:
+                        self._break(limit)
                     async for piece in answer.content.iter_any():
                         await made.write(piece)
             except (TimeoutError, ConnectionResetError, aiohttp.ClientError):
                 if request.transport:
                     request.transport.close()
+            finally:
+                self._watches.discard(limit)
             return made
 
     def _ask(self, request: web.Request, body: bytes) -> aiohttp.client._RequestContextManager:
@@ -117,7 +129,7 @@ async def main(arguments: argparse.Namespace) -> None:
         await web.TCPSite(runner, arguments.host, arguments.port, ssl_context=server_tls).start()
         print("ready", flush=True)
         while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
-            proxy.faulty = not proxy.faulty
+            proxy.toggle()
         print(json.dumps(proxy.counts), flush=True)
         await runner.cleanup()
 

@@ -32,12 +32,10 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     tier = CacheTier.model_validate(world.owner)
     managed = tier.spec.store.managed
     wanted = objects(world, managed) if managed else []
-    keep = {ObjectKey.of(manifest) for manifest in wanted} | (_always(world) if managed else set())
     answers = world.check is not None and bool(world.check.server)
     return Plan(
         status=_status(world, managed is not None, now),
         apply=tuple(wanted),
-        delete=tuple(key for child in world.children if (key := ObjectKey.of(child)) not in keep),
         next_check=_next_check(wanted, answers=answers),
     )
 
@@ -81,12 +79,6 @@ def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
 def _secret_key(world: CacheWorld) -> ObjectKey:
     meta = world.owner["metadata"]
     return ObjectKey("v1", "Secret", meta["namespace"], names.store(meta["name"]))
-
-
-def _always(world: CacheWorld) -> set[ObjectKey]:
-    """What no pass over a managed store deletes: with the server would go its volume."""
-    secret = _secret_key(world)
-    return {secret, ObjectKey("apps/v1", "StatefulSet", secret.namespace, secret.name)}
 
 
 def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tidegate.plan.conditions import Verdict
 from tidegate.plan.difference import differences
 from tidegate.plan.engine_args import group_size
 from tidegate.plan.model_status import model_status
-from tidegate.plan.objects import disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
 from tidegate.plan.rollout import Readiness, Revision, advance, find, next_check
 from tidegate.plan.world import ModelWorld
@@ -132,7 +132,7 @@ def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], *, switching: bool
         key = ObjectKey.of(manifest)
         orphaned_record = key.kind in ("Deployment", "LeaderWorkerSet") and key.name in live_names
         in_use = orphaned_record or (switching and key.kind == "PersistentVolumeClaim")
-        if key not in keep and manifest["metadata"].get("ownerReferences") and not in_use:
+        if key not in keep and key.kind in DROPPED and manifest["metadata"].get("ownerReferences") and not in_use:
             out.append(key)
     return out
 

@@ -43,6 +43,16 @@ API_VERSIONS: Final = {
 }
 """Every kind that we make, with the version that we write."""
 
+DROPPED: Final = (
+    "Service",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "ControllerRevision",
+    "PodDisruptionBudget",
+    "LeaderWorkerSet",
+)
+"""Kinds of which a plan ever deletes one; the operator's ClusterRole lets it delete no others."""
+
 
 def child(
     kind: str, name: str, owner: Manifest, labels: dict[str, str], body: dict[str, Any], *, owned: bool = True

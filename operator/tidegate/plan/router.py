@@ -51,7 +51,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
     return Plan(
         status=router_status(world, decision, now),
         apply=tuple(wanted),
-        delete=tuple(key for child in world.children if (key := ObjectKey.of(child)) not in keep),
+        delete=tuple(key for record in _records(world) if (key := ObjectKey.of(record)) not in keep),
         next_check=next_look(world, config.hash()),
         reasons=decision.unresolved,
     )

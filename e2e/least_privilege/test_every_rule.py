@@ -1,0 +1,267 @@
+"""Promise: there is no right that is not needed. Each one is taken away in turn, and something that needs it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.devcluster import Cluster
+from e2e.harness import API, Object, Place, model, policy
+from e2e.install import NAMESPACE, install_chart
+
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
+MANIFEST = Path(__file__).resolve().parents[2] / "manifests/install/tidegate.yaml"
+CHILD = {
+    "services": "svc/small", "serviceaccounts": "sa/small-engine", "configmaps": "cm/front-router",
+    "persistentvolumeclaims": "pvc/small-weights", "secrets": "secret/shared-store", "deployments": "deploy/front-router",
+    "statefulsets": "statefulset/shared-store", "poddisruptionbudgets": "pdb/front-router",
+    "networkpolicies": "networkpolicy/shared-store", "roles": "role/front-router",
+    "rolebindings": "rolebinding/front-router", "podmonitors": "podmonitor/small-engine",
+}  # fmt: skip
+"""A child of each kind whose name stays the same."""
+BY_REVISION = {"controllerrevisions": "small", "leaderworkersets": "group"}
+"""Kinds whose names follow from the revision, and the model that has one."""
+OWNERS = {"modeldeployments": "mdep/small", "routingpolicies": "rpol/front", "cachetiers": "ctier/shared"}
+OPTIONAL = {
+    "podmonitors": ("monitoring.coreos.com", "PodMonitor"),
+    "leaderworkersets": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One verb on one resource."""
+
+    role: str
+    group: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}"
+
+    def refusal(self) -> tuple[str, ...]:
+        """What the API server says without it. Whoever creates a Role must hold what it grants."""
+        said = f'cannot {self.verb} resource "{self.resource}"'
+        return (said, "attempting to grant") if self.resource == "endpointslices" else (said,)
+
+
+def grants() -> list[Grant]:
+    """Everything that the operator's ClusterRole and Role give."""
+    documents = [doc for doc in yaml.safe_load_all(MANIFEST.read_text()) if doc]
+    roles = [doc for doc in documents if doc["metadata"]["name"] in ("tidegate", "tidegate-lease") and "rules" in doc]
+    return [
+        Grant(role["metadata"]["name"], group, resource, verb)
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+
+
+def without(rules: list[Object], grant: Grant, *verbs: str) -> list[Object]:
+    """The rules without one grant (and without further verbs on its resource)."""
+    gone = {grant.verb, *verbs}
+    out = []
+    for rule in rules:
+        concerned = grant.resource in rule["resources"] and grant.group in rule["apiGroups"]
+        others = [resource for resource in rule["resources"] if not (concerned and resource == grant.resource)]
+        out.append({**rule, "resources": others})
+        if concerned:
+            out.append({**rule, "resources": [grant.resource], "verbs": [v for v in rule["verbs"] if v not in gone]})
+    return [rule for rule in out if rule["resources"] and rule["verbs"]]
+
+
+@dataclass
+class Stage:
+    """A cluster in which everything that the operator makes is there, with one operator."""
+
+    place: Place
+    rules: dict[str, list[Object]]
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster."""
+        return self.place.cluster
+
+    def grant(self, role: str, rules: list[Object]) -> None:
+        """Gives a role these rules."""
+        self.cluster.kubectl(*self.where(role), "--type=merge", "-p", json.dumps({"rules": rules}))
+
+    def where(self, role: str) -> tuple[str, ...]:
+        """kubectl's words for patching a role."""
+        return ("patch", "clusterrole", role) if role == "tidegate" else ("-n", NAMESPACE, "patch", "role", role)
+
+    def restart(self) -> None:
+        """Another operator."""
+        self.cluster.kubectl("-n", NAMESPACE, "delete", "pods", "--all", "--grace-period=0", "--force")
+
+    def settle(self) -> None:
+        """Everything is as specified again."""
+        self.cluster.apply(WORKLOADS, namespace=self.place.name)
+        note = f"nudge={next(self._numbers)}"
+        self.place.kubectl("annotate", "mdep,rpol,ctier", "--all", "--overwrite", note)
+        for ref in (*OWNERS.values(), "mdep/group"):
+            self.place.wait(
+                lambda ref=ref: self.place.condition(ref, "Stalled").get("status") == "False", f"{ref} goes on"
+            )
+
+    def said(self) -> str:
+        """The operator's words: its logs, of the containers before too, and what it wrote into statuses."""
+        logs = ""
+        for previous in ((), ("--previous",)):
+            selector = ("-l", "app.kubernetes.io/name=tidegate", "--tail=-1", "--prefix")
+            logs += self.cluster.kubectl("-n", NAMESPACE, "logs", *selector, *previous, check=False)
+        return logs + json.dumps([self.place.items(kind) for kind in ("mdep", "rpol", "ctier")])
+
+    def revised(self, name: str) -> None:
+        """A new revision of a model: the old one's children go."""
+        patch = {"spec": {"engine": {"maxNumSeqs": 16 + next(self._numbers)}}}
+        self.place.kubectl("patch", f"mdep/{name}", "--type=merge", "-p", json.dumps(patch))
+
+    def child(self, resource: str) -> str:
+        """A child of this kind, as kubectl names it."""
+        if resource in CHILD:
+            return CHILD[resource]
+        [name] = self.place.kubectl(
+            "get", resource, "-l", f"tidegate.dev/model={BY_REVISION[resource]}", "-o", "name"
+        ).split()
+        return name
+
+
+TIER = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"},
+        "spec": {"store": {"managed": {"memory": "64Mi"}}}}  # fmt: skip
+CLAIM = {"storage": {"claim": {"size": "1Gi"}}}
+GROUP = model("group", engine={"gpus": {"count": 1}, "parallelism": {"tensor": 2}}, replicas=0)
+WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0), GROUP, policy(), TIER]
+
+
+def optional_kind(resource: str) -> Object:
+    """A CRD of the same name as another operator's, without its schema."""
+    group, kind = OPTIONAL[resource]
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": kind, "plural": resource, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": f"{resource}.{group}",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in of a test"},
+        },
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A cluster of its own, because its rights are changed."""
+    with Cluster.start("every-rule", nodes=1, gpus=2) as cluster:
+        cluster.apply([optional_kind(resource) for resource in OPTIONAL])
+        install_chart(cluster, "replicas=1")
+        place = Place.make(cluster)
+        rules = {
+            "tidegate": cluster.get("clusterrole", "tidegate")["rules"],
+            "tidegate-lease": cluster.get("-n", NAMESPACE, "role", "tidegate-lease")["rules"],
+        }
+        made = Stage(place, rules)
+        made.settle()
+        place.wait(
+            lambda: all(made.child(r) and place.get(made.child(r)) for r in (*CHILD, *BY_REVISION)), "all is made"
+        )
+        yield made
+
+
+@pytest.mark.parametrize("grant", grants(), ids=str)
+def test_without_it_something_fails(stage: Stage, grant: Grant) -> None:
+    more = ("watch",) if (grant.resource, grant.verb) == ("pods", "get") else ()
+    stage.grant(grant.role, without(stage.rules[grant.role], grant, *more))
+    try:
+        provoke(stage, grant)
+        refused = grant.refusal()
+        stage.cluster.wait(lambda: any(text in stage.said() for text in refused), f"{refused[0]} is told", 100)
+    finally:
+        stage.grant(grant.role, stage.rules[grant.role])
+        if grant.verb in ("list", "watch") or more:
+            stage.restart()
+        stage.settle()
+
+
+def provoke(stage: Stage, grant: Grant) -> None:
+    """Brings the operator to use a right."""
+    resource = grant.resource
+    if resource == "leases":
+        lease(stage, grant.verb)
+    elif grant.verb in ("list", "watch") or resource == "pods":
+        stage.restart()
+        if resource == "endpointslices":
+            stage.place.kubectl("delete", CHILD["roles"])
+    elif resource == "events" or resource.endswith("/status"):
+        toggle(stage, OWNERS.get(resource.partition("/")[0], OWNERS["modeldeployments"]))
+    elif resource in OWNERS:
+        owner_is_read(stage, resource)
+    else:
+        PROVOCATIONS[grant.verb](stage, resource)
+
+
+def lease(stage: Stage, verb: str) -> None:
+    """A replica that begins reads the Lease, makes it when there is none, and takes or renews it."""
+    if verb == "create":
+        stage.cluster.kubectl("-n", NAMESPACE, "delete", "lease", "tidegate-operator")
+    stage.restart()
+
+
+def toggle(stage: Stage, owner: str) -> None:
+    """A transition, with an Event."""
+    if owner == OWNERS["modeldeployments"]:
+        was = stage.place.get(owner)["spec"].get("suspend", False)
+        change: dict[str, Any] = {"suspend": not was}
+    elif owner == OWNERS["routingpolicies"]:
+        change = policy(retry={"backoff": f"{next(stage._numbers)}ms"})["spec"]
+    else:
+        change = {"store": {"managed": {"memory": f"{64 + next(stage._numbers)}Mi"}}}
+    stage.place.kubectl("patch", owner, "--type=merge", "-p", json.dumps({"spec": change}))
+
+
+def owner_is_read(stage: Stage, resource: str) -> None:
+    """Before a child is repaired, the owner is looked at once more."""
+    child = {"modeldeployments": "svc/small", "routingpolicies": "pdb/front-router", "cachetiers": "svc/shared-store"}
+    stage.place.kubectl("delete", child[resource])
+
+
+def created(stage: Stage, resource: str) -> None:
+    """What is gone is made again."""
+    stage.place.kubectl("delete", stage.child(resource), "--wait=false")
+
+
+def patched(stage: Stage, resource: str) -> None:
+    """What is changed is changed back."""
+    stage.place.kubectl("label", stage.child(resource), "--overwrite", "app.kubernetes.io/part-of=other")
+
+
+def deleted(stage: Stage, resource: str) -> None:
+    """What a revision had goes with it; a claim that is no longer wanted goes too."""
+    if resource == "persistentvolumeclaims":
+        stage.place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"model":{"storage":null}}}')
+    elif resource == "leaderworkersets":
+        stage.revised("group")
+    else:
+        stage.revised("small")
+
+
+def read(stage: Stage, resource: str) -> None:
+    """Without our label nobody watches it: it looks deleted, is made again, and the name turns out to be taken. By whom?"""
+    stage.place.kubectl("label", stage.child(resource), "app.kubernetes.io/managed-by-")
+
+
+PROVOCATIONS = {"create": created, "patch": patched, "delete": deleted, "get": read}
