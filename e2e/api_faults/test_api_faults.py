@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from e2e.devcluster import Cluster
-from e2e.devcluster.processes import cpu_seconds, descendants
+from e2e.devcluster.processes import cpu_seconds
 from e2e.devcluster.settings import API_URL, SERVER_IP
 from e2e.harness import Object, Place, model, policy
 from e2e.install import NAMESPACE
@@ -82,15 +82,8 @@ def point_operators(cluster: Cluster, **variables: str) -> None:
 
 def operators(cluster: Cluster) -> list[int]:
     """Process ids of the operators."""
-    every = descendants(cluster.processes["first"])
-    return [pid for pid in every if b"tidegate\0operator" in _command(pid)]
-
-
-def _command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
+    pods = cluster.get("-n", NAMESPACE, "pods", "-l", "app.kubernetes.io/name=tidegate")["items"]
+    return [cluster.container_pid(NAMESPACE, pod["metadata"]["name"], "operator") for pod in pods]
 
 
 @pytest.mark.parametrize("seconds", [30, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(600)])])

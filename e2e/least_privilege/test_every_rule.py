@@ -103,8 +103,8 @@ class Stage:
         return ("patch", "clusterrole", role) if role == "tidegate" else ("-n", NAMESPACE, "patch", "role", role)
 
     def restart(self) -> None:
-        """Another operator."""
-        self.cluster.kubectl("-n", NAMESPACE, "delete", "pods", "--all", "--grace-period=0", "--force")
+        """Another operator; the one before hands its Lease over when it is asked to end."""
+        self.cluster.kubectl("-n", NAMESPACE, "delete", "pods", "--all", "--wait=false")
 
     def settle(self) -> None:
         """Everything is as specified again."""
@@ -112,9 +112,10 @@ class Stage:
         note = f"nudge={next(self._numbers)}"
         self.place.kubectl("annotate", "mdep,rpol,ctier", "--all", "--overwrite", note)
         for ref in (*OWNERS.values(), "mdep/group"):
-            self.place.wait(
-                lambda ref=ref: self.place.condition(ref, "Stalled").get("status") == "False", f"{ref} goes on"
-            )
+            self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
+
+    def _goes_on(self, ref: str) -> bool:
+        return bool(self.place.condition(ref, "Stalled").get("status") == "False")
 
     def said(self) -> str:
         """The operator's words: its logs, of the containers before too, and what it wrote into statuses."""
@@ -235,7 +236,11 @@ def toggle(stage: Stage, owner: str) -> None:
 
 def owner_is_read(stage: Stage, resource: str) -> None:
     """Before a child is repaired, the owner is looked at once more."""
-    child = {"modeldeployments": "svc/small", "routingpolicies": "pdb/front-router", "cachetiers": "svc/shared-store"}
+    child = {
+        "modeldeployments": "svc/small",
+        "routingpolicies": "pdb/front-router",
+        "cachetiers": "networkpolicy/shared-store",
+    }
     stage.place.kubectl("delete", child[resource])
 
 

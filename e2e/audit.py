@@ -1,0 +1,46 @@
+"""Who asked the API server for what: its audit log, from a moment on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e2e.devcluster import Cluster
+from e2e.install import NAMESPACE
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:tidegate"
+READS = ("get", "list", "watch")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The log behind a position."""
+
+    path: Path
+    begin: int
+
+    @classmethod
+    def from_now(cls, cluster: Cluster) -> Audit:
+        """What comes after this moment. The log is rotated at 100 MB, which no test reaches."""
+        path = cluster.settings.logs / "audit.log"
+        return cls(path, path.stat().st_size)
+
+    def writes(self, namespace: str, user: str = OPERATOR) -> Counter[str]:
+        """Writing requests of a user in a namespace, as `create services/small`, however they ended."""
+        with self.path.open("rb") as log:
+            log.seek(self.begin)
+            entries = (json.loads(line) for line in log if line.endswith(b"\n"))
+            return Counter(_what(entry) for entry in entries if _is_write(entry, namespace, user))
+
+
+def _is_write(entry: dict[str, Any], namespace: str, user: str) -> bool:
+    there = entry.get("objectRef", {}).get("namespace") == namespace
+    return there and entry["user"]["username"] == user and entry["verb"] not in READS
+
+
+def _what(entry: dict[str, Any]) -> str:
+    ref = entry["objectRef"]
+    return f"{entry['verb']} {'/'.join(filter(None, (ref['resource'], ref.get('name'), ref.get('subresource'))))}"
