@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
@@ -41,6 +42,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class Listening(Protocol):
+    """Anything on a port of 127.0.0.1 that Envoy may be given as an engine."""
+
+    port: int
 
 
 @dataclass
@@ -133,15 +140,25 @@ class RealEnvoy:
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=15)
 
-    def offer(self, wanted: RouterConfig, engines: dict[str, list[Engine]]) -> None:
+    def offer(self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]]) -> None:
         """Writes the files and waits until Envoy runs them."""
         ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
         made = snapshot(wanted, ends, str(self._folder))
-        self.files.offer(made)
+        clusters = self.files.offer(made)
         if self._process is None:
+            self.files.switch(made)
             self._start()
+        self.until(lambda reading: reading.clusters == clusters and not reading.warming)
+        self.files.switch(made)
         self.until(lambda reading: reading.routes == made.version)
         self.files.settle(made)
+
+    @property
+    def pid(self) -> int:
+        """Of the process; it must have been started, and not have ended."""
+        assert self._process, "never started"
+        assert self._process.poll() is None, "Envoy has ended"
+        return self._process.pid
 
     def reading(self) -> Reading | None:
         """What Envoy says it runs; None while it does not answer."""

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import openai
+from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER, route_by_model
-from tidegate.envoy.routes import LARGEST_BODY, RETRY_AFTER, ROUTES
+from tidegate.envoy.routes import ROUTES
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER, ROUTER_PORT
 
 STAT_PREFIX: Final = "in"
 BUFFER: Final = 1 << 20
 """Bytes that a connection may hold in each direction: what a slow reader costs."""
+HTTP2: Final = {
+    "max_concurrent_streams": 100,
+    "initial_stream_window_size": 1 << 16,
+    "initial_connection_window_size": BUFFER,
+}
+"""The same for clients that speak HTTP/2 with prior knowledge; windows in bytes."""
+HEADERS_TIMEOUT: Final = 10.0
+"""Seconds for a request's headers."""
+REQUEST_TIMEOUT: Final = 300.0
+"""Seconds for a request's last byte."""
 DECISION_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, BACKEND_HEADER, REVISION_HEADER, ROUTE_HEADER)
 """Ours to write; what a client sends under these names is dropped before anything reads it."""
+ENVOY_HEADERS: Final = "x-envoy-"
+"""With these Envoy lets a caller choose retries and timeouts; here the policy does."""
 
 
 def listener(rds: Resource, address: str = "0.0.0.0", port: int = ROUTER_PORT) -> Resource:  # noqa: S104 - inside the Pod
@@ -26,22 +38,21 @@ def listener(rds: Resource, address: str = "0.0.0.0", port: int = ROUTER_PORT) -
         codec_type="AUTO",
         **rds,
         early_header_mutation_extensions=[_drop_decision_headers()],
-        http_filters=[
-            route_by_model(),
-            extension("envoy.filters.http.router", "envoy.extensions.filters.http.router.v3.Router"),
-        ],
-        local_reply_config={"mappers": _local_replies()},
-        use_remote_address=True,
+        http_filters=[route_by_model(), _router()],
+        local_reply_config=local_replies(),
+        use_remote_address=True,  # and no internal addresses: clients inside the cluster are strangers too
         normalize_path=True,
         merge_slashes=True,
-        path_with_escaped_slashes_action="REJECT_REQUEST",
-        request_headers_timeout=duration(10),
-        request_timeout=duration(300),
+        # what the script compares is what the engine gets, so names with slashes may come escaped
+        path_with_escaped_slashes_action="UNESCAPE_AND_FORWARD",
+        request_headers_timeout=duration(HEADERS_TIMEOUT),
+        request_timeout=duration(REQUEST_TIMEOUT),
         stream_idle_timeout=duration(300),
         common_http_protocol_options={
             "idle_timeout": duration(3600),
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        http2_protocol_options=HTTP2,
         generate_request_id=True,
         server_header_transformation="PASS_THROUGH",
     )
@@ -55,55 +66,18 @@ def listener(rds: Resource, address: str = "0.0.0.0", port: int = ROUTER_PORT) -
 
 def _drop_decision_headers() -> Resource:
     """Early, because a header filter would come after the route was chosen."""
+    any_of_envoy = {"remove_on_match": {"key_matcher": {"prefix": ENVOY_HEADERS}}}
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[{"remove": name} for name in DECISION_HEADERS],
+        mutations=[any_of_envoy, *({"remove": name} for name in DECISION_HEADERS)],
     )
 
 
-def _local_replies() -> list[Resource]:
-    """Envoy's own errors in the shape of the OpenAI API."""
-    limit = LARGEST_BODY >> 20
-    return [
-        _reply(_code(413), 413, f"The request is too large: at most {limit} MiB.", "RequestTooLarge"),
-        _reply(_flags("UT", "SI"), 504, "The engine took longer than the policy's timeouts allow.", "Timeout"),
-        _reply(
-            _flags("UH", "NC", "UO"),
-            503,
-            "No engine of this model is ready; try again.",
-            "ServiceUnavailable",
-            retry=True,
-        ),
-        _reply(
-            _flags("UF", "UC", "UR", "LR", "URX"),
-            503,
-            "The engine broke off; try again.",
-            "ServiceUnavailable",
-            retry=True,
-        ),
-    ]
-
-
-def _code(status: int) -> Resource:
-    comparison = {"op": "EQ", "value": {"default_value": status, "runtime_key": "unused"}}
-    return {"status_code_filter": {"comparison": comparison}}
-
-
-def _flags(*flags: str) -> Resource:
-    return {"response_flag_filter": {"flags": list(flags)}}
-
-
-def _reply(which: Resource, status: int, message: str, kind: str, *, retry: bool = False) -> Resource:
-    mapper: Resource = {
-        "filter": which,
-        "status_code": status,
-        "body_format_override": {"json_format": openai.error(message, kind, status)},
-    }
-    if retry:
-        header = {"key": "retry-after", "value": RETRY_AFTER}
-        mapper["headers_to_add"] = [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]
-    return mapper
+def _router() -> Resource:
+    """Without Envoy's own headers, which tell clients and engines of each other."""
+    kind = "envoy.extensions.filters.http.router.v3.Router"
+    return extension("envoy.filters.http.router", kind, suppress_envoy_headers=True)
 
 
 def from_files(path: str) -> Resource:

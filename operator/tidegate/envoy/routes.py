@@ -19,7 +19,7 @@ from tidegate.contract.router_config import Destination, RouterConfig
 from tidegate.contract.router_config import Route as RouteConfig
 from tidegate.envoy import openai
 from tidegate.envoy.clusters import UNPARSED
-from tidegate.envoy.lua import DRAINING_HEADER
+from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
 
@@ -27,10 +27,14 @@ ROUTES: Final = "models"
 """Name of the route configuration."""
 LARGEST_BODY: Final = 16 << 20
 """Bytes; larger requests are answered with 413."""
+LONGER_NAME: Final = 1 << 10
+"""Bytes by which a body may grow when an engine's own name for the model is put in."""
 RETRY_AFTER: Final = "5"
 """Seconds that a client is asked to wait when no engine is ready."""
 RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 LARGEST_ANSWER: Final = 4 << 20
+ENGINES_HEADERS: Final = ("server", MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER)
+"""Not passed on from an engine's answer: what it runs, and names that are ours to write."""
 
 
 def route_configuration(config: RouterConfig) -> Resource:
@@ -43,6 +47,7 @@ def route_configuration(config: RouterConfig) -> Resource:
         "name": ROUTES,
         "validate_clusters": True,
         "max_direct_response_body_size_bytes": LARGEST_ANSWER,
+        "response_headers_to_remove": list(ENGINES_HEADERS),
         "virtual_hosts": [
             {"name": "all", "domains": ["*"], "matcher": _map(":path", _own(by_model), otherwise={"matcher": table})}
         ],
@@ -115,7 +120,7 @@ def _model_route(route: RouteConfig, destinations: dict[str, Destination], confi
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config),
     }
-    return {"route": action, "request_body_buffer_limit": LARGEST_BODY}
+    return {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
 
 
 def _labels(route: str, destination: Destination) -> list[Resource]:

@@ -8,11 +8,13 @@ function envoy_on_request(handle)
   local public, place = headers:get(MODEL_HEADER), headers:get(SPLICE_HEADER)
   local first, last, length = string.match(place or "", "^(%d+)-(%d+)/(%d+)$")
   if not first then return end
-  headers:replace("content-length", tostring(length - (last - first + 1) + #MODEL))
-  if public == MODEL then return end
+  -- At every moment the length is that of the body: an engine would take what is left over for another request.
+  headers:replace("content-length", length)
+  local written_plainly = last - first + 1 == #public
+  if public == MODEL and written_plainly then return end
   local body = handle:body()
-  local s = body:getBytes(0, body:length())
-  body:setBytes(string.sub(s, 1, tonumber(first) - 1) .. MODEL .. string.sub(s, tonumber(last) + 1))
+  body:setBytes(body:getBytes(0, first - 1) .. MODEL .. body:getBytes(tonumber(last), length - last))
+  handle:headers():replace("content-length", tostring(body:length()))
 end
 
 function envoy_on_response(handle)
