@@ -47,6 +47,8 @@ MODEL_HEADER: Final = "x-tidegate-model"
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
+DRAIN_HEADER: Final = "x-tidegate-drain"
+"""What kubelet shows to a brain, so that nobody else in the cluster can take a router out of service."""
 
 # ports
 ENGINE_PORT: Final = 8000
@@ -93,6 +95,11 @@ def weights_claim(model: str) -> str:
 def pod_monitor(model: str) -> str:
     """The PodMonitor of all of a model's engines."""
     return f"{model}-engine"
+
+
+def drain_key(uid: str) -> str:
+    """The value of DRAIN_HEADER for the routers of the policy with this uid."""
+    return short_hash(f"drain {uid}", 32)
 
 
 def router(policy: str) -> str:

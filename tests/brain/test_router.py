@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ async def test_good_configurations_run_and_bad_ones_do_not(
         await _written(tmp_path / "xds/eds.a.r1.json", "127.0.0.1")
         assert (await router.status())["error"] == refused, "engines change, the verdict does not"
 
+        _changed(good, router)
+        await _until(router, {"config": good.hash(), "error": ""})
         _changed(better, router)
         await _until(router, {"config": better.hash(), "error": ""})
 
@@ -118,9 +121,10 @@ async def test_an_unreadable_configuration_is_told_of_though_the_one_before_has_
 def test_stats_are_read() -> None:
     text = (
         'http.in.rds.models.version_text: "abc"\nhttp.in.rds.models.update_rejected: 2\ncluster_manager.cds.update_failure: 1\n'
-        'cluster_manager.cds.version_text: "abc+"\nhttp.in.downstream_rq_active: 7\nserver.state: 0\n'
+        'cluster_manager.cds.version_text: "abc+"\ncluster_manager.warming_clusters: 1\nhttp.in.downstream_rq_active: 7\nserver.state: 0\n'
     )
     reading = parse(text)
+    assert reading.warming == 1
     assert (reading.routes, reading.clusters, reading.refusals, reading.active, reading.live) == (
         "abc",
         "abc+",
@@ -164,3 +168,73 @@ async def test_a_new_destination_waits_for_its_engines(
         monkeypatch.setattr("tidegate.brain.router.HOLD", 0.2)
         _changed(empty, router)
         await _until(router, {"config": empty.hash(), "error": ""})
+
+
+@asynccontextmanager
+async def _serving(envoy: RealEnvoy, folder: Path, first: RouterConfig, *services: str) -> AsyncIterator[Router]:
+    """A brain whose Envoy runs a configuration."""
+    async with _running(envoy, folder) as router:
+        router.engines_changed(_slices(*services))
+        _changed(first, router)
+        async with asyncio.timeout(5):
+            await router.started.wait()
+        envoy._start()
+        await _until(router, {"config": first.hash()})
+        yield router
+
+
+def _destinations(folder: Path) -> set[str]:
+    found = json.loads((folder / "xds/cds.json").read_text())["resources"]
+    return {resource["name"] for resource in found} - {"unparsed"}
+
+
+async def _come_true(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.envoy
+async def test_a_destination_that_no_route_names_leaves_later(
+    envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (config({"chat": {name: 1}}) for name in "abc")
+    async with _serving(envoy, tmp_path, first, *"abc") as router:
+        _changed(second, router)
+        await _until(router, {"config": second.hash()})
+        await _come_true(lambda: _destinations(tmp_path) == {"a.r1", "b.r1"})
+        router.engines_changed(_slices("b", "c"))
+        await _come_true(lambda: "127.0.0.1" not in (tmp_path / "xds/eds.a.r1.json").read_text())
+
+        monkeypatch.setattr("tidegate.brain.router.LINGER", 0.3)
+        _changed(third, router)
+        await _until(router, {"config": third.hash()})
+        await _come_true(lambda: _destinations(tmp_path) == {"a.r1", "c.r1"})
+        assert not (tmp_path / "xds/eds.b.r1.json").exists()
+
+
+@pytest.mark.envoy
+async def test_a_change_that_is_taken_back_at_once(envoy: RealEnvoy, tmp_path: Path) -> None:
+    """Envoy may have taken it before anybody looked."""
+    first, second = config({"chat": {"a": 1}}), config({"chat": {"b": 1}})
+    async with _serving(envoy, tmp_path, first, "a", "b") as router:
+        for _ in range(5):
+            _changed(second, router)
+            await _written(tmp_path / "xds/rds.json", second.hash())
+            _changed(first, router)
+            await _until(router, {"config": first.hash(), "wanted": first.hash()})
+            await _written(tmp_path / "xds/rds.json", first.hash())
+
+
+@pytest.mark.envoy
+async def test_another_brain_goes_on_where_the_last_one_ended(envoy: RealEnvoy, tmp_path: Path) -> None:
+    first, second = config({"chat": {"a": 1}}), config({"chat": {"b": 1}})
+    async with _serving(envoy, tmp_path, first, "a", "b"):
+        pass
+    envoy.files = Files(tmp_path)
+    async with _running(envoy, tmp_path) as router:
+        router.engines_changed(_slices("b"))
+        _changed(second, router)
+        await _until(router, {"config": second.hash(), "error": ""})
+        assert _destinations(tmp_path) == {"a.r1", "b.r1"}
+        assert "127.0.0.1" in (tmp_path / "xds/eds.a.r1.json").read_text(), "nobody knows its Service any more"

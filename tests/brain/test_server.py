@@ -17,7 +17,7 @@ from tidegate.brain.admin import Admin, Gone, Reading, Silent
 from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.xds import Files
-from tidegate.names import ROUTER_CONFIG_KEY
+from tidegate.names import DRAIN_HEADER, ROUTER_CONFIG_KEY
 
 DEADLINE = 10.0
 CHAT, BODY = "/v1/chat/completions", b'{"model":"chat"}'
@@ -64,8 +64,12 @@ class ToldAdmin(Admin):
             raise Silent("ReadTimeout: ")
 
 
+KEY = "0f" * 16
+SHOWN = {DRAIN_HEADER: KEY}
+
+
 def _reading(routes: str = "abc", active: int = 0, live: bool = True) -> Reading:
-    return Reading(routes=routes, clusters=routes, refusals=0, active=active, live=live)
+    return Reading(routes=routes, clusters=routes, warming=0, refusals=0, active=active, live=live)
 
 
 @asynccontextmanager
@@ -75,7 +79,7 @@ async def _brain(admin: Admin, folder: Path, drain_seconds: float = DEADLINE) ->
     router.config_changed({"front-router": {"data": {ROUTER_CONFIG_KEY: CONFIG.text()}}})
     router.started.set()
     port = free_port()
-    runner = await Server(router, admin, drain_seconds).start(port, "127.0.0.1")
+    runner = await Server(router, admin, drain_seconds, KEY).start(port, "127.0.0.1")
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=2 * DEADLINE) as client:
             yield client
@@ -135,7 +139,7 @@ async def _stream(envoy: RealEnvoy) -> AsyncIterator[AsyncIterator[bytes]]:
 @asynccontextmanager
 async def _drained(brain: httpx.AsyncClient) -> AsyncIterator[asyncio.Task[httpx.Response]]:
     """A drain that is under way: the brain is not ready any more."""
-    task = asyncio.create_task(brain.get("/drain"))
+    task = asyncio.create_task(brain.get("/drain", headers=SHOWN))
     try:
         await _until(brain.get, "/ready", lambda answer: answer.status_code == 503)
         yield task
@@ -173,7 +177,7 @@ async def test_envoy_may_start_when_its_files_are_there(tmp_path: Path) -> None:
     admin = ToldAdmin(_reading())
     router = Router("front-router", str(tmp_path), Files(tmp_path), admin)
     port = free_port()
-    runner = await Server(router, admin, DEADLINE).start(port, "127.0.0.1")
+    runner = await Server(router, admin, DEADLINE, KEY).start(port, "127.0.0.1")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as brain:
         answer = await brain.get("/started")
         assert (answer.status_code, answer.text) == (503, "no configuration yet\n")
@@ -189,7 +193,7 @@ async def test_envoy_may_start_when_its_files_are_there(tmp_path: Path) -> None:
         (_reading(), 200, "ok"),
         (_reading(routes=""), 503, "Envoy has no routes yet"),
         (_reading(live=False), 503, "Envoy has no routes yet"),
-        (Silent("ReadTimeout: "), 503, "ReadTimeout: "),
+        (Silent("ReadTimeout: "), 503, "Envoy does not answer"),
     ],
 )
 async def test_ready(answer: Reading | Silent, status: int, says: str, tmp_path: Path) -> None:
@@ -234,7 +238,7 @@ async def test_a_drain_has_an_end(envoy: RealEnvoy, tmp_path: Path) -> None:
         _stream(envoy) as rest,
     ):
         async with asyncio.timeout(DEADLINE):
-            assert (await brain.get("/drain")).text == "drained\n"
+            assert (await brain.get("/drain", headers=SHOWN)).text == "drained\n"
         engine.finish.set()
         assert await anext(rest) == b"last", "the drain itself cuts nothing"
 
@@ -252,10 +256,19 @@ async def test_a_drain_ends_with_envoy(envoy: RealEnvoy, tmp_path: Path) -> None
             await anext(rest)
 
 
+async def test_nobody_else_drains_a_router(tmp_path: Path) -> None:
+    async with _brain(ToldAdmin(_reading()), tmp_path) as brain:
+        for headers in ({}, {DRAIN_HEADER: ""}, {DRAIN_HEADER: "é"}, {DRAIN_HEADER: KEY[:-1]}):
+            shown = [(name.encode(), value.encode()) for name, value in headers.items()]
+            assert (await brain.get("/drain", headers=shown)).status_code == 403
+        assert (await brain.head("/drain", headers=SHOWN)).status_code == 405
+        assert (await brain.get("/ready")).status_code == 200
+
+
 async def test_without_envoy_a_drain_is_over_at_once(tmp_path: Path) -> None:
     async with _brain(Admin(tmp_path / "admin.sock"), tmp_path, drain_seconds=600) as brain:
         async with asyncio.timeout(DEADLINE):
-            assert (await brain.get("/drain")).text == "drained\n"
+            assert (await brain.get("/drain", headers=SHOWN)).text == "drained\n"
 
 
 async def test_a_busy_envoy_is_waited_for(tmp_path: Path) -> None:
@@ -264,7 +277,7 @@ async def test_a_busy_envoy_is_waited_for(tmp_path: Path) -> None:
     admin = ToldAdmin(active, Silent("ReadTimeout: "), active, quiet, Gone("asked once too often"))
     async with _brain(admin, tmp_path) as brain:
         async with asyncio.timeout(DEADLINE):
-            assert (await brain.get("/drain")).text == "drained\n"
+            assert (await brain.get("/drain", headers=SHOWN)).text == "drained\n"
     assert admin.drains == 2
     with pytest.raises(Gone):
         await admin.read()

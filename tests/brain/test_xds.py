@@ -39,33 +39,59 @@ def _read(run: Path, name: str) -> dict[str, Any]:
 def test_the_first_offer_is_complete_before_envoy_may_start(run: Path) -> None:
     files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
     files.offer(wanted)
+    files.switch(wanted)
     assert not files.begun()
     files.begin()
     assert files.begun()
     assert {path.name for path in (run / "xds").iterdir()} == {"lds.json", "cds.json", "rds.json", "eds.a.r1.json"}
-    assert _read(run, "rds")["version_info"] == wanted.version == _read(run, "cds")["version_info"]
+    assert _read(run, "rds")["version_info"] == wanted.version
+
+
+def _run(files: Files, wanted: Snapshot) -> None:
+    """All steps."""
+    files.offer(wanted)
+    files.switch(wanted)
+    files.settle(wanted)
 
 
 def test_old_clusters_stay_until_the_new_routes_are_live(run: Path) -> None:
     files = Files(run)
     first, second = _made(run, config({"chat": {"a": 1}})), _made(run, config({"chat": {"b": 1}}))
-    files.offer(first)
-    files.settle(first)
-    files.offer(second)
+    _run(files, first)
+    version = files.offer(second)
     assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
-    assert _read(run, "cds")["version_info"] == f"{second.version}+"
+    assert _read(run, "cds")["version_info"] == version
+    assert _read(run, "rds")["version_info"] == first.version, "the switch comes when Envoy runs the clusters"
+    files.switch(second)
+    assert _read(run, "rds")["version_info"] == second.version
+    assert (run / "xds/eds.a.r1.json").exists()
+    files.settle(second, leaving=["a.r1"])
+    assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
     assert (run / "xds/eds.a.r1.json").exists()
     files.settle(second)
     assert _clusters(run) == ["unparsed", "b.r1"]
     assert not (run / "xds/eds.a.r1.json").exists()
 
 
+def test_another_brain_of_the_same_pod_keeps_what_envoy_runs(run: Path) -> None:
+    first, second = _made(run, config({"chat": {"a": 1}})), _made(run, config({"chat": {"b": 1}}))
+    before = Files(run)
+    _run(before, first)
+    after = Files(run)
+    assert set(after.clusters()) == {"a.r1"}
+    after.offer(second)
+    assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
+    after.withdraw()
+    assert _clusters(run) == ["unparsed", "a.r1"]
+    assert _read(run, "rds")["version_info"] == first.version
+    assert after.offer(first) == before.offer(first), "read back, a cluster is what it was"
+
+
 def test_what_was_offered_in_between_stays_too(run: Path) -> None:
     """Envoy may already run it: nobody has looked."""
     files = Files(run)
     first, between, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
-    files.offer(first)
-    files.settle(first)
+    _run(files, first)
     files.offer(between)
     files.offer(last)
     assert _clusters(run) == ["unparsed", "a.r1", "b.r1", "c.r1"]
@@ -76,20 +102,21 @@ def test_what_was_offered_in_between_stays_too(run: Path) -> None:
 def test_what_was_refused_does_not_stay(run: Path) -> None:
     files = Files(run)
     first, refused, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
-    files.offer(first)
-    files.settle(first)
+    _run(files, first)
     files.offer(refused)
+    files.switch(refused)
     files.withdraw()
+    assert _read(run, "rds")["version_info"] == first.version, "an Envoy that starts anew runs the last good one"
+    assert _clusters(run) == ["unparsed", "a.r1"]
     files.offer(last)
     assert _clusters(run) == ["unparsed", "a.r1", "c.r1"]
 
 
 def test_engines_alone_touch_one_file(run: Path) -> None:
     files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
-    files.offer(wanted)
-    files.settle(wanted)
+    _run(files, wanted)
     before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
-    files.engines(_made(run, config({"chat": {"a": 1}}), {"a": ()}))
+    files.engines({"a.r1": ()})
     changed = {path.name for path in (run / "xds").iterdir() if before[path] != path.stat().st_ino}
     assert changed == {"eds.a.r1.json"}
     assert _read(run, "eds.a.r1")["resources"][0]["endpoints"] == []
@@ -97,9 +124,7 @@ def test_engines_alone_touch_one_file(run: Path) -> None:
 
 def test_the_same_again_writes_nothing(run: Path) -> None:
     files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
-    files.offer(wanted)
-    files.settle(wanted)
+    _run(files, wanted)
     before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
-    files.offer(wanted)
-    files.settle(wanted)
+    _run(files, wanted)
     assert {path: path.stat().st_ino for path in (run / "xds").iterdir()} == before

@@ -14,9 +14,10 @@ from tidegate.envoy.routes import ROUTES
 TIMEOUT: Final = 2.0
 RDS: Final = f"http.{STAT_PREFIX}.rds.{ROUTES}"
 CDS: Final = "cluster_manager.cds"
+WARMING: Final = "cluster_manager.warming_clusters"
 ACTIVE: Final = f"http.{STAT_PREFIX}.downstream_rq_active"
 WANTED: Final = (
-    f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure|update_success)$|^{ACTIVE}$|^server\\.state$"
+    f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure)$|^({WARMING}|{ACTIVE})$|^server\\.state$"
 )
 
 
@@ -35,7 +36,9 @@ class Reading:
     routes: str
     """version_info of the routes that are live; empty before the first."""
     clusters: str
-    """version_info of the clusters that are live."""
+    """version_info of the clusters that Envoy has taken; live once none is warming."""
+    warming: int
+    """Clusters that requests do not find yet."""
     refusals: int
     """Updates that Envoy would not take, since it started."""
     active: int
@@ -85,6 +88,7 @@ def parse(text: str) -> Reading:
     return Reading(
         routes=stats.get(f"{RDS}.version_text", "").strip('"'),
         clusters=stats.get(f"{CDS}.version_text", "").strip('"'),
+        warming=int(stats.get(WARMING, 0)),
         refusals=sum(int(number) for number in refused),
         active=int(stats.get(ACTIVE, 0)),
         live=stats.get("server.state") == "0",

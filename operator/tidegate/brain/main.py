@@ -22,7 +22,7 @@ ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE}"
 """EndpointSlices carry the labels of their Service."""
 
 
-async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float) -> None:
+async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float, drain_key: str) -> None:
     """Runs until SIGTERM, or until a part ends (which none does but by a defect)."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -30,7 +30,7 @@ async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_s
     router = Router(config_map, str(run_dir), Files(run_dir), admin)
     if router.files.begun():
         router.started.set()
-    server = await Server(router, admin, drain_seconds).start(port)
+    server = await Server(router, admin, drain_seconds, drain_key).start(port)
     api = await _connect()
     try:
         await _until(stop, api, namespace, router)

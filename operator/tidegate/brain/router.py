@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate.brain.admin import Admin, Reading, Silent
-from tidegate.brain.endpoints import by_service
+from tidegate.brain.endpoints import Engines
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
@@ -19,10 +20,13 @@ from tidegate.names import ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
 
-ASK_AGAIN: Final = 0.05
+ASK_AGAIN: Final = 0.02
 """Seconds between two looks at Envoy while an update is under way."""
 HOLD: Final = 5.0
 """Seconds for which a new configuration waits for the engines of its new destinations."""
+LINGER: Final = 30.0
+"""Seconds for which Envoy keeps a destination that no route names any more: requests whose bodies are still coming, and
+those that are tried again, chose it before."""
 PATIENCE: Final = 10.0
 """Seconds after which an update that Envoy neither took nor refused counts as not taken."""
 
@@ -44,6 +48,15 @@ class Offer:
     refusals: int
 
 
+@dataclass(frozen=True)
+class Leaving:
+    """A destination that no route names any more: its Service (empty when an earlier brain knew it), and when it goes
+    (seconds of the loop's clock)."""
+
+    service: str
+    until: float
+
+
 @dataclass
 class Router:
     """What one router Pod knows and runs."""
@@ -60,11 +73,15 @@ class Router:
     """Why Envoy does not run the one that is wanted."""
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Envoy has what it needs to start."""
+    _seen: Engines = field(default_factory=Engines)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
     _held: Held = Held("", 0.0)
     _offer: Offer = Offer("", 0)
+    _refused: str = ""
+    """The version that Envoy would not take: it is not offered again."""
+    _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -81,7 +98,7 @@ class Router:
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self.engines = by_service(objects.values())
+        self.engines = self._seen.by_service(objects.values())
         self._changed.set()
 
     async def run(self) -> None:
@@ -93,6 +110,7 @@ class Router:
                 continue
             wanted = snapshot(self.config, self.engines, self.run_dir)
             self._keep_engines_current()
+            self._let_go()
             if not self._too_early(wanted):
                 await self._follow(wanted)
 
@@ -117,22 +135,54 @@ class Router:
         """The running configuration goes on with the engines that there are."""
         if self._running and self._config_running and self.engines is not None:
             self._running = snapshot(self._config_running, self.engines, self.run_dir)
-            self.files.engines(self._running)
+            self.files.engines(self._running.endpoints)
+            known = {name: each.service for name, each in self._leaving.items() if each.service}
+            self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
+
+    def _let_go(self) -> None:
+        """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
+        now = asyncio.get_running_loop().time()
+        over = [name for name, each in self._leaving.items() if each.until <= now]
+        if over and self._running and not self._offer.version:
+            for name in over:
+                del self._leaving[name]
+            self.files.settle(self._running, self._leaving)
 
     async def _follow(self, wanted: Snapshot) -> None:
-        if self._running and self._running.version == wanted.version:
+        if self._running and self._running.version == wanted.version and not self._offer.version:
+            self.not_taken = ""
+            return
+        if self._refused == wanted.version:
             return
         config = self.config
         if self._offer.version != wanted.version:
             self._offer = Offer(wanted.version, await self._refusals())
-        self.files.offer(wanted)
+        clusters = self.files.offer(wanted)
         if not self.started.is_set():
+            self.files.switch(wanted)
             self.files.begin()
             self.started.set()
-        if await self._taken(self._offer):
-            self.files.settle(wanted)
-            self._running, self._config_running, self._offer = wanted, config, Offer("", 0)
-            log.info("Envoy runs %s", wanted.version)
+        elif not await self._taken(lambda reading: reading.clusters == clusters and not reading.warming):
+            return
+        self.files.switch(wanted)
+        if await self._taken(lambda reading: reading.routes == wanted.version):
+            self._settle(wanted, config)
+
+    def _settle(self, wanted: Snapshot, config: RouterConfig | None) -> None:
+        """Envoy runs the new configuration; what it does not name stays a little longer."""
+        loop = asyncio.get_running_loop()
+        services = {d.name: d.service for d in self._config_running.destinations} if self._config_running else {}
+        self._leaving = {
+            name: self._leaving.get(name) or Leaving(services.get(name, ""), loop.time() + LINGER)
+            for name in self.files.clusters()
+            if name not in wanted.clusters
+        }
+        if self._leaving:
+            loop.call_later(LINGER, self._changed.set)
+        self.files.settle(wanted, self._leaving)
+        self._running, self._config_running = wanted, config
+        self._offer, self._refused, self.not_taken = Offer("", 0), "", ""
+        log.info("Envoy runs %s", wanted.version)
 
     async def _refusals(self) -> int:
         try:
@@ -140,24 +190,28 @@ class Router:
         except Silent:
             return 0
 
-    async def _taken(self, offer: Offer) -> bool:
-        """Whether Envoy runs the new routes; False too when something newer came meanwhile."""
+    async def _taken(self, runs: Callable[[Reading], bool]) -> bool:
+        """Whether Envoy runs what was written; False too when something newer came meanwhile."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         while not self._changed.is_set():
             reading = await self._reading()
-            if reading and reading.routes == offer.version:
-                self.not_taken = ""
-                return True
-            if reading and reading.refusals > offer.refusals:
-                self.not_taken = "Envoy refused the configuration and goes on with the last good one"
-                log.error("%s", self.not_taken)
-                self.files.withdraw()
+            if reading and reading.refusals > self._offer.refusals:
+                self._withdraw()
                 return False
+            if reading and runs(reading):
+                return True
             if reading and loop.time() > deadline:
                 self.not_taken = f"Envoy did not take the configuration within {PATIENCE:.0f} s"
             await asyncio.sleep(ASK_AGAIN)
         return False
+
+    def _withdraw(self) -> None:
+        """The last good configuration stands in the files again, for an Envoy that starts anew."""
+        self.not_taken = "Envoy refused the configuration and goes on with the last good one"
+        log.error("%s", self.not_taken)
+        self.files.withdraw()
+        self._offer, self._refused = Offer("", 0), self._offer.version
 
     async def _reading(self) -> Reading | None:
         try:

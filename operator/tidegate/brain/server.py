@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from tidegate.brain.admin import Admin, Gone, Silent
 from tidegate.brain.router import Router
+from tidegate.names import DRAIN_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
@@ -24,10 +26,11 @@ T = TypeVar("T")
 class Server:
     """HTTP on the Pod's address; nothing here carries traffic or secrets."""
 
-    def __init__(self, router: Router, admin: Admin, drain_seconds: float) -> None:
+    def __init__(self, router: Router, admin: Admin, drain_seconds: float, drain_key: str) -> None:
         self._router = router
         self._admin = admin
         self._drain_seconds = drain_seconds
+        self._drain_key = drain_key
         self._draining = False
 
     async def start(self, port: int, host: str | None = None) -> web.AppRunner:
@@ -38,7 +41,7 @@ class Server:
             "/status": self._status, "/metrics": self._metrics, "/drain": self._drain,
         }  # fmt: skip
         for path, handler in handlers.items():
-            app.router.add_get(path, handler)
+            app.router.add_get(path, handler, allow_head=False)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, host, port).start()
@@ -57,8 +60,8 @@ class Server:
             return _answer(False, "draining")
         try:
             reading = await self._admin.read()
-        except Silent as error:
-            return _answer(False, str(error))
+        except Silent:
+            return _answer(False, "Envoy does not answer")
         return _answer(reading.live and bool(reading.routes), "Envoy has no routes yet")
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -70,8 +73,11 @@ class Server:
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
 
-    async def _drain(self, _: web.Request) -> web.Response:
-        """The Pod's preStop hook: answers when the last request has ended, or after the longest wait."""
+    async def _drain(self, request: web.Request) -> web.Response:
+        """The Pod's preStop hook: answers when the last request has ended, or after the longest wait. It takes this router
+        out of service for good, so that whoever asks has to show the key that stands in the hook."""
+        if not hmac.compare_digest(request.headers.get(DRAIN_HEADER, "").encode(), self._drain_key.encode()):
+            return web.Response(status=403, text="only this Pod's preStop hook may drain it\n")
         self._draining = True
         try:
             async with asyncio.timeout(self._drain_seconds):

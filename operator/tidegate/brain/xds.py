@@ -2,8 +2,8 @@
 
     1. EDS of every destination   so that a new cluster is warm at once
     2. CDS with old and new       routes of either version find their clusters
-    3. RDS                        the switch
-    4. CDS with the new alone     once Envoy says that it runs the new routes
+    3. RDS                        the switch, once Envoy says that it runs the clusters: a warming one is not found
+    4. CDS without the old        once nobody can be on the way to them any more
     5. EDS of what is gone        deleted
 
 Only what changed is written. A change of engines alone is step 1.
@@ -11,19 +11,20 @@ Only what changed is written. A change of engines alone is step 1.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from tidegate.envoy.clusters import load_assignment, unparsed
+from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, XDS, Snapshot, bootstrap, listeners, response
 from tidegate.envoy.types import Resource
+from tidegate.names import short_hash
 
-BETWEEN: Final = "+"
-"""Ends the version of step 2, so that it can be told from step 4's."""
+VERSION_LENGTH: Final = 12
 
 
 class Files:
@@ -33,8 +34,9 @@ class Files:
         self._run = run_dir
         self._xds = run_dir / XDS
         self._written: dict[str, bytes] = {}
-        self._settled: Mapping[str, Resource] = {}
+        self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
+        self._good_routes = self._routes()
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
@@ -45,42 +47,61 @@ class Files:
         self._write(self._xds / "lds.json", listeners(str(self._run)))
         self._write(self._run / "bootstrap.json", bootstrap(str(self._run)))
 
-    def offer(self, snapshot: Snapshot) -> None:
-        """Steps 1 to 3. What was offered before and not settled may be what Envoy runs: its clusters stay as well."""
-        self.engines(snapshot)
+    def clusters(self) -> Collection[str]:
+        """The destinations that Envoy may know."""
+        return {**self._settled, **self._offered}.keys()
+
+    def offer(self, snapshot: Snapshot) -> str:
+        """Steps 1 and 2; returns the version of the clusters. What was offered before and not settled may be what Envoy
+        runs: its clusters stay as well."""
+        self.engines(snapshot.endpoints)
         self._offered.update(snapshot.clusters)
-        all_of_them = {**self._settled, **self._offered}
-        alone = all_of_them == snapshot.clusters
-        self._clusters(all_of_them, snapshot.version if alone else snapshot.version + BETWEEN)
+        return self._clusters({**self._settled, **self._offered})
+
+    def switch(self, snapshot: Snapshot) -> None:
+        """Step 3."""
         self._write(self._xds / "rds.json", response(ROUTE, snapshot.version, [snapshot.routes]))
 
-    def settle(self, snapshot: Snapshot) -> None:
-        """Steps 4 and 5."""
-        self._clusters(snapshot.clusters, snapshot.version)
-        self._settled, self._offered = snapshot.clusters, {}
+    def settle(self, snapshot: Snapshot, leaving: Collection[str] = ()) -> None:
+        """Steps 4 and 5, but for those that are `leaving`."""
+        known = {**self._settled, **self._offered}
+        self._settled = {name: known[name] for name in known if name in leaving} | dict(snapshot.clusters)
+        self._offered, self._good_routes = {}, self._routes()
+        self._clusters(self._settled)
         for path in self._xds.glob("eds.*.json"):
-            if path.name.removeprefix("eds.").removesuffix(".json") not in snapshot.clusters:
+            if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
                 path.unlink()
                 self._written.pop(str(path), None)
 
     def withdraw(self) -> None:
-        """Envoy refused: what was offered is not in the way of the next."""
+        """Envoy refused: the files say again what they said before the offer, so that an Envoy that starts anew runs that."""
         self._offered = {}
+        if self._good_routes:
+            self._clusters(self._settled)
+            self._replace(self._xds / "rds.json", self._good_routes)
 
-    def engines(self, snapshot: Snapshot) -> None:
-        """Step 1, for every destination of the snapshot."""
-        for name in snapshot.clusters:
-            assignment = load_assignment(name, snapshot.endpoints[name])
+    def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
+        """Step 1, for some destinations."""
+        for name, engines in endpoints.items():
+            assignment = load_assignment(name, engines)
             version = str(len(assignment["endpoints"]))
             self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, version, [assignment]))
 
-    def _clusters(self, clusters: Mapping[str, Resource], version: str) -> None:
+    def _routes(self) -> bytes:
+        file = self._xds / "rds.json"
+        return file.read_bytes() if file.exists() else b""
+
+    def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]
+        version = short_hash(orjson.dumps(resources).decode(), VERSION_LENGTH)
         self._write(self._xds / "cds.json", response(CLUSTER, version, resources))
+        return version
 
     def _write(self, path: Path, document: dict[str, Any]) -> None:
+        self._replace(path, orjson.dumps(document))
+
+    def _replace(self, path: Path, text: bytes) -> None:
         """Atomically, and only when it says something new."""
-        text = orjson.dumps(document)
         if self._written.get(str(path)) == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,3 +109,15 @@ class Files:
         fresh.write_bytes(text)
         os.replace(fresh, path)  # noqa: PTH105 - the rename is what Envoy notices
         self._written[str(path)] = text
+
+
+def _clusters_in(file: Path) -> dict[str, Resource]:
+    """What an earlier brain of this Pod left: routes that Envoy runs may name them."""
+    if not file.exists():
+        return {}
+    found = {resource["name"]: resource for resource in json.loads(file.read_bytes())["resources"]}
+    return {
+        name: {key: value for key, value in resource.items() if key != "@type"}
+        for name, resource in found.items()
+        if name != UNPARSED
+    }

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     brain.add_argument("--run-dir", required=True, type=Path, help="folder that Envoy reads")
     brain.add_argument("--port", type=int, default=BRAIN_PORT, help="port of probes, status and metrics")
     brain.add_argument("--drain-seconds", type=float, default=900.0, help="longest wait for open streams at the end")
+    brain.add_argument("--drain-key", required=True, help="what a request for a drain has to show")
 
     render = commands.add_parser("render", help="print what the operator would apply for these manifests")
     render.add_argument("files", nargs="+", metavar="FILE", help="manifests, or - for standard input")
@@ -72,7 +73,7 @@ def _brain(args: argparse.Namespace) -> int:
     from tidegate.brain.main import run
 
     _log(os.environ.get("TIDEGATE_LOG_LEVEL", "INFO"))
-    uvloop.run(run(args.namespace, args.config_map, args.run_dir, args.port, args.drain_seconds))
+    uvloop.run(run(args.namespace, args.config_map, args.run_dir, args.port, args.drain_seconds, args.drain_key))
     return 0
 
 

@@ -70,7 +70,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
         # the brain answers when the last stream has ended
-        "lifecycle": {"preStop": {"httpGet": {"path": "/drain", "port": names.BRAIN_PORT}}},
+        "lifecycle": {"preStop": {"httpGet": _drain(policy.metadata.uid)}},
     }  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "args": [
             "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
             "--run-dir", RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
+            "--drain-key", names.drain_key(policy.metadata.uid),
         ],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -102,6 +103,11 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
     }  # fmt: skip
+
+
+def _drain(uid: str) -> dict[str, Any]:
+    headers = [{"name": names.DRAIN_HEADER, "value": names.drain_key(uid)}]
+    return {"path": "/drain", "port": names.BRAIN_PORT, "httpHeaders": headers}
 
 
 def _probe(path: str, port: int, *, period: int, failures: int) -> dict[str, Any]:
