@@ -44,6 +44,9 @@ class Api:
     def merge(self, path: str, patch: JSON) -> JSON:
         return self._request("PATCH", path, patch, "application/merge-patch+json")
 
+    def json_patch(self, path: str, operations: list[JSON]) -> JSON:
+        return self._request("PATCH", path, operations, "application/json-patch+json")
+
     def healthy(self) -> bool:
         try:
             connection = self._send("GET", "/readyz", None, "application/json")
@@ -64,7 +67,7 @@ class Api:
         finally:
             connection.close()
 
-    def _request(self, method: str, path: str, body: JSON | None = None, kind: str = "application/json") -> JSON:
+    def _request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> JSON:
         connection = self._send(method, path, body, kind)
         try:
             response = connection.getresponse()
@@ -77,7 +80,7 @@ class Api:
         return answer
 
     def _send(
-        self, method: str, path: str, body: JSON | None, kind: str, timeout: float | None = None
+        self, method: str, path: str, body: Any, kind: str, timeout: float | None = None
     ) -> http.client.HTTPSConnection:
         connection = http.client.HTTPSConnection(*self._address, context=self._tls, timeout=timeout or self._timeout)
         data = None if body is None else json.dumps(body)

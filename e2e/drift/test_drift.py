@@ -45,6 +45,12 @@ def _says(place: Place, ref: str, path: str, wanted: str) -> bool:
 EDITS = [
     (
         "svc/front-router",
+        '{"spec":{"ports":[{"name":"http","port":81,"targetPort":"http"}]}}',
+        "{.spec.ports[*].port}",
+        "80",
+    ),
+    (
+        "svc/front-router",
         '{"spec":{"ports":[{"name":"http","port":80,"targetPort":1}]}}',
         "{.spec.ports[0].targetPort}",
         "http",

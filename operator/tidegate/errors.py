@@ -10,6 +10,7 @@ TidegateError
     ├── NotOurs           an object with the name of one of our children belongs to somebody else
     ├── MissingKind       the cluster lacks a kind that the model needs (plan/model.py)
     └── Refused           the API server will not take what we write (cluster/client.py)
+        └── Invalid       ... because it would not be valid
 """
 
 

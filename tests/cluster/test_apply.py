@@ -11,6 +11,7 @@ from tests.support.builders import key_of, managed_tier
 from tests.support.fake_api import FakeApi
 from tidegate import names
 from tidegate.cluster.apply import apply, ours, up_to_date
+from tidegate.cluster.client import Invalid, Refused
 from tidegate.cluster.covers import covers, stamped
 from tidegate.errors import Conflict, NotOurs
 from tidegate.plan.objects import child
@@ -105,6 +106,39 @@ async def test_different() -> None:
     assert made["data"] == {"key": "value"}
     assert made["metadata"]["managedFields"][1]["operation"] == "Apply"
     assert [what for what, _ in api.log] == ["json_patch", "apply"]
+
+
+async def test_what_a_secret_keeps_is_made_once() -> None:
+    secret = child("Secret", "conf", OWNER, {"a": "b"}, {"stringData": {"password": "one"}})
+    other = {**secret, "stringData": {"password": "two"}}
+    api = FakeApi()
+    made = await apply(api, secret, None, OWNER)
+    assert made is not None
+    assert made["stringData"] == {"password": "one"}
+    assert up_to_date(other, made, OWNER)
+    live = api.changed_by_others(key_of(secret), metadata={**made["metadata"], "labels": {}})
+    again = await apply(api, other, live, OWNER)
+    assert again is not None
+    assert again["metadata"]["labels"]["a"] == "b"
+    assert again["stringData"] == {"password": "one"}
+    assert (await apply(api, other, None, OWNER)) == again, "the store was behind"
+
+
+async def test_where_an_apply_is_not_valid_the_whole_list_is_ours() -> None:
+    api = FakeApi(different())
+    api.failures["apply", key_of(WANTED)] = Invalid("Duplicate value")
+    made = await apply(api, WANTED, different(), OWNER)
+    assert made is not None
+    assert made["data"] == {"key": "value"}
+    assert [what for what, _ in api.log] == ["json_patch", "apply", "merge"]
+
+
+async def test_what_stays_invalid_is_told() -> None:
+    api = FakeApi(different())
+    api.failures["apply", key_of(WANTED)] = Invalid("no")
+    api.failures["merge", key_of(WANTED)] = Invalid("field is immutable")
+    with pytest.raises(Refused, match="field is immutable"):
+        await apply(api, WANTED, different(), OWNER)
 
 
 async def test_the_ownership_of_fields_is_turned_once() -> None:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from tidegate.cluster.client import METADATA_ONLY, Api, NotFound, Refused, _error, path
+from tidegate.cluster.client import METADATA_ONLY, Api, Invalid, NotFound, Refused, _error, path
 from tidegate.errors import Conflict, Retry, Stall, Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -46,7 +46,7 @@ def test_path(arguments: tuple[str, ...], expected: str) -> None:
         (409, "modified", Conflict),
         (413, "too large", Refused),
         (415, "no", Refused),
-        (422, "invalid", Refused),
+        (422, "invalid", Invalid),
         (429, "slow down", Unavailable),
         (500, "oops", Unavailable),
         (503, "starting", Unavailable),
@@ -62,7 +62,7 @@ def test_error(status: int, message: str, kind: type[Exception]) -> None:
 @pytest.mark.parametrize("text", [b"", b"<html>", b"[]", b'"x"', b"{}", b"null", b"\xff\xfe"])
 def test_an_error_that_is_no_status(text: bytes) -> None:
     assert type(_error(502, "GET", "/x", text)) is Unavailable
-    assert type(_error(422, "GET", "/x", text)) is Refused
+    assert type(_error(422, "GET", "/x", text)) is Invalid
 
 
 def test_what_the_reconciler_does_about_it() -> None:
@@ -177,6 +177,15 @@ async def test_an_answer_that_is_no_json(server: tuple[Server, Api]) -> None:
     answers.answers.append(web.Response(text="<html>", content_type="text/html"))
     with pytest.raises(Unavailable, match="not JSON"):
         await api.get(KEY)
+
+
+async def test_lists_of_nothing(server: tuple[Server, Api]) -> None:
+    """`items` of an empty PartialObjectMetadataList is null."""
+    answers, api = server
+    answers.says({"items": None})
+    assert await api.list_metadata("v1", "Pod") == []
+    answers.says({"items": None})
+    assert await api.list_objects("v1", "Pod") == []
 
 
 async def test_nobody_listens() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from tests.support.builders import NOW, managed_tier
 from tests.support.fake_api import FakeApi
-from tidegate.cluster.events import post, transitions
+from tidegate.cluster.events import ROOM, Recorder, transitions
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -76,8 +77,23 @@ def test_a_long_message_is_cut() -> None:
     assert len(told(None, new)[0][2].encode()) == 1024
 
 
-async def test_an_event_that_cannot_be_written_fails_nothing() -> None:
-    events = transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW)
+async def test_an_event_that_cannot_be_written_keeps_nobody_waiting() -> None:
+    told = transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW)
     api = FakeApi()
-    api.failures["create", ObjectKey.of(events[0])] = Unavailable("no")
-    await post(api, events)
+    api.failures["create", ObjectKey.of(told[0])] = Unavailable("no")
+    recorder = Recorder(api)
+    recorder.tell(told)
+    assert api.log == [], "a pass does not wait for its news"
+    async with asyncio.timeout(10):
+        posting = asyncio.create_task(recorder.run())
+        while ObjectKey.of(told[1]) not in api.objects:
+            await asyncio.sleep(0)
+    posting.cancel()
+    assert ObjectKey.of(told[0]) not in api.objects
+
+
+def test_news_that_find_no_room_are_dropped() -> None:
+    recorder = Recorder(FakeApi())
+    (event,) = transitions(managed_tier(), status(Ready=("False", "A")), NOW)
+    recorder.tell([event] * (ROOM + 1))
+    assert recorder.waiting == ROOM

@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.builders import managed_tier, model, pod, policy
 from tidegate import names
-from tidegate.control.keys import interested, models_of, policies_naming
+from tidegate.control.keys import interested, policies_naming
 from tidegate.control.store import Store
+from tidegate.control.terms import models_of
 from tidegate.plan.objects import child, model_labels, router_labels, store_labels
 from tidegate.plan.plan import Manifest, ObjectKey
 

@@ -11,7 +11,7 @@ import pytest
 from tests.support.builders import NOW
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import now, run
-from tidegate.control.lease import API_VERSION, DURATION, NAME, RENEW, Election, Sighting, may_take
+from tidegate.control.lease import API_VERSION, DURATION, NAME, PATIENCE, RENEW, Election, Sighting, may_take
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -204,3 +204,16 @@ def test_release_of_what_is_not_ours_changes_nothing() -> None:
         assert not one.leading
 
     run(main())
+
+
+def test_release_does_not_wait_for_a_silent_api_server() -> None:
+    async def main() -> float:
+        api = Network()
+        one = election(api, "one")
+        await one.wait_until_leading()
+        api.silent = True
+        begin = now()
+        await one.release()
+        return now() - begin
+
+    assert run(main()) <= PATIENCE

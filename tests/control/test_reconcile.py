@@ -29,7 +29,10 @@ class Place:
     def __init__(self, http: httpx.AsyncClient, *objects: dict[str, Any]) -> None:
         self.api = FakeApi(*objects)
         self.store = Store()
-        self.reconciler = Reconciler(self.api, http, self.store, DEFAULTS, lambda: NOW, Capabilities())
+        self.news: list[dict[str, Any]] = []
+        self.reconciler = Reconciler(
+            self.api, http, self.store, DEFAULTS, lambda: NOW, Capabilities(), news=self.news.extend
+        )
         self.watch()
 
     def watch(self) -> None:
@@ -39,6 +42,7 @@ class Place:
 
     async def run(self, owner: dict[str, Any]) -> float | None:
         self.api.log.clear()
+        self.news.clear()
         return await self.reconciler.run(key_of(owner))
 
     def status(self, owner: dict[str, Any]) -> dict[str, Any]:
@@ -47,12 +51,8 @@ class Place:
 
     @property
     def written(self) -> list[tuple[str, str]]:
-        """Writes but Events, as (what, kind)."""
-        return [(what, key.kind) for what, key in self.api.log if key.kind != "Event"]
-
-    @property
-    def events(self) -> int:
-        return sum(key.kind == "Event" for _, key in self.api.log)
+        """Writes, as (what, kind)."""
+        return [(what, key.kind) for what, key in self.api.log]
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_everything_is_made_after_the_status_and_then_nothing_more(
         place.watch()
         await place.run(owner)
     assert place.written == []
-    assert place.events == 0
+    assert place.news == []
 
 
 async def test_a_child_that_was_changed_is_mended(http: httpx.AsyncClient) -> None:
@@ -153,7 +153,7 @@ async def test_what_stays_stalled_does_not_flap(http: httpx.AsyncClient) -> None
     for _ in range(3):
         assert await place.run(model()) == STALLED_CHECK
         assert ("status", "ModelDeployment") not in place.written
-        assert place.events == 0
+        assert place.news == []
     assert place.api.objects[key_of(model())] == before
 
 
@@ -264,5 +264,4 @@ async def test_a_claim_that_was_left_behind_is_taken_up_again(http: httpx.AsyncC
 async def test_an_event_for_each_transition(http: httpx.AsyncClient) -> None:
     place = Place(http, model())
     await place.run(model())
-    notes = [o["note"] for key, o in place.api.objects.items() if key.kind == "Event"]
-    assert notes == ["Ready is False: 0 of 1 engines answer"]
+    assert [event["note"] for event in place.news] == ["Ready is False: 0 of 1 engines answer"]

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import model
+from tests.support.builders import key_of, model, pod, policy
+from tidegate import names
 from tidegate.control.store import Store
+from tidegate.control.terms import naming, pods_of
 from tidegate.plan.plan import ObjectKey
 
 KEY = ObjectKey("v1", "ConfigMap", "shop", "conf")
@@ -30,10 +32,10 @@ def version(store: Store, key: ObjectKey = KEY) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("first", "second", "news", "then"),
     [
-        ((5, "u1"), (6, "u1"), True, ("u1", "6")),
+        ((5, "u1"), (6, "u1"), False, ("u1", "6")),
         ((5, "u1"), (5, "u1"), False, ("u1", "5")),
         ((5, "u1"), (4, "u1"), False, ("u1", "5")),
-        ((9, "u1"), (10, "u1"), True, ("u1", "10")),
+        ((9, "u1"), (10, "u1"), False, ("u1", "10")),
         ((5, "u1"), (6, "u2"), True, ("u2", "6")),
         ((6, "u2"), (5, "u1"), False, ("u2", "6")),
     ],
@@ -43,6 +45,28 @@ def test_put(first: tuple[int, str], second: tuple[int, str], news: bool, then: 
     assert store.put(thing(*first))
     assert store.put(thing(*second)) == news
     assert version(store) == then
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "news"),
+    [
+        ("ConfigMap", {"data": {"a": "b"}}, True),
+        ("ConfigMap", {"metadata": {"labels": {"a": "b"}}}, True),
+        ("ConfigMap", {"metadata": {"managedFields": [{"manager": "x", "operation": "Apply"}]}}, False),
+        ("PodDisruptionBudget", {"status": {"expectedPods": 1}}, False),
+        ("Deployment", {"status": {"readyReplicas": 1}}, True),
+        ("ModelDeployment", {"status": {"readyReplicas": 1}}, True),
+        ("Pod", {"status": {"phase": "Running"}}, True),
+        ("Pod", {"spec": {"nodeName": "a"}}, False),
+        ("Secret", {"data": {"a": "Yg=="}}, False),
+    ],
+)
+def test_news_is_what_a_plan_may_depend_on(kind: str, more: dict[str, Any], news: bool) -> None:
+    store = Store()
+    store.put(thing(kind=kind))
+    changed = thing(2, kind=kind)
+    metadata = {**changed["metadata"], **more.get("metadata", {})}
+    assert store.put({**changed, **more, "metadata": metadata}) == news
 
 
 def test_drop() -> None:
@@ -70,13 +94,36 @@ def test_children_follow_their_controller() -> None:
     assert store.children("owner") == ()
 
 
-def test_of_kind_and_owners() -> None:
+def test_owners() -> None:
     store = Store()
     store.put(thing())
     store.put(model("llama"))
-    assert [o["metadata"]["name"] for o in store.of_kind("ConfigMap")] == ["conf"]
-    assert list(store.of_kind("ConfigMap", "elsewhere")) == []
     assert [key.name for key in store.owners()] == ["llama"]
+
+
+def test_pods_follow_their_labels() -> None:
+    """A Pod belongs to a ReplicaSet; our label says whose it is."""
+    store = Store()
+    mine, others = key_of(model("llama")), key_of(model("mistral"))
+    for name in ("b", "a"):
+        store.put(pod(name, {names.MODEL_LABEL: "llama"}))
+    assert [p["metadata"]["name"] for p in store.find(pods_of(mine))] == ["a", "b"]
+    assert store.find(pods_of(others)) == ()
+    assert store.find(pods_of(key_of(policy("llama")))) == (), "a policy of that name is another owner"
+    relabelled = pod("b", {names.MODEL_LABEL: "mistral"})
+    relabelled["metadata"]["resourceVersion"] = "8"
+    store.put(relabelled)
+    assert [p["metadata"]["name"] for p in store.find(pods_of(others))] == ["b"]
+
+
+def test_policies_follow_the_models_that_they_name() -> None:
+    store = Store()
+    store.put(policy("front", ("llama", "mistral")))
+    changed = policy("front", ("mistral",))
+    changed["metadata"]["resourceVersion"] = "11"
+    store.put(changed)
+    assert store.find(naming(key_of(model("llama")))) == ()
+    assert [p["metadata"]["name"] for p in store.find(naming(key_of(model("mistral"))))] == ["front"]
 
 
 def listed(*items: tuple[str, str, int]) -> list[dict[str, Any]]:
@@ -109,6 +156,15 @@ def test_contents_of_secrets_are_not_kept() -> None:
     kept = store.get(KEY)
     assert kept
     assert kept["data"] == {"key": "value"}
+
+
+def test_what_pods_are_made_of_is_not_kept() -> None:
+    store = Store()
+    store.put(thing(kind="Pod", spec={"containers": []}, status={"phase": "Pending"}))
+    kept = store.get(ObjectKey("v1", "Pod", "shop", "conf"))
+    assert kept
+    assert "spec" not in kept
+    assert kept["status"] == {"phase": "Pending"}
 
 
 def test_of_managed_fields_only_who_and_how_is_kept() -> None:

@@ -22,8 +22,8 @@ CHILD = child("ConfigMap", "conf", OWNER, model_labels("llama"), {"data": {"a": 
 KINDS = [(names.API_VERSION, names.MODEL_DEPLOYMENT), ("v1", "ConfigMap")]
 
 
-def on_server(manifest: dict[str, Any], uid: str = "u1", version: str = "5") -> dict[str, Any]:
-    made = copy.deepcopy(manifest)
+def on_server(manifest: dict[str, Any], uid: str = "u1", version: str = "5", **more: Any) -> dict[str, Any]:
+    made = copy.deepcopy(manifest) | more
     made["metadata"] |= {"uid": uid, "resourceVersion": version}
     return made
 
@@ -55,8 +55,9 @@ def test_events() -> None:
     seen = Seen()
     assert seen.event(None, on_server(CHILD)) == ["ModelDeployment shop/llama"]
     assert seen.event("MODIFIED", on_server(CHILD)) == [], "our own write comes back as an event"
-    assert seen.event("MODIFIED", on_server(CHILD, version="6")) == ["ModelDeployment shop/llama"]
-    assert seen.event("DELETED", on_server(CHILD, version="7")) == ["ModelDeployment shop/llama"]
+    assert seen.event("MODIFIED", on_server(CHILD, version="6")) == [], "nothing that a plan depends on"
+    assert seen.event("MODIFIED", on_server(CHILD, version="7", data={})) == ["ModelDeployment shop/llama"]
+    assert seen.event("DELETED", on_server(CHILD, version="8")) == ["ModelDeployment shop/llama"]
     assert seen.store.get(key_of(CHILD)) is None
 
 
@@ -82,10 +83,11 @@ async def test_ghosts_are_dropped() -> None:
 async def test_missed_objects_and_versions_are_fetched() -> None:
     seen = Seen(OWNER)
     assert await seen.sweep(FakeApi(OWNER, on_server(CHILD))) == ["ModelDeployment shop/llama"]
-    assert await seen.sweep(FakeApi(OWNER, on_server(CHILD, version="6"))) == ["ModelDeployment shop/llama"]
+    newer = on_server(CHILD, version="6", data={"a": "c"})
+    assert await seen.sweep(FakeApi(OWNER, newer)) == ["ModelDeployment shop/llama"]
     kept = seen.store.get(key_of(CHILD))
     assert kept
-    assert kept["data"] == {"a": "b"}
+    assert kept["data"] == {"a": "c"}
 
 
 @pytest.mark.parametrize("version", ["9", "3"])
@@ -132,14 +134,14 @@ def test_only_our_children_are_asked_for() -> None:
     assert (names.GROUP, "modeldeployments") not in selected
 
 
-def test_one_handler_for_each_kind() -> None:
+async def test_one_handler_for_each_kind() -> None:
     registry = kopf.OperatorRegistry()
     seen = Seen()
     register(registry, seen.store, seen.queue)
     handlers = list(registry._watching.get_all_handlers())
     assert len({handler.id for handler in handlers}) == len(WATCHED)
     handle: Any = handlers[0].fn
-    handle(event={"type": "ADDED", "object": policy("chat")})
+    await handle(event={"type": "ADDED", "object": policy("chat")})
     assert "RoutingPolicy shop/chat" in seen.queued
     assert [key.kind for key in seen.store.owners()] == ["RoutingPolicy"]
     assert managed_tier()["kind"] in {kind for _, kind in WATCHED}

@@ -92,9 +92,10 @@ async def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     assert server.connections == len(server.requests) > 20
 
 
-@pytest.mark.parametrize("broken", [b"content-length: 99\r\n\r\ndata: 1\n\n", b"content-length: 9\r\n\r\ndata: 1\n\n"])
+@pytest.mark.parametrize("broken", [b"content-length: 99", b"content-length: 9"])
 async def test_streams_without_their_end_are_cut(broken: bytes) -> None:
-    async with listening(Server(OK + broken, hang_up=True)) as wanted:
+    answer = OK + b"connection: close\r\n" + broken + b"\r\n\r\ndata: 1\n\n"
+    async with listening(Server(answer, hang_up=True)) as wanted:
         tally = await load(wanted)
     streams = [failure for failure in tally.failures if failure.kind == "stream"]
     assert tally.cut == len(streams) > 4
@@ -130,7 +131,7 @@ async def test_nobody_listens() -> None:
         probe.bind(("127.0.0.1", 0))
         tally = await load(replace(WANTED, addresses=(probe.getsockname(),)), 0.3)
     assert tally.answers.keys() == {0}
-    assert {(failure.router, failure.engine, failure.fresh) for failure in tally.failures} == {("127.0.0.1", "", True)}
+    assert {(failure.router, failure.engine, failure.fresh) for failure in tally.failures} == {("", "", True)}
     assert "ConnectionRefused" in tally.failures[0].what
 
 

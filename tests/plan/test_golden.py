@@ -48,7 +48,7 @@ def play(story: dict[str, Any]) -> dict[str, Any]:
         simulation.run()
     happen(simulation, last)
     try:
-        return written(simulation.plan(), simulation)
+        return written(simulation.plan(), simulation, whole=story.get("whole", False))
     except Stall as stall:
         return {"stall": {"reason": stall.reason, "message": str(stall)}}
 
@@ -59,9 +59,9 @@ def happen(simulation: Simulation, moment: dict[str, Any]) -> None:
         HAPPENINGS[what](simulation, copy.deepcopy(value))
 
 
-def written(plan: Plan, simulation: Simulation) -> dict[str, Any]:
-    """A plan as YAML; objects that are there exactly so already are named only."""
-    same = [manifest for manifest in plan.apply if simulation.has(manifest)]
+def written(plan: Plan, simulation: Simulation, *, whole: bool) -> dict[str, Any]:
+    """A plan as YAML; objects that are there exactly so already are named only, unless the whole is asked for."""
+    same = [manifest for manifest in plan.apply if not whole and simulation.has(manifest)]
     return {
         "status": plan.status,
         "delete": [str(key) for key in plan.delete],

@@ -17,7 +17,7 @@ from tidegate import names
 from tidegate.api import KINDS
 from tidegate.api.base import DNS_LABEL
 from tidegate.api.validate import check
-from tidegate.cluster.covers import covers, stamped
+from tidegate.cluster.covers import covers, lasting, stamped
 from tidegate.contract.router_config import load
 from tidegate.plan.model import revision_of
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
@@ -73,7 +73,7 @@ def test_planning_comes_to_rest(simulation: Simulation) -> None:
     assert plan.reasons == () or simulation.owner["kind"] == names.ROUTING_POLICY
     for manifest in plan.apply:
         assert simulation.has(manifest)
-        assert covers(simulation.children[ObjectKey.of(manifest)], manifest)
+        assert covers(simulation.children[ObjectKey.of(manifest)], lasting(manifest))
         assert stamped(manifest) == stamped(copy.deepcopy(manifest))
 
 

@@ -46,6 +46,13 @@ class FakeApi(Api):
             return copy.deepcopy(live)
         return self._keep(key, _over(live, manifest), uid=live["metadata"]["uid"])
 
+    async def merge(self, manifest: Manifest) -> dict[str, Any]:
+        key = self._write("merge", ObjectKey.of(manifest))
+        live = self._found(key)
+        if manifest["metadata"].get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
+            raise Conflict("uid mismatch")
+        return self._keep(key, merge(live, manifest), uid=live["metadata"]["uid"])
+
     async def json_patch(self, key: ObjectKey, operations: list[dict[str, Any]]) -> dict[str, Any]:
         self._write("json_patch", key)
         live = self._found(key)

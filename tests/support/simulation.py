@@ -15,6 +15,7 @@ from tests.support.builders import DEFAULTS, NOW, live
 from tests.support.fake_api import merge
 from tidegate import names
 from tidegate.api.values import seconds
+from tidegate.cluster.covers import lasting
 from tidegate.plan.cache import plan_cache
 from tidegate.plan.model import plan_model
 from tidegate.plan.objects import revision_labels, router_labels
@@ -71,7 +72,7 @@ class Simulation:
     def has(self, manifest: Manifest) -> bool:
         """Whether exactly this was made in an earlier pass."""
         known = self.children.get(ObjectKey.of(manifest))
-        return known is not None and known == live(manifest) | (
+        return known is not None and known == live(lasting(manifest)) | (
             {"status": known["status"]} if "status" in known else {}
         )
 
@@ -148,8 +149,7 @@ class Simulation:
     def _make(self, manifest: dict[str, Any]) -> None:
         key = ObjectKey.of(manifest)
         known = self.children.get(key)
-        manifest.pop("stringData", None)
-        made = live(manifest)
+        made = live(lasting(manifest))
         self.children[key] = made | ({"status": known["status"]} if known and "status" in known else {})
 
     def _sorted(self) -> tuple[Manifest, ...]:

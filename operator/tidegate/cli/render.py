@@ -7,7 +7,7 @@ as they will be once their engines are up. uids and passwords, which only a clus
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,21 +72,30 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
-        plans.append(plan_router(RouterWorld(owner, defaults, models=near), EPOCH))
+        plans.append(_router(owner, near))
     plans += [_cache(owner) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
 
 
+def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]]) -> Plan:
+    def plan(children: tuple[Manifest, ...]) -> Plan:
+        return plan_router(RouterWorld(owner, from_environment({}).defaults, children, models=models), EPOCH)
+
+    return _followed(plan)
+
+
 def _cache(owner: Manifest) -> Plan:
-    """Both passes at once: the Secret of the first, and the server that follows it in the second."""
-    defaults = from_environment({}).defaults
-    first = plan_cache(CacheWorld(owner, defaults, new_password=PLACEHOLDER_PASSWORD), EPOCH)
-    made = tuple(
-        {**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in first.apply if m["kind"] == "Secret"
-    )
-    second = plan_cache(CacheWorld(owner, defaults, children=made), EPOCH)
-    secrets = [manifest for manifest in first.apply if manifest["kind"] == "Secret"]
-    return Plan(status=second.status, apply=(*secrets, *second.apply))
+    def plan(children: tuple[Manifest, ...]) -> Plan:
+        defaults = from_environment({}).defaults
+        return plan_cache(CacheWorld(owner, defaults, children, new_password=PLACEHOLDER_PASSWORD), EPOCH)
+
+    return _followed(plan)
+
+
+def _followed(plan: Callable[[tuple[Manifest, ...]], Plan]) -> Plan:
+    """The second pass after the first one was carried out: a few objects wait for the uid of another."""
+    made = plan(()).apply
+    return plan(tuple({**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in made))
 
 
 def _ours(manifest: Any) -> bool:

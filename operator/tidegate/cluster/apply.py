@@ -6,8 +6,10 @@ none                  none                    created
 none                  ours                    applied
 none                  somebody else's         NotOurs, left alone
 ours, as wanted       -                       nothing
-ours, different       same uid                applied, with its uid as precondition
+ours, different       same uid                applied, with its uid as precondition; merged where that is not valid
 ours, different       other uid, or gone      Conflict: the next pass sees what is there
+
+What a Secret keeps is made once, with the Secret: `stringData` is neither compared nor written again.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate import names
-from tidegate.cluster.client import Api
-from tidegate.cluster.covers import covers, stamped
+from tidegate.cluster.client import Api, Invalid
+from tidegate.cluster.covers import covers, lasting, stamped
 from tidegate.errors import Conflict, NotOurs
 from tidegate.plan.objects import controlled_by
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -24,9 +26,9 @@ from tidegate.plan.plan import Manifest, ObjectKey
 
 async def apply(api: Api, manifest: Manifest, live: Manifest | None, owner: Manifest) -> dict[str, Any] | None:
     """Makes one child as wanted; returns what the API server has now, or None when nothing had to be written."""
-    wanted = stamped(manifest)
+    wanted = stamped(lasting(manifest))
     if live is None:
-        return await _create(api, wanted, owner)
+        return await _create(api, manifest, wanted, owner)
     if not ours(live, manifest, owner):
         raise NotOurs(manifest["kind"], manifest["metadata"]["name"])
     if covers(live, wanted):
@@ -36,7 +38,7 @@ async def apply(api: Api, manifest: Manifest, live: Manifest | None, owner: Mani
 
 def up_to_date(manifest: Manifest, live: Manifest | None, owner: Manifest) -> bool:
     """Whether apply() would write nothing."""
-    return live is not None and ours(live, manifest, owner) and covers(live, stamped(manifest))
+    return live is not None and ours(live, manifest, owner) and covers(live, stamped(lasting(manifest)))
 
 
 def ours(live: Manifest, manifest: Manifest, owner: Manifest) -> bool:
@@ -49,10 +51,10 @@ def ours(live: Manifest, manifest: Manifest, owner: Manifest) -> bool:
     return outlives and covers(live["metadata"].get("labels", {}), manifest["metadata"]["labels"])
 
 
-async def _create(api: Api, wanted: Manifest, owner: Manifest) -> dict[str, Any] | None:
+async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifest) -> dict[str, Any] | None:
     """A create, because an apply would take over an object that somebody else made a moment ago."""
     try:
-        return await api.create(wanted)
+        return await api.create({**manifest, **wanted})
     except Conflict:
         live = await api.get(ObjectKey.of(wanted))
     if live is None:
@@ -63,9 +65,15 @@ async def _create(api: Api, wanted: Manifest, owner: Manifest) -> dict[str, Any]
 
 
 async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
-    await _own_by_apply(api, live)
     pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}}
-    return await api.server_side_apply(pinned)
+    if wanted["kind"] == "Secret":
+        return await api.merge(pinned)  # an apply would take away what it does not name
+    await _own_by_apply(api, live)
+    try:
+        return await api.server_side_apply(pinned)
+    except Invalid:
+        # an apply leaves items that others put into a list: a port under another number beside ours of the same name, say
+        return await api.merge(pinned)
 
 
 async def _own_by_apply(api: Api, live: Manifest) -> None:

@@ -6,11 +6,11 @@ nothing needs discovery before the first request.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import aiohttp
+import orjson
 from kubernetes.aio import client, config
 
 from tidegate import names
@@ -53,6 +53,10 @@ class Refused(Stall):
     reason = "Refused"
 
 
+class Invalid(Refused):
+    """The object would not be valid."""
+
+
 def path(api_version: str, kind: str, namespace: str | None, name: str = "", sub: str = "") -> str:
     """The URL path of an object or, without a name, of a collection; `namespace=None` is the whole cluster."""
     root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
@@ -62,11 +66,18 @@ def path(api_version: str, kind: str, namespace: str | None, name: str = "", sub
 
 async def connect() -> client.ApiClient:
     """A client for the cluster that this Pod runs in, or for the current kubeconfig context."""
+    settings = configuration()
     try:
-        config.load_incluster_config()
+        config.load_incluster_config(client_configuration=settings)
     except config.ConfigException:
-        await config.load_kube_config()
-    return client.ApiClient()
+        await config.load_kube_config(client_configuration=settings)
+    return client.ApiClient(settings)
+
+
+def configuration() -> client.Configuration:
+    """Requests go straight to the API server, as kopf's watches do: looking for a proxy and for a password in .netrc would
+    cost two threads a request."""
+    return client.Configuration(client_session_kwargs={"trust_env": False})
 
 
 class Api:
@@ -96,17 +107,17 @@ class Api:
                 url,
                 query_params=list((query or {}).items()),
                 header_params=headers,
-                body=body,
                 auth_settings=["BearerToken"],
             )
-            answer = await self._client.call_api(*made, _request_timeout=TIMEOUT)
+            # the body goes around param_serialize, which would copy what is JSON already
+            answer = await self._client.call_api(*made[:3], body, _request_timeout=TIMEOUT)
             text: bytes = await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable(f"{method} {url}: {type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _error(answer.status, method, url, text)
         try:
-            found: dict[str, Any] = json.loads(text) if text else {}
+            found: dict[str, Any] = orjson.loads(text) if text else {}
         except ValueError as error:
             raise Unavailable(f"{method} {url}: {answer.status} with something that is not JSON") from error
         return found
@@ -136,6 +147,13 @@ class Api:
         url = path(key.api_version, key.kind, key.namespace, key.name)
         return await self.request("PATCH", url, None, operations, "application/json-patch+json")
 
+    async def merge(self, manifest: Manifest) -> dict[str, Any]:
+        """RFC 7386: every list of the manifest as a whole, whoever put items into it."""
+        key = ObjectKey.of(manifest)
+        url = path(key.api_version, key.kind, key.namespace, key.name)
+        query = {"fieldManager": names.FIELD_MANAGER}
+        return await self.request("PATCH", url, query, manifest, "application/merge-patch+json")
+
     async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
         """RFC 7386 on the status subresource."""
         url = path(key.api_version, key.kind, key.namespace, key.name, "status")
@@ -158,7 +176,7 @@ class Api:
             found = await self.request("GET", path(api_version, kind, None), query)
         except NotFound:
             return []
-        return [{**item, "apiVersion": api_version, "kind": kind} for item in found["items"]]
+        return [{**item, "apiVersion": api_version, "kind": kind} for item in found["items"] or ()]
 
     async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
         """Metadata of every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
@@ -167,7 +185,7 @@ class Api:
             found = await self.request("GET", path(api_version, kind, None), query, accept=METADATA_ONLY)
         except NotFound:
             return []
-        return list(found["items"])
+        return list(found["items"] or ())  # null where there is none
 
     async def serves(self, api_version: str, kind: str) -> bool:
         """Whether the cluster has this kind at present."""
@@ -181,7 +199,7 @@ class Api:
 def _said(text: bytes) -> str:
     """The message of a metav1.Status, or whatever a proxy in between wrote."""
     try:
-        return str(json.loads(text)["message"])
+        return str(orjson.loads(text)["message"])
     except (ValueError, TypeError, KeyError):
         return text.decode(errors="replace")[:500]
 
@@ -194,6 +212,8 @@ def _error(status: int, method: str, url: str, text: bytes) -> Exception:
         return NotFound(message)
     if status == 409:
         return Conflict(message)
-    if status in (400, 403, 405, 413, 415, 422) and "being terminated" not in said:
+    if status == 422:
+        return Invalid(said)
+    if status in (400, 403, 405, 413, 415) and "being terminated" not in said:
         return Refused(said)
     return Unavailable(message)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from decimal import Decimal
 from typing import Any, Final
+
+import orjson
 
 from tidegate.api.values import QUANTITY, amount
 from tidegate.names import GROUP, short_hash
@@ -15,9 +16,14 @@ APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
 """Hash of the manifest as last applied: a field that we no longer want shows as a different hash."""
 
 
+def lasting(manifest: Manifest) -> dict[str, Any]:
+    """The manifest without what is written once, when the object is made: the content of a Secret."""
+    return {key: value for key, value in manifest.items() if key != "stringData"}
+
+
 def stamped(manifest: Manifest) -> dict[str, Any]:
     """The manifest with the hash of itself."""
-    digest = short_hash(json.dumps(manifest, sort_keys=True, separators=(",", ":")), 16)
+    digest = short_hash(orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS).decode(), 16)
     metadata = dict(manifest["metadata"])
     metadata["annotations"] = {**metadata.get("annotations", {}), APPLIED_ANNOTATION: digest}
     return {**manifest, "metadata": metadata}
@@ -26,11 +32,13 @@ def stamped(manifest: Manifest) -> dict[str, Any]:
 def covers(live: Any, wanted: Any) -> bool:
     """Whether everything in `wanted` stands in `live` too. Lists of named items are compared by name, others in order;
     quantities by their value, because the API server rewrites them (`0.5` becomes `500m`)."""
+    if live == wanted:  # of most parts, and quickly said
+        return True
     if isinstance(wanted, dict):
         return isinstance(live, dict) and all(_has(live, key, value) for key, value in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and _list_covers(live, wanted)
-    return bool(live == wanted) or _same_quantity(live, wanted)
+    return _same_quantity(live, wanted)
 
 
 def _has(live: dict[str, Any], key: str, value: Any) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +15,10 @@ from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED
 from tidegate.plan.plan import Manifest
 
 TOLD: Final = (READY, STALLED, RESOLVED_REFS)
+PACE: Final = 0.1
+"""Seconds between two Events."""
+ROOM: Final = 5000
+"""Events that wait, at most."""
 
 
 def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, Any]]:
@@ -58,10 +65,32 @@ def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any
     }
 
 
-async def post(api: Api, events: list[dict[str, Any]]) -> None:
-    """Sends them; an Event that cannot be written is not worth a failed pass."""
-    for event in events:
-        try:
-            await api.create(event)
-        except TidegateError:
-            return
+class Recorder:
+    """Posts Events behind the passes' back and at its own pace: work is not kept waiting by news of it.
+
+    https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ calls them "informative, best-effort": what
+    finds no room, and what the API server does not take, is dropped.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(ROOM)
+
+    def tell(self, events: Iterable[dict[str, Any]]) -> None:
+        """Posts them later."""
+        for event in events:
+            if not self._waiting.full():
+                self._waiting.put_nowait(event)
+
+    @property
+    def waiting(self) -> int:
+        """Events that were not posted yet."""
+        return self._waiting.qsize()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            event = await self._waiting.get()
+            with suppress(TidegateError):
+                await self._api.create(event)
+            await asyncio.sleep(PACE)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from tidegate import names
 from tidegate.control.store import Store
+from tidegate.control.terms import OWNER_LABELS, models_of, naming
 from tidegate.plan.plan import Manifest, ObjectKey
-
-OWNER_LABELS: Final = {
-    names.MODEL_LABEL: names.MODEL_DEPLOYMENT,
-    names.POLICY_LABEL: names.ROUTING_POLICY,
-    names.CACHE_LABEL: names.CACHE_TIER,
-}
 
 
 def owner_key(kind: str, namespace: str, name: str) -> ObjectKey:
@@ -33,16 +26,9 @@ def interested(manifest: Manifest, store: Store) -> set[ObjectKey]:
     return {key}
 
 
-def models_of(policy: Manifest) -> set[str]:
-    """Names of the ModelDeployments that a policy names."""
-    backends = policy.get("spec", {}).get("backends", [])
-    return {b["modelDeploymentRef"]["name"] for b in backends if "modelDeploymentRef" in b}
-
-
-def policies_naming(store: Store, model: ObjectKey) -> list[Manifest]:
+def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
     """RoutingPolicies that name a model."""
-    policies = store.of_kind(names.ROUTING_POLICY, model.namespace)
-    return sorted((p for p in policies if model.name in models_of(p)), key=lambda p: str(p["metadata"]["name"]))
+    return store.find(naming(model))
 
 
 def _owners(manifest: Manifest) -> set[ObjectKey]:

@@ -79,11 +79,15 @@ class Election:
             return
         self.leading = False
         try:
-            lease = await self._api.get(self._key)
-            if lease and lease["spec"].get("holderIdentity") == self._identity:
-                await self._replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
-        except TidegateError:
+            async with asyncio.timeout(PATIENCE):
+                await self._give_up()
+        except (TidegateError, TimeoutError):
             return
+
+    async def _give_up(self) -> None:
+        lease = await self._api.get(self._key)
+        if lease and lease["spec"].get("holderIdentity") == self._identity:
+            await self._replace({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
 
     async def _try(self) -> bool:
         """One row of the table; False also when the API server does not answer, or not in time."""

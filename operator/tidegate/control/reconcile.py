@@ -19,8 +19,9 @@ from tidegate.cluster import events, routers, stores
 from tidegate.cluster.apply import apply, up_to_date
 from tidegate.cluster.client import Api, Refused
 from tidegate.cluster.status import still_there, write_status
-from tidegate.control.keys import interested, policies_naming
+from tidegate.control.keys import interested, owner_key, policies_naming
 from tidegate.control.store import Store
+from tidegate.control.terms import models_of, pods_of
 from tidegate.errors import Conflict, InvalidManifest, NotOurs, Stall
 from tidegate.plan import conditions
 from tidegate.plan.cache import plan_cache
@@ -49,6 +50,8 @@ class Reconciler:
     capabilities: Capabilities = field(default_factory=Capabilities)
     tell: Callable[[ObjectKey], None] = lambda _: None
     """Queues another custom resource whose plan may change with what this pass wrote."""
+    news: Callable[[list[dict[str, Any]]], None] = lambda _: None
+    """Takes the Events that tell of what changed."""
 
     async def run(self, key: ObjectKey) -> float | None:
         """One pass; returns the seconds until the next look. Raises Retry for another try with back-off."""
@@ -60,11 +63,13 @@ class Reconciler:
         except Stall as stall:
             return await self._stall(owner, stall)
         announced = held(owner, plan.status, self.clock())
-        owner = await self._report(owner, announced, fence=self._writes(owner, plan))
+        stale = [manifest for manifest in plan.apply if not self._up_to_date(manifest, owner)]
+        owner = await self._report(owner, announced, fence=bool(stale or plan.delete))
         for reason in plan.reasons:
             log.info("%s: %s", key, reason)
         try:
-            await self._act(owner, plan)
+            await self._apply(owner, stale)
+            await self._delete(owner, plan.delete)
         except Stall as stall:
             return await self._stall(owner, stall)
         if announced != plan.status:
@@ -96,21 +101,20 @@ class Reconciler:
             defaults=self.defaults,
             capabilities=self.capabilities,
             children=(*self.store.children(owner["metadata"]["uid"]), *self._left_behind(key)),
-            pods=self._pods(key, names.MODEL_LABEL),
-            policies=tuple(policies_naming(self.store, key)),
+            pods=self.store.find(pods_of(key)),
+            policies=policies_naming(self.store, key),
         )
         return plan_model(world, self.clock())
 
     async def _router(self, owner: Manifest) -> Plan:
         key = ObjectKey.of(owner)
-        pods = self._pods(key, names.POLICY_LABEL)
-        models = self.store.of_kind(names.MODEL_DEPLOYMENT, key.namespace)
+        pods = self.store.find(pods_of(key))
         world = RouterWorld(
             owner=owner,
             defaults=self.defaults,
             children=self.store.children(owner["metadata"]["uid"]),
             pods=pods,
-            models={model["metadata"]["name"]: model for model in models},
+            models=self._models(owner),
             reports=await routers.reports(self.http, pods),
         )
         return plan_router(world, self.clock())
@@ -122,16 +126,17 @@ class Reconciler:
             owner=owner,
             defaults=self.defaults,
             children=self.store.children(owner["metadata"]["uid"]),
-            pods=self._pods(key, names.CACHE_LABEL),
+            pods=self.store.find(pods_of(key)),
             check=await stores.check(self.api, owner, tier),
             new_password=secrets.token_urlsafe(32),
         )
         return plan_cache(world, self.clock())
 
-    def _pods(self, key: ObjectKey, label: str) -> tuple[Manifest, ...]:
-        pods = self.store.of_kind("Pod", key.namespace)
-        mine = [pod for pod in pods if pod["metadata"].get("labels", {}).get(label) == key.name]
-        return tuple(sorted(mine, key=lambda pod: str(pod["metadata"]["name"])))
+    def _models(self, policy: Manifest) -> dict[str, Manifest]:
+        """Those that it names, and that there are."""
+        namespace = policy["metadata"]["namespace"]
+        named = {name: self.store.get(owner_key(names.MODEL_DEPLOYMENT, namespace, name)) for name in models_of(policy)}
+        return {name: model for name, model in named.items() if model}
 
     def _left_behind(self, key: ObjectKey) -> tuple[Manifest, ...]:
         """The claim that outlives its model, if there is one."""
@@ -153,13 +158,11 @@ class Reconciler:
         self.store.put(written)
         for other in interested(written, self.store) - {ObjectKey.of(owner)}:
             self.tell(other)
-        await events.post(self.api, events.transitions(owner, status, self.clock()))
+        self.news(events.transitions(owner, status, self.clock()))
         return written
 
-    def _writes(self, owner: Manifest, plan: Plan) -> bool:
-        """Whether the plan would change any child."""
-        stale = (m for m in plan.apply if not up_to_date(m, self.store.get(ObjectKey.of(m)), owner))
-        return next(stale, None) is not None or bool(plan.delete)
+    def _up_to_date(self, manifest: Manifest, owner: Manifest) -> bool:
+        return up_to_date(manifest, self.store.get(ObjectKey.of(manifest)), owner)
 
     async def _refresh(self, owner: Manifest) -> None:
         """After a conflict: what is there now?"""
@@ -170,19 +173,27 @@ class Reconciler:
         else:
             self.store.put(live)
 
-    async def _act(self, owner: Manifest, plan: Plan) -> None:
-        for manifest in plan.apply:
-            live = self.store.get(ObjectKey.of(manifest))
-            try:
-                written = await apply(self.api, manifest, live, owner)
-            except Conflict:
-                await self._forget_unless_there(ObjectKey.of(manifest))
-                raise
-            if written is not None:
-                log.info("%s: wrote %s", ObjectKey.of(owner), ObjectKey.of(manifest))
-                self.store.put(written)
-        for key in plan.delete:
-            await self._delete(key)
+    async def _apply(self, owner: Manifest, stale: list[Manifest]) -> None:
+        """Writes children in the plan's order; the first failure ends it, and the next pass goes on."""
+        written = ""
+        try:
+            for manifest in stale:
+                if await self._apply_one(owner, manifest):
+                    written += f" {manifest['kind']}/{manifest['metadata']['name']}"
+        finally:
+            if written:
+                log.info("%s: wrote%s", ObjectKey.of(owner), written)
+
+    async def _apply_one(self, owner: Manifest, manifest: Manifest) -> bool:
+        key = ObjectKey.of(manifest)
+        try:
+            written = await apply(self.api, manifest, self.store.get(key), owner)
+        except Conflict:
+            await self._forget_unless_there(key)
+            raise
+        if written is not None:
+            self.store.put(written)
+        return written is not None
 
     async def _forget_unless_there(self, key: ObjectKey) -> None:
         """After a conflict about a child: the store was behind."""
@@ -191,16 +202,17 @@ class Reconciler:
         if live is not None:
             self.store.put(live)
 
-    async def _delete(self, key: ObjectKey) -> None:
-        live = self.store.get(key)
-        if live is None or live["metadata"].get("deletionTimestamp"):
-            return
-        try:
-            await self.api.delete(key, live["metadata"]["uid"])
-        except Conflict:
-            await self._forget_unless_there(key)
-            raise
-        log.info("deleted %s", key)
+    async def _delete(self, owner: Manifest, unwanted: tuple[ObjectKey, ...]) -> None:
+        for key in unwanted:
+            live = self.store.get(key)
+            if live is None or live["metadata"].get("deletionTimestamp"):
+                continue
+            try:
+                await self.api.delete(key, live["metadata"]["uid"])
+            except Conflict:
+                await self._forget_unless_there(key)
+                raise
+            log.info("%s: deleted %s", ObjectKey.of(owner), key)
 
 
 def held(owner: Manifest, status: Manifest, now: datetime) -> Manifest:

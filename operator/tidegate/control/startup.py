@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -173,8 +174,17 @@ def in_cluster_server(environment: Mapping[str, str]) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
+def collect_less_often() -> None:
+    """Everything known of the cluster lives long and has no cycles: looking through it every 700 allocations, as Python does,
+    is a fifth of this process's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
+
+
 async def main(settings: Settings) -> None:
     """The `tidegate operator` command."""
+    collect_less_often()
     client = await connect()
     async with client, httpx.AsyncClient() as http:
         await Operator(settings, Api(client), http).run()

@@ -8,32 +8,41 @@ in the meantime.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
+from tidegate.control.terms import Term, controlled_by, of_kind, terms
 from tidegate.names import PLURALS
 from tidegate.plan.plan import Manifest, ObjectKey
 
+UNREAD: Final = dict.fromkeys((*PLURALS, "Deployment", "StatefulSet", "LeaderWorkerSet")) | {
+    "Secret": "data",
+    "Pod": "spec",
+}
+"""The part of an object that no plan depends on, by kind; of all others it is the status (of budgets it changes often)."""
+
 
 class Store:
-    """Objects by key; children by the uid of their controller."""
+    """Objects by key, and an inverted index: a pass looks at what it is about and never at everything."""
 
     def __init__(self) -> None:
         self._objects: dict[ObjectKey, Manifest] = {}
-        self._children: defaultdict[str, set[ObjectKey]] = defaultdict(set)
+        self._index: defaultdict[Term, set[ObjectKey]] = defaultdict(set)
 
     def put(self, manifest: Manifest) -> bool:
-        """Remembers an object unless a newer version, of it or of its successor, is known; returns whether this was news."""
+        """Remembers an object unless a newer version, of it or of its successor, is known; returns whether this was news:
+        whether anything changed that a plan may depend on."""
         key = ObjectKey.of(manifest)
         known = self._objects.get(key)
         if known and _version(known) >= _version(manifest):
             return False
+        slim = _slim(manifest)
         if known:
             self.drop(key)
-        self._objects[key] = _slim(manifest)
-        for uid in _controllers(manifest):
-            self._children[uid].add(key)
-        return True
+        self._objects[key] = slim
+        for term in terms(slim):
+            self._index[term].add(key)
+        return known is None or _essence(known) != _essence(slim)
 
     def drop(self, key: ObjectKey, uid: str = "") -> bool:
         """Forgets an object (only this very one, if a uid is given); returns whether it was known."""
@@ -41,37 +50,35 @@ class Store:
         if known is None or (uid and _uid(known) != uid):
             return False
         del self._objects[key]
-        for controller in _controllers(known):
-            self._children[controller].discard(key)
-            if not self._children[controller]:
-                del self._children[controller]
+        for term in terms(known):
+            self._index[term].discard(key)
+            if not self._index[term]:
+                del self._index[term]
         return True
 
     def get(self, key: ObjectKey) -> Manifest | None:
         """The newest known version."""
         return self._objects.get(key)
 
+    def find(self, term: Term) -> tuple[Manifest, ...]:
+        """Objects with this term, in a stable order."""
+        return tuple(self._objects[key] for key in sorted(self._index.get(term, ()), key=str))
+
     def children(self, uid: str) -> tuple[Manifest, ...]:
         """Objects whose controller has this uid, in a stable order."""
-        return tuple(self._objects[key] for key in sorted(self._children.get(uid, ()), key=str))
-
-    def of_kind(self, kind: str, namespace: str | None = None) -> Iterator[Manifest]:
-        """Every known object of a kind."""
-        for key, manifest in self._objects.items():
-            if key.kind == kind and namespace in (None, key.namespace):
-                yield manifest
+        return self.find(controlled_by(uid))
 
     def owners(self) -> list[ObjectKey]:
         """Every custom resource of ours."""
-        return [key for key in self._objects if key.kind in PLURALS]
+        return [key for kind in PLURALS for key in self._index.get(of_kind(kind), ())]
 
     def missing(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
         """Known objects of a kind that a complete list does not have."""
         uids = {item["metadata"]["uid"] for item in listed}
         return [
             key
-            for key, manifest in self._objects.items()
-            if key.kind == kind and key.api_version == api_version and _uid(manifest) not in uids
+            for key in sorted(self._index.get(of_kind(kind), ()), key=str)
+            if key.api_version == api_version and _uid(self._objects[key]) not in uids
         ]
 
     def behind(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
@@ -95,18 +102,23 @@ def _uid(manifest: Manifest) -> str:
     return str(manifest["metadata"]["uid"])
 
 
-def _controllers(manifest: Manifest) -> list[str]:
-    return [ref["uid"] for ref in manifest["metadata"].get("ownerReferences", []) if ref.get("controller")]
-
-
 def _slim(manifest: Manifest) -> dict[str, Any]:
-    """Without what nobody here reads: contents of Secrets, and who owns which field (but for whether there is an Update
-    of ours, which the next apply has to turn into an Apply)."""
-    slim = {key: value for key, value in manifest.items() if not (manifest["kind"] == "Secret" and key == "data")}
+    """Without what nobody here reads, and of who owns which field only whether there is an Update of ours, which the next
+    apply has to turn into an Apply."""
+    unread = UNREAD.get(manifest["kind"], "status")
+    slim = {key: value for key, value in manifest.items() if key != unread}
     metadata = dict(manifest["metadata"])
     if "managedFields" in metadata:
         metadata["managedFields"] = [
             {k: v for k, v in entry.items() if k in ("manager", "operation", "subresource")}
             for entry in metadata["managedFields"]
         ]
+    return {**slim, "metadata": metadata}
+
+
+def _essence(slim: Manifest) -> dict[str, Any]:
+    """What a plan may depend on: not the version, and not who wrote it."""
+    metadata = {
+        key: value for key, value in slim["metadata"].items() if key not in ("resourceVersion", "managedFields")
+    }
     return {**slim, "metadata": metadata}

@@ -34,7 +34,7 @@ WATCHED: Final = (
 def register(registry: kopf.OperatorRegistry, store: Store, queue: Callable[[ObjectKey], None]) -> None:
     """One handler for all kinds."""
 
-    def handler(event: Any, **_: Any) -> None:
+    async def handler(event: Any, **_: Any) -> None:  # a plain function would be called in another thread
         remember(store, queue, event["type"], event["object"])
 
     for api_version, kind in WATCHED:

@@ -6,6 +6,7 @@ existing   missing         -             Reconciling: SecretNotFound
 existing   there           silent        Reconciling: StoreUnreachable, asked again
 existing   there           answers       Ready
 managed    gone            any           a new Secret; the server stays, and takes the new password in the next pass
+managed    lacks its key   any           Reconciling: SecretNotFound, with what to do
 managed    there           starts        Reconciling, with the Pod's own words
 managed    there           answers       Ready
 """
@@ -19,7 +20,7 @@ from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
 from tidegate.plan import conditions, store_workload
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.plan import Manifest, Plan
 from tidegate.plan.pods import trouble
 from tidegate.plan.world import CacheWorld, StoreCheck
 
@@ -36,25 +37,28 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     return Plan(
         status=_status(world, managed is not None, now),
         apply=tuple(wanted),
-        next_check=_next_check(wanted, answers=answers),
+        next_check=_next_check(world, managed=managed is not None, answers=answers),
     )
 
 
-def _next_check(wanted: list[dict[str, Any]], *, answers: bool) -> float:
+def _next_check(world: CacheWorld, *, managed: bool, answers: bool) -> float:
     """At once after a new Secret: the server waits for its uid."""
-    if any(manifest["kind"] == "Secret" for manifest in wanted):
+    if managed and _secret(world) is None:
         return 0.0
     return ANSWERING_CHECK if answers else SILENT_CHECK
 
 
 def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
-    """Every child as it should be. The Secret is written once; the server follows when the Secret's uid is known."""
-    owner = world.owner
-    around = [store_workload.service(owner), store_workload.network_policy(owner)]
-    secret = next((child for child in world.children if ObjectKey.of(child) == _secret_key(world)), None)
-    if secret is None:
-        return [store_workload.secret(owner, world.new_password), *around]
-    return [*around, store_workload.stateful_set(owner, managed, world.defaults, secret["metadata"]["uid"])]
+    """Every child as it should be. The server follows when the Secret's uid is known; only a new Secret takes the password."""
+    owner, secret = world.owner, _secret(world)
+    made = [
+        store_workload.secret(owner, world.new_password),
+        store_workload.service(owner),
+        store_workload.network_policy(owner),
+    ]
+    if secret is not None:
+        made.append(store_workload.stateful_set(owner, managed, world.defaults, secret["metadata"]["uid"]))
+    return made
 
 
 def address(owner: Manifest) -> str:
@@ -70,15 +74,19 @@ def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
         return conditions.progressing(conditions.SECRET_MISSING, check.missing)
     if check.server:
         return conditions.done(f"{check.server} answers at {check.address}")
+    if check.missing and _secret(world) is not None:
+        todo = "delete the Secret, so that a new one is made and the server takes the new password"
+        return conditions.progressing(conditions.SECRET_MISSING, f"{check.missing.partition(';')[0]}; {todo}")
     if managed:
         reason, message = trouble(world.pods) or (conditions.STORE_STARTING, "the store starts")
         return conditions.progressing(reason, message)
     return conditions.progressing(conditions.STORE_UNREACHABLE, f"the store does not answer: {check.error}")
 
 
-def _secret_key(world: CacheWorld) -> ObjectKey:
-    meta = world.owner["metadata"]
-    return ObjectKey("v1", "Secret", meta["namespace"], names.store(meta["name"]))
+def _secret(world: CacheWorld) -> Manifest | None:
+    """The managed store's Secret, if it is there."""
+    name = names.store(world.owner["metadata"]["name"])
+    return next((c for c in world.children if c["kind"] == "Secret" and c["metadata"]["name"] == name), None)
 
 
 def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:

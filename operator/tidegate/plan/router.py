@@ -58,8 +58,10 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
 
 
 def next_look(world: RouterWorld, config: str) -> float:
-    """Seconds until the routers are asked again. While none is ready there is nobody to ask: a Pod that becomes ready is
-    an event."""
+    """Seconds until the next pass: at once when the account was just made; until the routers are asked again. While none is
+    ready there is nobody to ask: a Pod that becomes ready is an event."""
+    if not router_workload.account(world.children):
+        return 0.0
     asked = any(ready(pod) for pod in world.pods)
     return UNCONFIRMED_CHECK if asked and not confirmed(world, config) else CONFIRMED_CHECK
 
@@ -72,18 +74,21 @@ def template_revision(owner: Manifest) -> str:
 
 
 def objects(world: RouterWorld, decision: Decision, record: dict[str, Any], data: Manifest) -> list[dict[str, Any]]:
-    """Every child as it should be; the ConfigMap before the Pods that read it."""
+    """Every child as it should be; the ConfigMap before the Pods that read it, and the Pods when their account's uid is
+    known."""
     owner, name = world.owner, decision.policy.metadata.name
     labels = router_labels(name)
-    return [
+    made = [
         service_account(names.router(name), owner, labels),
         *router_workload.access(owner),
         router_workload.config_map(owner, decision.config),
         record,
-        router_workload.deployment(owner, decision.policy, data, router_workload.account(world.children)),
         router_workload.service(owner, decision.policy),
         disruption_budget(names.router(name), owner, labels),
     ]
+    if account := router_workload.account(world.children):
+        made.append(router_workload.deployment(owner, decision.policy, data, account))
+    return made
 
 
 def configuration(policy: RoutingPolicy, world: RouterWorld) -> tuple[RouterConfig, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate import names
@@ -148,38 +147,22 @@ def record(owner: Manifest, revision: str, data: Manifest, number: int, version:
     return made
 
 
-def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: Account) -> dict[str, Any]:
-    """The routers."""
+def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: str) -> dict[str, Any]:
+    """The routers. The uid of their ServiceAccount stands in the template: tokens die with an account, so that one made anew
+    needs new Pods."""
+    metadata = data["template"]["metadata"]
+    annotated = {**metadata, "annotations": {**metadata.get("annotations", {}), ACCOUNT_ANNOTATION: account}}
+    spec = {**data, "replicas": policy.spec.router.replicas, "template": {**data["template"], "metadata": annotated}}
     name = policy.metadata.name
-    body = {"spec": {"replicas": policy.spec.router.replicas, **data}}
-    made = child("Deployment", names.router(name), owner, router_labels(name), body)
-    if account.first:
-        made["metadata"]["annotations"] = {ACCOUNT_ANNOTATION: account.first}
-    if account.now != account.first:
-        metadata = data["template"]["metadata"]
-        annotated = {**metadata, "annotations": {**metadata.get("annotations", {}), ACCOUNT_ANNOTATION: account.now}}
-        made["spec"]["template"] = {**data["template"], "metadata": annotated}
-    return made
+    return child("Deployment", names.router(name), owner, router_labels(name), {"spec": spec})
 
 
-@dataclass(frozen=True)
-class Account:
-    """uids of the routers' ServiceAccount: tokens die with it, so that one made anew needs new Pods."""
-
-    first: str = ""
-    """The one that the Deployment began with."""
-    now: str = ""
-
-
-def account(children: Iterable[Manifest]) -> Account:
-    """What the Deployment remembers, and what there is; an account that is away for a moment changes nothing."""
+def account(children: Iterable[Manifest]) -> str:
+    """The uid of the routers' ServiceAccount; of the last one while it is away for a moment, empty before the first."""
     by_kind = {child["kind"]: child for child in children if child["kind"] in ("Deployment", "ServiceAccount")}
-    there = by_kind.get("ServiceAccount", {}).get("metadata", {}).get("uid", "")
-    routers = by_kind.get("Deployment", {})
-    first = routers.get("metadata", {}).get("annotations", {}).get(ACCOUNT_ANNOTATION, "")
-    template = routers.get("spec", {}).get("template", {}).get("metadata", {})
-    last = template.get("annotations", {}).get(ACCOUNT_ANNOTATION, first)
-    return Account(first or there, there or last)
+    there = str(by_kind.get("ServiceAccount", {}).get("metadata", {}).get("uid", ""))
+    template = by_kind.get("Deployment", {}).get("spec", {}).get("template", {}).get("metadata", {})
+    return there or str(template.get("annotations", {}).get(ACCOUNT_ANNOTATION, ""))
 
 
 def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:

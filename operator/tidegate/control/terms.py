@@ -1,0 +1,61 @@
+"""By what an object is found: its kind, its controller, whose Pod it is, and which models a policy names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate import names
+from tidegate.plan.plan import Manifest, ObjectKey
+
+Term = tuple[str, ...]
+
+OWNER_LABELS: Final = {
+    names.MODEL_LABEL: names.MODEL_DEPLOYMENT,
+    names.POLICY_LABEL: names.ROUTING_POLICY,
+    names.CACHE_LABEL: names.CACHE_TIER,
+}
+
+
+def of_kind(kind: str) -> Term:
+    """Every object of a kind."""
+    return "kind", kind
+
+
+def controlled_by(uid: str) -> Term:
+    """Objects whose controller has this uid."""
+    return "controller", uid
+
+
+def pods_of(owner: ObjectKey) -> Term:
+    """Pods with the label of this custom resource."""
+    return "pods", owner.namespace, owner.kind, owner.name
+
+
+def naming(model: ObjectKey) -> Term:
+    """RoutingPolicies that name this model."""
+    return "naming", model.namespace, model.name
+
+
+def terms(manifest: Manifest) -> list[Term]:
+    """Everything by which this object is found."""
+    kind, meta = manifest["kind"], manifest["metadata"]
+    found = [
+        of_kind(kind),
+        *(controlled_by(ref["uid"]) for ref in meta.get("ownerReferences", []) if ref.get("controller")),
+    ]
+    if kind == "Pod":
+        labels = meta.get("labels", {})
+        found += [
+            ("pods", meta["namespace"], owner, labels[label])
+            for label, owner in OWNER_LABELS.items()
+            if label in labels
+        ]
+    if kind == names.ROUTING_POLICY:
+        found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
+    return found
+
+
+def models_of(policy: Manifest) -> set[str]:
+    """Names of the ModelDeployments that a policy names."""
+    backends = policy.get("spec", {}).get("backends", [])
+    return {b["modelDeploymentRef"]["name"] for b in backends if "modelDeploymentRef" in b}
