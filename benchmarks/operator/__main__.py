@@ -1,19 +1,49 @@
-import argparse, asyncio, json, dataclasses
-from benchmarks.operator import flood, place as places
-from benchmarks.operator import processes
-async def main():
-    p = argparse.ArgumentParser(); p.add_argument("--sizes", default="20"); p.add_argument("--name", default="bench-op")
-    a = p.parse_args(); sizes=[int(x) for x in a.sizes.split(",")]
-    with places.cluster(a.name) as running:
-        places.cordon(running)
-        async with places.place(running, 8) as place:
-            place.say("up"); 
-            for s in sizes:
-                await place.scale_operator(0); await place.rest()
-                place.say("bare"); b = await flood.bare(place, s, 8); place.say(str(b)); await place.clean("bare")
-                await place.scale_operator(2); await place.rest()
-                place.say("operator"); o = await flood.operated(place, s, 8); place.say(str(o)); 
-                await place.rest()
-                place.say(f"ratio {o.seconds/b.seconds:.2f} mem {[processes.memory(p) for p in processes.operators(running).values()]}")
-                await place.clean("flood")
-asyncio.run(main())
+"""`make bench-operator`: everything, on a cluster of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from benchmarks.operator import report
+from benchmarks.operator.place import cluster, place
+from benchmarks.operator.results import Results, rows
+from benchmarks.operator.run import run
+
+ROOT = Path(__file__).resolve().parents[2]
+OUT = ROOT / "benchmarks/out"
+PAGE = ROOT / "docs/benchmarks.md"
+PICTURE = "operator.svg"
+
+
+def main() -> None:
+    """Reads the command line, measures, reports."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.operator", description=__doc__)
+    parser.add_argument("--name", default="bench-operator", help="name of the dev cluster")
+    parser.add_argument("--sizes", default="100,300,1000", help="numbers of models, ascending")
+    parser.add_argument("--workers", type=int, default=8, help="requests under way; the operator's own default is 8")
+    parser.add_argument("--samples", type=int, default=50, help="changes for each latency at rest")
+    parser.add_argument("--docs", action="store_true", help=f"put table and plot into {PAGE.relative_to(ROOT)}")
+    arguments = parser.parse_args()
+    sizes = [int(size) for size in arguments.sizes.split(",")]
+    results = asyncio.run(_measured(arguments.name, sizes, arguments.workers, arguments.samples))
+    report.write(results, OUT)
+    table = rows(results)
+    print(report.plain(table))
+    if arguments.docs:
+        (PAGE.parent / PICTURE).write_text((OUT / PICTURE).read_text())
+        report.insert(PAGE, report.markdown(table), PICTURE)
+
+
+async def _measured(name: str, sizes: list[int], workers: int, samples: int) -> Results:
+    with cluster(name) as running:
+        try:
+            async with place(running, workers) as here:
+                return await run(here, sizes, workers, samples)
+        finally:
+            report.keep_logs(running, OUT)
+
+
+if __name__ == "__main__":
+    main()

@@ -26,9 +26,7 @@ async def census(api: Api, kinds: Iterable[str], namespace: str) -> Counter[str]
     return Counter({kind: await count(api, kind, namespace) for kind in kinds})
 
 
-async def until_all(
-    api: Api, namespace: str, wanted: Iterable[Object], before: Counter[str], seconds: float
-) -> None:
+async def until_all(api: Api, namespace: str, wanted: Iterable[Object], before: Counter[str], seconds: float) -> None:
     """Waits until there are as many children of each kind as wanted, beside those counted `before`."""
     missing = Counter(manifest["kind"] for manifest in wanted)
     deadline = time.monotonic() + seconds

@@ -46,7 +46,7 @@ async def bare(place: Place, size: int, workers: int) -> Flood:
             await place.api.create(adopted(child, owner["metadata"]["uid"]))
 
     await place.namespace(BARE)
-    return await _timed(place, BARE, made, lambda: each(workers, made, create), lambda: time.process_time())
+    return await _timed(place, BARE, made, lambda: each(workers, made, create), time.process_time)
 
 
 async def operated(place: Place, size: int, workers: int, namespace: str = FLOOD) -> Flood:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kubernetes.aio import client, config
@@ -15,7 +16,7 @@ from kubernetes.aio import client, config
 from benchmarks.operator import processes
 from e2e.devcluster import Cluster
 from e2e.install import NAMESPACE, install_chart
-from tidegate.cluster.client import Api
+from tidegate.cluster.client import Api, configuration
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 TOLERATION = (f"tolerations[0].key={UNSCHEDULABLE}", "tolerations[0].operator=Exists")
@@ -46,13 +47,15 @@ class Place:
         self.cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for thing in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
             where = f"/api/v1/namespaces/{name}/{thing}"
-            await self.wait(lambda where=where: self.cluster.api.get(where), f"{name}/{thing}")
+            await self.wait(partial(self.cluster.api.get, where), f"{name}/{thing}")
 
     async def clean(self, name: str) -> None:
         """Deletes a namespace, and waits until nothing of it is left and the control plane has nothing to do."""
         self.say(f"deleting namespace {name}")
         self.cluster.kubectl("delete", "namespace", name, "--wait=false")
-        await self.wait(lambda: name not in self.cluster.kubectl("get", "namespaces", "-o", "name"), f"{name} is gone", 600)
+        await self.wait(
+            lambda: name not in self.cluster.kubectl("get", "namespaces", "-o", "name"), f"{name} is gone", 600
+        )
         await self.rest()
 
     async def rest(self) -> None:
@@ -71,8 +74,12 @@ class Place:
         self.cluster.kubectl("-n", NAMESPACE, "scale", "deployment/tidegate", f"--replicas={replicas}")
         await self.wait(lambda: len(processes.operators(self.cluster)) == replicas, f"{replicas} operators run")
         if replicas:
-            await self.wait(lambda: processes.holder(self.cluster) in processes.operators(self.cluster), "one leads")
-            self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/tidegate", "--timeout=120s")
+            await self.operator_ready()
+
+    async def operator_ready(self) -> None:
+        """Waits until all replicas are ready and one leads."""
+        self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/tidegate", "--timeout=120s")
+        await self.wait(lambda: processes.holder(self.cluster) in processes.operators(self.cluster), "one leads")
 
 
 @contextmanager
@@ -86,8 +93,8 @@ def cluster(name: str) -> Iterator[Cluster]:
 @asynccontextmanager
 async def place(running: Cluster, connections: int) -> AsyncIterator[Place]:
     """The client is the operator's own, with as many connections as there are workers."""
-    settings = client.Configuration()
-    await config.load_kube_config(str(running.kubeconfig), client_configuration=settings)
+    settings = configuration()
+    await config.load_kube_config(str(running.kubeconfig), client_configuration=settings)  # type: ignore[no-untyped-call]
     settings.connection_pool_maxsize = connections
     async with client.ApiClient(settings) as api_client:
         yield Place(running, Api(api_client))

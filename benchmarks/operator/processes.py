@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from e2e.devcluster import Cluster
 from e2e.devcluster.processes import descendants
@@ -50,10 +51,15 @@ def operators(cluster: Cluster) -> dict[str, int]:
     return found
 
 
+def lease(cluster: Cluster) -> dict[str, Any]:
+    """The spec of the operator's Lease."""
+    found = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator")
+    return dict(found["spec"])
+
+
 def holder(cluster: Cluster) -> str:
     """The Pod that holds the Lease; empty when none does."""
-    lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator")
-    return str(lease["spec"].get("holderIdentity", ""))
+    return str(lease(cluster).get("holderIdentity", ""))
 
 
 def leader(cluster: Cluster) -> int:

@@ -34,10 +34,10 @@ class Conntrack:
         self._socket.close()
 
     def server(self, client: Address, service: Address) -> str:
-        """The IP that answers a connection from `client` to `service`; `service`'s own where nothing is known of it, for
-        example because this user may not ask."""
+        """The IP that answers a connection from `client` to `service`. Empty where nothing is known of it: this user may
+        not ask, nothing is tracked, or the connection was refused, which ends the tracking."""
         self._socket.send(_question(client, service))
-        return _reply_source(self._socket.recv(8192)) or service[0]
+        return _reply_source(self._socket.recv(8192))
 
 
 def _question(client: Address, service: Address) -> bytes:

@@ -160,7 +160,8 @@ class Generator:
             router = self._conntrack.server(made.getsockname(), address)
             made.close()
             raise Unreached(router, error) from error
-        connection = Connection(self._conntrack.server(made.getsockname(), address), self._loop.time)
+        router = self._conntrack.server(made.getsockname(), address) or address[0]
+        connection = Connection(router, self._loop.time)
         await self._loop.create_connection(lambda: connection, sock=made)
         self._open.add(connection)
         return connection

@@ -26,7 +26,7 @@ class Failure:
     what: str
     """Status and body, or the error."""
     router: str
-    """IP of the router Pod; empty when no connection was attempted."""
+    """IP of the router Pod; empty when it refused the connection."""
     engine: str
     """Name of the engine Pod; empty when no engine answered."""
     fresh: bool

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from e2e.devcluster import Cluster
 from e2e.harness import Load, Place, model, policy
 from e2e.install import NAMESPACE, helm, install_chart
+from e2e.operator_upgrade import next_version
 
 pytestmark = pytest.mark.cluster
 LEASE = ("-n", NAMESPACE, "lease", "tidegate-operator")
@@ -59,6 +61,10 @@ def _update_waits(place: Place, ref: str) -> bool:
     return bool(place.condition(ref, "UpdatePending").get("status") == "True")
 
 
+def _nothing_waits(place: Place, ref: str) -> bool:
+    return bool(place.condition(ref, "UpdatePending").get("status") == "False")
+
+
 def test_one_acts_and_the_other_takes_over(place: Place, installed: Cluster) -> None:
     holder = installed.get(*LEASE)["spec"]["holderIdentity"]
     installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--wait=false")
@@ -75,6 +81,35 @@ def test_a_killed_operator_is_replaced(place: Place, installed: Cluster) -> None
     assert time.monotonic() - begin < 25
     place.apply(model())
     place.ready("mdep/small")
+
+
+def test_upgrade_and_rollback_between_versions(place: Place, as_released: Cluster, tmp_path: Path) -> None:
+    """Other templates and one more field: both replicas change one after the other, there and back."""
+    as_released.set_images([next_version.write(tmp_path)])
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    before, revision = _pods(place), place.get("mdep/small")["status"]["activeRevision"]
+    load = Load(place.router())
+    with load.running(streams=4, tokens=40, short=2) as tally:
+        image = f"image.tag={next_version.VERSION}"
+        helm(as_released, "upgrade", "tidegate", str(tmp_path / "charts/tidegate"), "--set", image, "--wait")
+        for ref in ("mdep/small", "rpol/front"):
+            place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
+        place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"nextField":true,"replicas":2}}')
+        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 2, "the new version acts")
+        assert place.get("mdep/small")["spec"]["nextField"] is True
+        helm(as_released, "rollback", "tidegate", "--wait")
+        place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"replicas":1}}')
+        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 1, "the old version acts")
+        for ref in ("mdep/small", "rpol/front"):
+            place.wait(partial(_nothing_waits, place, ref), f"nothing waits for {ref} any more")
+        place.ready("mdep/small", "rpol/front")
+    after = _pods(place)
+    assert len(before.keys() & after.keys()) >= len(before) - 1, "at most the engine that scaling in chose is another"
+    assert set(after.values()) == {0}
+    assert place.get("mdep/small")["status"]["activeRevision"] == revision
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
+    assert "nextField" not in place.get("mdep/small")["spec"]
 
 
 def test_uninstall_leaves_what_runs(place: Place, as_released: Cluster) -> None:

@@ -53,7 +53,7 @@ func (n *network) connect(id, address string, sysctls map[string]string) error {
 		"link add " + link + " type veth peer name eth0 netns " + id,
 		"addr add " + gateway + "/32 dev " + link,
 		"link set " + link + " up",
-		"route add " + address + "/32 dev " + link,
+		"route replace " + address + "/32 dev " + link, // a lost node's old link may still be there
 	}
 	inside := []string{
 		"link set lo up",

@@ -1,0 +1,63 @@
+"""The table and the plot, on the terminal, in files, and between the markers of a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.operator.plot import svg
+from benchmarks.operator.results import Results, Row, rows
+from e2e.devcluster import Cluster
+from e2e.install import NAMESPACE
+
+MARKERS = ("<!-- operator: begin -->", "<!-- operator: end -->")
+EXPLANATION = """\
+The bare client creates the same custom resources and the same children, with the same library and as many requests under way,
+while no operator runs. The operator also writes a status and an Event for each object, watches everything with two replicas,
+and reads its way back into any state that it may be killed in. No Pod but the operator's runs: nodes are cordoned and have no
+GPUs. Both times include what Kubernetes itself does with the objects on the same two cores.
+"""
+
+
+def write(results: Results, folder: Path) -> None:
+    """`operator.json`, `operator.md` and `operator.svg`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "operator.json").write_text(json.dumps(results.json(), indent=1) + "\n")
+    (folder / "operator.md").write_text(markdown(rows(results)))
+    (folder / "operator.svg").write_text(svg(results))
+
+
+def keep_logs(cluster: Cluster, folder: Path) -> None:
+    """`operator.log`, and `operator-previous.log` of processes that ended before their Pods did."""
+    folder.mkdir(parents=True, exist_ok=True)
+    logs = ("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=tidegate", "--tail=-1", "--prefix")
+    (folder / "operator.log").write_text(cluster.kubectl(*logs, check=False))
+    (folder / "operator-previous.log").write_text(cluster.kubectl(*logs, "--previous", check=False))
+
+
+def insert(page: Path, text: str, picture: str) -> None:
+    """Puts table and plot between the markers of a page. Raises ValueError when it has none."""
+    before, begin, rest = page.read_text().partition(MARKERS[0])
+    _, end, after = rest.partition(MARKERS[1])
+    if not (begin and end):
+        raise ValueError(f"{page} has no {MARKERS[0]} and {MARKERS[1]}")
+    image = f"![seconds until every child exists]({picture})"
+    page.write_text(f"{before}{begin}\n{EXPLANATION}\n{text}\n{image}\n{end}{after}")
+
+
+def markdown(table: Iterable[Row]) -> str:
+    """A table of GitHub's Markdown."""
+    lines = [f"| {row.what} | {row.value} | {row.goal} | {_met(row)} |" for row in table]
+    return "\n".join(["| what | measured | goal | met |", "|---|---|---|---|", *lines, ""])
+
+
+def plain(table: list[Row]) -> str:
+    """Columns for a terminal."""
+    wide = [max(len(getattr(row, part)) for row in table) for part in ("what", "value", "goal")]
+    lines = (f"{r.what:{wide[0]}}  {r.value:{wide[1]}}  {r.goal:{wide[2]}}  {_met(r)}" for r in table)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _met(row: Row) -> str:
+    return {None: "", True: "met", False: "not met"}[row.met]

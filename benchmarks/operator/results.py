@@ -1,0 +1,103 @@
+"""What was measured, and whether the goals were met."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from benchmarks.operator.flood import Flood
+from benchmarks.operator.idle import Idle
+from benchmarks.operator.processes import Memory
+from benchmarks.operator.restart import Restart
+
+RATIO = 1.5
+"""A flood may take so many times what the bare client takes."""
+IDLE_CORES = 0.01
+MEMORY = {100: 150.0, 1000: 250.0}
+"""MiB of the leader, by number of models."""
+
+
+@dataclass
+class Results:
+    """Everything, in the order in which it is measured."""
+
+    workers: int
+    live: list[float] = field(default_factory=list)
+    bare: dict[int, Flood] = field(default_factory=dict)
+    operator: dict[int, Flood] = field(default_factory=dict)
+    memory: dict[int, Memory] = field(default_factory=dict)
+    idle: Idle | None = None
+    at_rest: dict[str, list[float]] = field(default_factory=dict)
+    in_flood: dict[str, list[float]] = field(default_factory=dict)
+    restarts: dict[str, Restart] = field(default_factory=dict)
+
+    def ratio(self, size: int) -> float:
+        """The operator's time over the bare client's."""
+        return self.operator[size].seconds / self.bare[size].seconds
+
+    def json(self) -> dict[str, Any]:
+        """For the file."""
+        return {**asdict(self), "ratio": {size: round(self.ratio(size), 3) for size in self.operator}}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; `met` is None where there is no goal."""
+
+    what: str
+    value: str
+    goal: str = ""
+    met: bool | None = None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The nearest rank: the smallest value that at least this share of all does not exceed."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def rows(results: Results) -> list[Row]:
+    """The table."""
+    return [
+        *(_flood(results, size) for size in results.operator),
+        *(_memory(size, memory) for size, memory in results.memory.items()),
+        *(_idle(results.idle) if results.idle else ()),
+        *(_latency(f"{what}, at rest", found) for what, found in results.at_rest.items()),
+        *((_latency("weight change -> live in Envoy, at rest", results.live),) if results.live else ()),
+        *(_latency(f"{what}, during a flood", found) for what, found in results.in_flood.items()),
+        *(_restart(what, found) for what, found in results.restarts.items()),
+    ]
+
+
+def _flood(results: Results, size: int) -> Row:
+    bare, operator, ratio = results.bare[size], results.operator[size], results.ratio(size)
+    value = f"{operator.seconds:.1f} s, bare client {bare.seconds:.1f} s: {ratio:.2f} x"
+    return Row(f"{size:,} models and {math.ceil(size / 10):,} policies at once", value, f"<= {RATIO} x", ratio <= RATIO)
+
+
+def _memory(size: int, memory: Memory) -> Row:
+    goal = next((most for models, most in MEMORY.items() if size <= models), None)
+    value = f"{memory.now:.0f} MiB, at most {memory.peak:.0f} MiB"
+    what = f"memory of the leader with {size:,} models"
+    return Row(what, value, f"<= {goal:.0f} MiB", memory.now <= goal) if goal else Row(what, value)
+
+
+def _idle(idle: Idle) -> list[Row]:
+    writes: Counter[str] = idle.writes
+    said = ", ".join(f"{count} {what}" for what, count in writes.items()) or "0"
+    cores = f"leader {idle.leader_cores:.2%}, standby {idle.standby_cores:.2%}"
+    return [
+        Row("writes in a minute at rest, beside the Lease's", said, "0", not writes),
+        Row("CPU in a minute at rest, of a core", cores, f"<= {IDLE_CORES:.0%}", idle.leader_cores <= IDLE_CORES),
+    ]
+
+
+def _latency(what: str, found: Sequence[float]) -> Row:
+    p50, p99 = percentile(found, 0.5), percentile(found, 0.99)
+    return Row(what, f"median {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms ({len(found)} changes)")
+
+
+def _restart(what: str, found: Restart) -> Row:
+    return Row(what, f"leads after {found.leader:.1f} s, acted after {found.acts:.1f} s")

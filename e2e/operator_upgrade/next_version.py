@@ -1,0 +1,47 @@
+"""A later version of Tidegate: other templates for engines and routers, and one more field of the API."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from e2e.devcluster.images import Image, tidegate
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = "0.2.0"
+EDITS = {
+    "plan/workload.py": ('{"name": "VLLM_NO_USAGE_STATS"', '{"name": "NEXT_VERSION", "value": "1"},\n    {"name": "VLLM_NO_USAGE_STATS"'),
+    "plan/router_workload.py": ('"--log-level", "warning"', '"--log-level", "error"'),
+    "api/modeldeployment.py": ("    drain: Drain = Drain()\n", '    drain: Drain = Drain()\n    next_field: bool = False\n    """A field that came later."""\n'),
+}  # fmt: skip
+"""File of the operator, what stands in it, and what stands there in the later version."""
+
+
+def write(folder: Path) -> Image:
+    """The later version's operator and chart below `folder`; returns its image."""
+    shutil.copytree(ROOT / "operator", folder / "operator", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "charts", folder / "charts")
+    for name, (before, after) in EDITS.items():
+        file = folder / "operator/tidegate" / name
+        text = file.read_text()
+        assert text.count(before) == 1, name
+        file.write_text(text.replace(before, after))
+    argv = [sys.executable, "-m", "tidegate.api.crd", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(folder / "operator")}
+    subprocess.run(argv, env=environment, cwd=folder, check=True, capture_output=True)
+    return _moved(tidegate(), folder / "operator")
+
+
+def _moved(image: Image, operator: Path) -> Image:
+    """The same program from another folder."""
+    old = str(ROOT / "operator")
+    return replace(
+        image,
+        references=(f"{image.references[0]}:{VERSION}",),
+        env=tuple(line.replace(old, str(operator)) for line in image.env),
+        binds=tuple(str(operator) if folder == old else folder for folder in image.binds),
+    )
