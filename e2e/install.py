@@ -36,6 +36,7 @@ def install_chart(cluster: Cluster, *values: str) -> None:
         "tidegate",
         str(CHART),
         "--create-namespace",
+        "--reset-values",  # without it, and without values, Helm takes those of the time before
         "--wait",
         "--timeout",
         "120s",
