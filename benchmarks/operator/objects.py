@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from tidegate.cli.render import followed
 from tidegate.cluster.covers import stamped
 from tidegate.names import API_VERSION, MODEL_DEPLOYMENT, ROUTING_POLICY
 from tidegate.plan.model import plan_model
@@ -63,8 +65,12 @@ def families(size: int, namespace: str) -> list[Family]:
     names = list(known)
     for i in range(0, size, MODELS_PER_POLICY):
         front = policy(f"p{i // MODELS_PER_POLICY:03d}", namespace, dict.fromkeys(names[i : i + MODELS_PER_POLICY], 1))
-        made.append(_family(front, plan_router(RouterWorld(_seen(front), DEFAULTS, models=known), now)))
+        made.append(_family(front, followed(partial(_routed, _seen(front), known, now))))
     return made
+
+
+def _routed(front: Object, models: Mapping[str, Object], now: datetime, children: tuple[Manifest, ...]) -> Plan:
+    return plan_router(RouterWorld(front, DEFAULTS, children, models=models), now)
 
 
 def _seen(owner: Object) -> Object:

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import httpx
@@ -65,14 +65,16 @@ def _change(stage: Stage) -> None:
 
 
 def _stop(pid: int, meanwhile: Callable[[], None] = lambda: None) -> float:
-    """SIGSTOP for HANG seconds; returns when it began, in Unix time. `meanwhile` is looked at while it hangs."""
+    """SIGSTOP for HANG seconds, or until its liveness probe has ended it; returns when it began, in Unix time. `meanwhile`
+    is looked at while it hangs."""
     begin, until = time.time(), time.monotonic() + HANG
     os.kill(pid, signal.SIGSTOP)
     try:
         meanwhile()
         time.sleep(max(0.0, until - time.monotonic()))
     finally:
-        os.kill(pid, signal.SIGCONT)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     return begin
 
 

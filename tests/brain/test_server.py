@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.envoy.conftest import Engine, RealEnvoy, config, free_port
 from tidegate.brain import server
-from tidegate.brain.admin import Admin, Gone, Reading, Silent
+from tidegate.brain.admin import Admin, Gone, Incarnation, Reading, Silent
 from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.xds import Files
@@ -49,6 +49,11 @@ class ToldAdmin(Admin):
         super().__init__(Path("/nowhere"))
         self._answers = list(answers)
         self.drains = 0
+        self.born = 1
+
+    def incarnation(self) -> Incarnation:
+        """A number each."""
+        return self.born, 0
 
     async def read(self) -> Reading:
         """The next one."""
@@ -254,6 +259,28 @@ async def test_a_drain_ends_with_envoy(envoy: RealEnvoy, tmp_path: Path) -> None
                 assert (await drain).text == "drained\n"
         with pytest.raises(httpx.RemoteProtocolError):
             await anext(rest)
+
+
+@pytest.mark.envoy
+async def test_the_next_envoy_is_not_drained(envoy: RealEnvoy, tmp_path: Path) -> None:
+    """Kubelet asks for a drain, too, before it ends an Envoy that hangs."""
+    async with _routed(envoy), _brain(Admin(tmp_path / "admin.sock"), tmp_path) as brain:
+        async with _drained(brain) as drain:
+            assert (await drain).text == "drained\n"
+        await asyncio.to_thread(envoy.hang_and_restart)
+        await _until(brain.get, "/ready", lambda answer: answer.status_code == 200)
+
+
+async def test_a_drain_of_an_envoy_that_hangs_ends_with_it(tmp_path: Path) -> None:
+    admin = ToldAdmin(Silent("ReadTimeout: "))
+    async with _brain(admin, tmp_path, drain_seconds=600) as brain, _drained(brain) as drain:
+        assert (await brain.get("/ready")).text == "draining\n"
+        admin.born += 1
+        async with asyncio.timeout(DEADLINE):
+            assert (await drain).text == "drained\n"
+        asked = admin.drains
+        assert (await brain.get("/ready")).text == "Envoy does not answer\n"
+    assert admin.drains == asked, "the next one is left alone"
 
 
 async def test_nobody_else_drains_a_router(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -201,6 +202,14 @@ class RealEnvoy:
             [*argv, "--concurrency", "1", "--log-level", "warning"], stdout=log, stderr=log
         )
         log.close()
+
+    def hang_and_restart(self) -> None:
+        """Stops it in its tracks, kills it, and begins another, as kubelet does with one that hangs."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+        self._process.kill()
+        self._process.wait(DEADLINE)
+        self._start()
 
     def stop(self) -> None:
         """Ends it."""

@@ -21,12 +21,16 @@ WANTED: Final = (
 )
 
 
+Incarnation = tuple[int, int]
+"""What tells one Envoy process from the next in the same Pod."""
+
+
 class Silent(Exception):
     """Envoy does not answer: it starts, hangs or has ended."""
 
 
 class Gone(Silent):
-    """Nobody listens on Envoy's socket: it has not begun, or has ended."""
+    """Nobody listens on Envoy's socket, or somebody else does: it has not begun, or has ended."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,17 @@ class Admin:
     """One Envoy."""
 
     def __init__(self, socket: Path) -> None:
+        self._socket = socket
         transport = httpx.AsyncHTTPTransport(uds=str(socket))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=TIMEOUT)
+
+    def incarnation(self) -> Incarnation | None:
+        """Which Envoy it is: each one makes its socket anew. None while there is none."""
+        try:
+            found = self._socket.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_ctime_ns
 
     async def read(self) -> Reading:
         """The few stats that matter here. Raises Silent."""

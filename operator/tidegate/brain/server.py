@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
-from tidegate.brain.admin import Admin, Gone, Silent
+from tidegate.brain.admin import Admin, Gone, Incarnation, Silent
 from tidegate.brain.router import Router
 from tidegate.names import DRAIN_HEADER
 
@@ -31,7 +31,7 @@ class Server:
         self._admin = admin
         self._drain_seconds = drain_seconds
         self._drain_key = drain_key
-        self._draining = False
+        self._drained: Incarnation | None = None
 
     async def start(self, port: int, host: str | None = None) -> web.AppRunner:
         """Listens, on every address unless one is named; the caller cleans up."""
@@ -55,8 +55,8 @@ class Server:
         return _answer(self._router.started.is_set(), "no configuration yet")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        """Envoy runs some configuration, and this Pod is not on its way out."""
-        if self._draining:
+        """Envoy runs some configuration, and is not on its way out."""
+        if self._drained and self._drained == self._admin.incarnation():
             return _answer(False, "draining")
         try:
             reading = await self._admin.read()
@@ -74,38 +74,40 @@ class Server:
             return web.Response(status=503, text=f"{error}\n")
 
     async def _drain(self, request: web.Request) -> web.Response:
-        """The Pod's preStop hook: answers when the last request has ended, or after the longest wait. It takes this router
-        out of service for good, so that whoever asks has to show the key that stands in the hook."""
+        """Envoy's preStop hook: answers when the last request has ended, or after the longest wait. It takes this Envoy out of
+        service for good, so that whoever asks has to show the key that stands in the hook. The next one in the same Pod is
+        another: kubelet's hook runs, too, before it ends an Envoy that hangs.
+        """
         if not hmac.compare_digest(request.headers.get(DRAIN_HEADER, "").encode(), self._drain_key.encode()):
             return web.Response(status=403, text="only this Pod's preStop hook may drain it\n")
-        self._draining = True
+        self._drained = self._admin.incarnation()
         try:
             async with asyncio.timeout(self._drain_seconds):
-                await self._until_quiet()
+                await self._until_quiet(self._drained)
         except TimeoutError:
             log.warning("requests are still under way after %.0f s", self._drain_seconds)
         except Gone as error:
             log.warning("Envoy ended before it was drained: %s", error)
         return web.Response(text="drained\n")
 
-    async def _until_quiet(self) -> None:
-        """Raises Gone when there is no Envoy to wait for."""
-        await _insist(self._admin.drain)
+    async def _until_quiet(self, envoy: Incarnation | None) -> None:
+        """Raises Gone when there is no such Envoy to wait for."""
+        await self._insist(envoy, self._admin.drain)
         await asyncio.sleep(SETTLE)
-        while (await _insist(self._admin.read)).active:
+        while (await self._insist(envoy, self._admin.read)).active:
             await asyncio.sleep(LOOK)
 
-
-async def _insist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Asks again while Envoy is only too busy to answer: its streams live on. Raises Gone."""
-    while True:
-        try:
-            return await ask()
-        except Gone:
-            raise
-        except Silent as error:
-            log.warning("Envoy is asked again: %s", error)
-            await asyncio.sleep(LOOK)
+    async def _insist(self, envoy: Incarnation | None, ask: Callable[[], Awaitable[T]]) -> T:
+        """Asks again while Envoy is only too busy to answer: its streams live on. Raises Gone."""
+        while envoy and envoy == self._admin.incarnation():
+            try:
+                return await ask()
+            except Gone:
+                raise
+            except Silent as error:
+                log.warning("Envoy is asked again: %s", error)
+                await asyncio.sleep(LOOK)
+        raise Gone("this Envoy is no more")
 
 
 def _answer(good: bool, why_not: str) -> web.Response:

@@ -81,7 +81,7 @@ def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]]) -> Plan:
     def plan(children: tuple[Manifest, ...]) -> Plan:
         return plan_router(RouterWorld(owner, from_environment({}).defaults, children, models=models), EPOCH)
 
-    return _followed(plan)
+    return followed(plan)
 
 
 def _cache(owner: Manifest) -> Plan:
@@ -89,10 +89,10 @@ def _cache(owner: Manifest) -> Plan:
         defaults = from_environment({}).defaults
         return plan_cache(CacheWorld(owner, defaults, children, new_password=PLACEHOLDER_PASSWORD), EPOCH)
 
-    return _followed(plan)
+    return followed(plan)
 
 
-def _followed(plan: Callable[[tuple[Manifest, ...]], Plan]) -> Plan:
+def followed(plan: Callable[[tuple[Manifest, ...]], Plan]) -> Plan:
     """The second pass after the first one was carried out: a few objects wait for the uid of another."""
     made = plan(()).apply
     return plan(tuple({**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in made))
