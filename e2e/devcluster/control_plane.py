@@ -89,7 +89,7 @@ def controller_manager(settings: Settings) -> list[str]:
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
         "--bind-address=127.0.0.1",
-        "--leader-elect=false",
+        "--leader-elect=true",  # it ends with its Lease: one that went on after a long silence would take all nodes for lost
         "--use-service-account-credentials=true",
         f"--service-account-private-key-file={pki}/sa.key",
         f"--root-ca-file={pki}/ca.crt",
