@@ -1,4 +1,4 @@
-"""One cluster with the operator for each pytest worker, and a namespace for each test."""
+"""One cluster with the operator for each pytest worker, a namespace for each test, and traffic that must not suffer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import pytest
 from e2e.devcluster import Cluster
 from e2e.harness import Place
 from e2e.install import install_chart
+from e2e.load.heavy import RATE, STREAMS, HeavyLoad
+from e2e.load.report import Tally
+from e2e.load.stage import Stage
+
+LOADS = [pytest.param((10, 10), id="light"), pytest.param((STREAMS, RATE), id="heavy", marks=pytest.mark.long)]
+"""Streams at a time and short requests a second: what fits beside other tests, and what is promised."""
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +33,16 @@ def place(installed: Cluster) -> Iterator[Place]:
     made = Place.make(installed)
     yield made
     installed.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture(params=LOADS)
+def traffic(installed: Cluster, request: pytest.FixtureRequest) -> Iterator[Tally]:
+    """Requests to a policy in a namespace of their own, which goes on while a test does something elsewhere in the cluster:
+    none may fail, no stream may be cut."""
+    place = Place.make(installed)
+    Stage.set_up(place)
+    streams, rate = request.param
+    with HeavyLoad(place, streams, rate).running() as tally:
+        yield tally
+    installed.kubectl("delete", "namespace", place.name, "--wait=false")
+    assert (tally.failures[:3], tally.failed, tally.cut) == ([], 0, 0)

@@ -17,6 +17,7 @@ from e2e.devcluster.processes import cpu_seconds
 from e2e.devcluster.settings import API_URL, SERVER_IP
 from e2e.harness import Object, Place, model, policy
 from e2e.install import NAMESPACE
+from e2e.load.heavy import RATE, STREAMS
 
 pytestmark = pytest.mark.cluster
 PROXY = Path(__file__).with_name("proxy.py")
@@ -86,7 +87,13 @@ def operators(cluster: Cluster) -> list[int]:
     return [cluster.container_pid(NAMESPACE, pod["metadata"]["name"], "operator") for pod in pods]
 
 
-@pytest.mark.parametrize("seconds", [30, pytest.param(300, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize(
+    ("traffic", "seconds"),
+    [((10, 10), 30), pytest.param((STREAMS, RATE), 300, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
+    indirect=["traffic"],
+    ids=["half a minute", "five minutes"],
+)
+@pytest.mark.usefixtures("traffic")
 def test_no_lost_update_and_no_hot_loop(place: Place, installed: Cluster, seconds: int) -> None:
     place.apply(model(), model("large"), policy())
     place.ready("mdep/small", "mdep/large", "rpol/front")

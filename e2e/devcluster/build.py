@@ -81,8 +81,7 @@ def _build(folder: Path, packages: list[str], tell: Tell) -> None:
     draft = folder.with_suffix(".partial")
     draft.mkdir(exist_ok=True)
     go = _go(tell)
-    version = next(line.split()[-1] for line in _module_lines() if line.strip().startswith("k8s.io/kubernetes "))
-    flags = f"-s -w -X k8s.io/component-base/version.gitVersion={version}"
+    flags = f"-s -w -X k8s.io/component-base/version.gitVersion={kubernetes_version()}"
     argv = [go, "build", "-v", "-trimpath", f"-ldflags={flags}", "-o", f"{draft}/", *packages]
     environment = {**os.environ, "CGO_ENABLED": "0"}
     expected = _count_packages(go, packages, environment)
@@ -93,8 +92,10 @@ def _build(folder: Path, packages: list[str], tell: Tell) -> None:
     draft.rename(folder)
 
 
-def _module_lines() -> list[str]:
-    return (MODULE / "go.mod").read_text().splitlines()
+def kubernetes_version() -> str:
+    """As go.mod pins it: `k8s.io/kubernetes v1.37.1 // indirect`. Each program looks at it when it starts."""
+    lines = (line.split() for line in (MODULE / "go.mod").read_text().splitlines())
+    return next(words[1] for words in lines if words[:1] == ["k8s.io/kubernetes"])
 
 
 def _count_packages(go: str, packages: list[str], environment: dict[str, str]) -> int:

@@ -102,6 +102,11 @@ class Stage:
         """kubectl's words for patching a role."""
         return ("patch", "clusterrole", role) if role == "tidegate" else ("-n", NAMESPACE, "patch", "role", role)
 
+    def operator(self) -> str:
+        """The one that leads."""
+        spec = self.cluster.get("-n", NAMESPACE, "lease", "tidegate-operator")["spec"]
+        return str(spec.get("holderIdentity", ""))
+
     def restart(self) -> None:
         """Another operator; the one before hands its Lease over when it is asked to end."""
         self.cluster.kubectl("-n", NAMESPACE, "delete", "pods", "--all", "--wait=false")
@@ -109,12 +114,12 @@ class Stage:
     def settle(self) -> None:
         """Everything is as specified again."""
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
-        note = f"nudge={next(self._numbers)}"
-        self.place.kubectl("annotate", "mdep,rpol,ctier", "--all", "--overwrite", note)
         for ref in (*OWNERS.values(), "mdep/group"):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
 
     def _goes_on(self, ref: str) -> bool:
+        """What is Stalled is tried again once a minute, or when it is edited; a right that is given back takes a moment."""
+        self.place.kubectl("annotate", ref, "--overwrite", f"nudge={next(self._numbers)}")
         return bool(self.place.condition(ref, "Stalled").get("status") == "False")
 
     def said(self) -> str:
@@ -123,7 +128,8 @@ class Stage:
         for previous in ((), ("--previous",)):
             selector = ("-l", "app.kubernetes.io/name=tidegate", "--tail=-1", "--prefix")
             logs += self.cluster.kubectl("-n", NAMESPACE, "logs", *selector, *previous, check=False)
-        return logs + json.dumps([self.place.items(kind) for kind in ("mdep", "rpol", "ctier")])
+        conditions = (c for item in self.place.items("mdep,rpol,ctier") for c in item["status"]["conditions"])
+        return logs + "".join(condition["message"] for condition in conditions)
 
     def revised(self, name: str) -> None:
         """A new revision of a model: the old one's children go."""
@@ -144,7 +150,7 @@ TIER = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"},
         "spec": {"store": {"managed": {"memory": "64Mi"}}}}  # fmt: skip
 CLAIM = {"storage": {"claim": {"size": "1Gi"}}}
 GROUP = model("group", engine={"gpus": {"count": 1}, "parallelism": {"tensor": 2}}, replicas=0)
-WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0), GROUP, policy(), TIER]
+WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
 
 
 def optional_kind(resource: str) -> Object:
@@ -203,7 +209,9 @@ def provoke(stage: Stage, grant: Grant) -> None:
     resource = grant.resource
     if resource == "leases":
         lease(stage, grant.verb)
-    elif grant.verb in ("list", "watch") or resource == "pods":
+    elif (grant.verb, resource) == ("get", "pods"):
+        pod_is_missed(stage)
+    elif grant.verb in ("list", "watch"):
         stage.restart()
         if resource == "endpointslices":
             stage.place.kubectl("delete", CHILD["roles"])
@@ -220,6 +228,14 @@ def lease(stage: Stage, verb: str) -> None:
     if verb == "create":
         stage.cluster.kubectl("-n", NAMESPACE, "delete", "lease", "tidegate-operator")
     stage.restart()
+
+
+def pod_is_missed(stage: Stage) -> None:
+    """What a watch did not tell is read when the sweep finds it."""
+    old = stage.operator()
+    stage.restart()
+    stage.cluster.wait(lambda: stage.operator() not in ("", old), "another one leads")
+    stage.place.kubectl("annotate", "pods", "-l", "tidegate.dev/role=router", f"missed={next(stage._numbers)}")
 
 
 def toggle(stage: Stage, owner: str) -> None:

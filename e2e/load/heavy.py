@@ -1,4 +1,4 @@
-"""The heavy load as tests use it."""
+"""The load as tests use it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ LAST_ANSWERS = SILENCE + 30.0
 
 
 class HeavyLoad:
-    """STREAMS streams and RATE short requests a second against one policy's router Service."""
+    """So many streams and so many short requests a second against one policy's router Service."""
 
-    def __init__(self, place: Place, name: str = "front", model: str = "chat", silence: float = SILENCE) -> None:
+    def __init__(self, place: Place, streams: int = STREAMS, rate: int = RATE) -> None:
         self.place = place
         self.tally = Tally()
-        service = place.get(f"svc/{name}-router")["spec"]
-        wanted = {"streams": STREAMS, "rate": RATE, "tokens": TOKENS, "silence": silence, "model": model}
+        self._streams, self._rate = streams, rate
+        service = place.get("svc/front-router")["spec"]
+        wanted = {"streams": streams, "rate": rate, "tokens": TOKENS, "silence": SILENCE, "model": "chat"}
         flags = [f"--{key}={value}" for key, value in wanted.items()]
         address = f"{service['clusterIP']}:{service['ports'][0]['port']}"
         self._argv = place.cluster.inside([sys.executable, "-m", "e2e.load", address, *flags])
@@ -43,7 +44,7 @@ class HeavyLoad:
         """From the moment when all streams run until the block ends; what is under way then is let finish."""
         with start(self._argv, self.tally) as tally:
             wanted = self.place.cluster.wait
-            wanted(lambda: tally.streams >= STREAMS and tally.answers[200] > 2 * RATE, "the load runs", 30)
+            wanted(lambda: tally.streams >= self._streams and tally.answers[200] > 2 * self._rate, "the load runs", 30)
             yield tally
 
 

@@ -36,6 +36,7 @@ def stopped(cluster: Cluster) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.usefixtures("traffic")
 def test_what_was_missed_is_repaired_and_nothing_comes_back(place: Place, installed: Cluster) -> None:
     place.apply(*(model(name, replicas=0) for name in MODELS))
     place.ready(*(f"mdep/{name}" for name in MODELS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from e2e.devcluster import Cluster
-from e2e.harness import Load, Place, model, policy
+from e2e.harness import Place, model, policy
 from e2e.install import NAMESPACE, helm, install_chart
 from e2e.operator_upgrade import next_version
 
@@ -33,19 +34,17 @@ def _pods(place: Place) -> dict[str, int]:
     }
 
 
+@pytest.mark.usefixtures("traffic")
 def test_a_new_operator_version_restarts_nothing(place: Place, as_released: Cluster) -> None:
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
     before = _pods(place)
-    load = Load(place.router())
-    with load.running(streams=4, tokens=40, short=2) as tally:
-        install_chart(
-            as_released, "image.tag=0.2.0", "images.engine=vllm/vllm-openai:v9", "images.envoy=envoyproxy/envoy:v9"
-        )
-        for ref in ("mdep/small", "rpol/front"):
-            place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
+    install_chart(
+        as_released, "image.tag=0.2.0", "images.engine=vllm/vllm-openai:v9", "images.envoy=envoyproxy/envoy:v9"
+    )
+    for ref in ("mdep/small", "rpol/front"):
+        place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
     assert _pods(place) == before
-    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
     assert (
         "adopted with the next change of spec.model or spec.engine"
         in place.condition("mdep/small", "UpdatePending")["message"]
@@ -83,45 +82,45 @@ def test_a_killed_operator_is_replaced(place: Place, installed: Cluster) -> None
     place.ready("mdep/small")
 
 
+@pytest.mark.usefixtures("traffic")
 def test_upgrade_and_rollback_between_versions(place: Place, as_released: Cluster, tmp_path: Path) -> None:
     """Other templates and one more field: both replicas change one after the other, there and back."""
     as_released.set_images([next_version.write(tmp_path)])
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
     before, revision = _pods(place), place.get("mdep/small")["status"]["activeRevision"]
-    load = Load(place.router())
-    with load.running(streams=4, tokens=40, short=2) as tally:
-        image = f"image.tag={next_version.VERSION}"
-        helm(as_released, "upgrade", "tidegate", str(tmp_path / "charts/tidegate"), "--set", image, "--wait")
-        for ref in ("mdep/small", "rpol/front"):
-            place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
-        place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"nextField":true,"replicas":2}}')
-        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 2, "the new version acts")
-        assert place.get("mdep/small")["spec"]["nextField"] is True
-        helm(as_released, "rollback", "tidegate", "--wait")
-        place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"replicas":1}}')
-        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 1, "the old version acts")
-        for ref in ("mdep/small", "rpol/front"):
-            place.wait(partial(_nothing_waits, place, ref), f"nothing waits for {ref} any more")
-        place.ready("mdep/small", "rpol/front")
+    image = f"image.tag={next_version.VERSION}"
+    helm(as_released, "upgrade", "tidegate", str(tmp_path / "charts/tidegate"), "--set", image, "--wait")
+    for ref in ("mdep/small", "rpol/front"):
+        place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
+    _edit(place, nextField=True, replicas=2)
+    place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 2, "the new version acts")
+    assert place.get("mdep/small")["spec"]["nextField"] is True
+    helm(as_released, "rollback", "tidegate", "--wait")
+    _edit(place, replicas=1)
+    place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 1, "the old version acts")
+    for ref in ("mdep/small", "rpol/front"):
+        place.wait(partial(_nothing_waits, place, ref), f"nothing waits for {ref} any more")
+    place.ready("mdep/small", "rpol/front")
     after = _pods(place)
     assert len(before.keys() & after.keys()) >= len(before) - 1, "at most the engine that scaling in chose is another"
     assert set(after.values()) == {0}
     assert place.get("mdep/small")["status"]["activeRevision"] == revision
-    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
     assert "nextField" not in place.get("mdep/small")["spec"]
 
 
+def _edit(place: Place, **spec: object) -> None:
+    place.kubectl("patch", "mdep/small", "--type=merge", "-p", json.dumps({"spec": spec}))
+
+
+@pytest.mark.usefixtures("traffic")
 def test_uninstall_leaves_what_runs(place: Place, as_released: Cluster) -> None:
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
     before = _pods(place)
-    load = Load(place.router())
-    with load.running(streams=2, tokens=20, short=2) as tally:
-        helm(as_released, "uninstall", "tidegate", "--wait")
-        as_released.wait(lambda: not as_released.get("-n", NAMESPACE, "pods")["items"], "the operator is gone")
-        install_chart(as_released)
-        place.apply(model(replicas=2))
-        place.ready("mdep/small", "rpol/front")
+    helm(as_released, "uninstall", "tidegate", "--wait")
+    as_released.wait(lambda: not as_released.get("-n", NAMESPACE, "pods")["items"], "the operator is gone")
+    install_chart(as_released)
+    place.apply(model(replicas=2))
+    place.ready("mdep/small", "rpol/front")
     assert before.items() <= _pods(place).items()
-    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)

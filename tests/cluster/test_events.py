@@ -77,7 +77,7 @@ def test_a_long_message_is_cut() -> None:
     assert len(told(None, new)[0][2].encode()) == 1024
 
 
-async def test_an_event_that_cannot_be_written_keeps_nobody_waiting() -> None:
+async def test_an_event_that_cannot_be_written_keeps_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
     told = transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW)
     api = FakeApi()
     api.failures["create", ObjectKey.of(told[0])] = Unavailable("no")
@@ -90,6 +90,7 @@ async def test_an_event_that_cannot_be_written_keeps_nobody_waiting() -> None:
             await asyncio.sleep(0)
     posting.cancel()
     assert ObjectKey.of(told[0]) not in api.objects
+    assert [record.getMessage() for record in caplog.records] == ["an Event is dropped: no"]
 
 
 def test_news_that_find_no_room_are_dropped() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.builders import NOW
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import now, run
+from tidegate.cluster.client import Refused
 from tidegate.control.lease import API_VERSION, DURATION, NAME, PATIENCE, RENEW, Election, Sighting, may_take
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey
@@ -157,6 +158,21 @@ def test_a_short_interruption_is_survived() -> None:
         keeping.cancel()
 
     run(main())
+
+
+def test_why_the_lease_cannot_be_had_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Forbidding(FakeApi):
+        async def get(self, key: ObjectKey) -> dict[str, Any] | None:
+            raise Refused('cannot get resource "leases"')
+
+    async def main() -> None:
+        waiting = asyncio.create_task(election(Forbidding(), "one").wait_until_leading())
+        await asyncio.sleep(60)
+        assert not waiting.done()
+        waiting.cancel()
+
+    run(main())
+    assert [record.getMessage() for record in caplog.records] == [f'the Lease {NAME}: cannot get resource "leases"']
 
 
 def test_a_lease_that_somebody_else_took_is_lost() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from tidegate.errors import TidegateError
 from tidegate.names import short_hash
 from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED
 from tidegate.plan.plan import Manifest
+
+log = logging.getLogger("tidegate.events")
 
 TOLD: Final = (READY, STALLED, RESOLVED_REFS)
 PACE: Final = 0.1
@@ -91,6 +93,8 @@ class Recorder:
         """Until cancelled."""
         while True:
             event = await self._waiting.get()
-            with suppress(TidegateError):
+            try:
                 await self._api.create(event)
+            except TidegateError as error:
+                log.warning("an Event is dropped: %s", error)
             await asyncio.sleep(PACE)

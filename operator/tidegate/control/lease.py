@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from typing import Any, Final
 from tidegate.cluster.client import Api, path
 from tidegate.errors import TidegateError
 from tidegate.plan.plan import Manifest, ObjectKey
+
+log = logging.getLogger("tidegate.lease")
 
 DURATION: Final = 15.0
 RENEW: Final = 5.0
@@ -57,6 +60,7 @@ class Election:
         self._clock = clock
         self._seen: Sighting | None = None
         self._renewed = 0.0
+        self._complaint = ""
         self.leading = False
 
     async def wait_until_leading(self) -> None:
@@ -95,11 +99,18 @@ class Election:
         try:
             async with asyncio.timeout(PATIENCE):
                 taken = await self._take()
-        except (TidegateError, TimeoutError):
+        except (TidegateError, TimeoutError) as error:
+            self._complain(str(error) or f"no answer within {PATIENCE:.0f} s")
             return False
         if taken:
-            self._renewed = asked
+            self._renewed, self._complaint = asked, ""
         return taken
+
+    def _complain(self, complaint: str) -> None:
+        """Says once why the Lease cannot be had: without it nothing happens at all."""
+        if complaint != self._complaint:
+            log.warning("the Lease %s: %s", self._key.name, complaint)
+        self._complaint = complaint
 
     async def _take(self) -> bool:
         lease = await self._api.get(self._key)

@@ -8,7 +8,14 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.router_config import RouterConfig
-from tidegate.plan.objects import RESTRICTED_CONTAINER, RESTRICTED_POD, child, empty_dir, router_labels
+from tidegate.plan.objects import (
+    RESTRICTED_CONTAINER,
+    RESTRICTED_POD,
+    child,
+    empty_dir,
+    router_labels,
+    with_sorted_keys,
+)
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
@@ -142,7 +149,7 @@ def record(owner: Manifest, revision: str, data: Manifest, number: int, version:
     policy = owner["metadata"]["name"]
     name = f"{names.router(policy)}-{revision}"
     labels = router_labels(policy) | {names.REVISION_LABEL: revision}
-    made = child("ControllerRevision", name, owner, labels, {"data": data, "revision": number})
+    made = child("ControllerRevision", name, owner, labels, {"data": with_sorted_keys(data), "revision": number})
     made["metadata"]["annotations"] = {names.OPERATOR_VERSION_ANNOTATION: version}
     return made
 

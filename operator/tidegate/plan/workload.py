@@ -16,6 +16,7 @@ from tidegate.plan.objects import (
     empty_dir,
     model_labels,
     revision_labels,
+    with_sorted_keys,
 )
 from tidegate.plan.patch import merged
 from tidegate.plan.plan import Manifest
@@ -151,7 +152,7 @@ def rendered(model: ModelDeployment, revision: str, defaults: Defaults, kind: st
 def kept(owner: Manifest, revision: str, number: int, data: Manifest, version: str) -> dict[str, Any]:
     """The ControllerRevision of a revision; Kubernetes refuses every later change of its data."""
     model = owner["metadata"]["name"]
-    body = {"data": data, "revision": number}
+    body = {"data": with_sorted_keys(data), "revision": number}
     made = child(
         "ControllerRevision", names.revision_name(model, revision), owner, revision_labels(model, revision), body
     )
