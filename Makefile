@@ -57,7 +57,7 @@ e2e-long: init ## the tests that take minutes: hung parts, an unreliable API ser
 
 bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table in docs/benchmarks.md
 	$(PYTHON) -m e2e.devcluster prepare
-	$(PYTHON) -m benchmarks.operator
+	$(PYTHON) -m benchmarks.operator --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
 	e2e/vllm/install

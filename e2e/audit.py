@@ -24,12 +24,13 @@ class Audit:
 
     @classmethod
     def from_now(cls, cluster: Cluster) -> Audit:
-        """What comes after this moment. The log is rotated at 100 MB, which no test reaches."""
+        """What comes after this moment. The log is rotated at 100 MB, which no test reaches, nor a minute at rest."""
         path = cluster.settings.logs / "audit.log"
         return cls(path, path.stat().st_size)
 
-    def writes(self, namespace: str, user: str = OPERATOR) -> Counter[str]:
-        """Writing requests of a user in a namespace, as `create services/small`, however they ended."""
+    def writes(self, namespace: str = "", user: str = OPERATOR) -> Counter[str]:
+        """Writing requests of a user in a namespace (in all, if none is named), as `create services/small`, however they
+        ended."""
         with self.path.open("rb") as log:
             log.seek(self.begin)
             entries = (json.loads(line) for line in log if line.endswith(b"\n"))
@@ -37,8 +38,8 @@ class Audit:
 
 
 def _is_write(entry: dict[str, Any], namespace: str, user: str) -> bool:
-    there = entry.get("objectRef", {}).get("namespace") == namespace
-    return there and entry["user"]["username"] == user and entry["verb"] not in READS
+    there = entry.get("objectRef", {}).get("namespace", "")
+    return namespace in ("", there) and entry["user"]["username"] == user and entry["verb"] not in READS
 
 
 def _what(entry: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.devcluster import Cluster
-from e2e.devcluster.processes import descendants
+from e2e.devcluster.processes import cpu_seconds, descendants
 from e2e.install import NAMESPACE
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -21,12 +21,6 @@ class Memory:
 
     now: float
     peak: float
-
-
-def cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int) -> Memory:
@@ -74,7 +68,7 @@ def control_plane(cluster: Cluster) -> float:
 
 def total(pids: Iterable[int]) -> float:
     """Seconds of CPU of several processes."""
-    return sum(cpu(pid) for pid in pids)
+    return sum(map(cpu_seconds, pids))
 
 
 def load_average() -> float:

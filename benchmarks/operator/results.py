@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -85,11 +84,10 @@ def _memory(size: int, memory: Memory) -> Row:
 
 
 def _idle(idle: Idle) -> list[Row]:
-    writes: Counter[str] = idle.writes
-    said = ", ".join(f"{count} {what}" for what, count in writes.items()) or "0"
+    said = ", ".join(f"{count} {what}" for what, count in idle.writes.items()) or "0"
     cores = f"leader {idle.leader_cores:.2%}, standby {idle.standby_cores:.2%}"
     return [
-        Row("writes in a minute at rest, beside the Lease's", said, "0", not writes),
+        Row("writes in a minute at rest, beside the Lease's", said, "0", not idle.writes),
         Row("CPU in a minute at rest, of a core", cores, f"<= {IDLE_CORES:.0%}", idle.leader_cores <= IDLE_CORES),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,7 +21,7 @@ def _flood(seconds: float) -> Flood:
 
 
 def _results(operator: float = 12.0, memory: float = 120.0, **writes: int) -> Results:
-    idle = Idle(Counter(writes), 0.004, 0.002, Memory(memory, memory), Memory(90, 90))
+    idle = Idle(writes, 0.004, 0.002, Memory(memory, memory), Memory(90, 90))
     return Results(
         workers=8,
         live=[0.1, 0.2],
@@ -61,7 +60,7 @@ def test_nearest_rank(share: float, value: float) -> None:
 
 
 def test_the_files(tmp_path: Path) -> None:
-    report.write(_results(), tmp_path)
+    report.write(_results(patch_services=1), tmp_path)
     assert json.loads((tmp_path / "operator.json").read_text())["ratio"] == {"100": 1.2}
     picture = ElementTree.parse(tmp_path / "operator.svg")
     words = " ".join(picture.getroot().itertext())
