@@ -15,6 +15,10 @@ SECONDS = 60.0
 """As long as the interval of the sweep, so that there is one in it."""
 
 
+QUIET = 5.0
+"""Seconds without a write after which the operator counts as at rest."""
+
+
 @dataclass(frozen=True)
 class Idle:
     """One minute at rest."""
@@ -32,12 +36,21 @@ class Idle:
 async def minute(place: Place) -> Idle:
     """Waits for rest, then watches."""
     await place.rest()
+    while await _writes(place, QUIET):
+        pass  # Events are posted at their own pace, long after what they tell of
     leader = processes.leader(place.cluster)
     (standby,) = set(processes.operators(place.cluster).values()) - {leader}
-    audit, at, used = Audit.from_now(place.cluster), time.monotonic(), (cpu_seconds(leader), cpu_seconds(standby))
-    await asyncio.sleep(SECONDS)
+    at, used = time.monotonic(), (cpu_seconds(leader), cpu_seconds(standby))
+    writes = await _writes(place, SECONDS)
     passed = time.monotonic() - at
     cores = [(now - before) / passed for now, before in zip(map(cpu_seconds, (leader, standby)), used, strict=True)]
-    writes = audit.writes()
-    del writes["update leases/tidegate-operator"]
-    return Idle(dict(writes), cores[0], cores[1], processes.memory(leader), processes.memory(standby))
+    return Idle(writes, cores[0], cores[1], processes.memory(leader), processes.memory(standby))
+
+
+async def _writes(place: Place, seconds: float) -> dict[str, int]:
+    """What the operator writes from now on, but for its Lease."""
+    audit = Audit.from_now(place.cluster)
+    await asyncio.sleep(seconds)
+    found = audit.writes()
+    del found["update leases/tidegate-operator"]
+    return dict(found)

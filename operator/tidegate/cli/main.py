@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import sys
@@ -58,12 +57,14 @@ def _log(level: str) -> None:
 
 
 def _operator(_: argparse.Namespace) -> int:
+    import uvloop
+
     from tidegate.control.startup import main as run
     from tidegate.settings import from_environment
 
     settings = from_environment(os.environ)
     _log(settings.log_level)
-    asyncio.run(run(settings))
+    uvloop.run(run(settings))
     return 0
 
 
