@@ -179,7 +179,15 @@ def test_a_crashing_container_is_restarted_with_back_off(ns: Namespace) -> None:
     ns.until(lambda: ns.restarts("crashes") >= 1, "the first restart, which comes at once")
     ns.until(lambda: any("Back-off restarting" in event for event in ns.events("crashes")), "the second one waits")
     assert ns.container("crashes")["lastState"]["terminated"]["exitCode"] == 1
-    ns.until(lambda: ns.kubectl("logs", "crashes", "--previous").split() == ["run"], "the last run's log")
+    ns.until(lambda: ns.kubectl("logs", "crashes").split() == ["run"], "the last run's log")
+
+
+def test_the_log_of_the_run_before(ns: Namespace) -> None:
+    script = "[ -e /shared/x ] && { echo second; while sleep 0.1; do :; done; }; touch /shared/x; echo first; exit 1"
+    ns.apply(pod("recovers", shell(script, volumeMounts=MOUNT), **SHARED))
+
+    ns.until_log("recovers", "second")
+    assert ns.kubectl("logs", "recovers", "--previous").split() == ["first"]
 
 
 def test_users_are_who_the_pod_says(ns: Namespace) -> None:
