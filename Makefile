@@ -51,9 +51,9 @@ e2e: init ## the tests on the dev cluster alone
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "cluster and not long and not vllm" e2e
 
-e2e-long: init ## the tests that take minutes: hung parts, an unreliable API server, every RBAC rule removed in turn
+e2e-long: init ## the tests under the full load, and those that take minutes; what they measured is printed at the end
 	$(PYTHON) -m e2e.devcluster prepare
-	$(PYTHON) -m pytest -m long --durations=0 e2e
+	$(PYTHON) -m pytest -rA -m long --durations=0 e2e
 
 bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table in docs/benchmarks.md
 	$(PYTHON) -m e2e.devcluster prepare

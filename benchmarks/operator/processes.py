@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from e2e import operators as replicas
 from e2e.devcluster import Cluster
 from e2e.devcluster.processes import cpu_seconds, descendants
-from e2e.install import NAMESPACE
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
@@ -45,20 +44,9 @@ def operators(cluster: Cluster) -> dict[str, int]:
     return found
 
 
-def lease(cluster: Cluster) -> dict[str, Any]:
-    """The spec of the operator's Lease."""
-    found = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator")
-    return dict(found["spec"])
-
-
-def holder(cluster: Cluster) -> str:
-    """The Pod that holds the Lease; empty when none does."""
-    return str(lease(cluster).get("holderIdentity", ""))
-
-
 def leader(cluster: Cluster) -> int:
     """Process id of the replica that acts. Raises KeyError when there is none."""
-    return operators(cluster)[holder(cluster)]
+    return operators(cluster)[replicas.leader(cluster)]
 
 
 def control_plane(cluster: Cluster) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.devcluster.processes import cpu_seconds
 from e2e.devcluster.settings import API_URL, SERVER_IP
@@ -81,12 +82,6 @@ def point_operators(cluster: Cluster, **variables: str) -> None:
     cluster.wait(lambda: len(cluster.get("-n", NAMESPACE, "pods")["items"]) == 2, "the old operators are gone")
 
 
-def operators(cluster: Cluster) -> list[int]:
-    """Process ids of the operators."""
-    pods = cluster.get("-n", NAMESPACE, "pods", "-l", "app.kubernetes.io/name=tidegate")["items"]
-    return [cluster.container_pid(NAMESPACE, pod["metadata"]["name"], "operator") for pod in pods]
-
-
 @pytest.mark.parametrize(
     ("traffic", "seconds"),
     [((10, 10), 30), pytest.param((STREAMS, RATE), 300, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
@@ -99,11 +94,11 @@ def test_no_lost_update_and_no_hot_loop(place: Place, installed: Cluster, second
     place.ready("mdep/small", "mdep/large", "rpol/front")
     with proxied(installed) as faults:
         faults.toggle()
-        before, begin = sum(map(cpu_seconds, operators(installed))), time.monotonic()
+        before, begin = sum(map(cpu_seconds, operators.pids(installed))), time.monotonic()
         edits = edit_until(place, begin + seconds)
         faults.toggle()
         place.ready("mdep/small", "mdep/large", "rpol/front", seconds=90)
-        cpu = (sum(map(cpu_seconds, operators(installed))) - before) / (time.monotonic() - begin)
+        cpu = (sum(map(cpu_seconds, operators.pids(installed))) - before) / (time.monotonic() - begin)
         logs = place.operator_logs()
         assert_as_edited(place, edits)
         counts = faults.counts()

@@ -13,9 +13,8 @@ from functools import partial
 import httpx
 import pytest
 
-from e2e.devcluster import Cluster
-from e2e.harness import API, Object, Place
-from e2e.install import NAMESPACE
+from e2e import operators
+from e2e.harness import Object
 from e2e.load.heavy import HeavyLoad
 from e2e.load.report import Tally
 from e2e.load.stage import Stage, is_ready
@@ -24,18 +23,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.long]
 HANG = 60.0
 LEAVES = 20.0
 """Seconds until a hung router or engine has failed its readiness probes and everybody knows."""
-STORE = {"managed": {"memory": "64Mi", "storage": {"size": "1Gi", "retention": {"whenDeleted": "Delete"}}}}
-
-
-@pytest.fixture(scope="module")
-def stage(installed: Cluster) -> Iterator[Stage]:
-    """One for all hangs: each must leave it as it was."""
-    place = Place.make(installed)
-    place.apply({"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"}, "spec": {"store": STORE}})
-    made = Stage.set_up(place)
-    place.ready("ctier/shared")
-    yield made
-    installed.kubectl("delete", "namespace", place.name, "--wait=false")
 
 
 @contextmanager
@@ -45,18 +32,13 @@ def _under_load(stage: Stage) -> Iterator[Tally]:
     with HeavyLoad(stage.place).running() as tally:
         yield tally
         goes_on = time.monotonic()
-        stage.wait(partial(_all_ready, stage), "every Pod is ready", 120)
+        stage.wait(stage.everything_runs, "every Pod is ready", 120)
         print(f"all is ready {time.monotonic() - goes_on:.1f} s after it goes on")
         _change(stage)
         print(f"a change is live {time.monotonic() - goes_on:.1f} s after it goes on")
     print(stage.warnings(begin))
     print(f"failed {tally.failed}, cut {tally.cut} of {sum(tally.answers.values())}, {tally.first_byte}")
     assert stage.uids() == uids, "nothing was deleted, nothing was made"
-
-
-def _all_ready(stage: Stage) -> bool:
-    operators = stage.place.cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
-    return all(is_ready(pod) for pod in [*stage.items("pods"), *operators])
 
 
 def _change(stage: Stage) -> None:
@@ -78,10 +60,6 @@ def _stop(pid: int, meanwhile: Callable[[], None] = lambda: None) -> float:
     return begin
 
 
-def _unharmed(tally: Tally) -> None:
-    assert (tally.failures[:3], tally.failed, tally.cut) == ([], 0, 0)
-
-
 def _leaves(stage: Stage, pod: Object) -> None:
     name = pod["metadata"]["name"]
     stage.wait(lambda: not is_ready(stage.get("pods", name)), f"{name} is not ready", LEAVES)
@@ -89,23 +67,22 @@ def _leaves(stage: Stage, pod: Object) -> None:
 
 def test_the_operator(stage: Stage) -> None:
     cluster = stage.place.cluster
-    lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator"
-    leader = cluster.api.get(lease)["spec"]["holderIdentity"]
+    leader = operators.leader(cluster)
 
     def another_leads() -> None:
-        stage.wait(lambda: cluster.api.get(lease)["spec"]["holderIdentity"] != leader, "another one leads", 30)
+        stage.wait(lambda: operators.leader(cluster) != leader, "another one leads", 30)
         _change(stage)
 
     with _under_load(stage) as tally:
-        _stop(cluster.container_pid(NAMESPACE, leader, "operator"), another_leads)
-    _unharmed(tally)
+        _stop(operators.pid(cluster, leader), another_leads)
+    assert tally.harm == ([], 0, 0)
 
 
 def test_a_brain(stage: Stage) -> None:
     router = stage.routers()[0]
     with _under_load(stage) as tally:
         _stop(stage.pid(router, "brain"), partial(_leaves, stage, router))
-    _unharmed(tally)
+    assert tally.harm == ([], 0, 0)
 
 
 def test_an_envoy(stage: Stage) -> None:
@@ -147,7 +124,7 @@ def _only_through(tally: Tally, engine: Object) -> None:
 def test_a_part_of_kubernetes(stage: Stage, part: str) -> None:
     with _under_load(stage) as tally:
         _stop(stage.place.cluster.processes[part])
-    _unharmed(tally)
+    assert tally.harm == ([], 0, 0)
 
 
 def test_a_store(stage: Stage) -> None:
@@ -155,4 +132,4 @@ def test_a_store(stage: Stage) -> None:
     with _under_load(stage) as tally:
         _stop(stage.pid(store, "valkey"), partial(_leaves, stage, store))
         stage.place.ready("ctier/shared")
-    _unharmed(tally)
+    assert tally.harm == ([], 0, 0)

@@ -6,31 +6,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from e2e.devcluster import Cluster
-from e2e.harness import API, Place
-from e2e.install import NAMESPACE
+from e2e import operators
 from e2e.load.heavy import HeavyLoad
 from e2e.load.report import Tally
-from e2e.load.stage import Stage, is_ready
+from e2e.load.stage import Stage
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
-STORE = {"managed": {"memory": "64Mi", "storage": {"size": "1Gi", "retention": {"whenDeleted": "Delete"}}}}
-
-
-@pytest.fixture(scope="module")
-def stage(installed: Cluster) -> Iterator[Stage]:
-    """One for all kills: each must leave it as it was."""
-    place = Place.make(installed)
-    place.apply({"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"}, "spec": {"store": STORE}})
-    made = Stage.set_up(place)
-    place.ready("ctier/shared")
-    yield made
-    installed.kubectl("delete", "namespace", place.name, "--wait=false")
 
 
 def _kill(stage: Stage, find: Callable[[], int]) -> Tally:
@@ -42,7 +28,7 @@ def _kill(stage: Stage, find: Callable[[], int]) -> Tally:
         begin = time.monotonic()
         stage.wait(lambda: find() not in (0, pid), "it runs again")
         print(f"it runs again after {time.monotonic() - begin:.2f} s")
-        stage.wait(partial(_all_ready, stage), "every Pod is ready")
+        stage.wait(stage.everything_runs, "every Pod is ready")
         print(f"all is ready after {time.monotonic() - begin:.2f} s")
         _change(stage)
         print(f"a change is live after {time.monotonic() - begin:.2f} s")
@@ -54,11 +40,6 @@ def _kill(stage: Stage, find: Callable[[], int]) -> Tally:
     return tally
 
 
-def _all_ready(stage: Stage) -> bool:
-    operators = stage.place.cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
-    return all(is_ready(pod) for pod in [*stage.items("pods"), *operators])
-
-
 def _change(stage: Stage) -> None:
     """One edit of each kind, until routers and engines follow."""
     request = int(time.time()) % 1000 + 600
@@ -67,19 +48,15 @@ def _change(stage: Stage) -> None:
     stage.ready()
 
 
-def _unharmed(tally: Tally) -> None:
-    assert (tally.failures[:3], tally.failed, tally.cut) == ([], 0, 0)
-
-
 def test_the_operator(stage: Stage) -> None:
-    lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator"
-    leader = stage.place.cluster.api.get(lease)["spec"]["holderIdentity"]
-    _unharmed(_kill(stage, lambda: stage.place.cluster.container_pid(NAMESPACE, leader, "operator")))
+    cluster = stage.place.cluster
+    leader = operators.leader(cluster)
+    assert _kill(stage, partial(operators.pid, cluster, leader)).harm == ([], 0, 0)
 
 
 def test_a_brain(stage: Stage) -> None:
     router = stage.routers()[0]
-    _unharmed(_kill(stage, partial(stage.pid, router, "brain")))
+    assert _kill(stage, partial(stage.pid, router, "brain")).harm == ([], 0, 0)
 
 
 def test_an_envoy(stage: Stage) -> None:
@@ -102,10 +79,10 @@ def test_an_engine(stage: Stage) -> None:
 @pytest.mark.parametrize("part", ["kubelet-node1", "etcd", "kube-apiserver"])
 def test_a_part_of_kubernetes(stage: Stage, part: str) -> None:
     cluster = stage.place.cluster
-    _unharmed(_kill(stage, lambda: cluster.processes.get(part, 0)))
+    assert _kill(stage, lambda: cluster.processes.get(part, 0)).harm == ([], 0, 0)
 
 
 def test_a_store(stage: Stage) -> None:
     [store] = stage.items("pods", "tidegate.dev/role=store")
-    _unharmed(_kill(stage, partial(stage.pid, store, "valkey")))
+    assert _kill(stage, partial(stage.pid, store, "valkey")).harm == ([], 0, 0)
     stage.place.ready("ctier/shared")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.harness import API, Object, Place, model, policy
 from e2e.install import NAMESPACE, install_chart
@@ -102,17 +103,13 @@ class Stage:
         """kubectl's words for patching a role."""
         return ("patch", "clusterrole", role) if role == "tidegate" else ("-n", NAMESPACE, "patch", "role", role)
 
-    def operator(self) -> str:
-        """The one that leads."""
-        spec = self.cluster.get("-n", NAMESPACE, "lease", "tidegate-operator")["spec"]
-        return str(spec.get("holderIdentity", ""))
-
     def restart(self) -> None:
         """Another operator; the one before hands its Lease over when it is asked to end."""
         self.cluster.kubectl("-n", NAMESPACE, "delete", "pods", "--all", "--wait=false")
 
     def settle(self) -> None:
         """Everything is as specified again."""
+        self.place.kubectl("delete", "controllerrevisions", "-l", "of=somebody-else")
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
         for ref in (*OWNERS.values(), "mdep/group"):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
@@ -232,9 +229,9 @@ def lease(stage: Stage, verb: str) -> None:
 
 def pod_is_missed(stage: Stage) -> None:
     """What a watch did not tell is read when the sweep finds it."""
-    old = stage.operator()
+    old = operators.leader(stage.cluster)
     stage.restart()
-    stage.cluster.wait(lambda: stage.operator() not in ("", old), "another one leads")
+    stage.cluster.wait(lambda: operators.leader(stage.cluster) not in ("", old), "another one leads")
     stage.place.kubectl("annotate", "pods", "-l", "tidegate.dev/role=router", f"missed={next(stage._numbers)}")
 
 
@@ -282,7 +279,27 @@ def deleted(stage: Stage, resource: str) -> None:
 
 def read(stage: Stage, resource: str) -> None:
     """Without our label nobody watches it: it looks deleted, is made again, and the name turns out to be taken. By whom?"""
+    if resource == "controllerrevisions":
+        record_is_taken(stage)
+        return
     stage.place.kubectl("label", stage.child(resource), "app.kubernetes.io/managed-by-")
+
+
+def record_is_taken(stage: Stage) -> None:
+    """Nobody can change the label of a ControllerRevision: while no operator looks, somebody else takes its name."""
+    scale(stage, 0)
+    name = stage.child("controllerrevisions")
+    stage.place.kubectl("delete", name)
+    metadata = {"name": name.partition("/")[2], "labels": {"of": "somebody-else"}}
+    kind = {"apiVersion": "apps/v1", "kind": "ControllerRevision"}
+    stage.place.apply({**kind, "metadata": metadata, "data": {}, "revision": 1})
+    scale(stage, 1)
+
+
+def scale(stage: Stage, replicas: int) -> None:
+    """So many operators, and those of before are gone."""
+    stage.cluster.kubectl("-n", NAMESPACE, "scale", "deployment", "tidegate", f"--replicas={replicas}")
+    stage.cluster.wait(lambda: len(operators.pods(stage.cluster)) == replicas, f"{replicas} operators")
 
 
 PROVOCATIONS = {"create": created, "patch": patched, "delete": deleted, "get": read}

@@ -58,6 +58,11 @@ class Tally:
         """Requests without a 200."""
         return sum(count for status, count in self.answers.items() if status != 200)
 
+    @property
+    def harm(self) -> tuple[list[Failure], int, int]:
+        """The first failures, how many requests failed, and how many streams were cut: `([], 0, 0)` is what is promised."""
+        return self.failures[:3], self.failed, self.cut
+
     def lines(self) -> Line:
         """Everything but the failures, which are told one by one as they happen."""
         return {name: value for name, value in vars(self).items() if name != "failures"}

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from e2e import operators
 from e2e.harness import API, Object, Place, engine_env, model, policy
 
 ENGINE = engine_env(DECODE_MS=100, BATCH_SLOPE=0, SIGN=1)
@@ -85,6 +86,10 @@ class Stage:
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
         """Cluster.wait."""
         return self.place.cluster.wait(condition, what, seconds)
+
+    def everything_runs(self) -> bool:
+        """Whether every Pod here, and every replica of the operator, is ready."""
+        return all(map(is_ready, [*self.items("pods"), *operators.pods(self.place.cluster)]))
 
     def ready(self, seconds: float = 90.0) -> None:
         """Waits until every model and policy is Ready for its newest generation: every router runs what is written."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.api_faults.test_api_faults import operators
+from e2e import operators
 from e2e.audit import Audit
 from e2e.devcluster import Cluster
 from e2e.harness import Place, model
@@ -25,7 +25,7 @@ WRITES = 60
 @contextmanager
 def stopped(cluster: Cluster) -> Iterator[None]:
     """Both operators hang; for less than 30 seconds, or their liveness probes would end them."""
-    pids = operators(cluster)
+    pids = operators.pids(cluster)
     assert len(pids) == 2
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.harness import Place, model, policy
 from e2e.install import NAMESPACE, helm, install_chart
 from e2e.operator_upgrade import next_version
 
 pytestmark = pytest.mark.cluster
-LEASE = ("-n", NAMESPACE, "lease", "tidegate-operator")
 
 
 @pytest.fixture
@@ -65,18 +65,18 @@ def _nothing_waits(place: Place, ref: str) -> bool:
 
 
 def test_one_acts_and_the_other_takes_over(place: Place, installed: Cluster) -> None:
-    holder = installed.get(*LEASE)["spec"]["holderIdentity"]
+    holder = operators.leader(installed)
     installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--wait=false")
-    installed.wait(lambda: installed.get(*LEASE)["spec"]["holderIdentity"] not in ("", holder), "another one leads", 10)
+    installed.wait(lambda: operators.leader(installed) not in ("", holder), "another one leads", 10)
     place.apply(model())
     place.ready("mdep/small")
 
 
 def test_a_killed_operator_is_replaced(place: Place, installed: Cluster) -> None:
-    holder = installed.get(*LEASE)["spec"]["holderIdentity"]
+    holder = operators.leader(installed)
     installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--grace-period=0", "--force")
     begin = time.monotonic()
-    installed.wait(lambda: installed.get(*LEASE)["spec"]["holderIdentity"] not in ("", holder), "another one leads", 30)
+    installed.wait(lambda: operators.leader(installed) not in ("", holder), "another one leads", 30)
     assert time.monotonic() - begin < 25
     place.apply(model())
     place.ready("mdep/small")

@@ -124,6 +124,19 @@ async def test_what_a_secret_keeps_is_made_once() -> None:
     assert (await apply(api, other, None, OWNER)) == again, "the store was behind"
 
 
+async def test_a_controller_revision_is_never_written_again() -> None:
+    """A later operator's other labels must not make every model Stalled: nobody can change a label of one."""
+    record = child("ControllerRevision", "small-1", OWNER, {"a": "b"}, {"data": {"spec": {}}, "revision": 1})
+    live = on_server(record)
+    later = copy.deepcopy(record)
+    later["metadata"]["labels"]["c"] = "d"
+    assert up_to_date(later, live, OWNER)
+    api = FakeApi(live)
+    assert await apply(api, later, live, OWNER) is None
+    assert await apply(api, later, None, OWNER) == live, "the store was behind"
+    assert [what for what, _ in api.log] == ["create"]
+
+
 async def test_where_an_apply_is_not_valid_the_whole_list_is_ours() -> None:
     api = FakeApi(different())
     api.failures["apply", key_of(WANTED)] = Invalid("Duplicate value")

@@ -68,14 +68,6 @@ def child(
     return {"apiVersion": API_VERSIONS[kind], "kind": kind, "metadata": metadata, **body}
 
 
-def with_sorted_keys(value: Any) -> Any:
-    """The same JSON with keys in the order in which the API server writes maps. It compares a ControllerRevision's data byte
-    for byte: in any other order nobody could ever change a label of it."""
-    if isinstance(value, dict):
-        return {key: with_sorted_keys(value[key]) for key in sorted(value)}
-    return [with_sorted_keys(item) for item in value] if isinstance(value, list) else value
-
-
 def reference(owner: Manifest) -> dict[str, Any]:
     """The controller reference to `owner`. Nothing waits for its children when it is deleted."""
     return {

@@ -14,7 +14,6 @@ from tidegate.plan.objects import (
     child,
     empty_dir,
     router_labels,
-    with_sorted_keys,
 )
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
@@ -149,7 +148,7 @@ def record(owner: Manifest, revision: str, data: Manifest, number: int, version:
     policy = owner["metadata"]["name"]
     name = f"{names.router(policy)}-{revision}"
     labels = router_labels(policy) | {names.REVISION_LABEL: revision}
-    made = child("ControllerRevision", name, owner, labels, {"data": with_sorted_keys(data), "revision": number})
+    made = child("ControllerRevision", name, owner, labels, {"data": data, "revision": number})
     made["metadata"]["annotations"] = {names.OPERATOR_VERSION_ANNOTATION: version}
     return made
 

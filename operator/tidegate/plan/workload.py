@@ -16,7 +16,6 @@ from tidegate.plan.objects import (
     empty_dir,
     model_labels,
     revision_labels,
-    with_sorted_keys,
 )
 from tidegate.plan.patch import merged
 from tidegate.plan.plan import Manifest
@@ -152,7 +151,7 @@ def rendered(model: ModelDeployment, revision: str, defaults: Defaults, kind: st
 def kept(owner: Manifest, revision: str, number: int, data: Manifest, version: str) -> dict[str, Any]:
     """The ControllerRevision of a revision; Kubernetes refuses every later change of its data."""
     model = owner["metadata"]["name"]
-    body = {"data": with_sorted_keys(data), "revision": number}
+    body = {"data": data, "revision": number}
     made = child(
         "ControllerRevision", names.revision_name(model, revision), owner, revision_labels(model, revision), body
     )

@@ -1,0 +1,36 @@
+"""The operator's replicas: which one leads, and their processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from e2e.devcluster import Cluster
+from e2e.install import NAMESPACE
+
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/tidegate-operator"
+
+
+def lease(cluster: Cluster) -> dict[str, Any]:
+    """The spec of their Lease."""
+    return dict(cluster.api.get(LEASE)["spec"])
+
+
+def leader(cluster: Cluster) -> str:
+    """The Pod that holds the Lease; empty when none does."""
+    return str(lease(cluster).get("holderIdentity", ""))
+
+
+def pods(cluster: Cluster) -> list[dict[str, Any]]:
+    """Their Pods."""
+    found: list[dict[str, Any]] = cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/pods")["items"]
+    return found
+
+
+def pid(cluster: Cluster, pod: str) -> int:
+    """The process of one replica, as seen out here. Raises ClusterError when it does not run."""
+    return cluster.container_pid(NAMESPACE, pod, "operator")
+
+
+def pids(cluster: Cluster) -> list[int]:
+    """The processes of all replicas."""
+    return [pid(cluster, pod["metadata"]["name"]) for pod in pods(cluster)]
