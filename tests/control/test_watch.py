@@ -34,11 +34,14 @@ class Seen:
     def __init__(self, *known: dict[str, Any]) -> None:
         self.store = Store()
         self.queued: list[str] = []
+        self.edited: list[str] = []
         for manifest in known:
             self.store.put(manifest)
 
-    def queue(self, key: ObjectKey) -> None:
+    def queue(self, key: ObjectKey, edited: bool = False) -> None:
         self.queued.append(str(key))
+        if edited:
+            self.edited.append(str(key))
 
     def event(self, what: str | None, manifest: dict[str, Any]) -> list[str]:
         self.queued.clear()
@@ -59,6 +62,22 @@ def test_events() -> None:
     assert seen.event("MODIFIED", on_server(CHILD, version="7", data={})) == ["ModelDeployment shop/llama"]
     assert seen.event("DELETED", on_server(CHILD, version="8")) == ["ModelDeployment shop/llama"]
     assert seen.store.get(key_of(CHILD)) is None
+
+
+@pytest.mark.parametrize(
+    ("generation", "status", "edited"),
+    [
+        (1, {}, False),  # new: nobody waits for it more than for others
+        (1, {"observedGeneration": 1}, False),  # our own status
+        (2, {"observedGeneration": 1}, True),
+    ],
+)
+def test_who_is_edited_goes_ahead(generation: int, status: dict[str, Any], edited: bool) -> None:
+    seen = Seen(on_server(policy(), "u2"))
+    changed = on_server(OWNER, status=status)
+    changed["metadata"]["generation"] = generation
+    assert sorted(seen.event("MODIFIED", changed)) == ["ModelDeployment shop/llama", "RoutingPolicy shop/chat"]
+    assert seen.edited == (["ModelDeployment shop/llama"] if edited else [])
 
 
 def test_a_deletion_of_an_older_object_of_that_name() -> None:

@@ -7,6 +7,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.virtual_time import now, run
 from tidegate.control.workqueue import FIRST_BACKOFF, LAST_BACKOFF, WorkQueue, backoff
@@ -78,6 +80,80 @@ def test_as_many_keys_at_once_as_there_are_workers() -> None:
             queue.add(key)
         await during(queue, work, 10)
         assert [when for when, _ in work.begun] == [0, 0, 1, 1, 2]
+
+    run(main())
+
+
+def test_flows_take_turns() -> None:
+    """Who brings many keys keeps nobody else waiting."""
+
+    async def main() -> None:
+        queue, work = WorkQueue[str](lambda key: key[0]), Worker()
+        for key in ("a1", "a2", "a3", "a4", "b1", "b2", "c1"):
+            queue.add(key)
+        await during(queue, work, 10, workers=1)
+        assert [key for _, key in work.begun] == ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]
+
+    run(main())
+
+
+def test_who_was_idle_gets_no_credit() -> None:
+    async def main() -> None:
+        queue, work = WorkQueue[str](lambda key: key[0]), Worker()
+        for key in ("a1", "a2", "a3", "a4"):
+            queue.add(key)
+        for i in range(4):
+            asyncio.get_running_loop().call_later(1.5 + i / 10, queue.add, f"b{i}")
+        await during(queue, work, 10, workers=1)
+        assert [key for _, key in work.begun] == ["a1", "a2", "b0", "a3", "b1", "a4", "b2", "b3"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_edit_passes_the_rest_of_its_flow(times: int) -> None:
+    async def main() -> None:
+        queue, work = WorkQueue[str](), Worker()
+        for key in "abcde":
+            queue.add(key)
+        for _ in range(times):
+            queue.add("d", edited=True)
+        assert len(queue) == 5
+        await during(queue, work, 10, workers=1)
+        assert [key for _, key in work.begun] == ["a", "d", "b", "c", "e"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("edits", [(True, False), (False, True)])
+def test_an_edit_of_what_is_worked_on_comes_next(edits: tuple[bool, bool]) -> None:
+    async def main() -> None:
+        queue, work = WorkQueue[str](), Worker()
+        for key in "abc":
+            queue.add(key)
+        for i, edited in enumerate(edits):
+            asyncio.get_running_loop().call_later(0.5 + i / 10, queue.add, "a", edited)
+        await during(queue, work, 10, workers=1)
+        assert [key for _, key in work.begun] == ["a", "a", "b", "c"]
+
+    run(main())
+
+
+@given(
+    adds=st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["a1", "a2", "a3", "b1", "c1"]), st.booleans())),
+    workers=st.integers(1, 3),
+)
+def test_every_key_is_worked_on_after_it_was_added(adds: list[tuple[int, str, bool]], workers: int) -> None:
+    async def main() -> None:
+        queue, work = WorkQueue[str](lambda key: key[0]), Worker()
+        for tenths, key, edited in adds:
+            asyncio.get_running_loop().call_later(tenths / 10, queue.add, key, edited)
+        await during(queue, work, 100, workers)
+        begun = {key: [when for when, other in work.begun if other == key] for _, key, _ in adds}
+        for tenths, key, _ in adds:
+            assert any(when >= tenths / 10 for when in begun[key])
+        assert all(len(begun[key]) <= sum(other == key for _, other, _ in adds) for key in begun)
+        assert len(queue) == 0
 
     run(main())
 

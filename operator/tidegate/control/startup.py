@@ -41,7 +41,7 @@ class Operator:
         self.settings = settings
         self.api = api
         self.store = Store()
-        self.queue: WorkQueue[ObjectKey] = WorkQueue()
+        self.queue: WorkQueue[ObjectKey] = WorkQueue(lambda key: key.namespace)
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
         self.recorder = Recorder(api)

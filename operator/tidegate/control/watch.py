@@ -7,8 +7,8 @@ deleted while its watch was interrupted; sweep() does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
 
 import kopf
 
@@ -31,7 +31,13 @@ WATCHED: Final = (
 """Every kind that is watched, as (apiVersion, kind): our three first."""
 
 
-def register(registry: kopf.OperatorRegistry, store: Store, queue: Callable[[ObjectKey], None]) -> None:
+class Queue(Protocol):
+    """Takes a key, and whether a user has edited that very object."""
+
+    def __call__(self, key: ObjectKey, edited: bool = False) -> None: ...
+
+
+def register(registry: kopf.OperatorRegistry, store: Store, queue: Queue) -> None:
     """One filter for all kinds, which does the work: kopf asks it about each event, and what it would prepare to run a
     handler is half of what an event costs."""
 
@@ -56,14 +62,20 @@ def select(settings: kopf.OperatorSettings) -> None:
             settings.watching.label_selectors[group, PLURALS[kind]] = OURS
 
 
-def remember(store: Store, queue: Callable[[ObjectKey], None], what: str | None, manifest: Manifest) -> None:
+def remember(store: Store, queue: Queue, what: str | None, manifest: Manifest) -> None:
     """Updates the store and queues everybody whose plan may change."""
     if what == "DELETED":
         store.drop(ObjectKey.of(manifest), manifest["metadata"]["uid"])
     elif not store.put(manifest):
         return
     for key in interested(manifest, store):
-        queue(key)
+        queue(key, edited(manifest) and key == ObjectKey.of(manifest))
+
+
+def edited(manifest: Manifest) -> bool:
+    """Whether somebody waits for this: a custom resource that was settled, and is changed. A new one is not."""
+    observed = manifest.get("status", {}).get("observedGeneration")
+    return observed is not None and observed != manifest["metadata"].get("generation")
 
 
 async def fill(api: Api, store: Store, kinds: Iterable[tuple[str, str]]) -> None:
@@ -74,7 +86,7 @@ async def fill(api: Api, store: Store, kinds: Iterable[tuple[str, str]]) -> None
             store.put(manifest)
 
 
-async def sweep(api: Api, store: Store, queue: Callable[[ObjectKey], None], kinds: Iterable[tuple[str, str]]) -> None:
+async def sweep(api: Api, store: Store, queue: Queue, kinds: Iterable[tuple[str, str]]) -> None:
     """Compares the store with lists of metadata: drops what is gone, fetches what was missed."""
     for api_version, kind in kinds:
         listed = await api.list_metadata(api_version, kind, "" if kind in names.PLURALS else OURS)
@@ -84,7 +96,7 @@ async def sweep(api: Api, store: Store, queue: Callable[[ObjectKey], None], kind
             await _settle(api, store, queue, key)
 
 
-async def _settle(api: Api, store: Store, queue: Callable[[ObjectKey], None], key: ObjectKey) -> None:
+async def _settle(api: Api, store: Store, queue: Queue, key: ObjectKey) -> None:
     """The list may be older than the store: one read decides."""
     known, live = store.get(key), await api.get(key)
     if live is None and known is not None:

@@ -2,11 +2,17 @@
 
 A key that fails comes back after 0.2 s, 0.4 s ... up to 60 s, with jitter; success forgets the failures. A key added while
 it is being worked on runs once more afterwards. The design is client-go's workqueue.
+
+Keys belong to flows, which take turns: who brings a thousand keys at once keeps nobody else waiting. A key's start tag is
+max(the tag worked on last, the tag of its flow's last key + 1); the lowest tag comes first, and within a flow who came first.
+Goyal, Vin, Cheng: Start-time fair queueing, SIGCOMM 1996, with equal weights.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import math
 import random
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
@@ -20,23 +26,45 @@ LAST_BACKOFF: Final = 60.0
 class WorkQueue(Generic[Key]):
     """Used from one event loop."""
 
-    def __init__(self) -> None:
-        self._ready: asyncio.Queue[Key] = asyncio.Queue()
-        self._waiting: set[Key] = set()
+    def __init__(self, flow: Callable[[Key], Hashable] = lambda _: None) -> None:
+        self._flow = flow
+        self._ready: asyncio.PriorityQueue[tuple[float, int, Key]] = asyncio.PriorityQueue()
+        self._order = itertools.count()
+        self._waiting: dict[Key, float] = {}
+        self._last: dict[Hashable, float] = {}
+        self._worked_on = 0.0
         self._running: set[Key] = set()
-        self._again: set[Key] = set()
+        self._again: dict[Key, bool] = {}
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
 
-    def add(self, key: Key) -> None:
-        """Work on the key as soon as a worker is free."""
+    def add(self, key: Key, edited: bool = False) -> None:
+        """Work on the key as soon as it is its turn. What users have edited is a flow of its own, beside the rest of the
+        key's flow."""
         if timer := self._timers.pop(key, None):
             timer.cancel()
         if key in self._running:
-            self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting.add(key)
-            self._ready.put_nowait(key)
+            self._again[key] = edited or self._again.get(key, False)
+        else:
+            self._enter(key, (self._flow(key), edited))
+
+    def _enter(self, key: Key, flow: Hashable) -> None:
+        """A key that waits already may wait at an earlier place from now on; its later place is void then."""
+        tag = max(self._worked_on, self._last.get(flow, -1.0) + 1)
+        if tag < self._waiting.get(key, math.inf):
+            self._waiting[key] = self._last[flow] = tag
+            self._ready.put_nowait((tag, next(self._order), key))
+
+    async def _next(self) -> Key:
+        while True:
+            tag, _, key = await self._ready.get()
+            if self._waiting.get(key) == tag:
+                break
+        del self._waiting[key]
+        self._worked_on = tag
+        if not self._waiting:
+            self._last.clear()
+        return key
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Work on the key after a while; the earlier of two times counts."""
@@ -62,16 +90,14 @@ class WorkQueue(Generic[Key]):
 
     async def _worker(self, work: Callable[[Key], Awaitable[float | None]]) -> None:
         while True:
-            key = await self._ready.get()
-            self._waiting.discard(key)
+            key = await self._next()
             self._running.add(key)
             try:
                 await self._once(key, work)
             finally:
                 self._running.discard(key)
             if key in self._again:
-                self._again.discard(key)
-                self.add(key)
+                self.add(key, self._again.pop(key))
 
     async def _once(self, key: Key, work: Callable[[Key], Awaitable[float | None]]) -> None:
         try:
