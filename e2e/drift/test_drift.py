@@ -24,6 +24,7 @@ def served(place: Place) -> Place:
     return place
 
 
+@pytest.mark.usefixtures("traffic")
 def test_every_deleted_child_comes_back(served: Place) -> None:
     for child in served.get(CHILDREN, "-l", "app.kubernetes.io/managed-by=tidegate")["items"]:
         kind, meta = child["kind"], child["metadata"]

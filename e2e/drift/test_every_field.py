@@ -42,6 +42,7 @@ def served(place: Place) -> Place:
     return place
 
 
+@pytest.mark.usefixtures("traffic")
 def test_every_field_of_ours_is_put_right(served: Place) -> None:
     seconds: dict[str, float] = {}
     refused = []
