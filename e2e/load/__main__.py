@@ -30,6 +30,7 @@ async def _run(wanted: Wanted) -> None:
     generator = Generator(wanted, _tell)
     input_ends = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     input_ends.add_done_callback(lambda _: generator.stop())
+    await generator.reach()
     await generator.run()
 
 

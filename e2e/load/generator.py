@@ -18,6 +18,7 @@ from e2e.load.report import Failure, Line, Tally, middle_and_tail
 CONNECT = 5.0  # seconds, as OpenAI's client has it
 RAMP = 2.0  # seconds in which the streams begin, so that they do not end together
 PAUSE = 0.2  # seconds after a failed stream
+FIRST = 0.05  # seconds between two attempts to make the first connection
 LOOK = 0.5  # seconds between two looks for silent connections
 REUSE = 5
 """Requests of one connection: as with many clients, new connections are made all the time."""
@@ -81,6 +82,18 @@ class Generator:
     def stop(self) -> None:
         """Nothing new begins; what is under way is let finish."""
         self._stop.set()
+
+    async def reach(self, seconds: float = CONNECT) -> None:
+        """Waits for the first connection: a Service takes them a moment after its Pods are ready, because kube-proxy hears
+        of those last. Raises Unreached."""
+        until = self._loop.time() + seconds
+        while True:
+            try:
+                return (await self._connect(self._wanted.addresses[0])).close()
+            except Unreached:
+                if self._loop.time() > until:
+                    raise
+            await asyncio.sleep(FIRST)
 
     async def run(self) -> None:
         """Until `stop`, and until the last answer."""

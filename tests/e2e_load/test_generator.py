@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from e2e.load.conntrack import IP_SOURCE, NEW, TUPLE_IP, TUPLE_REPLY, _attribute, _reply_source
-from e2e.load.generator import REUSE, Generator, Wanted
+from e2e.load.generator import REUSE, Generator, Unreached, Wanted
 from e2e.load.heavy import start
 from e2e.load.report import Failure, Line, Tally, middle_and_tail
 from tests.engine_sim.support import running
@@ -133,6 +133,21 @@ async def test_nobody_listens() -> None:
     assert tally.answers.keys() == {0}
     assert {(failure.router, failure.engine, failure.fresh) for failure in tally.failures} == {("", "", True)}
     assert "ConnectionRefused" in tally.failures[0].what
+
+
+async def test_a_service_that_begins_a_moment_later() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = probe.getsockname()
+        generator = Generator(replace(WANTED, addresses=(address,)), lambda _: None)
+        with pytest.raises(Unreached):
+            await generator.reach(0.1)
+    reached = asyncio.create_task(generator.reach())
+    await asyncio.sleep(0)
+    with socket.create_server(address):
+        await reached
+        generator.stop()
+        await generator.run()
 
 
 def test_the_program_against_an_engine() -> None:
