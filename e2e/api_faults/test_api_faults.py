@@ -94,11 +94,13 @@ def test_no_lost_update_and_no_hot_loop(place: Place, installed: Cluster, second
     place.ready("mdep/small", "mdep/large", "rpol/front")
     with proxied(installed) as faults:
         faults.toggle()
-        before, begin = sum(map(cpu_seconds, operators.pids(installed))), time.monotonic()
+        processes, begin = operators.pids(installed), time.monotonic()
+        before = sum(map(cpu_seconds, processes))
         edits = edit_until(place, begin + seconds)
         faults.toggle()
         place.ready("mdep/small", "mdep/large", "rpol/front", seconds=90)
-        cpu = (sum(map(cpu_seconds, operators.pids(installed))) - before) / (time.monotonic() - begin)
+        cpu = (sum(map(cpu_seconds, processes)) - before) / (time.monotonic() - begin)
+        assert operators.pids(installed) == processes, "nobody began afresh"
         logs = place.operator_logs()
         assert_as_edited(place, edits)
         counts = faults.counts()

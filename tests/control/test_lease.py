@@ -47,13 +47,22 @@ def election(api: FakeApi, identity: str) -> Election:
 class Network(FakeApi):
     """An API server that can become silent."""
 
-    silent = False
+    silent = refusing = False
 
     async def get(self, key: ObjectKey) -> dict[str, Any] | None:
+        await self._answer()
+        return await super().get(key)
+
+    async def request(self, *args: Any, **more: Any) -> dict[str, Any]:
+        await self._answer()
+        return await super().request(*args, **more)
+
+    async def _answer(self) -> None:
         if self.silent:
             await asyncio.sleep(30)
             raise Unavailable("no answer")
-        return await super().get(key)
+        if self.refusing:
+            raise Unavailable("no")
 
 
 def view(api: FakeApi) -> FakeApi:
@@ -145,16 +154,39 @@ def test_failover_after_the_duration_and_never_two_at_once() -> None:
     run(main())
 
 
-def test_a_short_interruption_is_survived() -> None:
+@pytest.mark.parametrize(("seconds", "survived"), [(1.0, True), (5.0, True), (6.0, False)])
+def test_an_interruption(seconds: float, survived: bool) -> None:
+    """It is asked again each second until it is too late."""
+
     async def main() -> None:
         api = Network()
         one = election(api, "one")
         await one.wait_until_leading()
         keeping = asyncio.create_task(one.keep())
+        await asyncio.sleep(RENEW - 0.5)
+        api.refusing = True
+        await asyncio.sleep(seconds)
+        api.refusing = False
+        await asyncio.sleep(40)
+        assert one.leading == survived
+        keeping.cancel()
+
+    run(main())
+
+
+def test_a_lost_answer_is_no_lost_lease() -> None:
+    """The API server has a newer version than we know of: it is ours all the same."""
+
+    async def main() -> None:
+        api = FakeApi()
+        one = election(api, "one")
+        await one.wait_until_leading()
+        keeping = asyncio.create_task(one.keep())
         await asyncio.sleep(RENEW - 1)
-        api.failures["get", KEY] = Unavailable("once")
+        api.objects[KEY]["metadata"]["resourceVersion"] = "newer"
         await asyncio.sleep(40)
         assert one.leading
+        assert api.objects[KEY]["spec"]["leaseTransitions"] == 0
         keeping.cancel()
 
     run(main())

@@ -59,6 +59,8 @@ class Election:
         self._identity = identity
         self._clock = clock
         self._seen: Sighting | None = None
+        self._mine: Manifest | None = None
+        """The Lease as we wrote it last: renewed without reading it, for as long as that goes well."""
         self._renewed = 0.0
         self._complaint = ""
         self.leading = False
@@ -70,11 +72,12 @@ class Election:
         self.leading = True
 
     async def keep(self) -> None:
-        """Renews; returns when the Lease was lost, or could not be renewed in time."""
+        """Renews, sooner after a failure; returns when the Lease was lost, or could not be renewed in time."""
         loop = asyncio.get_running_loop()
-        while loop.time() - self._renewed < DURATION - RENEW:
-            await asyncio.sleep(min(RENEW, self._renewed + DURATION - PATIENCE - loop.time()))
-            await self._try()
+        pause, latest = RENEW, DURATION - PATIENCE
+        while loop.time() - self._renewed < latest:
+            await asyncio.sleep(min(pause, self._renewed + latest - loop.time()))
+            pause = RENEW if await self._try() else RETRY
         self.leading = False
 
     async def release(self) -> None:
@@ -113,12 +116,13 @@ class Election:
         self._complaint = complaint
 
     async def _take(self) -> bool:
-        lease = await self._api.get(self._key)
+        mine, self._mine = self._mine, None
+        lease = mine or await self._api.get(self._key)
         now = asyncio.get_running_loop().time()
         self._remember(lease, now)
         if not may_take(lease, self._identity, self._seen, now):
             return False
-        await (self._replace(self._held(lease)) if lease else self._api.create(self._held(None)))
+        self._mine = await (self._replace(self._held(lease)) if lease else self._api.create(self._held(None)))
         return True
 
     def _remember(self, lease: Manifest | None, now: float) -> None:
@@ -126,10 +130,10 @@ class Election:
         if self._seen is None or self._seen.version != version:
             self._seen = Sighting(version, now)
 
-    async def _replace(self, lease: Manifest) -> None:
+    async def _replace(self, lease: Manifest) -> dict[str, Any]:
         """A PUT with resourceVersion: the compare-and-swap."""
         url = path(API_VERSION, "Lease", self._key.namespace, NAME)
-        await self._api.request("PUT", url, None, lease)
+        return await self._api.request("PUT", url, None, lease)
 
     def _held(self, lease: Manifest | None) -> dict[str, Any]:
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
