@@ -34,3 +34,10 @@ def pid(cluster: Cluster, pod: str) -> int:
 def pids(cluster: Cluster) -> list[int]:
     """The processes of all replicas."""
     return [pid(cluster, pod["metadata"]["name"]) for pod in pods(cluster)]
+
+
+def scale(cluster: Cluster, replicas: int) -> None:
+    """So many replicas, all ready, and those of before are gone."""
+    cluster.kubectl("-n", NAMESPACE, "scale", "deploy/tidegate", f"--replicas={replicas}")
+    cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=60s")
+    cluster.wait(lambda: len(pods(cluster)) == replicas, f"{replicas} operators")

@@ -14,7 +14,7 @@ from typing import Any
 from kubernetes.aio import client, config
 
 from benchmarks.operator import processes
-from e2e import operators as replicas
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.install import NAMESPACE, install_chart
 from tidegate.cluster.client import Api, configuration
@@ -80,7 +80,7 @@ class Place:
     async def operator_ready(self) -> None:
         """Waits until all replicas are ready and one leads."""
         self.cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deployment/tidegate", "--timeout=120s")
-        await self.wait(lambda: replicas.leader(self.cluster) in processes.operators(self.cluster), "one leads")
+        await self.wait(lambda: operators.leader(self.cluster) in processes.operators(self.cluster), "one leads")
 
 
 @contextmanager

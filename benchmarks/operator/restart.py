@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from benchmarks.operator import processes
 from benchmarks.operator.place import Place
 from benchmarks.operator.probes import Probes
-from e2e import operators as replicas
+from e2e import operators
 from e2e.devcluster.processes import alive
 from e2e.install import NAMESPACE
 
@@ -36,7 +36,7 @@ async def all_pods(place: Place, probe: Probes) -> Restart:
 
 async def leader_deleted(place: Place, probe: Probes) -> Restart:
     """The leader is deleted, as in an upgrade: it hands over to the other replica."""
-    return await _measured(place, probe, lambda: _delete(place, [replicas.leader(place.cluster)]))
+    return await _measured(place, probe, lambda: _delete(place, [operators.leader(place.cluster)]))
 
 
 async def leader_killed(place: Place, probe: Probes) -> Restart:
@@ -60,7 +60,7 @@ async def _measured(place: Place, probe: Probes, end: Callable[[], object]) -> R
 
 def _leads(place: Place, old: int, since: datetime) -> bool:
     """Whether the Lease was renewed since then, and by another process."""
-    lease = replicas.lease(place.cluster)
+    lease = operators.lease(place.cluster)
     now = processes.operators(place.cluster).get(lease["holderIdentity"], old)
     return now != old and datetime.fromisoformat(lease["renewTime"]) > since
 

@@ -79,7 +79,7 @@ def point_operators(cluster: Cluster, **variables: str) -> None:
     changes = [f"{name}={value}" if value else f"{name}-" for name, value in variables.items()]
     cluster.kubectl("-n", NAMESPACE, "set", "env", "deploy/tidegate", *changes)
     cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=120s")
-    cluster.wait(lambda: len(cluster.get("-n", NAMESPACE, "pods")["items"]) == 2, "the old operators are gone")
+    cluster.wait(lambda: len(operators.pods(cluster)) == 2, "the old operators are gone")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.harness import Object, Place, model, policy
-from e2e.install import NAMESPACE
 
 pytestmark = pytest.mark.cluster
 ROLE = "role/front-router"
@@ -22,16 +22,10 @@ def alone(installed: Cluster) -> Iterator[Place]:
     place = Place.make(installed)
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
-    _scale(installed, 0)
+    operators.scale(installed, 0)
     yield place
-    _scale(installed, 2)
+    operators.scale(installed, 2)
     installed.kubectl("delete", "namespace", place.name, "--wait=false")
-
-
-def _scale(cluster: Cluster, replicas: int) -> None:
-    cluster.kubectl("-n", NAMESPACE, "scale", "deploy/tidegate", f"--replicas={replicas}")
-    cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=60s")
-    cluster.wait(lambda: len(cluster.get("-n", NAMESPACE, "pods")["items"]) == replicas, "the others are gone")
 
 
 def test_the_table_is_whole(alone: Place) -> None:

@@ -287,19 +287,13 @@ def read(stage: Stage, resource: str) -> None:
 
 def record_is_taken(stage: Stage) -> None:
     """Nobody can change the label of a ControllerRevision: while no operator looks, somebody else takes its name."""
-    scale(stage, 0)
+    operators.scale(stage.cluster, 0)
     name = stage.child("controllerrevisions")
     stage.place.kubectl("delete", name)
     metadata = {"name": name.partition("/")[2], "labels": {"of": "somebody-else"}}
     kind = {"apiVersion": "apps/v1", "kind": "ControllerRevision"}
     stage.place.apply({**kind, "metadata": metadata, "data": {}, "revision": 1})
-    scale(stage, 1)
-
-
-def scale(stage: Stage, replicas: int) -> None:
-    """So many operators, and those of before are gone."""
-    stage.cluster.kubectl("-n", NAMESPACE, "scale", "deployment", "tidegate", f"--replicas={replicas}")
-    stage.cluster.wait(lambda: len(operators.pods(stage.cluster)) == replicas, f"{replicas} operators")
+    operators.scale(stage.cluster, 1)
 
 
 PROVOCATIONS = {"create": created, "patch": patched, "delete": deleted, "get": read}

@@ -119,7 +119,7 @@ def test_uninstall_leaves_what_runs(place: Place, as_released: Cluster) -> None:
     place.ready("mdep/small", "rpol/front")
     before = _pods(place)
     helm(as_released, "uninstall", "tidegate", "--wait")
-    as_released.wait(lambda: not as_released.get("-n", NAMESPACE, "pods")["items"], "the operator is gone")
+    as_released.wait(lambda: not operators.pods(as_released), "the operator is gone")
     install_chart(as_released)
     place.apply(model(replicas=2))
     place.ready("mdep/small", "rpol/front")

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from openai import OpenAI
 
+from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.harness import Place, events, model, policy
-from e2e.install import NAMESPACE
 
 pytestmark = pytest.mark.cluster
 QUICKSTART = Path(__file__).resolve().parents[2] / "examples/quickstart.yaml"
@@ -71,13 +71,12 @@ def test_order_of_apply_does_not_matter(place: Place) -> None:
 
 
 def test_the_operator_may_come_late(place: Place, installed: Cluster) -> None:
-    installed.kubectl("-n", NAMESPACE, "scale", "deploy/tidegate", "--replicas=0")
-    installed.wait(lambda: not installed.get("-n", NAMESPACE, "pods")["items"], "the operator is gone")
+    operators.scale(installed, 0)
     try:
         place.apply(model(), policy())
         assert "status" not in place.get("mdep/small")
     finally:
-        installed.kubectl("-n", NAMESPACE, "scale", "deploy/tidegate", "--replicas=2")
+        operators.scale(installed, 2)
     place.ready("mdep/small", "rpol/front")
 
 

@@ -68,8 +68,9 @@ def remember(store: Store, queue: Queue, what: str | None, manifest: Manifest) -
         store.drop(ObjectKey.of(manifest), manifest["metadata"]["uid"])
     elif not store.put(manifest):
         return
+    changed = ObjectKey.of(manifest) if edited(manifest) else None
     for key in interested(manifest, store):
-        queue(key, edited(manifest) and key == ObjectKey.of(manifest))
+        queue(key, key == changed)
 
 
 def edited(manifest: Manifest) -> bool:
