@@ -71,7 +71,7 @@ def proxied(cluster: Cluster) -> Iterator[Faults]:
     finally:
         point_operators(cluster, **dict.fromkeys(ADDRESS, ""))
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def point_operators(cluster: Cluster, **variables: str) -> None:

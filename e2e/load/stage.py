@@ -68,8 +68,9 @@ class Stage:
         return sorted(staying, key=lambda item: str(item["metadata"]["name"]))
 
     def edit(self, kind: str, name: str, spec: Object) -> None:
-        """A JSON merge patch of a spec."""
-        self.place.cluster.api.merge(self.path(kind, name), {"spec": spec})
+        """A JSON merge patch of a spec, again until it is taken: an API server that has just begun refuses it for a while."""
+        merge = partial(self.place.cluster.api.merge, self.path(kind, name), {"spec": spec})
+        self.wait(merge, f"{kind}/{name} is edited")
 
     def delete(self, kind: str, name: str) -> None:
         """One object, in the background."""

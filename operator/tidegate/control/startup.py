@@ -75,7 +75,7 @@ class Operator:
             for name, part in (
                 ("stop", stop.wait()),
                 ("watch", self._watch()),
-                ("act", self._act()),
+                ("act", self.act()),
                 ("sweep", self._sweep()),
                 ("news", self.recorder.run()),
             )
@@ -99,15 +99,15 @@ class Operator:
             registry=registry, settings=settings, standalone=True, clusterwide=True, ready_flag=self.watching
         )
 
-    async def _act(self) -> None:
-        """Waits for the Lease, then works until it is lost."""
+    async def act(self) -> None:
+        """Waits for the Lease, then works until it is lost. Nothing but that ends it."""
         await self._fill()
         await self.election.wait_until_leading()
         self.metrics.leading.set(1)
         log.info("%s leads", self.settings.identity)
         worker = asyncio.create_task(self.queue.run(self.settings.workers, self._pass))
         try:
-            await self._see_everything()
+            self._queue_everything()
             await self.election.keep()
         finally:
             worker.cancel()
@@ -119,6 +119,7 @@ class Operator:
         while not self.filled.is_set():
             try:
                 await fill(self.api, self.store, WATCHED)
+                self.reconciler.capabilities = await capabilities(self.api)
                 self.filled.set()
             except TidegateError as error:
                 log.info("the first lists: %s; tried again", error)
@@ -135,8 +136,7 @@ class Operator:
             log.exception("%s: this should not happen; tried again", key)
             raise
 
-    async def _see_everything(self) -> None:
-        self.reconciler.capabilities = await capabilities(self.api)
+    def _queue_everything(self) -> None:
         for key in self.store.owners():
             self.queue.add(key)
 
@@ -148,7 +148,8 @@ class Operator:
             try:
                 found = await capabilities(self.api)
                 if found != self.reconciler.capabilities:
-                    await self._see_everything()
+                    self.reconciler.capabilities = found
+                    self._queue_everything()
                 await sweep(self.api, self.store, self.queue.add, WATCHED)
             except TidegateError as error:
                 log.info("sweep: %s; tried again in %d s", error, SWEEP)
