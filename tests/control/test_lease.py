@@ -156,7 +156,7 @@ def test_failover_after_the_duration_and_never_two_at_once() -> None:
 
 @pytest.mark.parametrize(("seconds", "survived"), [(1.0, True), (5.0, True), (6.0, False)])
 def test_an_interruption(seconds: float, survived: bool) -> None:
-    """It is asked again each second until it is too late."""
+    """It is asked again twice a second until it is too late."""
 
     async def main() -> None:
         api = Network()

@@ -118,8 +118,8 @@ class Operator:
         await self.watching.wait()
         while not self.filled.is_set():
             try:
-                await fill(self.api, self.store, WATCHED)
                 self.reconciler.capabilities = await capabilities(self.api)
+                await fill(self.api, self.store, WATCHED)
                 self.filled.set()
             except TidegateError as error:
                 log.info("the first lists: %s; tried again", error)
