@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.builders import key_of, model
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import run
-from tidegate.control.startup import Operator
+from tidegate.control.startup import SWEEP, Operator
+from tidegate.control.watch import WATCHED
 from tidegate.errors import Unavailable
+from tidegate.plan.plan import Manifest
 from tidegate.settings import from_environment
 
 
 class Unreliable(FakeApi):
     """Whatever reads refuses each question the first time that it is asked. It serves every optional kind."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: set[str] = set()
+    def __init__(self, *objects: Manifest) -> None:
+        super().__init__(*objects)
+        self.asked: Counter[str] = Counter()
 
     def _refuse_once(self, what: str) -> None:
-        if what not in self.asked:
-            self.asked.add(what)
+        self.asked[what] += 1
+        if self.asked[what] == 1:
             raise Unavailable("a bad day")
 
     async def get(self, key: Any) -> dict[str, Any] | None:
@@ -35,24 +41,73 @@ class Unreliable(FakeApi):
         self._refuse_once(f"list {kind}")
         return []
 
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+        self._refuse_once(f"sweep {kind}")
+        return await super().list_metadata(api_version, kind, labels)
+
     async def serves(self, api_version: str, kind: str) -> bool:
         self._refuse_once(f"serves {kind}")
         return True
+
+
+@asynccontextmanager
+async def operator(api: FakeApi) -> AsyncIterator[Operator]:
+    """One whose watches have begun, without a loop of its own."""
+    async with httpx.AsyncClient() as http:
+        made = Operator(from_environment({}), api, http)
+        made.watching.set()
+        yield made
+
+
+@asynccontextmanager
+async def beside(part: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs while the block does."""
+    task = asyncio.create_task(part)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.timeout(30)
 def test_a_refused_question_does_not_end_the_leader() -> None:
     async def main() -> None:
         api = Unreliable()
-        async with httpx.AsyncClient() as http:
-            operator = Operator(from_environment({}), api, http)
-            operator.watching.set()
-            acting = asyncio.create_task(operator.act())
+        async with operator(api) as made, beside(made.act()):
             await asyncio.sleep(60)
-            assert operator.election.leading
-            assert operator.reconciler.capabilities.pod_monitor
-            assert {f"serves {kind}" for kind in ("PodMonitor", "LeaderWorkerSet")} <= api.asked
-            acting.cancel()
-            await asyncio.gather(acting, return_exceptions=True)
+            assert made.election.leading
+            assert made.reconciler.capabilities.pod_monitor
+
+    run(main())
+
+
+@pytest.mark.timeout(30)
+def test_a_refused_list_repeats_no_other() -> None:
+    async def main() -> None:
+        api = Unreliable()
+        async with operator(api) as made, beside(made.act()):
+            await asyncio.wait_for(made.filled.wait(), 60)
+            assert {what: n for what, n in api.asked.items() if what.startswith("list ")} == {
+                f"list {kind}": 2 for _, kind in WATCHED
+            }
+
+    run(main())
+
+
+@pytest.mark.timeout(30)
+def test_a_refused_sweep_holds_up_no_other_kind() -> None:
+    """The first finds nothing out; the second sees an object of which nobody told, and may not read it; the third does."""
+
+    async def main() -> None:
+        api = Unreliable(model("llama"))
+        async with operator(api) as made, beside(made._sweep()):
+            made.filled.set()
+            await asyncio.sleep(1.5 * SWEEP)
+            assert {what for what in api.asked if what.startswith("sweep ")} == {f"sweep {kind}" for _, kind in WATCHED}
+            assert made.store.owners() == []
+            await asyncio.sleep(2 * SWEEP)
+            assert made.store.owners() == [key_of(model("llama"))]
+            assert made.reconciler.capabilities.leader_worker_set
 
     run(main())

@@ -50,7 +50,8 @@ class Seen:
 
     async def sweep(self, api: FakeApi) -> list[str]:
         self.queued.clear()
-        await sweep(api, self.store, self.queue, KINDS)
+        for kind in KINDS:
+            await sweep(api, self.store, self.queue, *kind)
         return self.queued
 
 

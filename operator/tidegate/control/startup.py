@@ -7,10 +7,11 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import httpx
 import kopf
@@ -32,6 +33,10 @@ log = logging.getLogger("tidegate")
 
 SWEEP = 60.0
 """Seconds between two comparisons of the store with the API server."""
+READ_AGAIN = 1.0
+"""Seconds after a read that the API server refused."""
+
+Answer = TypeVar("Answer")
 
 
 class Operator:
@@ -116,14 +121,10 @@ class Operator:
 
     async def _fill(self) -> None:
         await self.watching.wait()
-        while not self.filled.is_set():
-            try:
-                self.reconciler.capabilities = await capabilities(self.api)
-                await fill(self.api, self.store, WATCHED)
-                self.filled.set()
-            except TidegateError as error:
-                log.info("the first lists: %s; tried again", error)
-                await asyncio.sleep(1)
+        self.reconciler.capabilities = await answered(partial(capabilities, self.api))
+        for kind in WATCHED:
+            await answered(partial(fill, self.api, self.store, *kind))
+        self.filled.set()
 
     async def _pass(self, key: ObjectKey) -> float | None:
         try:
@@ -141,18 +142,34 @@ class Operator:
             self.queue.add(key)
 
     async def _sweep(self) -> None:
-        """Also notices when optional kinds come and go."""
+        """Also notices when optional kinds come and go. A kind that the API server refuses to list holds up no other."""
         await self.filled.wait()
         while True:
             await asyncio.sleep(SWEEP)
-            try:
-                found = await capabilities(self.api)
-                if found != self.reconciler.capabilities:
-                    self.reconciler.capabilities = found
-                    self._queue_everything()
-                await sweep(self.api, self.store, self.queue.add, WATCHED)
-            except TidegateError as error:
-                log.info("sweep: %s; tried again in %d s", error, SWEEP)
+            for part in (self._notice_kinds, *(partial(self._compare, *kind) for kind in WATCHED)):
+                try:
+                    await part()
+                except TidegateError as error:
+                    log.info("sweep: %s; tried again in %d s", error, SWEEP)
+
+    async def _compare(self, api_version: str, kind: str) -> None:
+        await sweep(self.api, self.store, self.queue.add, api_version, kind)
+
+    async def _notice_kinds(self) -> None:
+        found = await capabilities(self.api)
+        if found != self.reconciler.capabilities:
+            self.reconciler.capabilities = found
+            self._queue_everything()
+
+
+async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
+    """One read, until the API server answers it: a refusal repeats this one and none of those before."""
+    while True:
+        try:
+            return await read()
+        except TidegateError as error:
+            log.info("%s; read again in %d s", error, READ_AGAIN)
+            await asyncio.sleep(READ_AGAIN)
 
 
 def now() -> datetime:

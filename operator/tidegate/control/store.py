@@ -75,11 +75,8 @@ class Store:
     def missing(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
         """Known objects of a kind that a complete list does not have."""
         uids = {item["metadata"]["uid"] for item in listed}
-        return [
-            key
-            for key in sorted(self._index.get(of_kind(kind), ()), key=str)
-            if key.api_version == api_version and _uid(self._objects[key]) not in uids
-        ]
+        of_it = (key for key in self._index.get(of_kind(kind), ()) if key.api_version == api_version)
+        return sorted((key for key in of_it if _uid(self._objects[key]) not in uids), key=str)
 
     def behind(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
         """Listed objects that are unknown here, or known in an older version."""

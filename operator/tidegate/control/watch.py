@@ -7,7 +7,6 @@ deleted while its watch was interrupted; sweep() does.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import kopf
@@ -79,22 +78,20 @@ def edited(manifest: Manifest) -> bool:
     return observed is not None and observed != manifest["metadata"].get("generation")
 
 
-async def fill(api: Api, store: Store, kinds: Iterable[tuple[str, str]]) -> None:
-    """Everything that there is, before anybody acts: kopf says that it is ready before its first lists are complete, and
-    half a picture looks like objects that do not exist."""
-    for api_version, kind in kinds:
-        for manifest in await api.list_objects(api_version, kind, "" if kind in names.PLURALS else OURS):
-            store.put(manifest)
+async def fill(api: Api, store: Store, api_version: str, kind: str) -> None:
+    """Everything that there is of a kind, before anybody acts: kopf says that it is ready before its first lists are
+    complete, and half a picture looks like objects that do not exist."""
+    for manifest in await api.list_objects(api_version, kind, "" if kind in names.PLURALS else OURS):
+        store.put(manifest)
 
 
-async def sweep(api: Api, store: Store, queue: Queue, kinds: Iterable[tuple[str, str]]) -> None:
-    """Compares the store with lists of metadata: drops what is gone, fetches what was missed."""
-    for api_version, kind in kinds:
-        listed = await api.list_metadata(api_version, kind, "" if kind in names.PLURALS else OURS)
-        for key in store.missing(api_version, kind, listed):
-            await _settle(api, store, queue, key)
-        for key in store.behind(api_version, kind, listed):
-            await _settle(api, store, queue, key)
+async def sweep(api: Api, store: Store, queue: Queue, api_version: str, kind: str) -> None:
+    """Compares the store with a list of a kind's metadata: drops what is gone, fetches what was missed."""
+    listed = await api.list_metadata(api_version, kind, "" if kind in names.PLURALS else OURS)
+    for key in store.missing(api_version, kind, listed):
+        await _settle(api, store, queue, key)
+    for key in store.behind(api_version, kind, listed):
+        await _settle(api, store, queue, key)
 
 
 async def _settle(api: Api, store: Store, queue: Queue, key: ObjectKey) -> None:
