@@ -12,6 +12,7 @@ from aiohttp import web
 from kubernetes.aio import client
 
 from tidegate.cluster.client import METADATA_ONLY, Api, Invalid, NotFound, Refused, _error, path
+from tidegate.cluster.metadata import ObjectMeta
 from tidegate.errors import Conflict, Retry, Stall, Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -156,9 +157,10 @@ async def test_deleting_what_is_gone(server: tuple[Server, Api]) -> None:
 
 async def test_lists(server: tuple[Server, Api]) -> None:
     answers, api = server
-    answers.says({"items": [{"metadata": {"name": "a"}}]})
+    meta = {"namespace": "shop", "name": "a", "uid": "u", "resourceVersion": "5"}
+    answers.says({"items": [{"metadata": {**meta, "managedFields": [{"manager": "x"}]}}]})
     answers.says({}, status=404)
-    assert await api.list_metadata("v1", "Pod", "a=b") == [{"metadata": {"name": "a"}}]
+    assert await api.list_metadata("v1", "Pod", "a=b") == [ObjectMeta.model_validate(meta)]
     assert await api.list_metadata("monitoring.coreos.com/v1", "PodMonitor") == []
     assert answers.asked[0]["accept"] == METADATA_ONLY
     assert answers.asked[0]["query"] == {"resourceVersion": "0", "labelSelector": "a=b"}
@@ -186,6 +188,15 @@ async def test_lists_of_nothing(server: tuple[Server, Api]) -> None:
     assert await api.list_metadata("v1", "Pod") == []
     answers.says({"items": None})
     assert await api.list_objects("v1", "Pod") == []
+
+
+async def test_lists_that_are_none(server: tuple[Server, Api]) -> None:
+    """Something between us and the API server answers in its stead."""
+    answers, api = server
+    for body in ("<html>", "{}", '{"items": [{"metadata": {"name": "a"}}]}'):
+        answers.answers.append(web.Response(text=body))
+        with pytest.raises(Unavailable, match="no list of metadata"):
+            await api.list_metadata("v1", "Pod")
 
 
 async def test_nobody_listens() -> None:

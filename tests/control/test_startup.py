@@ -14,6 +14,7 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import run
+from tidegate.cluster.metadata import ObjectMeta
 from tidegate.control.startup import SWEEP, Operator
 from tidegate.control.watch import WATCHED
 from tidegate.errors import Unavailable
@@ -41,7 +42,7 @@ class Unreliable(FakeApi):
         self._refuse_once(f"list {kind}")
         return []
 
-    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
         self._refuse_once(f"sweep {kind}")
         return await super().list_metadata(api_version, kind, labels)
 
@@ -101,13 +102,38 @@ def test_a_refused_sweep_holds_up_no_other_kind() -> None:
 
     async def main() -> None:
         api = Unreliable(model("llama"))
-        async with operator(api) as made, beside(made._sweep()):
-            made.filled.set()
-            await asyncio.sleep(1.5 * SWEEP)
+        async with operator(api) as made, beside(made.act()), beside(made._sweep()):
+            await asyncio.wait_for(made.leads.wait(), 60)
+            await asyncio.sleep(SWEEP)
             assert {what for what in api.asked if what.startswith("sweep ")} == {f"sweep {kind}" for _, kind in WATCHED}
             assert made.store.owners() == []
             await asyncio.sleep(2 * SWEEP)
             assert made.store.owners() == [key_of(model("llama"))]
+
+    run(main())
+
+
+@pytest.mark.timeout(30)
+def test_a_standby_looks_its_picture_over_when_it_leads() -> None:
+    async def main() -> None:
+        api = FakeApi(model("llama"))
+        async with operator(api) as made, beside(made._sweep()):
+            await asyncio.sleep(10 * SWEEP)
+            assert made.store.owners() == []
+            made.leads.set()
+            await asyncio.sleep(1)
+            assert made.store.owners() == [key_of(model("llama"))]
+
+    run(main())
+
+
+@pytest.mark.timeout(30)
+def test_optional_kinds_are_noticed_also_by_a_standby() -> None:
+    async def main() -> None:
+        async with operator(Unreliable()) as made, beside(made._notice_kinds()):
+            made.filled.set()
+            await asyncio.sleep(1.5 * SWEEP)
             assert made.reconciler.capabilities.leader_worker_set
+            assert not made.election.leading
 
     run(main())

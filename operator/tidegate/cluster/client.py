@@ -12,8 +12,10 @@ from typing import Any, Final
 import aiohttp
 import orjson
 from kubernetes.aio import client, config
+from pydantic import ValidationError
 
 from tidegate import names
+from tidegate.cluster.metadata import ObjectMeta, PartialObjectMetadataList
 from tidegate.errors import Conflict, Stall, Unavailable
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -98,6 +100,16 @@ class Api:
         accept: str = "application/json",
     ) -> dict[str, Any]:
         """One request; the answer's JSON. Raises Conflict, NotFound, Refused or Unavailable."""
+        text = await self._send(method, url, query, body, content_type, accept)
+        try:
+            found: dict[str, Any] = orjson.loads(text) if text else {}
+        except ValueError as error:
+            raise Unavailable(f"{method} {url}: something that is not JSON") from error
+        return found
+
+    async def _send(
+        self, method: str, url: str, query: Mapping[str, str] | None, body: Any, content_type: str, accept: str
+    ) -> bytes:
         headers = {"Accept": accept, "Content-Type": content_type}
         if method != "GET":
             self.writes += 1
@@ -116,11 +128,7 @@ class Api:
             raise Unavailable(f"{method} {url}: {type(error).__name__}: {error}") from error
         if answer.status >= 400:
             raise _error(answer.status, method, url, text)
-        try:
-            found: dict[str, Any] = orjson.loads(text) if text else {}
-        except ValueError as error:
-            raise Unavailable(f"{method} {url}: {answer.status} with something that is not JSON") from error
-        return found
+        return text
 
     async def get(self, key: ObjectKey) -> dict[str, Any] | None:
         """The object, or None."""
@@ -178,14 +186,18 @@ class Api:
             return []
         return [{**item, "apiVersion": api_version, "kind": kind} for item in found["items"] or ()]
 
-    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[dict[str, Any]]:
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
         """Metadata of every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
         query = {"resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
+        url = path(api_version, kind, None)
         try:
-            found = await self.request("GET", path(api_version, kind, None), query, accept=METADATA_ONLY)
+            text = await self._send("GET", url, query, None, "application/json", METADATA_ONLY)
         except NotFound:
             return []
-        return list(found["items"] or ())  # null where there is none
+        try:
+            return PartialObjectMetadataList.of(text)
+        except ValidationError as error:
+            raise Unavailable(f"GET {url}: something that is no list of metadata") from error
 
     async def serves(self, api_version: str, kind: str) -> bool:
         """Whether the cluster has this kind at present."""

@@ -32,7 +32,7 @@ from tidegate.settings import Settings
 log = logging.getLogger("tidegate")
 
 SWEEP = 60.0
-"""Seconds between two comparisons of the store with the API server."""
+"""Seconds between two comparisons of the store with the API server, and between two looks for optional kinds."""
 READ_AGAIN = 1.0
 """Seconds after a read that the API server refused."""
 
@@ -57,6 +57,9 @@ class Operator:
         """kopf's watches have begun."""
         self.filled = asyncio.Event()
         """The store knows all that there is."""
+        self.leads = asyncio.Event()
+        self._looked_over = 0.0
+        """When the store was last compared with everything that there is, by the loop's clock."""
         self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
         self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)
 
@@ -81,6 +84,7 @@ class Operator:
                 ("stop", stop.wait()),
                 ("watch", self._watch()),
                 ("act", self.act()),
+                ("kinds", self._notice_kinds()),
                 ("sweep", self._sweep()),
                 ("news", self.recorder.run()),
             )
@@ -108,6 +112,7 @@ class Operator:
         """Waits for the Lease, then works until it is lost. Nothing but that ends it."""
         await self._fill()
         await self.election.wait_until_leading()
+        self.leads.set()
         self.metrics.leading.set(1)
         log.info("%s leads", self.settings.identity)
         worker = asyncio.create_task(self.queue.run(self.settings.workers, self._pass))
@@ -122,6 +127,7 @@ class Operator:
     async def _fill(self) -> None:
         await self.watching.wait()
         self.reconciler.capabilities = await answered(partial(capabilities, self.api))
+        self._looked_over = asyncio.get_running_loop().time()
         for kind in WATCHED:
             await answered(partial(fill, self.api, self.store, *kind))
         self.filled.set()
@@ -141,25 +147,32 @@ class Operator:
         for key in self.store.owners():
             self.queue.add(key)
 
-    async def _sweep(self) -> None:
-        """Also notices when optional kinds come and go. A kind that the API server refuses to list holds up no other."""
+    async def _notice_kinds(self) -> None:
+        """Optional kinds come and go."""
         await self.filled.wait()
         while True:
             await asyncio.sleep(SWEEP)
-            for part in (self._notice_kinds, *(partial(self._compare, *kind) for kind in WATCHED)):
-                try:
-                    await part()
-                except TidegateError as error:
-                    log.info("sweep: %s; tried again in %d s", error, SWEEP)
+            found = await answered(partial(capabilities, self.api))
+            if found != self.reconciler.capabilities:
+                self.reconciler.capabilities = found
+                self._queue_everything()
+
+    async def _sweep(self) -> None:
+        """The leader's alone: a standby's picture may grow old, and is looked over first of all when it leads."""
+        clock = asyncio.get_running_loop().time
+        await self.leads.wait()
+        while True:
+            await asyncio.sleep(self._looked_over + SWEEP - clock())
+            self._looked_over = clock()
+            for kind in WATCHED:
+                await self._compare(*kind)
 
     async def _compare(self, api_version: str, kind: str) -> None:
-        await sweep(self.api, self.store, self.queue.add, api_version, kind)
-
-    async def _notice_kinds(self) -> None:
-        found = await capabilities(self.api)
-        if found != self.reconciler.capabilities:
-            self.reconciler.capabilities = found
-            self._queue_everything()
+        """A kind that the API server refuses to list holds up no other."""
+        try:
+            await sweep(self.api, self.store, self.queue.add, api_version, kind)
+        except TidegateError as error:
+            log.info("sweep of %s: %s; tried again in %d s", kind, error, SWEEP)
 
 
 async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:

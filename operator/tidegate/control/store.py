@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from tidegate.cluster.metadata import ObjectMeta
 from tidegate.control.terms import Term, controlled_by, of_kind, terms
 from tidegate.names import PLURALS
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -72,20 +73,19 @@ class Store:
         """Every custom resource of ours."""
         return [key for kind in PLURALS for key in self._index.get(of_kind(kind), ())]
 
-    def missing(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
+    def missing(self, api_version: str, kind: str, listed: Iterable[ObjectMeta]) -> list[ObjectKey]:
         """Known objects of a kind that a complete list does not have."""
-        uids = {item["metadata"]["uid"] for item in listed}
+        uids = {meta.uid for meta in listed}
         of_it = (key for key in self._index.get(of_kind(kind), ()) if key.api_version == api_version)
         return sorted((key for key in of_it if _uid(self._objects[key]) not in uids), key=str)
 
-    def behind(self, api_version: str, kind: str, listed: Iterable[Manifest]) -> list[ObjectKey]:
+    def behind(self, api_version: str, kind: str, listed: Iterable[ObjectMeta]) -> list[ObjectKey]:
         """Listed objects that are unknown here, or known in an older version."""
         out = []
-        for item in listed:
-            meta = item["metadata"]
-            key = ObjectKey(api_version, kind, meta["namespace"], meta["name"])
+        for meta in listed:
+            key = ObjectKey(api_version, kind, meta.namespace, meta.name)
             known = self._objects.get(key)
-            if known is None or _version(known) < _version(item):
+            if known is None or _version(known) < meta.resource_version:
                 out.append(key)
         return out
 

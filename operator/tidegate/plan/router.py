@@ -21,7 +21,9 @@ from tidegate.plan.router_status import confirmed, router_status
 from tidegate.plan.world import RouterWorld
 
 UNCONFIRMED_CHECK = 1.0
+"""Seconds until routers that do not run the newest configuration yet are asked again."""
 CONFIRMED_CHECK = 60.0
+"""Seconds until routers that do are asked again."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,21 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
     )
 
 
-def next_look(world: RouterWorld, config: str) -> float:
-    """Seconds until the next pass: at once when the account was just made; until the routers are asked again. While none is
-    ready there is nobody to ask: a Pod that becomes ready is an event."""
+def next_look(world: RouterWorld, config: str) -> float | None:
+    """Seconds until the next pass.
+
+    account made just now   a router ready   all confirmed   then
+    ---------------------   --------------   -------------   ----------------------------------------------
+    yes                     any              any             at once: the Pods need its uid
+    no                      no               -               there is nobody to ask: becoming ready is an event
+    no                      yes              no              UNCONFIRMED_CHECK
+    no                      yes              yes             CONFIRMED_CHECK
+    """
     if not router_workload.account(world.children):
         return 0.0
-    asked = any(ready(pod) for pod in world.pods)
-    return UNCONFIRMED_CHECK if asked and not confirmed(world, config) else CONFIRMED_CHECK
+    if not any(ready(pod) for pod in world.pods):
+        return None
+    return CONFIRMED_CHECK if confirmed(world, config) else UNCONFIRMED_CHECK
 
 
 def template_revision(owner: Manifest) -> str:
