@@ -32,6 +32,8 @@ from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, 
 
 log = logging.getLogger("tidegate.reconcile")
 
+AT_ONCE = 0.0
+"""A plan's next look when it could not plan everything before a part of it was there: children that need another one's uid."""
 STALLED_CHECK = 60.0
 """Seconds until something that waits for a person is tried again anyway."""
 ACTION_FAILED = (NotOurs.reason, Refused.reason)
@@ -54,7 +56,12 @@ class Reconciler:
     """Takes the Events that tell of what changed."""
 
     async def run(self, key: ObjectKey) -> float | None:
-        """One pass; returns the seconds until the next look. Raises Retry for another try with back-off."""
+        """A pass, and the next one when the plan asks for it at once: whom its first half serves does not wait for the second
+        behind everybody else. Returns the seconds until the next look. Raises Retry for another try with back-off."""
+        wait = await self._pass(key)
+        return await self._pass(key) if wait == AT_ONCE else wait
+
+    async def _pass(self, key: ObjectKey) -> float | None:
         owner = self.store.get(key)
         if owner is None or owner["metadata"].get("deletionTimestamp"):
             return None  # the children go with their owner
