@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.builders import NOW, managed_tier
 from tests.support.fake_api import FakeApi
-from tidegate.cluster.events import ROOM, Recorder, transitions
+from tests.support.virtual_time import run
+from tidegate.cluster.events import BUSY_PACE, PACE, ROOM, Recorder, transitions
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -98,3 +99,20 @@ def test_news_that_find_no_room_are_dropped() -> None:
     (event,) = transitions(managed_tier(), status(Ready=("False", "A")), NOW)
     recorder.tell([event] * (ROOM + 1))
     assert recorder.waiting == ROOM
+
+
+@pytest.mark.parametrize(("busy", "pace"), [(False, PACE), (True, BUSY_PACE)])
+@pytest.mark.timeout(30)
+def test_news_give_way_to_work(busy: bool, pace: float) -> None:
+    async def main() -> None:
+        api = FakeApi()
+        recorder = Recorder(api, lambda: busy)
+        recorder.tell(transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW))
+        posting = asyncio.create_task(recorder.run())
+        await asyncio.sleep(0.9 * pace)
+        assert len(api.objects) == 1
+        await asyncio.sleep(0.2 * pace)
+        assert len(api.objects) == 2
+        posting.cancel()
+
+    run(main())

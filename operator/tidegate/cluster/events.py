@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ log = logging.getLogger("tidegate.events")
 TOLD: Final = (READY, STALLED, RESOLVED_REFS)
 PACE: Final = 0.1
 """Seconds between two Events."""
+BUSY_PACE: Final = 1.0
+"""Seconds between two Events while passes wait for their turn."""
 ROOM: Final = 5000
 """Events that wait, at most."""
 
@@ -68,14 +70,16 @@ def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any
 
 
 class Recorder:
-    """Posts Events behind the passes' back and at its own pace: work is not kept waiting by news of it.
+    """Posts Events behind the passes' back and at its own pace, slowly while there is more work than workers: work is not kept
+    waiting by news of it, and the conditions that they tell of are there already.
 
     https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ calls them "informative, best-effort": what
     finds no room, and what the API server does not take, is dropped.
     """
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, busy: Callable[[], bool] = lambda: False) -> None:
         self._api = api
+        self._busy = busy
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(ROOM)
 
     def tell(self, events: Iterable[dict[str, Any]]) -> None:
@@ -97,4 +101,4 @@ class Recorder:
                 await self._api.create(event)
             except TidegateError as error:
                 log.warning("an Event is dropped: %s", error)
-            await asyncio.sleep(PACE)
+            await asyncio.sleep(BUSY_PACE if self._busy() else PACE)

@@ -49,7 +49,7 @@ class Operator:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(lambda key: key.namespace)
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
-        self.recorder = Recorder(api)
+        self.recorder = Recorder(api, lambda: len(self.queue) > 0)
         self.reconciler = Reconciler(
             api, http, self.store, settings.defaults, now, tell=self.queue.add, news=self.recorder.tell
         )
