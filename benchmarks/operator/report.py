@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.operator.plot import svg
@@ -18,13 +18,23 @@ while no operator runs. The operator also writes a status and an Event for each 
 and reads its way back into any state that it may be killed in. No Pod but the operator's runs: nodes are cordoned and have no
 GPUs. Both times include what Kubernetes itself does with the objects on the same two cores.
 """
+COSTS = """\
+Seconds of CPU in the median round. Both cores are busy from begin to end, so that the ratio of times is the ratio of these sums.
+"""
+COSTS_HEAD = (
+    "models",
+    "control plane, with the operator",
+    "both replicas",
+    "control plane, with the bare client",
+    "bare client",
+)
 
 
 def write(results: Results, folder: Path) -> None:
     """`operator.json`, `operator.md` and `operator.svg`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "operator.json").write_text(json.dumps(results.json(), indent=1) + "\n")
-    (folder / "operator.md").write_text(markdown(rows(results)))
+    (folder / "operator.md").write_text(page(results))
     (folder / "operator.svg").write_text(svg(results))
 
 
@@ -46,10 +56,24 @@ def insert(page: Path, text: str, picture: str) -> None:
     page.write_text(f"{before}{begin}\n{EXPLANATION}\n{text}\n{image}\n{end}{after}")
 
 
-def markdown(table: Iterable[Row]) -> str:
+def page(results: Results) -> str:
+    """Both tables."""
+    goals = ((row.what, row.value, row.goal, _met(row)) for row in rows(results))
+    return "\n".join([_table(("what", "measured", "goal", "met"), goals), COSTS, _table(COSTS_HEAD, _costs(results))])
+
+
+def _costs(results: Results) -> Iterator[Sequence[str]]:
+    """Of each size the round with the median ratio (of two, the lower)."""
+    for size, rounds in results.floods.items():
+        one = sorted(rounds, key=lambda done: done.ratio)[(len(rounds) - 1) // 2]
+        parts = (one.operator.control_plane, one.operator.client, one.bare.control_plane, one.bare.client)
+        yield (f"{size:,}", *(f"{seconds:.1f} s" for seconds in parts))
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table of GitHub's Markdown."""
-    lines = [f"| {row.what} | {row.value} | {row.goal} | {_met(row)} |" for row in table]
-    return "\n".join(["| what | measured | goal | met |", "|---|---|---|---|", *lines, ""])
+    ruled = (head, ["---"] * len(head), *lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in ruled)
 
 
 def plain(table: list[Row]) -> str:

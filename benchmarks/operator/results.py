@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 from benchmarks.operator.flood import Flood
@@ -13,10 +14,25 @@ from benchmarks.operator.processes import Memory
 from benchmarks.operator.restart import Restart
 
 RATIO = 1.5
-"""A flood may take so many times what the bare client takes."""
+"""A flood may take so many times what the bare client takes, by the median of all rounds."""
 IDLE_CORES = 0.01
 MEMORY = {100: 150.0, 1000: 250.0}
 """MiB of the leader, by number of models."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """The same flood by both, one right after the other: machines are noisy, and both shall meet the same noise."""
+
+    bare: Flood
+    operator: Flood
+    memory: Memory
+    """Of the leader, when all had come to rest."""
+
+    @property
+    def ratio(self) -> float:
+        """The operator's time over the bare client's."""
+        return self.operator.seconds / self.bare.seconds
 
 
 @dataclass
@@ -25,21 +41,20 @@ class Results:
 
     workers: int
     live: list[float] = field(default_factory=list)
-    bare: dict[int, Flood] = field(default_factory=dict)
-    operator: dict[int, Flood] = field(default_factory=dict)
-    memory: dict[int, Memory] = field(default_factory=dict)
+    floods: dict[int, list[Round]] = field(default_factory=dict)
+    """Rounds, by number of models."""
     idle: Idle | None = None
     at_rest: dict[str, list[float]] = field(default_factory=dict)
     in_flood: dict[str, list[float]] = field(default_factory=dict)
     restarts: dict[str, Restart] = field(default_factory=dict)
 
     def ratio(self, size: int) -> float:
-        """The operator's time over the bare client's."""
-        return self.operator[size].seconds / self.bare[size].seconds
+        """The median of the rounds."""
+        return median(one.ratio for one in self.floods[size])
 
     def json(self) -> dict[str, Any]:
         """For the file."""
-        return {**asdict(self), "ratio": {size: round(self.ratio(size), 3) for size in self.operator}}
+        return {**asdict(self), "ratio": {size: round(self.ratio(size), 3) for size in self.floods}}
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 def rows(results: Results) -> list[Row]:
     """The table."""
     return [
-        *(_flood(results, size) for size in results.operator),
-        *(_memory(size, memory) for size, memory in results.memory.items()),
+        *(_flood(size, rounds) for size, rounds in results.floods.items()),
+        *(_memory(size, rounds) for size, rounds in results.floods.items()),
         *(_idle(results.idle) if results.idle else ()),
         *(_latency(f"{what}, at rest", found) for what, found in results.at_rest.items()),
         *((_latency("weight change -> live in Envoy, at rest", results.live),) if results.live else ()),
@@ -70,25 +85,30 @@ def rows(results: Results) -> list[Row]:
     ]
 
 
-def _flood(results: Results, size: int) -> Row:
-    bare, operator, ratio = results.bare[size], results.operator[size], results.ratio(size)
-    value = f"{operator.seconds:.1f} s, bare client {bare.seconds:.1f} s: {ratio:.2f} x"
-    return Row(f"{size:,} models and {math.ceil(size / 10):,} policies at once", value, f"<= {RATIO} x", ratio <= RATIO)
+def _flood(size: int, rounds: Sequence[Round]) -> Row:
+    ratios = sorted(one.ratio for one in rounds)
+    ratio, bare = median(ratios), median(one.bare.seconds for one in rounds)
+    value = f"{median(one.operator.seconds for one in rounds):.1f} s, bare client {bare:.1f} s: {ratio:.2f} x"
+    spread = f" ({ratios[0]:.2f} to {ratios[-1]:.2f} in {len(rounds)} rounds)" if len(rounds) > 1 else ""
+    what = f"{size:,} models and {math.ceil(size / 10):,} policies at once"
+    return Row(what, value + spread, f"<= {RATIO} x", ratio <= RATIO)
 
 
-def _memory(size: int, memory: Memory) -> Row:
+def _memory(size: int, rounds: Sequence[Round]) -> Row:
     goal = next((most for models, most in MEMORY.items() if size <= models), None)
-    value = f"{memory.now:.0f} MiB, at most {memory.peak:.0f} MiB"
+    now = max(one.memory.now for one in rounds)
+    value = f"{now:.0f} MiB, at most {max(one.memory.peak for one in rounds):.0f} MiB"
     what = f"memory of the leader with {size:,} models"
-    return Row(what, value, f"<= {goal:.0f} MiB", memory.now <= goal) if goal else Row(what, value)
+    return Row(what, value, f"<= {goal:.0f} MiB", now <= goal) if goal else Row(what, value)
 
 
 def _idle(idle: Idle) -> list[Row]:
     said = ", ".join(f"{count} {what}" for what, count in idle.writes.items()) or "0"
+    met = max(idle.leader_cores, idle.standby_cores) <= IDLE_CORES
     cores = f"leader {idle.leader_cores:.2%}, standby {idle.standby_cores:.2%}"
     return [
         Row("writes in a minute at rest, beside the Lease's", said, "0", not idle.writes),
-        Row("CPU in a minute at rest, of a core", cores, f"<= {IDLE_CORES:.0%}", idle.leader_cores <= IDLE_CORES),
+        Row("CPU in a minute at rest, of a core", cores, f"<= {IDLE_CORES:.0%}", met),
     ]
 
 

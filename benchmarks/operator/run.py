@@ -8,24 +8,24 @@ from collections.abc import Awaitable, Callable
 from benchmarks.operator import flood, idle, live, processes, restart
 from benchmarks.operator.place import Place, cordon
 from benchmarks.operator.probes import Probes, probes, repeated
-from benchmarks.operator.results import Results
+from benchmarks.operator.results import Results, Round
 
 REPLICAS = 2
 AGAIN = "again"
 """Namespace of the flood during which changes are timed."""
 
 
-async def run(place: Place, sizes: list[int], workers: int, samples: int) -> Results:
+async def run(place: Place, sizes: list[int], rounds: int, workers: int, samples: int) -> Results:
     """All parts; the largest flood's objects stay for what is measured among many objects."""
     results = Results(workers)
     place.say("weight changes that become live in a real router")
     results.live = await live.latencies(place, samples)
     await place.clean(live.NAMESPACE)
     cordon(place.cluster)
-    for size in sizes:
-        await _floods(place, results, size, workers)
-        if size != sizes[-1]:
+    for size in [size for size in sizes for _ in range(rounds)]:
+        if results.floods:
             await place.clean(flood.FLOOD)
+        results.floods.setdefault(size, []).append(await _round(place, size, workers))
     place.say("a minute at rest")
     results.idle = await idle.minute(place)
     async with probes(place, "probes") as probe:
@@ -35,20 +35,21 @@ async def run(place: Place, sizes: list[int], workers: int, samples: int) -> Res
     return results
 
 
-async def _floods(place: Place, results: Results, size: int, workers: int) -> None:
-    """The bare client's without an operator, then the operator's by fresh processes."""
+async def _round(place: Place, size: int, workers: int) -> Round:
+    """The bare client's flood without an operator, then the operator's by fresh processes."""
     await place.scale_operator(0)
     await place.rest()
     place.say(f"{size} models by the bare client")
-    results.bare[size] = await flood.bare(place, size, workers)
+    bare = await flood.bare(place, size, workers)
     await place.clean(flood.BARE)
     await place.scale_operator(REPLICAS)
     await place.rest()
     place.say(f"{size} models by the operator")
-    results.operator[size] = await flood.operated(place, size, workers)
+    operator = await flood.operated(place, size, workers)
     await place.rest()
-    results.memory[size] = processes.memory(processes.leader(place.cluster))
-    place.say(f"{results.ratio(size):.2f} x: {results.operator[size]} against {results.bare[size]}")
+    done = Round(bare, operator, processes.memory(processes.leader(place.cluster)))
+    place.say(f"{done.ratio:.2f} x: {operator} against {bare}")
+    return done
 
 
 async def _latencies(place: Place, results: Results, probe: Probes, samples: int) -> None:
