@@ -26,14 +26,12 @@ from tidegate.errors import Conflict, InvalidManifest, NotOurs, Stall
 from tidegate.plan import conditions
 from tidegate.plan.cache import plan_cache
 from tidegate.plan.model import plan_model
-from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.plan import AT_ONCE, Manifest, ObjectKey, Plan
 from tidegate.plan.router import plan_router
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 log = logging.getLogger("tidegate.reconcile")
 
-AT_ONCE = 0.0
-"""A plan's next look when it could not plan everything before a part of it was there: children that need another one's uid."""
 STALLED_CHECK = 60.0
 """Seconds until something that waits for a person is tried again anyway."""
 ACTION_FAILED = (NotOurs.reason, Refused.reason)

@@ -20,7 +20,7 @@ from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
 from tidegate.plan import conditions, store_workload
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.plan import Manifest, Plan
+from tidegate.plan.plan import AT_ONCE, Manifest, Plan
 from tidegate.plan.pods import trouble
 from tidegate.plan.world import CacheWorld, StoreCheck
 
@@ -44,7 +44,7 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
 def _next_check(world: CacheWorld, *, managed: bool, answers: bool) -> float:
     """At once after a new Secret: the server waits for its uid."""
     if managed and _secret(world) is None:
-        return 0.0
+        return AT_ONCE
     return ANSWERING_CHECK if answers else SILENT_CHECK
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
+
+AT_ONCE: Final = 0.0
+"""`next_check` of a plan that could not plan everything before a part of it is there: children that need another one's uid."""
 
 
 @dataclass(frozen=True)

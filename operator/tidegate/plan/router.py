@@ -15,7 +15,7 @@ from tidegate.contract.router_config import Route as RouteConfig
 from tidegate.plan import router_workload
 from tidegate.plan.difference import differences
 from tidegate.plan.objects import disruption_budget, router_labels, service_account
-from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.plan import AT_ONCE, Manifest, ObjectKey, Plan
 from tidegate.plan.pods import ready
 from tidegate.plan.router_status import confirmed, router_status
 from tidegate.plan.world import RouterWorld
@@ -70,7 +70,7 @@ def next_look(world: RouterWorld, config: str) -> float | None:
     no                      yes              yes             CONFIRMED_CHECK
     """
     if not router_workload.account(world.children):
-        return 0.0
+        return AT_ONCE
     if not any(ready(pod) for pod in world.pods):
         return None
     return CONFIRMED_CHECK if confirmed(world, config) else UNCONFIRMED_CHECK
