@@ -58,6 +58,7 @@ class Operator:
         self.filled = asyncio.Event()
         """The store knows all that there is."""
         self.leads = asyncio.Event()
+        """The Lease was ours once: whoever loses it ends, so this is never taken back."""
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
         self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))

@@ -56,9 +56,14 @@ def register(registry: kopf.OperatorRegistry, store: Store, queue: Queue) -> Non
 def select(settings: kopf.OperatorSettings) -> None:
     """Asks the API server for our children only."""
     for api_version, kind in WATCHED:
-        if kind not in names.PLURALS:
+        if selector := labels(kind):
             group = api_version.rpartition("/")[0]
-            settings.watching.label_selectors[group, PLURALS[kind]] = OURS
+            settings.watching.label_selectors[group, PLURALS[kind]] = selector
+
+
+def labels(kind: str) -> str:
+    """The label selector of what we watch of a kind: every custom resource of ours, and of other kinds our children."""
+    return "" if kind in names.PLURALS else OURS
 
 
 def remember(store: Store, queue: Queue, what: str | None, manifest: Manifest) -> None:
@@ -81,13 +86,13 @@ def edited(manifest: Manifest) -> bool:
 async def fill(api: Api, store: Store, api_version: str, kind: str) -> None:
     """Everything that there is of a kind, before anybody acts: kopf says that it is ready before its first lists are
     complete, and half a picture looks like objects that do not exist."""
-    for manifest in await api.list_objects(api_version, kind, "" if kind in names.PLURALS else OURS):
+    for manifest in await api.list_objects(api_version, kind, labels(kind)):
         store.put(manifest)
 
 
 async def sweep(api: Api, store: Store, queue: Queue, api_version: str, kind: str) -> None:
     """Compares the store with a list of a kind's metadata: drops what is gone, fetches what was missed."""
-    listed = await api.list_metadata(api_version, kind, "" if kind in names.PLURALS else OURS)
+    listed = await api.list_metadata(api_version, kind, labels(kind))
     for key in store.missing(api_version, kind, listed):
         await _settle(api, store, queue, key)
     for key in store.behind(api_version, kind, listed):
