@@ -79,6 +79,7 @@ def test_a_refused_question_does_not_end_the_leader() -> None:
             await asyncio.sleep(60)
             assert made.election.leading
             assert made.reconciler.capabilities.pod_monitor
+            assert {"serves PodMonitor", "serves LeaderWorkerSet"} <= set(api.asked)
 
     run(main())
 

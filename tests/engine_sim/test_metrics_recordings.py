@@ -91,11 +91,11 @@ def test_values_after(expositions: tuple[str, str]) -> None:
     assert series(after, f"vllm:request_generation_tokens_sum{{{MODEL}}}") == tokens
     assert series(after, f"vllm:e2e_request_latency_seconds_count{{{MODEL}}}") == 10
     assert series(after, 'http_requests_total{handler="/v1/chat/completions",method="POST",status="5xx"}') == 22
-    # Four ran at once: the second four waited as long as the first four ran, but for the moment by which they came later.
+    # Four ran at once: the second four waited as long as the first four ran, less the moment by which they came later.
     queue, inference = (
         series(after, f"vllm:request_{name}_time_seconds_sum{{{MODEL}}}") for name in ("queue", "inference")
     )
-    assert inference / 4 < queue < inference
+    assert inference / 4 < queue <= inference / 2 * 1.1
 
 
 def test_phases_add_up(expositions: tuple[str, str]) -> None:
