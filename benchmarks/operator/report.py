@@ -16,7 +16,7 @@ EXPLANATION = """\
 The bare client creates the same custom resources and the same children, with the same library and as many requests under way,
 while no operator runs. The operator also writes a status and an Event for each object, watches everything with two replicas,
 and reads its way back into any state that it may be killed in. No Pod but the operator's runs: nodes are cordoned and have no
-GPUs. Both times include what Kubernetes itself does with the objects on the same two cores.
+GPUs. Both times include what Kubernetes itself does with the objects on the same two cores. Floods: medians of the rounds.
 """
 COSTS = """\
 Seconds of CPU in the median round. Both cores are busy from begin to end, so that the ratio of times is the ratio of these sums.
@@ -46,14 +46,14 @@ def keep_logs(cluster: Cluster, folder: Path) -> None:
     (folder / "operator-previous.log").write_text(cluster.kubectl(*logs, "--previous", check=False))
 
 
-def insert(page: Path, text: str, picture: str) -> None:
-    """Puts table and plot between the markers of a page. Raises ValueError when it has none."""
-    before, begin, rest = page.read_text().partition(MARKERS[0])
+def insert(document: Path, text: str, picture: str) -> None:
+    """Puts table and plot between the markers of a document. Raises ValueError when it has none."""
+    before, begin, rest = document.read_text().partition(MARKERS[0])
     _, end, after = rest.partition(MARKERS[1])
     if not (begin and end):
-        raise ValueError(f"{page} has no {MARKERS[0]} and {MARKERS[1]}")
+        raise ValueError(f"{document} has no {MARKERS[0]} and {MARKERS[1]}")
     image = f"![seconds until every child exists]({picture})"
-    page.write_text(f"{before}{begin}\n{EXPLANATION}\n{text}\n{image}\n{end}{after}")
+    document.write_text(f"{before}{begin}\n{EXPLANATION}\n{text}\n{image}\n{end}{after}")
 
 
 def page(results: Results) -> str:
