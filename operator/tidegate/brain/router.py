@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,6 +46,7 @@ class Offer:
     must not hide its refusal."""
 
     version: str
+    config: RouterConfig
     refusals: int
 
 
@@ -77,11 +79,16 @@ class Router:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
+    """Also of an earlier brain: its engines are kept current when Envoy refuses what is wanted now."""
     _held: Held = Held("", 0.0)
-    _offer: Offer = Offer("", 0)
+    _offer: Offer | None = None
     _refused: str = ""
     """The version that Envoy would not take: it is not offered again."""
     _leaving: dict[str, Leaving] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        with suppress(UnreadableConfig):
+            self._config_running = load(self.files.last_good())
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -112,7 +119,7 @@ class Router:
             self._keep_engines_current()
             self._let_go()
             if not self._too_early(wanted):
-                await self._follow(wanted)
+                await self._follow(wanted, self.config)
 
     def _too_early(self, wanted: Snapshot) -> bool:
         """Whether the new configuration would send requests to a destination whose engines are not known yet.
@@ -133,9 +140,10 @@ class Router:
 
     def _keep_engines_current(self) -> None:
         """The running configuration goes on with the engines that there are."""
-        if self._running and self._config_running and self.engines is not None:
-            self._running = snapshot(self._config_running, self.engines, self.run_dir)
-            self.files.engines(self._running.endpoints)
+        if self._config_running and self.engines is not None:
+            current = snapshot(self._config_running, self.engines, self.run_dir)
+            self._running = current if self._running else None
+            self.files.engines(current.endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
 
@@ -143,20 +151,22 @@ class Router:
         """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
         now = asyncio.get_running_loop().time()
         over = [name for name, each in self._leaving.items() if each.until <= now]
-        if over and self._running and not self._offer.version:
+        if over and self._running and not self._offer:
             for name in over:
                 del self._leaving[name]
             self.files.settle(self._running, self._leaving)
 
-    async def _follow(self, wanted: Snapshot) -> None:
-        if self._running and self._running.version == wanted.version and not self._offer.version:
+    async def _follow(self, wanted: Snapshot, config: RouterConfig) -> None:
+        if self._offer and self._offer.version != wanted.version:
+            await self._overtaken(self._offer)
+        if self._running and self._running.version == wanted.version and not self._offer:
             self.not_taken = ""
             return
         if self._refused == wanted.version:
+            self._take_back()
             return
-        config = self.config
-        if self._offer.version != wanted.version:
-            self._offer = Offer(wanted.version, await self._refusals())
+        if self._offer is None or self._offer.version != wanted.version:
+            self._offer = Offer(wanted.version, config, await self._refusals())
         clusters = self.files.offer(wanted)
         if not self.started.is_set():
             self.files.switch(wanted)
@@ -168,7 +178,13 @@ class Router:
         if await self._taken(lambda reading: reading.routes == wanted.version):
             self._settle(wanted, config)
 
-    def _settle(self, wanted: Snapshot, config: RouterConfig | None) -> None:
+    async def _overtaken(self, offer: Offer) -> None:
+        """Something newer came. If Envoy took this one in the same moment, it is the last good one."""
+        reading = await self._reading()
+        if reading and reading.routes == offer.version:
+            self._settle(snapshot(offer.config, self.engines or {}, self.run_dir), offer.config)
+
+    def _settle(self, wanted: Snapshot, config: RouterConfig) -> None:
         """Envoy runs the new configuration; what it does not name stays a little longer."""
         loop = asyncio.get_running_loop()
         services = {d.name: d.service for d in self._config_running.destinations} if self._config_running else {}
@@ -180,24 +196,25 @@ class Router:
         if self._leaving:
             loop.call_later(LINGER, self._changed.set)
         self.files.settle(wanted, self._leaving)
+        self.files.remember(config.text())
         self._running, self._config_running = wanted, config
-        self._offer, self._refused, self.not_taken = Offer("", 0), "", ""
+        self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 
     async def _refusals(self) -> int:
-        try:
-            return (await self.admin.read()).refusals
-        except Silent:
-            return 0
+        reading = await self._reading()
+        return reading.refusals if reading else 0
 
     async def _taken(self, runs: Callable[[Reading], bool]) -> bool:
         """Whether Envoy runs what was written; False too when something newer came meanwhile."""
+        offer = self._offer
+        assert offer
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         while not self._changed.is_set():
             reading = await self._reading()
-            if reading and reading.refusals > self._offer.refusals:
-                self._withdraw()
+            if reading and reading.refusals > offer.refusals:
+                self._withdraw(offer)
                 return False
             if reading and runs(reading):
                 return True
@@ -206,12 +223,17 @@ class Router:
             await asyncio.sleep(ASK_AGAIN)
         return False
 
-    def _withdraw(self) -> None:
-        """The last good configuration stands in the files again, for an Envoy that starts anew."""
+    def _withdraw(self, offer: Offer) -> None:
         self.not_taken = "Envoy refused the configuration and goes on with the last good one"
         log.error("%s", self.not_taken)
-        self.files.withdraw()
-        self._offer, self._refused = Offer("", 0), self._offer.version
+        self._refused = offer.version
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """The last good configuration stands in the files again, also for an Envoy that starts anew."""
+        if self._offer:
+            self.files.withdraw()
+            self._offer = None
 
     async def _reading(self) -> Reading | None:
         try:

@@ -25,6 +25,7 @@ from tidegate.envoy.types import Resource
 from tidegate.names import short_hash
 
 VERSION_LENGTH: Final = 12
+LAST_GOOD: Final = "running.json"
 
 
 class Files:
@@ -72,6 +73,15 @@ class Files:
             if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
                 path.unlink()
                 self._written.pop(str(path), None)
+
+    def remember(self, config: str) -> None:
+        """The RouterConfig that Envoy runs, for a brain that comes after this one."""
+        self._replace(self._run / LAST_GOOD, config.encode())
+
+    def last_good(self) -> str:
+        """What was remembered; empty if nothing was."""
+        file = self._run / LAST_GOOD
+        return file.read_text() if file.exists() else ""
 
     def withdraw(self) -> None:
         """Envoy refused: the files say again what they said before the offer, so that an Envoy that starts anew runs that."""
