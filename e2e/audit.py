@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +21,23 @@ class Audit:
     """The log behind a position."""
 
     path: Path
+    file: int
+    """Its inode: a log that was rotated is another file."""
     begin: int
 
     @classmethod
     def from_now(cls, cluster: Cluster) -> Audit:
-        """What comes after this moment. The log is rotated at 100 MB, which no test reaches, nor a minute at rest."""
+        """What comes after this moment."""
         path = cluster.settings.logs / "audit.log"
-        return cls(path, path.stat().st_size)
+        found = path.stat()
+        return cls(path, found.st_ino, found.st_size)
 
     def writes(self, namespace: str = "", user: str = OPERATOR) -> Counter[str]:
         """Writing requests of a user in a namespace (in all, if none is named), as `create services/small`, however they
-        ended."""
+        ended. Raises RuntimeError when the log was rotated meanwhile, as it is at 100 MB."""
         with self.path.open("rb") as log:
+            if os.fstat(log.fileno()).st_ino != self.file:
+                raise RuntimeError(f"{self.path} was rotated: what came before that is lost")
             log.seek(self.begin)
             entries = (json.loads(line) for line in log if line.endswith(b"\n"))
             return Counter(_what(entry) for entry in entries if _is_write(entry, namespace, user))
