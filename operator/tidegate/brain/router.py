@@ -45,7 +45,7 @@ class Offer:
     """A configuration that is under way, and how often Envoy had refused anything before it: engines that change meanwhile
     must not hide its refusal."""
 
-    version: str
+    wanted: Snapshot
     config: RouterConfig
     refusals: int
 
@@ -141,9 +141,7 @@ class Router:
     def _keep_engines_current(self) -> None:
         """The running configuration goes on with the engines that there are."""
         if self._config_running and self.engines is not None:
-            current = snapshot(self._config_running, self.engines, self.run_dir)
-            self._running = current if self._running else None
-            self.files.engines(current.endpoints)
+            self.files.engines(snapshot(self._config_running, self.engines, self.run_dir).endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
 
@@ -157,7 +155,7 @@ class Router:
             self.files.settle(self._running, self._leaving)
 
     async def _follow(self, wanted: Snapshot, config: RouterConfig) -> None:
-        if self._offer and self._offer.version != wanted.version:
+        if self._offer and self._offer.wanted.version != wanted.version:
             await self._overtaken(self._offer)
         if self._running and self._running.version == wanted.version and not self._offer:
             self.not_taken = ""
@@ -165,28 +163,28 @@ class Router:
         if self._refused == wanted.version:
             self._take_back()
             return
-        if self._offer is None or self._offer.version != wanted.version:
-            self._offer = Offer(wanted.version, config, await self._refusals())
+        if self._offer is None or self._offer.wanted.version != wanted.version:
+            self._offer = Offer(wanted, config, await self._refusals())
         clusters = self.files.offer(wanted)
         if not self.started.is_set():
             self.files.switch(wanted)
             self.files.begin()
             self.started.set()
-        elif not await self._taken(lambda reading: reading.clusters == clusters and not reading.warming):
+        elif not await self._taken(self._offer, lambda reading: reading.clusters == clusters and not reading.warming):
             return
         self.files.switch(wanted)
-        if await self._taken(lambda reading: reading.routes == wanted.version):
-            self._settle(wanted, config)
+        if await self._taken(self._offer, lambda reading: reading.routes == wanted.version):
+            self._settle(self._offer)
 
     async def _overtaken(self, offer: Offer) -> None:
         """Something newer came. If Envoy took this one in the same moment, it is the last good one."""
         reading = await self._reading()
-        if reading and reading.routes == offer.version:
-            self._settle(snapshot(offer.config, self.engines or {}, self.run_dir), offer.config)
+        if reading and reading.routes == offer.wanted.version:
+            self._settle(offer)
 
-    def _settle(self, wanted: Snapshot, config: RouterConfig) -> None:
+    def _settle(self, offer: Offer) -> None:
         """Envoy runs the new configuration; what it does not name stays a little longer."""
-        loop = asyncio.get_running_loop()
+        loop, wanted = asyncio.get_running_loop(), offer.wanted
         services = {d.name: d.service for d in self._config_running.destinations} if self._config_running else {}
         self._leaving = {
             name: self._leaving.get(name) or Leaving(services.get(name, ""), loop.time() + LINGER)
@@ -196,8 +194,8 @@ class Router:
         if self._leaving:
             loop.call_later(LINGER, self._changed.set)
         self.files.settle(wanted, self._leaving)
-        self.files.remember(config.text())
-        self._running, self._config_running = wanted, config
+        self.files.remember(offer.config.text())
+        self._running, self._config_running = wanted, offer.config
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 
@@ -205,10 +203,8 @@ class Router:
         reading = await self._reading()
         return reading.refusals if reading else 0
 
-    async def _taken(self, runs: Callable[[Reading], bool]) -> bool:
+    async def _taken(self, offer: Offer, runs: Callable[[Reading], bool]) -> bool:
         """Whether Envoy runs what was written; False too when something newer came meanwhile."""
-        offer = self._offer
-        assert offer
         loop = asyncio.get_running_loop()
         deadline = loop.time() + PATIENCE
         while not self._changed.is_set():
@@ -226,7 +222,7 @@ class Router:
     def _withdraw(self, offer: Offer) -> None:
         self.not_taken = "Envoy refused the configuration and goes on with the last good one"
         log.error("%s", self.not_taken)
-        self._refused = offer.version
+        self._refused = offer.wanted.version
         self._take_back()
 
     def _take_back(self) -> None:
