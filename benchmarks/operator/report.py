@@ -14,7 +14,7 @@ from e2e.install import NAMESPACE
 MARKERS = ("<!-- operator: begin -->", "<!-- operator: end -->")
 EXPLANATION = """\
 The bare client creates the same custom resources and the same children, with the same library and as many requests under way,
-while no operator runs. The operator also writes a status and an Event for each object, watches everything with two replicas,
+while no operator runs. The operator also writes statuses and Events for each object, watches everything with two replicas,
 and reads its way back into any state that it may be killed in. No Pod but the operator's runs: nodes are cordoned and have no
 GPUs. Both times include what Kubernetes itself does with the objects on the same two cores. Floods: medians of the rounds.
 """
