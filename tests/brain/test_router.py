@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.brain.support import CONFIG_MAP, changed, come_true, config_map, looping, slices
 from tests.envoy.conftest import RealEnvoy, config
 from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
-from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
-from tidegate.names import ROUTER_CONFIG_KEY
-
-
-def _config_map(text: str) -> Objects:
-    return {"front-router": {"metadata": {"name": "front-router"}, "data": {ROUTER_CONFIG_KEY: text}}}
 
 
 @asynccontextmanager
 async def _running(envoy: RealEnvoy, folder: Path) -> AsyncIterator[Router]:
-    admin = Admin(folder / "admin.sock")
-    router = Router("front-router", str(folder), envoy.files, admin)
-    task = asyncio.create_task(router.run())
-    try:
+    async with looping(Router(CONFIG_MAP, str(folder), envoy.files, Admin(folder / "admin.sock"))) as router:
         yield router
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await admin.close()
 
 
 async def _until(router: Router, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -50,10 +38,6 @@ async def _written(file: Path, text: str) -> None:
             await asyncio.sleep(0.02)
 
 
-def _changed(wanted: RouterConfig, router: Router) -> None:
-    router.config_changed(_config_map(wanted.text()))
-
-
 @pytest.mark.envoy
 async def test_good_configurations_run_and_bad_ones_do_not(
     envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -61,7 +45,7 @@ async def test_good_configurations_run_and_bad_ones_do_not(
     monkeypatch.setattr("tidegate.brain.router.HOLD", 0.0)  # nobody has engines here
     good, better = config({"chat": {"a": 1}}), config({"chat": {"a": 1}, "more": {"b": 1}})
     async with _running(envoy, tmp_path) as router:
-        _changed(good, router)
+        changed(good, router)
         assert not router.started.is_set(), "nothing is written before the engines are known"
         router.engines_changed({})
         async with asyncio.timeout(5):
@@ -69,23 +53,23 @@ async def test_good_configurations_run_and_bad_ones_do_not(
         envoy._start()
         await _until(router, {"config": good.hash(), "error": ""})
 
-        router.config_changed(_config_map('{"version": 99}'))
+        router.config_changed(config_map('{"version": 99}'))
         status = await router.status()
         assert status["config"] == good.hash()
         assert "cannot be read: " in status["error"]
 
         doubled = better.model_copy(update={"destinations": better.destinations * 2, "routes": (better.routes[0],)})
         broken = doubled.model_copy(update={"timeouts": doubled.timeouts.model_copy(update={"request_seconds": -1.0})})
-        _changed(broken, router)
+        changed(broken, router)
         refused = "Envoy refused the configuration and goes on with the last good one"
         await _until(router, {"config": good.hash(), "error": refused})
-        router.engines_changed(_slices("a"))
+        router.engines_changed(slices("a"))
         await _written(tmp_path / "xds/eds.a.r1.json", "127.0.0.1")
         assert (await router.status())["error"] == refused, "engines change, the verdict does not"
 
-        _changed(good, router)
+        changed(good, router)
         await _until(router, {"config": good.hash(), "error": ""})
-        _changed(better, router)
+        changed(better, router)
         await _until(router, {"config": better.hash(), "error": ""})
 
 
@@ -98,24 +82,19 @@ class SuddenAdmin(Admin):
         """What Envoy says."""
         assert self.router.config
         if not self.router.unreadable and self.router.started.is_set():
-            self.router.config_changed(_config_map("{"))
+            self.router.config_changed(config_map("{"))
         await asyncio.sleep(0)
         return parse(f'http.in.rds.models.version_text: "{self.router.config.hash()}"')
 
 
 async def test_an_unreadable_configuration_is_told_of_though_the_one_before_has_just_been_taken(tmp_path: Path) -> None:
     admin = SuddenAdmin(tmp_path / "admin.sock")
-    admin.router = router = Router("front-router", str(tmp_path), Files(tmp_path), admin)
-    _changed(config({"chat": {"a": 1}}), router)
+    admin.router = router = Router(CONFIG_MAP, str(tmp_path), Files(tmp_path), admin)
+    changed(config({"chat": {"a": 1}}), router)
     router.engines_changed({})
-    task = asyncio.create_task(router.run())
-    async with asyncio.timeout(5):
-        while not router._running:
-            await asyncio.sleep(0.01)
-    assert "cannot be read: " in (await router.status())["error"]
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await admin.close()
+    async with looping(router):
+        await come_true(lambda: router._running is not None)
+        assert "cannot be read: " in (await router.status())["error"]
 
 
 def test_stats_are_read() -> None:
@@ -136,37 +115,26 @@ def test_stats_are_read() -> None:
     assert (empty.routes, empty.refusals, empty.live) == ("", 0, False)
 
 
-def _slices(*services: str) -> Objects:
-    return {
-        service: {
-            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
-            "ports": [{"name": "http", "port": 8000}],
-            "endpoints": [{"addresses": ["127.0.0.1"]}],
-        }
-        for service in services
-    }
-
-
 @pytest.mark.envoy
 async def test_a_new_destination_waits_for_its_engines(
     envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new, empty = (config({"chat": {name: 1}}) for name in "abc")
     async with _running(envoy, tmp_path) as router:
-        router.engines_changed(_slices("a"))
-        _changed(old, router)
+        router.engines_changed(slices("a"))
+        changed(old, router)
         async with asyncio.timeout(5):
             await router.started.wait()
         envoy._start()
         await _until(router, {"config": old.hash()})
 
-        _changed(new, router)
+        changed(new, router)
         await _until(router, {"config": old.hash(), "wanted": new.hash()})
-        router.engines_changed(_slices("a", "b"))
+        router.engines_changed(slices("a", "b"))
         await _until(router, {"config": new.hash()})
 
         monkeypatch.setattr("tidegate.brain.router.HOLD", 0.2)
-        _changed(empty, router)
+        changed(empty, router)
         await _until(router, {"config": empty.hash(), "error": ""})
 
 
@@ -174,24 +142,18 @@ async def test_a_new_destination_waits_for_its_engines(
 async def _serving(envoy: RealEnvoy, folder: Path, first: RouterConfig, *services: str) -> AsyncIterator[Router]:
     """A brain that knows that its Envoy runs a configuration."""
     async with _running(envoy, folder) as router:
-        router.engines_changed(_slices(*services))
-        _changed(first, router)
+        router.engines_changed(slices(*services))
+        changed(first, router)
         async with asyncio.timeout(5):
             await router.started.wait()
         envoy._start()
-        await _come_true(lambda: router._running is not None)
+        await come_true(lambda: router._running is not None)
         yield router
 
 
 def _destinations(folder: Path) -> set[str]:
     found = json.loads((folder / "xds/cds.json").read_text())["resources"]
     return {resource["name"] for resource in found} - {"unparsed"}
-
-
-async def _come_true(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.envoy
@@ -201,16 +163,16 @@ async def test_a_destination_that_no_route_names_leaves_later(
     caplog.set_level("INFO", logger="tidegate.brain")
     first, second, third = (config({"chat": {name: 1}}) for name in "abc")
     async with _serving(envoy, tmp_path, first, *"abc") as router:
-        _changed(second, router)
-        await _come_true(lambda: f"Envoy runs {second.hash()}" in caplog.text)
+        changed(second, router)
+        await come_true(lambda: f"Envoy runs {second.hash()}" in caplog.text)
         assert _destinations(tmp_path) == {"a.r1", "b.r1"}
-        router.engines_changed(_slices("b", "c"))
-        await _come_true(lambda: "127.0.0.1" not in (tmp_path / "xds/eds.a.r1.json").read_text())
+        router.engines_changed(slices("b", "c"))
+        await come_true(lambda: "127.0.0.1" not in (tmp_path / "xds/eds.a.r1.json").read_text())
 
         monkeypatch.setattr("tidegate.brain.router.LINGER", 0.3)
-        _changed(third, router)
+        changed(third, router)
         await _until(router, {"config": third.hash()})
-        await _come_true(lambda: _destinations(tmp_path) == {"a.r1", "c.r1"})
+        await come_true(lambda: _destinations(tmp_path) == {"a.r1", "c.r1"})
         assert not (tmp_path / "xds/eds.b.r1.json").exists()
 
 
@@ -220,9 +182,9 @@ async def test_a_change_that_is_taken_back_at_once(envoy: RealEnvoy, tmp_path: P
     first, second = config({"chat": {"a": 1}}), config({"chat": {"b": 1}})
     async with _serving(envoy, tmp_path, first, "a", "b") as router:
         for _ in range(5):
-            _changed(second, router)
+            changed(second, router)
             await _written(tmp_path / "xds/rds.json", second.hash())
-            _changed(first, router)
+            changed(first, router)
             await _until(router, {"config": first.hash(), "wanted": first.hash()})
             await _written(tmp_path / "xds/rds.json", first.hash())
 
@@ -234,8 +196,8 @@ async def test_another_brain_goes_on_where_the_last_one_ended(envoy: RealEnvoy, 
         pass
     envoy.files = Files(tmp_path)
     async with _running(envoy, tmp_path) as router:
-        router.engines_changed(_slices("b"))
-        _changed(second, router)
+        router.engines_changed(slices("b"))
+        changed(second, router)
         await _until(router, {"config": second.hash(), "error": ""})
         assert _destinations(tmp_path) == {"a.r1", "b.r1"}
         assert "127.0.0.1" not in (tmp_path / "xds/eds.a.r1.json").read_text(), "its engines are gone"

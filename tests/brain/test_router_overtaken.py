@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.brain.support import CONFIG_MAP, changed, come_true, looping, slices
 from tests.envoy.conftest import config
 from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
-from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
-from tidegate.contract.router_config import RouterConfig
-from tidegate.names import ROUTER_CONFIG_KEY
 
 GOOD, BETTER, BROKEN = config({"chat": {"a": 1}}), config({"chat": {"b": 1}}), config({"chat": {"a": 1, "c": 1}})
 
@@ -65,38 +63,11 @@ class ToldEnvoy(Admin):
 async def _brain(folder: Path) -> AsyncIterator[tuple[Router, ToldEnvoy]]:
     """A new one, beside an Envoy that has run for as long as there are files."""
     admin = ToldEnvoy(folder)
-    router = Router("front-router", str(folder), Files(folder), admin)
+    router = Router(CONFIG_MAP, str(folder), Files(folder), admin)
     if router.files.begun():
         router.started.set()
-    task = asyncio.create_task(router.run())
-    try:
+    async with looping(router):
         yield router, admin
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await admin.close()
-
-
-def _wants(router: Router, wanted: RouterConfig) -> None:
-    document = {"metadata": {"name": "front-router"}, "data": {ROUTER_CONFIG_KEY: wanted.text()}}
-    router.config_changed({"front-router": document})
-
-
-def _engines(address: str, *services: str) -> Objects:
-    return {
-        service: {
-            "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
-            "ports": [{"name": "http", "port": 8000}],
-            "endpoints": [{"addresses": [address]}],
-        }
-        for service in services
-    }
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def _text(folder: Path, name: str) -> str:
@@ -106,46 +77,46 @@ def _text(folder: Path, name: str) -> str:
 
 async def test_what_envoy_took_while_something_broken_came_is_the_last_good_one(tmp_path: Path) -> None:
     async with _brain(tmp_path) as (router, admin):
-        admin.meanwhile = lambda: _wants(router, BROKEN)
+        admin.meanwhile = lambda: changed(BROKEN, router)
         router.engines_changed({})
-        _wants(router, GOOD)
-        await _until(lambda: "refused" in router.not_taken)
+        changed(GOOD, router)
+        await come_true(lambda: "refused" in router.not_taken)
         assert GOOD.hash() in _text(tmp_path, "rds")
         assert "c.r1" not in _text(tmp_path, "cds"), "an Envoy that starts anew would refuse it too"
-        router.engines_changed(_engines("127.0.0.1", "a", "c"))
-        await _until(lambda: "127.0.0.1" in _text(tmp_path, "eds.a.r1"))
+        router.engines_changed(slices("a", "c"))
+        await come_true(lambda: "127.0.0.1" in _text(tmp_path, "eds.a.r1"))
 
 
 async def test_a_brain_that_starts_while_envoy_refuses_keeps_the_engines_of_the_last_good_one_current(
     tmp_path: Path,
 ) -> None:
     async with _brain(tmp_path) as (router, _):
-        router.engines_changed(_engines("127.0.0.1", "a", "c"))
-        _wants(router, GOOD)
-        await _until(lambda: router._running is not None)
-        _wants(router, BROKEN)
-        await _until(lambda: "refused" in router.not_taken)
+        router.engines_changed(slices("a", "c"))
+        changed(GOOD, router)
+        await come_true(lambda: router._running is not None)
+        changed(BROKEN, router)
+        await come_true(lambda: "refused" in router.not_taken)
     async with _brain(tmp_path) as (router, _):
-        router.engines_changed(_engines("127.0.0.2", "a", "c"))
-        _wants(router, BROKEN)
-        await _until(lambda: "127.0.0.2" in _text(tmp_path, "eds.a.r1"))
-        await _until(lambda: "refused" in router.not_taken)
-        router.engines_changed(_engines("127.0.0.3", "a", "c"))
-        await _until(lambda: "127.0.0.3" in _text(tmp_path, "eds.a.r1"))
+        router.engines_changed(slices("a", "c", address="127.0.0.2"))
+        changed(BROKEN, router)
+        await come_true(lambda: "127.0.0.2" in _text(tmp_path, "eds.a.r1"))
+        await come_true(lambda: "refused" in router.not_taken)
+        router.engines_changed(slices("a", "c", address="127.0.0.3"))
+        await come_true(lambda: "127.0.0.3" in _text(tmp_path, "eds.a.r1"))
 
 
 async def test_what_was_under_way_when_a_refused_one_came_back_is_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with _brain(tmp_path) as (router, _):
-        router.engines_changed(_engines("127.0.0.1", "a", "b", "c"))
-        _wants(router, GOOD)
-        await _until(lambda: router._running is not None)
-        _wants(router, BROKEN)
-        await _until(lambda: "refused" in router.not_taken)
-        monkeypatch.setattr(router.files, "switch", lambda _: _wants(router, BROKEN))
-        _wants(router, BETTER)
-        await _until(lambda: router.config == BROKEN and router._offer is None)
+        router.engines_changed(slices("a", "b", "c"))
+        changed(GOOD, router)
+        await come_true(lambda: router._running is not None)
+        changed(BROKEN, router)
+        await come_true(lambda: "refused" in router.not_taken)
+        monkeypatch.setattr(router.files, "switch", lambda _: changed(BROKEN, router))
+        changed(BETTER, router)
+        await come_true(lambda: router.config == BROKEN and router._offer is None)
         assert "b.r1" not in _text(tmp_path, "cds")
         assert "refused" in router.not_taken
         assert (await router.status())["config"] == GOOD.hash()
