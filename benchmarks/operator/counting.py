@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from benchmarks.operator.objects import Object, identity
 from tidegate.cluster.client import Api, path
-from tidegate.plan.objects import API_VERSIONS
+from tidegate.plan.kube.objects import API_VERSIONS
 
 LOOK = 0.1
 """Least seconds between two looks."""

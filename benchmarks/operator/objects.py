@@ -11,9 +11,9 @@ from typing import Any
 from tidegate.cli.render import followed
 from tidegate.cluster.covers import stamped
 from tidegate.names import API_VERSION, MODEL_DEPLOYMENT, ROUTING_POLICY
-from tidegate.plan.model import plan_model
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, Plan
-from tidegate.plan.router import plan_router
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import ModelWorld, RouterWorld
 from tidegate.settings import from_environment
 

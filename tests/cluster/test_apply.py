@@ -14,7 +14,7 @@ from tidegate.cluster.apply import apply, ours, up_to_date
 from tidegate.cluster.client import Invalid, Refused
 from tidegate.cluster.covers import covers, stamped
 from tidegate.errors import Conflict, NotOurs
-from tidegate.plan.objects import child
+from tidegate.plan.kube.objects import child
 
 OWNER = managed_tier()
 WANTED = child("ConfigMap", "conf", OWNER, {"a": "b"}, {"data": {"key": "value"}})

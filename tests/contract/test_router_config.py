@@ -12,7 +12,7 @@ from tests.support.builders import DEFAULTS, model
 from tests.support.strategies import policies
 from tidegate import names
 from tidegate.contract.router_config import CONFIG_VERSION, RouterConfig, UnreadableConfig, load
-from tidegate.plan.router import plan_router
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import RouterWorld
 
 DOCUMENT: dict[str, Any] = {

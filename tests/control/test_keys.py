@@ -11,7 +11,7 @@ from tidegate import names
 from tidegate.control.keys import interested, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of
-from tidegate.plan.objects import child, model_labels, router_labels, store_labels
+from tidegate.plan.kube.objects import child, model_labels, router_labels, store_labels
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")

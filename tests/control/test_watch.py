@@ -15,7 +15,7 @@ from tidegate.cluster.client import PLURALS
 from tidegate.cluster.metadata import ObjectMeta
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, register, remember, select, sweep
-from tidegate.plan.objects import API_VERSIONS, child, model_labels
+from tidegate.plan.kube.objects import API_VERSIONS, child, model_labels
 from tidegate.plan.plan import ObjectKey
 
 OWNER = model("llama")

@@ -19,7 +19,7 @@ from tidegate.api.base import DNS_LABEL
 from tidegate.api.validate import check
 from tidegate.cluster.covers import covers, lasting, stamped
 from tidegate.contract.router_config import load
-from tidegate.plan.model import revision_of
+from tidegate.plan.model.plan import revision_of
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
 from tidegate.plan.world import Capabilities, StoreCheck
 

@@ -16,11 +16,11 @@ from tests.support.fake_api import merge
 from tidegate import names
 from tidegate.api.values import seconds
 from tidegate.cluster.covers import lasting
-from tidegate.plan.cache import plan_cache
-from tidegate.plan.model import plan_model
-from tidegate.plan.objects import revision_labels, router_labels
+from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.kube.objects import revision_labels, router_labels
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
-from tidegate.plan.router import plan_router
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterReport, RouterWorld, StoreCheck
 
 WORKLOADS = ("Deployment", "LeaderWorkerSet", "StatefulSet")

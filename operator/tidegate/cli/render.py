@@ -19,10 +19,10 @@ from tidegate.contract.router_config import load
 from tidegate.envoy.snapshot import snapshot
 from tidegate.errors import TidegateError
 from tidegate.names import CACHE_TIER, GROUP, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
-from tidegate.plan.cache import plan_cache
-from tidegate.plan.model import plan_model
+from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Plan
-from tidegate.plan.router import plan_router
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import CacheWorld, Capabilities, ModelWorld, RouterWorld
 from tidegate.settings import from_environment
 

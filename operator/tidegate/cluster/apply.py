@@ -23,7 +23,7 @@ from tidegate import names
 from tidegate.cluster.client import Api, Invalid
 from tidegate.cluster.covers import covers, lasting, stamped
 from tidegate.errors import Conflict, NotOurs
-from tidegate.plan.objects import controlled_by
+from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.plan import Manifest, ObjectKey
 
 

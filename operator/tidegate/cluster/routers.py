@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import httpx
 
 from tidegate import names
+from tidegate.plan.kube.pods import ready
 from tidegate.plan.plan import Manifest
-from tidegate.plan.pods import ready
 from tidegate.plan.world import RouterReport
 
 TIMEOUT = 2.0

@@ -13,7 +13,7 @@ from tidegate import names
 from tidegate.api.base import SecretKeyRef
 from tidegate.api.cachetier import CacheTier, ExistingStore
 from tidegate.cluster.client import Api
-from tidegate.plan.cache import address
+from tidegate.plan.cache.plan import address
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.world import StoreCheck
 

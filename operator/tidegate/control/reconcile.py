@@ -24,10 +24,10 @@ from tidegate.control.store import Store
 from tidegate.control.terms import models_of, pods_of
 from tidegate.errors import Conflict, InvalidManifest, NotOurs, Stall
 from tidegate.plan import conditions
-from tidegate.plan.cache import plan_cache
-from tidegate.plan.model import plan_model
+from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import AT_ONCE, Manifest, ObjectKey, Plan
-from tidegate.plan.router import plan_router
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 log = logging.getLogger("tidegate.reconcile")

@@ -15,7 +15,7 @@ from tidegate import names
 from tidegate.cluster.client import PLURALS, Api
 from tidegate.control.keys import interested
 from tidegate.control.store import Store
-from tidegate.plan.objects import API_VERSIONS
+from tidegate.plan.kube.objects import API_VERSIONS
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.world import Capabilities
 

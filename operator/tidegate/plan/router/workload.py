@@ -8,7 +8,7 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.router_config import RouterConfig
-from tidegate.plan.objects import (
+from tidegate.plan.kube.objects import (
     RESTRICTED_CONTAINER,
     RESTRICTED_POD,
     child,
@@ -143,16 +143,6 @@ def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     }
 
 
-def record(owner: Manifest, revision: str, data: Manifest, number: int, version: str) -> dict[str, Any]:
-    """The ControllerRevision that keeps the router's Pod template."""
-    policy = owner["metadata"]["name"]
-    name = f"{names.router(policy)}-{revision}"
-    labels = router_labels(policy) | {names.REVISION_LABEL: revision}
-    made = child("ControllerRevision", name, owner, labels, {"data": data, "revision": number})
-    made["metadata"]["annotations"] = {names.OPERATOR_VERSION_ANNOTATION: version}
-    return made
-
-
 def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: str) -> dict[str, Any]:
     """The routers. The uid of their ServiceAccount stands in the template: tokens die with an account, so that one made anew
     needs new Pods."""
@@ -193,19 +183,3 @@ def config_map(owner: Manifest, config: RouterConfig) -> dict[str, Any]:
     policy = owner["metadata"]["name"]
     body = {"data": {names.ROUTER_CONFIG_KEY: config.text()}}
     return child("ConfigMap", names.router(policy), owner, router_labels(policy), body)
-
-
-def access(owner: Manifest) -> list[dict[str, Any]]:
-    """What a brain may read: its own ConfigMap, and the EndpointSlices of its namespace."""
-    policy = owner["metadata"]["name"]
-    name, labels = names.router(policy), router_labels(policy)
-    rules = [
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["list", "watch"]},
-        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-    ]
-    role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name}
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": owner["metadata"]["namespace"]}
-    return [
-        child("Role", name, owner, labels, {"rules": rules}),
-        child("RoleBinding", name, owner, labels, {"roleRef": role_ref, "subjects": [subject]}),
-    ]

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment, ModelSource
-from tidegate.plan.objects import empty_dir
+from tidegate.plan.kube.objects import empty_dir
 
 MODEL_DIR: Final = "/model"
 CACHE_DIR: Final = "/cache"

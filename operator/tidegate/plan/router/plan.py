@@ -12,12 +12,14 @@ from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.values import seconds
 from tidegate.contract.router_config import Destination, Retry, RouterConfig, Target, Timeouts
 from tidegate.contract.router_config import Route as RouteConfig
-from tidegate.plan import router_workload
-from tidegate.plan.difference import differences
-from tidegate.plan.objects import disruption_budget, router_labels, service_account
+from tidegate.plan.kept import record, records
+from tidegate.plan.kube.difference import differences
+from tidegate.plan.kube.objects import disruption_budget, router_labels, service_account
+from tidegate.plan.kube.pods import ready
 from tidegate.plan.plan import AT_ONCE, Manifest, ObjectKey, Plan
-from tidegate.plan.pods import ready
-from tidegate.plan.router_status import confirmed, router_status
+from tidegate.plan.router import workload as router_workload
+from tidegate.plan.router.access import access
+from tidegate.plan.router.status import confirmed, router_status
 from tidegate.plan.world import RouterWorld
 
 UNCONFIRMED_CHECK = 1.0
@@ -44,16 +46,18 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
     config, unresolved = configuration(policy, world)
     revision = template_revision(world.owner)
     fresh = router_workload.rendered(policy, world.defaults)
-    kept = _record(world, revision)
-    data = kept["data"] if kept else fresh
+    known = records(world.children)
+    data = known[revision]["data"] if revision in known else fresh
     update = tuple(differences(data, fresh))
     decision = Decision(policy, config, tuple(unresolved), update)
-    wanted = objects(world, decision, _renewed(world, kept, revision, data), data)
+    name = f"{names.router(policy.metadata.name)}-{revision}"
+    labels = router_labels(policy.metadata.name) | {names.REVISION_LABEL: revision}
+    wanted = objects(world, decision, record(world.owner, name, labels, data, known, world.defaults.version), data)
     keep = {ObjectKey.of(manifest) for manifest in wanted}
     return Plan(
         status=router_status(world, decision, now),
         apply=tuple(wanted),
-        delete=tuple(key for record in _records(world) if (key := ObjectKey.of(record)) not in keep),
+        delete=tuple(key for kept in known.values() if (key := ObjectKey.of(kept)) not in keep),
         next_check=next_look(world, config.hash()),
         reasons=decision.unresolved,
     )
@@ -83,16 +87,16 @@ def template_revision(owner: Manifest) -> str:
     return names.short_hash(json.dumps(shaping, sort_keys=True, separators=(",", ":")))
 
 
-def objects(world: RouterWorld, decision: Decision, record: dict[str, Any], data: Manifest) -> list[dict[str, Any]]:
+def objects(world: RouterWorld, decision: Decision, kept: dict[str, Any], data: Manifest) -> list[dict[str, Any]]:
     """Every child as it should be; the ConfigMap before the Pods that read it, and the Pods when their account's uid is
     known."""
     owner, name = world.owner, decision.policy.metadata.name
     labels = router_labels(name)
     made = [
         service_account(names.router(name), owner, labels),
-        *router_workload.access(owner),
+        *access(owner),
         router_workload.config_map(owner, decision.config),
-        record,
+        kept,
         router_workload.service(owner, decision.policy),
         disruption_budget(names.router(name), owner, labels),
     ]
@@ -172,21 +176,3 @@ def _document(
         ),
         timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
     )
-
-
-def _record(world: RouterWorld, revision: str) -> Manifest | None:
-    return next((c for c in _records(world) if c["metadata"]["labels"].get(names.REVISION_LABEL) == revision), None)
-
-
-def _records(world: RouterWorld) -> list[Manifest]:
-    return [child for child in world.children if child["kind"] == "ControllerRevision"]
-
-
-def _renewed(world: RouterWorld, kept: Manifest | None, revision: str, data: Manifest) -> dict[str, Any]:
-    """The ControllerRevision as it is kept, or a new one."""
-    number = 1 + max((int(c["revision"]) for c in _records(world)), default=0)
-    version = world.defaults.version
-    if kept:
-        number = int(kept["revision"])
-        version = kept["metadata"].get("annotations", {}).get(names.OPERATOR_VERSION_ANNOTATION, version)
-    return router_workload.record(world.owner, revision, data, number, version)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.builders import NOW
-from tidegate.plan.rollout import RETIRE_AFTER, Readiness, Revision, Role, advance, next_check
+from tidegate.plan.model.rollout import RETIRE_AFTER, Readiness, Revision, Role, advance, next_check
 
 OLD = NOW - timedelta(minutes=5)
 A, B, D = "aaaa", "bbbb", "dddd"

@@ -14,9 +14,9 @@ from tests.support.builders import model
 from tests.support.strategies import models
 from tidegate.api import ModelDeployment
 from tidegate.api.engine import OWNED_FLAGS
-from tidegate.plan.engine_args import LEAVE_ENDPOINTS, argv, grace_period, group_size, plain, shutdown_timeout, spread
+from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period, group_size, plain, shutdown_timeout, spread
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FLAGS = json.loads((ROOT / "e2e/engine_sim/flags.json").read_text())
 KNOWN = {option: flag for flag in FLAGS for option in flag["options"]}
 

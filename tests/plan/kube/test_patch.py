@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.plan.patch import merged
+from tidegate.plan.kube.patch import merged
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"a": "1", "b": "2"}},

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from tidegate import names
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.objects import model_labels
+from tidegate.plan.kube.objects import model_labels
+from tidegate.plan.kube.pods import trouble, unschedulable
+from tidegate.plan.model.rollout import NOTHING, Readiness, Revision, find
 from tidegate.plan.plan import Manifest
-from tidegate.plan.pods import trouble, unschedulable
-from tidegate.plan.rollout import NOTHING, Readiness, Revision, find
 from tidegate.plan.world import ModelWorld
 
 if TYPE_CHECKING:
-    from tidegate.plan.model import Decision
+    from tidegate.plan.model.plan import Decision
 
 
 def model_status(world: ModelWorld, decision: Decision, now: datetime) -> dict[str, Any]:

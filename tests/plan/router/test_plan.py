@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.builders import live, pod, policy
-from tidegate.plan.objects import child, router_labels
+from tidegate.plan.kube.objects import child, router_labels
 from tidegate.plan.plan import Manifest
-from tidegate.plan.router import CONFIRMED_CHECK, UNCONFIRMED_CHECK, next_look
+from tidegate.plan.router.plan import CONFIRMED_CHECK, UNCONFIRMED_CHECK, next_look
 from tidegate.plan.world import Defaults, RouterReport, RouterWorld
 from tidegate.settings import from_environment
 

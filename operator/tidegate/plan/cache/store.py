@@ -7,7 +7,7 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.cachetier import ManagedStore
 from tidegate.api.values import amount, bytes_quantity
-from tidegate.plan.objects import RESTRICTED_CONTAINER, RESTRICTED_POD, child, empty_dir, store_labels
+from tidegate.plan.kube.objects import RESTRICTED_CONTAINER, RESTRICTED_POD, child, empty_dir, store_labels
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.builders import pod
-from tidegate.plan.pods import ready, trouble, unschedulable
+from tidegate.plan.kube.pods import ready, trouble, unschedulable
 
 NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 PULL = {"name": "engine", "ready": False, "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}

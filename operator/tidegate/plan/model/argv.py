@@ -9,7 +9,7 @@ from tidegate import names
 from tidegate.api.engine import Engine
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import amount, fraction, seconds
-from tidegate.plan.weights import weights
+from tidegate.plan.model.weights import weights
 
 LEAVE_ENDPOINTS: Final = 5
 """Seconds between a Pod's deletion and SIGTERM, in which routers stop sending to it: a draining engine answers new

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from tidegate import names
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
+from tidegate.plan.kube.pods import ready, trouble
 from tidegate.plan.plan import Manifest
-from tidegate.plan.pods import ready, trouble
 from tidegate.plan.world import RouterWorld
 
 if TYPE_CHECKING:
-    from tidegate.plan.router import Decision
+    from tidegate.plan.router.plan import Decision
 
 
 def router_status(world: RouterWorld, decision: Decision, now: datetime) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from typing import Any
 
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
-from tidegate.plan import conditions, store_workload
+from tidegate.plan import conditions
+from tidegate.plan.cache import store as store_workload
 from tidegate.plan.conditions import Verdict
+from tidegate.plan.kube.pods import trouble
 from tidegate.plan.plan import AT_ONCE, Manifest, Plan
-from tidegate.plan.pods import trouble
 from tidegate.plan.world import CacheWorld, StoreCheck
 
 SILENT_CHECK = 5.0

@@ -11,14 +11,17 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.errors import Stall
-from tidegate.plan import conditions, workload
+from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.difference import differences
-from tidegate.plan.engine_args import group_size
-from tidegate.plan.model_status import model_status
-from tidegate.plan.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.kept import record, records
+from tidegate.plan.kube.difference import differences
+from tidegate.plan.kube.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.model import services
+from tidegate.plan.model.argv import group_size
+from tidegate.plan.model.rollout import Readiness, Revision, advance, find, next_check
+from tidegate.plan.model.status import model_status
+from tidegate.plan.model.workload import rendered, workload
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
-from tidegate.plan.rollout import Readiness, Revision, advance, find, next_check
 from tidegate.plan.world import ModelWorld
 
 
@@ -68,8 +71,8 @@ def decide(world: ModelWorld, model: ModelDeployment, now: datetime) -> Decision
     """Which revisions live, and from what they are made."""
     newest = revision_of(world.owner)
     kind = workload_kind(world, model)
-    kept = _kept(world)
-    fresh = workload.rendered(model, newest, world.defaults, kind)
+    kept = {revision: known["data"] for revision, known in records(world.children).items()}
+    fresh = rendered(model, newest, world.defaults, kind)
     recorded = _recorded(world)
     live = {*kept, newest, *(revision.name for revision in recorded)}
     readiness = {name: _readiness(world, model, name) for name in live}
@@ -96,13 +99,13 @@ def objects(world: ModelWorld, decision: Decision) -> list[dict[str, Any]]:
     owner, name = world.owner, decision.model.metadata.name
     made = [
         service_account(names.engine_account(name), owner, model_labels(name)),
-        workload.stable_service(owner, name, _active(decision).name),
+        services.stable_service(owner, name, _active(decision).name),
     ]
-    claim = workload.weights_claim(owner, decision.model)
+    claim = services.weights_claim(owner, decision.model)
     if claim:
         made.append(claim)
     if world.capabilities.pod_monitor:
-        made.append(workload.pod_monitor(owner, name))
+        made.append(services.pod_monitor(owner, name))
     for revision in decision.revisions:
         made += _revision_objects(world, decision, revision)
     return made
@@ -113,13 +116,16 @@ def _revision_objects(world: ModelWorld, decision: Decision, revision: Revision)
     owner, name = world.owner, decision.model.metadata.name
     data = decision.data.get(revision.name)
     made = [
-        workload.headless_service(owner, name, revision.name),
+        services.headless_service(owner, name, revision.name),
         disruption_budget(names.revision_name(name, revision.name), owner, revision_labels(name, revision.name)),
     ]
     if data is None:  # its record was deleted by hand: the workload goes on as it is until it retires
         return made
-    record = workload.kept(owner, revision.name, _number(world, revision.name), data, _version(world, revision.name))
-    return [record, workload.workload(owner, revision.name, data, decision.model.spec.replicas), *made]
+    labels = revision_labels(name, revision.name)
+    kept = record(
+        owner, names.revision_name(name, revision.name), labels, data, records(world.children), world.defaults.version
+    )
+    return [kept, workload(owner, revision.name, data, decision.model.spec.replicas), *made]
 
 
 def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], *, switching: bool) -> list[ObjectKey]:
@@ -167,36 +173,8 @@ def _recorded(world: ModelWorld) -> tuple[Revision, ...]:
     )
 
 
-def _kept(world: ModelWorld) -> dict[str, Manifest]:
-    """What the ControllerRevisions keep, by revision."""
-    return {
-        child["metadata"]["labels"][names.REVISION_LABEL]: child["data"]
-        for child in world.children
-        if child["kind"] == "ControllerRevision"
-    }
-
-
-def _record(world: ModelWorld, revision: str) -> Manifest | None:
-    name = names.revision_name(world.owner["metadata"]["name"], revision)
-    return _child(world, ("ControllerRevision",), name)
-
-
 def _child(world: ModelWorld, kinds: tuple[str, ...], name: str) -> Manifest | None:
     return next((c for c in world.children if c["kind"] in kinds and c["metadata"]["name"] == name), None)
-
-
-def _number(world: ModelWorld, revision: str) -> int:
-    """Counts up with each new revision, as ControllerRevisions do everywhere."""
-    record = _record(world, revision)
-    if record:
-        return int(record["revision"])
-    return 1 + max((int(c["revision"]) for c in world.children if c["kind"] == "ControllerRevision"), default=0)
-
-
-def _version(world: ModelWorld, revision: str) -> str:
-    record = _record(world, revision)
-    annotations = record["metadata"].get("annotations", {}) if record else {}
-    return str(annotations.get(names.OPERATOR_VERSION_ANNOTATION, world.defaults.version))
 
 
 def _readiness(world: ModelWorld, model: ModelDeployment, revision: str) -> Readiness:

@@ -1,0 +1,1 @@
+"""From a CacheTier to its store."""

@@ -1,0 +1,1 @@
+"""From a ModelDeployment to its engines: read, decide, build, report."""

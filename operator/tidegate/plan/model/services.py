@@ -1,0 +1,58 @@
+"""What stands around a model's engines: Services, the claim for weights, and what Prometheus needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tidegate import names
+from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.plan.kube.objects import child, model_labels, revision_labels
+from tidegate.plan.plan import Manifest
+
+
+def headless_service(owner: Manifest, model: str, revision: str) -> dict[str, Any]:
+    """Names the engines of one revision; routers read its EndpointSlices."""
+    labels = revision_labels(model, revision)
+    spec = {"clusterIP": "None", "selector": labels, "ports": [_http_port(names.ENGINE_PORT)]}
+    return child("Service", names.revision_name(model, revision), owner, labels, {"spec": spec})
+
+
+def stable_service(owner: Manifest, model: str, revision: str) -> dict[str, Any]:
+    """The model under its own name, for clients that need no router: the active revision's engines."""
+    spec = {"type": "ClusterIP", "selector": revision_labels(model, revision), "ports": [_http_port(80)]}
+    return child("Service", names.model_service(model), owner, model_labels(model), {"spec": spec})
+
+
+def _http_port(port: int) -> dict[str, Any]:
+    return {"name": "http", "port": port, "targetPort": "http", "protocol": "TCP"}
+
+
+def weights_claim(owner: Manifest, model: ModelDeployment) -> dict[str, Any] | None:
+    """The claim for downloaded weights, if the model asks for one. A retained one has no owner, so that it stays."""
+    storage = model.spec.model.storage
+    if not storage or not storage.claim:
+        return None
+    claim = storage.claim
+    spec: dict[str, Any] = {
+        "accessModes": [claim.access_mode],
+        "resources": {"requests": {"storage": claim.size}},
+    }
+    if claim.storage_class_name:
+        spec["storageClassName"] = claim.storage_class_name
+    name = names.weights_claim(model.metadata.name)
+    owned = claim.retention.when_deleted == "Delete"
+    return child("PersistentVolumeClaim", name, owner, model_labels(model.metadata.name), {"spec": spec}, owned=owned)
+
+
+def pod_monitor(owner: Manifest, model: str) -> dict[str, Any]:
+    """Tells Prometheus to scrape the engines, with the model and the revision as labels.
+
+    https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMonitor
+    """
+    labels = model_labels(model)
+    spec = {
+        "selector": {"matchLabels": labels},
+        "podTargetLabels": [names.MODEL_LABEL, names.REVISION_LABEL],
+        "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}],
+    }
+    return child("PodMonitor", names.pod_monitor(model), owner, labels, {"spec": spec})

@@ -1,0 +1,1 @@
+"""From a RoutingPolicy to its routers and the document that they run."""
