@@ -41,6 +41,10 @@ ROLE_STORE: Final = "store"
 # annotations on the ControllerRevision that keeps a revision's rendered Pod template
 OPERATOR_VERSION_ANNOTATION: Final = f"{GROUP}/rendered-by"
 
+# annotations that people write on our objects
+MAKE_ROOM_ANNOTATION: Final = f"{GROUP}/make-room"
+"""On a ModelDeployment: the revision for which all older ones go at once, whether they serve or not."""
+
 # headers of the data plane
 HEADER_PREFIX: Final = "x-tidegate-"
 MODEL_HEADER: Final = "x-tidegate-model"

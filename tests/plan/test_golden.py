@@ -14,7 +14,8 @@ from tests.support.simulation import Simulation
 from tidegate import names
 from tidegate.errors import Stall
 from tidegate.plan.plan import ObjectKey, Plan
-from tidegate.plan.world import Capabilities, RouterReport, StoreCheck
+from tidegate.plan.samples import Complaint, RouterReport, StoreCheck
+from tidegate.plan.world import Capabilities
 
 GOLDEN = Path(__file__).parent / "golden"
 SITUATIONS = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
@@ -65,7 +66,9 @@ def written(plan: Plan, simulation: Simulation, *, whole: bool) -> dict[str, Any
     return {
         "status": plan.status,
         "delete": [str(key) for key in plan.delete],
+        "again": plan.again,
         "next_check": plan.next_check,
+        "ask": {f"{q.about}{f' at {q.address}' if q.address else ''}": every for q, every in plan.ask.items()},
         "unchanged": [str(ObjectKey.of(manifest)) for manifest in same],
         "apply": [dict(manifest) for manifest in plan.apply if manifest not in same],
     }
@@ -108,9 +111,14 @@ def models(simulation: Simulation, said: dict[str, Any]) -> None:
 def reports(simulation: Simulation, said: list[dict[str, Any]]) -> None:
     """What brains say; `newest` is the hash of the configuration that the last pass wanted."""
     newest = simulation.owner.get("status", {}).get("configuration", {}).get("hash")
-    simulation.reports = tuple(
-        RouterReport(r["pod"], newest if r["config"] == "newest" else r["config"], r.get("error", "")) for r in said
-    )
+    simulation.reports = {
+        r["pod"]: RouterReport(newest if r["config"] == "newest" else r["config"], r.get("error", "")) for r in said
+    }
+
+
+def complaints(simulation: Simulation, said: dict[str, dict[str, str]]) -> None:
+    """Warnings among Events, by the name of what they are about."""
+    simulation.complaints = {name: Complaint(**words) for name, words in said.items()}
 
 
 def check(simulation: Simulation, said: dict[str, str]) -> None:
@@ -135,5 +143,7 @@ HAPPENINGS: dict[str, Any] = {
     "models": models,
     "reports": reports,
     "check": check,
+    "complaints": complaints,
+    "annotate": Simulation.annotate,
     "remove": remove,
 }

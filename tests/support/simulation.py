@@ -14,14 +14,19 @@ from typing import Any
 from tests.support.builders import DEFAULTS, NOW, live
 from tests.support.fake_api import merge
 from tidegate import names
+from tidegate.api import ModelDeployment
+from tidegate.api.identity import identity
 from tidegate.api.values import seconds
-from tidegate.cluster.covers import lasting
+from tidegate.cluster.covers import without_content
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.kube.objects import revision_labels, router_labels
 from tidegate.plan.model.plan import plan_model
-from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question
 from tidegate.plan.router.plan import plan_router
-from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterReport, RouterWorld, StoreCheck
+from tidegate.plan.cache.status import question as store_question
+from tidegate.plan.router.facts import question as router_question
+from tidegate.plan.samples import Complaint, RouterReport, Sample, StoreCheck
+from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 WORKLOADS = ("Deployment", "LeaderWorkerSet", "StatefulSet")
 
@@ -37,7 +42,10 @@ class Simulation:
     pods: list[dict[str, Any]] = field(default_factory=list)
     policies: list[dict[str, Any]] = field(default_factory=list)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
-    reports: tuple[RouterReport, ...] = ()
+    reports: dict[str, RouterReport] = field(default_factory=dict)
+    """What brains say, by router Pod."""
+    complaints: dict[str, Complaint] = field(default_factory=dict)
+    """What Events say, by the name of what they are about."""
     check: StoreCheck | None = None
     now: datetime = NOW
 
@@ -53,12 +61,17 @@ class Simulation:
     def run(self) -> Plan:
         """Plans, and makes it so."""
         plan = self.plan()
-        self.owner = {**self.owner, "status": copy.deepcopy(dict(plan.status))}
-        for manifest in plan.apply:
-            self._make(copy.deepcopy(dict(manifest)))
-        for key in plan.delete:
-            del self.children[key]
+        self.carry_out(plan, "status", "apply", "delete")
         return plan
+
+    def carry_out(self, plan: Plan, *parts: str) -> None:
+        """Does these parts of a plan."""
+        if "status" in parts:
+            self.owner = {**self.owner, "status": copy.deepcopy(dict(plan.status))}
+        for manifest in plan.apply if "apply" in parts else ():
+            self._make(copy.deepcopy(dict(manifest)))
+        for key in plan.delete if "delete" in parts else ():
+            del self.children[key]
 
     def settle(self, passes: int = 5) -> Plan:
         """Runs until the plan no longer changes the status."""
@@ -72,21 +85,41 @@ class Simulation:
     def has(self, manifest: Manifest) -> bool:
         """Whether exactly this was made in an earlier pass."""
         known = self.children.get(ObjectKey.of(manifest))
-        return known is not None and known == live(lasting(manifest)) | (
+        return known is not None and known == live(without_content(manifest)) | (
             {"status": known["status"]} if "status" in known else {}
         )
 
     def model_world(self) -> ModelWorld:
         children = self._sorted()
         return ModelWorld(
-            self.owner, self.defaults, self.capabilities, children, tuple(self.pods), policies=tuple(self.policies)
+            self.owner,
+            self.defaults,
+            self.capabilities,
+            children,
+            tuple(self.pods),
+            policies=tuple(self.policies),
+            samples=self._heard(),
         )
 
     def router_world(self) -> RouterWorld:
-        return RouterWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), self.models, self.reports)
+        said = {router_question(pod): pod["metadata"]["name"] for pod in self.pods}
+        samples = {q: Sample(self.reports[name], 0.0) for q, name in said.items() if name in self.reports}
+        heard = samples | self._heard()
+        return RouterWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), self.models, heard)
 
     def cache_world(self) -> CacheWorld:
-        return CacheWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), self.check, "random-password")
+        samples = {store_question(self.owner): Sample(self.check, 0.0)} if self.check else {}
+        heard = samples | self._heard()
+        return CacheWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), heard, "random-password")
+
+    def _heard(self) -> dict[Question, Sample]:
+        """Events of everything that could be asked about."""
+        objects = [*self.pods, *({**c, "apiVersion": "apps/v1", "kind": "StatefulSet"} for c in self.children.values())]
+        return {
+            Question(ObjectKey.of(manifest)): Sample(self.complaints[manifest["metadata"]["name"]], 0.0)
+            for manifest in objects
+            if manifest["metadata"]["name"] in self.complaints
+        }
 
     # --- what happens in the cluster, or what people do
 
@@ -98,6 +131,13 @@ class Simulation:
         meta = self.owner["metadata"]
         metadata = {**meta, "generation": meta["generation"] + 1}
         self.owner = {**self.owner, "metadata": metadata, "spec": merge(self.owner["spec"], patch)}
+
+    def annotate(self, annotations: dict[str, str]) -> None:
+        """Annotations that a user writes; `newest` is the revision that the spec asks for."""
+        newest = revision_of(self.owner)
+        written = {key: newest if value == "newest" else value for key, value in annotations.items()}
+        meta = self.owner["metadata"]
+        self.owner = {**self.owner, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **written}}}
 
     def upgrade(self, **changes: str) -> None:
         """A newer operator."""
@@ -138,8 +178,13 @@ class Simulation:
         """A policy whose routers all run the Active revision of this model."""
         active = self.revision("Active")
         routed = {b["name"] for route in policy["spec"]["routes"] for b in route["to"]["backends"]}
-        backends = [{"name": name, "revision": active} for name in sorted(routed)]
-        return {**policy, "status": {"configuration": {"hash": "x", "live": 1, "backends": backends}}}
+        return self.sending(policy, active, sorted(routed))
+
+    def sending(self, policy: dict[str, Any], revision: str, backends: list[str]) -> dict[str, Any]:
+        """A policy whose routers all run a configuration that sends to this revision."""
+        sent = [{"name": revision, "weight": 100}]
+        said = {"hash": "x", "live": 1, "backends": [{"name": name, "revisions": sent} for name in backends]}
+        return {**policy, "status": {"configuration": said}}
 
     def _pod(self, name: str, labels: dict[str, str], status: dict[str, Any]) -> None:
         namespace = self.owner["metadata"]["namespace"]
@@ -149,11 +194,16 @@ class Simulation:
     def _make(self, manifest: dict[str, Any]) -> None:
         key = ObjectKey.of(manifest)
         known = self.children.get(key)
-        made = live(lasting(manifest))
+        made = live(without_content(manifest))
         self.children[key] = made | ({"status": known["status"]} if known and "status" in known else {})
 
     def _sorted(self) -> tuple[Manifest, ...]:
         return tuple(self.children[key] for key in sorted(self.children, key=str))
+
+
+def revision_of(owner: Manifest) -> str:
+    """The revision of a new object with this spec."""
+    return identity(ModelDeployment.model_validate({**owner, "status": None}))
 
 
 _READY = {"conditions": [{"type": "Ready", "status": "True"}]}

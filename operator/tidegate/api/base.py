@@ -59,6 +59,8 @@ class Part(Written):
 
     model_config = ConfigDict(extra="forbid")
     rules: ClassVar[tuple[Rule, ...]] = ()
+    beside_pods: ClassVar[frozenset[str]] = frozenset()
+    """Fields that shape no Pod, and so make no new revision."""
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:

@@ -67,6 +67,7 @@ class Claim(Part):
     retention: Retention = Retention()
     """What becomes of the claim when the ModelDeployment is deleted."""
 
+    beside_pods: ClassVar = frozenset({"size", "storage_class_name", "retention"})
     rules: ClassVar = (
         Rule(
             "quantity(string(self.size)).isGreaterThan(quantity('0'))",

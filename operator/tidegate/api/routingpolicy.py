@@ -36,6 +36,8 @@ class Router(Part):
     resources: Resources = Resources()
     """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi."""
 
+    beside_pods: ClassVar = frozenset({"replicas", "service"})
+
 
 class Anonymous(Part):
     """Everybody who reaches the Service may ask."""

@@ -54,6 +54,16 @@ class RevisionStatus(Part):
     """Active serves; Candidate starts; Retiring finishes its streams."""
     since: Annotated[str, Field(max_length=40)]
     """When it took this role, RFC 3339 in UTC."""
+    traffic: Annotated[int, Field(ge=0, le=100)] = 0
+    """Percent of the model's requests that it gets."""
+    replicas: Count = 0
+    """Engines that it should have."""
+    answered: bool = False
+    """Whether one of its engines has ever answered: then it stays until another revision does."""
+    incomplete_since: Annotated[str, Field(max_length=40)] | None = None
+    """Since when fewer of its engines answer than should, RFC 3339 in UTC; absent while all do."""
+    identity: Short | None = None
+    """Hash of the values that shape its Pods; absent where it is the name."""
     served_names: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = []
     """Model names that its engines answer to; the first is the one that routers send."""
     adapters: Annotated[list[Short], Field(max_length=64)] = []
@@ -81,13 +91,22 @@ class ModelDeploymentStatus(Status):
     """Label selector of the model's engines; read by `/scale`."""
 
 
+class SentTo(Part):
+    """A revision that routers send a backend's requests to."""
+
+    name: Short
+    """Name of the revision."""
+    weight: Annotated[int, Field(ge=0, le=100)]
+    """Percent of the backend's requests."""
+
+
 class BackendStatus(Part):
     """A backend as the routers see it."""
 
     name: Short
     """Name of the backend."""
-    revision: Short = ""
-    """The model's revision that the routers' configuration names."""
+    revisions: Annotated[list[SentTo], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Revisions that its requests are sent to."""
 
 
 class ConfigurationStatus(Part):
@@ -97,8 +116,12 @@ class ConfigurationStatus(Part):
     """Hash of the RouterConfig that the routers should run."""
     live: Count = 0
     """Ready router Pods whose Envoy runs it."""
+    behind: Count = 0
+    """Ready router Pods whose Envoy runs another one."""
+    silent: Count = 0
+    """Ready router Pods that do not say what they run."""
     backends: Annotated[list[BackendStatus], Field(max_length=64, json_schema_extra=KEYED_BY_NAME)] = []
-    """Backends of the configuration that every ready router runs."""
+    """Where requests are sent: by the newest configuration alone when every ready router runs it, by older ones too until then."""
 
 
 class RoutingPolicyStatus(Status):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
@@ -16,20 +17,6 @@ _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
 _UNIT_FACTOR |= {u: Decimal(1000) ** (i + 1) for i, u in enumerate("kMGTPE")}
 _UNIT_FACTOR |= {f"{u}i": Decimal(1024) ** (i + 1) for i, u in enumerate("KMGTPE")}
-
-Duration = Annotated[str, Field(pattern=DURATION, max_length=24)]
-"""Gateway API's duration (GEP-2257): whole numbers with h, m, s or ms, as `90s` or `1h30m`."""
-
-Percent = Annotated[str, Field(pattern=PERCENT, max_length=7)]
-"""A share between 0% and 100%, with at most two decimals."""
-
-Quantity = Annotated[
-    str,
-    BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
-    Field(pattern=QUANTITY, max_length=32),
-    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32, "minimum": 0}),
-]
-"""A Kubernetes quantity, as `16Gi`, `500m` or `4`."""
 
 
 def seconds(duration: str) -> float:
@@ -52,3 +39,25 @@ def bytes_quantity(count: Decimal) -> str:
 def fraction(percent: str) -> Decimal:
     """The share as a number between 0 and 1: `90%` is 0.9."""
     return Decimal(percent.rstrip("%")) / 100
+
+
+class Canonical(NamedTuple):
+    """Marks a type whose values have several spellings: `of` gives all spellings of one value the same one."""
+
+    of: Callable[[str], str]
+
+
+Duration = Annotated[str, Field(pattern=DURATION, max_length=24), Canonical(lambda v: f"{seconds(v):.3f}s")]
+"""Gateway API's duration (GEP-2257): whole numbers with h, m, s or ms, as `90s` or `1h30m`."""
+
+Percent = Annotated[str, Field(pattern=PERCENT, max_length=7), Canonical(lambda v: f"{fraction(v):.4f}")]
+"""A share between 0% and 100%, with at most two decimals."""
+
+Quantity = Annotated[
+    str,
+    BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),
+    Field(pattern=QUANTITY, max_length=32),
+    WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": QUANTITY, "maxLength": 32, "minimum": 0}),
+    Canonical(lambda v: f"{amount(v).normalize():f}"),
+]
+"""A Kubernetes quantity, as `16Gi`, `500m` or `4`."""

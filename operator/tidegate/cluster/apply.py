@@ -6,54 +6,65 @@ none                  none                    created
 none                  ours                    applied
 none                  somebody else's         NotOurs, left alone
 ours, as wanted       -                       nothing
-ours, different       same uid                applied, with its uid as precondition; merged where that is not valid
+ours, different       same uid                applied, with its uid as precondition; merged where that is not enough
 ours, different       other uid, or gone      Conflict: the next pass sees what is there
 
-Made once, and neither compared nor written again: what a Secret keeps (`stringData`), and a ControllerRevision. The API
-server refuses every patch of one, even of a label, when its `data` is not encoded to the byte as Go's encoder would have it
-(no spaces, <, > and & escaped): it compares the bytes before and after.
+Ours is what this owner controls, and what nobody controls and our labels name this owner on: a claim that outlives it, and what
+`kubectl delete --cascade=orphan` left behind, which is adopted again.
+
+Made once, and afterwards only adopted: what a Secret keeps (`stringData`), and a ControllerRevision, whose `data` the API
+server never lets anybody change.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/controller-revision-v1/
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from tidegate import names
 from tidegate.cluster.client import Api, Invalid
-from tidegate.cluster.covers import covers, lasting, stamped
+from tidegate.cluster.covers import covers, stamped, without_additions, without_content
 from tidegate.errors import Conflict, NotOurs
 from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.plan import Manifest, ObjectKey
 
+OWNER_LABELS: Final = (names.MANAGED_BY_LABEL, names.MODEL_LABEL, names.POLICY_LABEL, names.CACHE_LABEL)
+
 
 async def apply(api: Api, manifest: Manifest, live: Manifest | None, owner: Manifest) -> dict[str, Any] | None:
     """Makes one child as wanted; returns what the API server has now, or None when nothing had to be written."""
-    wanted = stamped(lasting(manifest))
+    wanted = stamped(without_content(manifest))
     if live is None:
         return await _create(api, manifest, wanted, owner)
-    if not ours(live, manifest, owner):
+    if not belongs(live, manifest, owner):
         raise NotOurs(manifest["kind"], manifest["metadata"]["name"])
     return None if _settled(live, wanted) else await _update(api, wanted, live)
 
 
 def up_to_date(manifest: Manifest, live: Manifest | None, owner: Manifest) -> bool:
     """Whether apply() would write nothing."""
-    return live is not None and ours(live, manifest, owner) and _settled(live, stamped(lasting(manifest)))
+    return live is not None and belongs(live, manifest, owner) and _settled(live, stamped(without_content(manifest)))
 
 
-def _settled(live: Manifest, wanted: Manifest) -> bool:
-    return wanted["kind"] == "ControllerRevision" or covers(live, wanted)
-
-
-def ours(live: Manifest, manifest: Manifest, owner: Manifest) -> bool:
-    """Whether an object is a child of this owner. One that is to outlive its owner has no controller but our labels."""
+def belongs(live: Manifest, manifest: Manifest, owner: Manifest) -> bool:
+    """Whether an object is a child of this owner, or may be adopted as one."""
     if controlled_by(live, owner["metadata"]["uid"]):
         return True
     if any(ref.get("controller") for ref in live["metadata"].get("ownerReferences", [])):
         return False
-    outlives = manifest["kind"] == "PersistentVolumeClaim"
-    return outlives and covers(live["metadata"].get("labels", {}), manifest["metadata"]["labels"])
+    labels = {key: value for key, value in manifest["metadata"]["labels"].items() if key in OWNER_LABELS}
+    return len(labels) > 1 and covers(live["metadata"].get("labels", {}), labels)
+
+
+def _settled(live: Manifest, wanted: Manifest) -> bool:
+    if wanted["kind"] == "ControllerRevision":
+        return covers(_references(live), _references(wanted))
+    return covers(live, wanted)
+
+
+def _references(manifest: Manifest) -> list[Any]:
+    found: list[Any] = manifest["metadata"].get("ownerReferences", [])
+    return found
 
 
 async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifest) -> dict[str, Any] | None:
@@ -64,21 +75,25 @@ async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifes
         live = await api.get(ObjectKey.of(wanted))
     if live is None:
         raise Conflict(f"{ObjectKey.of(wanted)} came and went")
-    if not ours(live, wanted, owner):
+    if not belongs(live, wanted, owner):
         raise NotOurs(wanted["kind"], wanted["metadata"]["name"])
     return live if _settled(live, wanted) else await _update(api, wanted, live)
 
 
 async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
     pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}}
+    if wanted["kind"] == "ControllerRevision":
+        return await api.adopt(ObjectKey.of(wanted), live["metadata"]["uid"], _references(wanted))
     if wanted["kind"] == "Secret":
         return await api.merge(pinned)  # an apply would take away what it does not name
     await _own_by_apply(api, live)
     try:
-        return await api.server_side_apply(pinned)
+        applied = await api.server_side_apply(pinned)
     except Invalid:
         # an apply leaves items that others put into a list: a port under another number beside ours of the same name, say
-        return await api.merge(pinned)
+        return await api.merge(without_additions(pinned, live))
+    # it leaves, too, what others added to a selector or to an environment
+    return applied if _settled(applied, wanted) else await api.merge(without_additions(pinned, applied))
 
 
 async def _own_by_apply(api: Api, live: Manifest) -> None:

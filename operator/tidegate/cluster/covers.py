@@ -16,7 +16,7 @@ APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
 """Hash of the manifest as last applied: a field that we no longer want shows as a different hash."""
 
 
-def lasting(manifest: Manifest) -> dict[str, Any]:
+def without_content(manifest: Manifest) -> dict[str, Any]:
     """The manifest without what is written once, when the object is made: the content of a Secret."""
     return {key: value for key, value in manifest.items() if key != "stringData"}
 
@@ -29,9 +29,14 @@ def stamped(manifest: Manifest) -> dict[str, Any]:
     return {**manifest, "metadata": metadata}
 
 
+EXACT: Final = ("selector", "matchLabels", "env", "subjects")
+"""Fields in which an addition changes what an object does: whom it selects, what a program is told, who gets rights."""
+
+
 def covers(live: Any, wanted: Any) -> bool:
-    """Whether everything in `wanted` stands in `live` too. Lists of named items are compared by name, others in order;
-    quantities by their value, because the API server rewrites them (`0.5` becomes `500m`)."""
+    """Whether everything in `wanted` stands in `live` too, and nothing more where additions count (EXACT). Lists of named items
+    are compared by name, others in order; quantities by their value, because the API server rewrites them (`0.5` becomes
+    `500m`)."""
     if live == wanted:  # of most parts, and quickly said
         return True
     if isinstance(wanted, dict):
@@ -43,7 +48,23 @@ def covers(live: Any, wanted: Any) -> bool:
 
 def _has(live: dict[str, Any], key: str, value: Any) -> bool:
     """An empty value is what the API server drops."""
-    return covers(live[key], value) if key in live else value in ({}, [], "", None, False)
+    if key not in live:
+        return value in ({}, [], "", None, False)
+    if key in EXACT and len(live[key] or ()) > len(value):
+        return False
+    return covers(live[key], value)
+
+
+def without_additions(wanted: Any, live: Any) -> Any:
+    """`wanted` as an RFC 7386 patch of `live` that takes away what somebody added to a map in which additions count. Lists go
+    as a whole in such a patch."""
+    if not isinstance(wanted, dict) or not isinstance(live, dict):
+        return wanted
+    patch = {key: without_additions(value, live.get(key)) for key, value in wanted.items()}
+    for key in EXACT:
+        if isinstance(wanted.get(key), dict) and isinstance(live.get(key), dict):
+            patch[key] |= {added: None for added in live[key] if added not in wanted[key]}
+    return patch
 
 
 def _list_covers(live: list[Any], wanted: list[Any]) -> bool:

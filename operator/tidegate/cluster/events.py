@@ -82,7 +82,7 @@ class Recorder:
         self._busy = busy
         self._waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue(ROOM)
 
-    def tell(self, events: Iterable[dict[str, Any]]) -> None:
+    def post(self, events: Iterable[dict[str, Any]]) -> None:
         """Posts them later."""
         for event in events:
             if not self._waiting.full():

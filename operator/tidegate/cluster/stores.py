@@ -15,7 +15,7 @@ from tidegate.api.cachetier import CacheTier, ExistingStore
 from tidegate.cluster.client import Api
 from tidegate.plan.cache.plan import address
 from tidegate.plan.plan import Manifest, ObjectKey
-from tidegate.plan.world import StoreCheck
+from tidegate.plan.samples import StoreCheck
 
 UNREADABLE_URL = (
     "the URL in the Secret cannot be read; it looks like redis://user:password@host:6379/0, "
@@ -29,8 +29,9 @@ class Missing(LookupError):
     """A Secret, or its key, is not there; the text says which."""
 
 
-async def check(api: Api, owner: Manifest, tier: CacheTier) -> StoreCheck:
+async def check(api: Api, owner: Manifest) -> StoreCheck:
     """What the tier's store says of itself."""
+    tier = CacheTier.model_validate({**owner, "status": None})
     namespace = owner["metadata"]["namespace"]
     try:
         if tier.spec.store.existing:

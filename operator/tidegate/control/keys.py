@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from tidegate import names
 from tidegate.control.store import Store
 from tidegate.control.terms import OWNER_LABELS, models_of, naming
+from tidegate.plan.kube.reading import integer, maps
 from tidegate.plan.plan import Manifest, ObjectKey
+
+UNREAD: Final = ("since", "replicas", "answered", "incompleteSince", "identity")
+"""Fields of a model's revision that no policy reads."""
 
 
 def owner_key(kind: str, namespace: str, name: str) -> ObjectKey:
@@ -13,17 +20,37 @@ def owner_key(kind: str, namespace: str, name: str) -> ObjectKey:
     return ObjectKey(names.API_VERSION, kind, namespace, name)
 
 
-def interested(manifest: Manifest, store: Store) -> set[ObjectKey]:
-    """The custom resources whose plan may change with this object."""
+def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """The custom resources whose plan may change with this object, which was `known` before."""
     kind = manifest["kind"]
     if kind not in names.PLURALS:
         return _owners(manifest)
     key = ObjectKey.of(manifest)
-    if kind == names.ROUTING_POLICY:
-        return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in models_of(manifest))}
-    if kind == names.MODEL_DEPLOYMENT:
+    if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
+        named = models_of(manifest) | (models_of(known) if known else set())
+        return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
+    if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
     return {key}
+
+
+def _other(known: Manifest | None, manifest: Manifest, read: Callable[[Manifest], Any]) -> bool:
+    return known is None or bool(manifest["metadata"].get("deletionTimestamp")) or read(known) != read(manifest)
+
+
+def _read_by_models(policy: Manifest) -> Any:
+    """What a model's plan reads of a policy: who gets requests, and what the routers run."""
+    spec = policy.get("spec", {})
+    return spec.get("backends"), spec.get("routes"), (policy.get("status") or {}).get("configuration")
+
+
+def _read_by_policies(model: Manifest) -> Any:
+    """What a policy's plan reads of a model: its revisions, and whether they answer; not how many engines do."""
+    revisions = maps(model.get("status"), "revisions")
+    return [
+        {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
+        for revision in revisions
+    ]
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

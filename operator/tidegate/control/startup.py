@@ -11,22 +11,27 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from secrets import token_urlsafe
 from typing import Any, TypeVar
 
 import httpx
 import kopf
 
+from tidegate import names
+from tidegate.cluster import complaints, routers, stores
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.control import health
+from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
 from tidegate.control.lease import Election
+from tidegate.control.observe import Ask, Observer
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
 from tidegate.errors import TidegateError
-from tidegate.plan.plan import ObjectKey
+from tidegate.plan.plan import ObjectKey, Question
 from tidegate.settings import Settings
 
 log = logging.getLogger("tidegate")
@@ -50,8 +55,10 @@ class Operator:
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
+        self.observer = Observer(asking(api, http, self.store), self.queue.add)
+        self.gatherer = Gatherer(self.store, self.observer.samples, settings.defaults, partial(token_urlsafe, 32))
         self.reconciler = Reconciler(
-            api, http, self.store, settings.defaults, now, tell=self.queue.add, news=self.recorder.tell
+            api, self.store, self.gatherer, self.observer, now, wake=self.queue.add, post=self.recorder.post
         )
         self.watching = asyncio.Event()
         """kopf's watches have begun."""
@@ -62,6 +69,9 @@ class Operator:
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
         self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
+        self.metrics.watch(
+            "tidegate_questions", "Questions that are asked of routers, stores and Events.", lambda: len(self.observer)
+        )
         self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)
 
     async def run(self) -> None:
@@ -87,7 +97,7 @@ class Operator:
                 ("act", self.act()),
                 ("kinds", self._notice_kinds()),
                 ("sweep", self._sweep()),
-                ("news", self.recorder.run()),
+                ("events", self.recorder.run()),
             )
         }
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +137,7 @@ class Operator:
 
     async def _fill(self) -> None:
         await self.watching.wait()
-        self.reconciler.capabilities = await answered(partial(capabilities, self.api))
+        self.gatherer.capabilities = await answered(partial(capabilities, self.api))
         self._looked_over = asyncio.get_running_loop().time()
         for kind in WATCHED:
             await answered(partial(fill, self.api, self.store, *kind))
@@ -154,8 +164,8 @@ class Operator:
         while True:
             await asyncio.sleep(SWEEP)
             found = await answered(partial(capabilities, self.api))
-            if found != self.reconciler.capabilities:
-                self.reconciler.capabilities = found
+            if found != self.gatherer.capabilities:
+                self.gatherer.capabilities = found
                 self._queue_everything()
 
     async def _sweep(self) -> None:
@@ -184,6 +194,20 @@ async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
         except TidegateError as error:
             log.info("%s; read again in %d s", error, READ_AGAIN)
             await asyncio.sleep(READ_AGAIN)
+
+
+def asking(api: Api, http: httpx.AsyncClient, store: Store) -> Ask:
+    """Who is asked what: routers and stores themselves, the API server for the Events of everything else."""
+
+    async def ask(question: Question) -> Any:
+        if question.address:
+            return await routers.ask(http, question)
+        if question.about.kind == names.CACHE_TIER:
+            owner = store.get(question.about)
+            return await stores.check(api, owner) if owner else None
+        return await complaints.ask(api, question.about)
+
+    return ask
 
 
 def now() -> datetime:

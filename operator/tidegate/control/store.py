@@ -43,7 +43,7 @@ class Store:
         self._objects[key] = slim
         for term in terms(slim):
             self._index[term].add(key)
-        return known is None or _essence(known) != _essence(slim)
+        return known is None or essence(known) != essence(slim)
 
     def drop(self, key: ObjectKey, uid: str = "") -> bool:
         """Forgets an object (only this very one, if a uid is given); returns whether it was known."""
@@ -113,8 +113,9 @@ def _slim(manifest: Manifest) -> dict[str, Any]:
     return {**slim, "metadata": metadata}
 
 
-def _essence(slim: Manifest) -> dict[str, Any]:
+def essence(manifest: Manifest) -> dict[str, Any]:
     """What a plan may depend on: not the version, and not who wrote it."""
+    slim = _slim(manifest)
     metadata = {
         key: value for key, value in slim["metadata"].items() if key not in ("resourceVersion", "managedFields")
     }

@@ -36,20 +36,25 @@ def naming(model: ObjectKey) -> Term:
     return "naming", model.namespace, model.name
 
 
+def orphans_of(owner: ObjectKey) -> Term:
+    """Objects without a controller that an object of this name left behind."""
+    return "orphans", owner.namespace, owner.kind, owner.name
+
+
 def terms(manifest: Manifest) -> list[Term]:
     """Everything by which this object is found."""
     kind, meta = manifest["kind"], manifest["metadata"]
-    found = [
-        of_kind(kind),
-        *(controlled_by(ref["uid"]) for ref in meta.get("ownerReferences", []) if ref.get("controller")),
+    controllers = [ref["uid"] for ref in meta.get("ownerReferences", []) if ref.get("controller")]
+    found = [of_kind(kind), *(controlled_by(uid) for uid in controllers)]
+    labelled = [
+        ObjectKey(names.API_VERSION, owner, meta["namespace"], meta["labels"][label])
+        for label, owner in OWNER_LABELS.items()
+        if label in meta.get("labels", {})
     ]
     if kind == "Pod":
-        labels = meta.get("labels", {})
-        found += [
-            ("pods", meta["namespace"], owner, labels[label])
-            for label, owner in OWNER_LABELS.items()
-            if label in labels
-        ]
+        found += [pods_of(owner) for owner in labelled]
+    elif not controllers:
+        found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
     return found

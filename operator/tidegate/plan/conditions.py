@@ -9,13 +9,14 @@ serves, and a change is on its   True    True         False
 only a person can help           False   False        True
 serves, but the newest spec      True    False        True
   cannot be reached
-suspended                        as was  False        False
+suspended                        serves  False        False
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from tidegate.plan.plan import Manifest
@@ -45,6 +46,8 @@ SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
+NO_ENGINES: Final = "NoEngineAnswers"
+STATUS_REFUSED: Final = "StatusRefused"
 
 
 @dataclass(frozen=True)
@@ -111,3 +114,38 @@ def holds(owner: Manifest, kind: str) -> bool:
     """Whether a condition of an object's status is True."""
     conditions = owner.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+
+
+def update_pending(paths: Sequence[str], version: str, adopted_with: str) -> dict[str, str]:
+    """Whether today's operator would render running Pods differently, in these paths."""
+    if not paths:
+        return condition(UPDATE_PENDING, False, AS_SPECIFIED, "")
+    shown = ", ".join(paths[:3]) + (" and more" if len(paths) > 3 else "")
+    message = f"operator {version} would change {shown}; adopted with the next change of {adopted_with}"
+    return condition(UPDATE_PENDING, True, NEXT_REVISION, message)
+
+
+def written(found: Iterable[dict[str, str]], owner: Manifest, now: datetime) -> list[dict[str, Any]]:
+    """Conditions as they are written into the status of this object."""
+    old = owner.get("status", {}).get("conditions", [])
+    return dated(found, old, owner["metadata"].get("generation", 0), now.isoformat())
+
+
+def still_failing(owner: Manifest, status: Manifest, failures: Collection[str], now: datetime) -> Manifest:
+    """The status to write before a plan is carried out. When carrying out the last one failed for one of these reasons, and
+    the spec is the same, it stays Stalled until it succeeds: progress is not announced each time anew."""
+    generation = owner["metadata"].get("generation", 0)
+    for last in owner.get("status", {}).get("conditions", []):
+        failed = last["type"] == STALLED and last["status"] == "True" and last["reason"] in failures
+        if failed and last.get("observedGeneration") == generation:
+            return stalled_status(owner, status, last["reason"], last.get("message", ""), now)
+    return status
+
+
+def stalled_status(owner: Manifest, status: Manifest, reason: str, message: str, now: datetime) -> dict[str, Any]:
+    """`status` with Stalled and the reason; whether it serves is what `status` says."""
+    verdict = stalled(reason, message, serving=holds({"status": status}, READY))
+    current = {c["type"]: c for c in standard(verdict)}
+    others = [c for c in status.get("conditions", []) if c["type"] not in current]
+    conditions = [*written(current.values(), owner, now), *others]
+    return {**status, "conditions": conditions, "observedGeneration": owner["metadata"].get("generation", 0)}

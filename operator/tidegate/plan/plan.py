@@ -1,16 +1,13 @@
-"""A plan is a value: what to apply, what to delete, what to report, and when to look again."""
+"""A plan is a value: what to apply, what to delete, what to report, what to ask, and when to look again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
-
-AT_ONCE: Final = 0.0
-"""`next_check` of a plan that could not plan everything before a part of it is there: children that need another one's uid."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +30,16 @@ class ObjectKey:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What the API server's watches do not tell, and an observer asks beside the passes."""
+
+    about: ObjectKey
+    """A router Pod, a CacheTier for its store, or an object of which Events may tell what is the matter."""
+    address: str = ""
+    """Where to ask, for a router Pod."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What should be done about one custom resource, in this order: status, apply, delete."""
 
@@ -42,7 +49,13 @@ class Plan:
     """Objects as they should be, owner references included."""
     delete: tuple[ObjectKey, ...] = ()
     """Children that nothing wants any more."""
+    needs: Mapping[ObjectKey, frozenset[ObjectKey]] = field(default_factory=dict)
+    """Of an object to apply or delete: others to apply without which it has to wait."""
+    ask: Mapping[Question, float] = field(default_factory=dict)
+    """What to ask the world, and the seconds between two answers."""
+    again: bool = False
+    """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None
-    """Seconds until the next look, even if nothing happens; None waits for an event."""
-    reasons: tuple[str, ...] = field(default=())
+    """Seconds until a timer of the plan's is due; None waits for an event or an answer."""
+    reasons: tuple[str, ...] = ()
     """Sentences for the log: why this plan does something."""

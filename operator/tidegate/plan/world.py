@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tidegate.plan.plan import Manifest
+from tidegate.plan.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,8 @@ class ModelWorld:
     """Its engines."""
     policies: tuple[Manifest, ...] = ()
     """RoutingPolicies of the namespace that name it."""
-
-
-@dataclass(frozen=True)
-class RouterReport:
-    """What one router Pod's brain says of itself."""
-
-    pod: str
-    config: str
-    """Hash of the RouterConfig that its Envoy runs; empty when none does."""
-    error: str = ""
-    """Why it does not run the newest one."""
+    samples: Samples = field(default_factory=dict)
+    """What Events said of Pods that do not start."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +62,8 @@ class RouterWorld:
     """Its routers."""
     models: Mapping[str, Manifest] = field(default_factory=dict)
     """ModelDeployments of the namespace, by name."""
-    reports: tuple[RouterReport, ...] = ()
-    """One for each ready router Pod that answered."""
-
-
-@dataclass(frozen=True)
-class StoreCheck:
-    """What an existing or managed store said: `server` is its name and version, `error` why it did not answer."""
-
-    address: str = ""
-    server: str = ""
-    error: str = ""
-    missing: str = ""
-    """The Secret, or its key, that a reference names and that is not there."""
+    samples: Samples = field(default_factory=dict)
+    """What its routers said."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +74,7 @@ class CacheWorld:
     defaults: Defaults
     children: tuple[Manifest, ...] = ()
     pods: tuple[Manifest, ...] = ()
-    check: StoreCheck | None = None
-    """None until the store was asked."""
+    samples: Samples = field(default_factory=dict)
+    """What its store said."""
     new_password: str = ""
     """Random, used only when the store's Secret does not exist yet."""

@@ -1,94 +1,178 @@
-"""Every row of the table in rollout.py, and when a Retiring revision goes."""
+"""Every row of the tables in rollout.py, and when a Retiring revision goes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from tests.support.builders import NOW
-from tidegate.plan.model.rollout import RETIRE_AFTER, Readiness, Revision, Role, advance, next_check
+from tidegate.plan.model.rollout import (
+    RETIRE_AFTER,
+    Departure,
+    Readiness,
+    Revision,
+    Role,
+    Situation,
+    advance,
+    find,
+    next_timer,
+)
 
-OLD = NOW - timedelta(minutes=5)
 A, B, D = "aaaa", "bbbb", "dddd"
 
 
-def rev(name: str, role: Role, ago: float = 300) -> Revision:
-    return Revision(name, role, NOW - timedelta(seconds=ago))
+def rev(name: str, role: Role, ago: float = 300, *, answered: bool = True) -> Revision:
+    return Revision(name, role, NOW - timedelta(seconds=ago), replicas=2, answered=answered)
 
 
-def roles(revisions: tuple[Revision, ...]) -> list[tuple[str, str]]:
-    return [(r.name, r.role) for r in revisions]
+def step(
+    *known: Revision,
+    ready: dict[str, int],
+    wanted: int = 2,
+    left: dict[str, Departure] | None = None,
+    room_for: str = "",
+    absent: str = "",
+) -> tuple[Revision, ...]:
+    """One step towards D."""
+    readiness = {name: Readiness(count, wanted, exists=name != absent) for name, count in ready.items()}
+    situation = Situation(D, D, wanted, readiness, left or {}, room_for)
+    return advance(known, situation, NOW)
 
 
-def step(*revisions: Revision, ready: dict[str, int], confirmed: bool = False) -> tuple[Revision, ...]:
-    """One step towards D, of which two engines are wanted."""
-    readiness = {name: Readiness(count, 2) for name, count in ready.items()}
-    return advance(revisions, D, readiness, confirmed=confirmed, now=NOW)
-
-
-def test_none_active() -> None:
-    assert step(ready={}) == (Revision(D, "Active", NOW),)
-
-
-def test_the_newest_is_active_and_nothing_is_left() -> None:
-    assert step(rev(D, "Active"), ready={D: 2}) == (rev(D, "Active"),)
-    assert step(rev(D, "Active"), ready={D: 0}) == (rev(D, "Active"),)
-
-
-def test_the_spec_was_changed_back() -> None:
-    assert step(rev(D, "Active"), rev(B, "Candidate"), ready={D: 2, B: 1}) == (rev(D, "Active"),)
-
-
-@pytest.mark.parametrize("others", [(), (rev(B, "Candidate"),), (rev(D, "Retiring", 10),)])
-def test_a_new_candidate(others: tuple[Revision, ...]) -> None:
-    after = step(rev(A, "Active"), *others, ready={A: 1, B: 2, D: 2})
-    assert after == (rev(A, "Active"), Revision(D, "Candidate", NOW))
-
-
-def test_a_candidate_beside_an_older_retiring_one() -> None:
-    after = step(rev(A, "Active"), rev(B, "Retiring", 10), ready={A: 1})
-    assert roles(after) == [(A, "Active"), (D, "Candidate"), (B, "Retiring")]
-
-
-@pytest.mark.parametrize("ready", [0, 1])
-def test_the_candidate_is_not_ready(ready: int) -> None:
-    revisions = (rev(A, "Active"), rev(D, "Candidate"))
-    assert step(*revisions, ready={A: 2, D: ready}) == revisions
-
-
-def test_the_candidate_is_ready() -> None:
-    after = step(rev(A, "Active"), rev(D, "Candidate"), ready={A: 2, D: 2})
-    assert after == (Revision(D, "Active", NOW), Revision(A, "Retiring", NOW))
-
-
-def test_a_workload_that_is_not_there_is_not_ready() -> None:
-    readiness = {A: Readiness(1, 0), D: Readiness(0, 0, exists=False)}
-    after = advance((rev(A, "Active"), rev(D, "Candidate")), D, readiness, confirmed=False, now=NOW)
-    assert roles(after) == [(A, "Active"), (D, "Candidate")]
-
-
-@pytest.mark.parametrize("others", [(), (rev(B, "Candidate"),), (rev(D, "Candidate"),), (rev(D, "Retiring", 10),)])
-def test_no_engine_of_the_active_one_answers(others: tuple[Revision, ...]) -> None:
-    after = step(rev(A, "Active"), *others, ready={A: 0, D: 1})
-    assert after == (Revision(D, "Active", NOW),)
+def roles(revisions: tuple[Revision, ...]) -> dict[str, str]:
+    return {r.name: r.role for r in revisions}
 
 
 @pytest.mark.parametrize(
-    ("ago", "confirmed", "stays"), [(0, False, True), (59, False, True), (60, False, False), (0, True, False)]
+    ("known", "ready", "more", "after"),
+    [
+        # none: one answers
+        ([rev(A, "Retiring")], {A: 1, D: 0}, {}, {A: "Active", D: "Candidate"}),
+        # none: none answers
+        ([], {}, {}, {D: "Active"}),
+        ([rev(A, "Retiring")], {A: 0}, {}, {D: "Active", A: "Retiring"}),
+        # the newest: it answers, or no other does
+        ([rev(D, "Active")], {D: 2}, {}, {D: "Active"}),
+        ([rev(D, "Active")], {D: 0}, {}, {D: "Active"}),
+        ([rev(D, "Active"), rev(A, "Retiring", 20)], {D: 1, A: 2}, {}, {D: "Active", A: "Retiring"}),
+        ([rev(D, "Active"), rev(A, "Retiring")], {D: 0, A: 0}, {}, {D: "Active", A: "Retiring"}),
+        # the newest, silent: another one answers
+        ([rev(D, "Active"), rev(A, "Retiring")], {D: 0, A: 1}, {}, {A: "Active", D: "Candidate"}),
+        # older: a person makes room
+        ([rev(A, "Active")], {A: 2}, {"room_for": D}, {D: "Active"}),
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 2, D: 0}, {"room_for": D}, {D: "Active"}),
+        ([rev(A, "Active")], {A: 2}, {"room_for": B}, {A: "Active", D: "Candidate"}),
+        # older: the newest is complete
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 2, D: 2}, {}, {D: "Active", A: "Retiring"}),
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 0, D: 2}, {}, {D: "Active", A: "Retiring"}),
+        # older, answers: the newest is not complete
+        ([rev(A, "Active")], {A: 1}, {}, {A: "Active", D: "Candidate"}),
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 1, D: 1}, {}, {A: "Active", D: "Candidate"}),
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 1, D: 2}, {"absent": D}, {A: "Active", D: "Candidate"}),
+        ([rev(A, "Active"), rev(D, "Retiring")], {A: 1, D: 0}, {}, {A: "Active", D: "Candidate"}),
+        # older, silent: the newest answers in part
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 0, D: 1}, {}, {D: "Active", A: "Retiring"}),
+        # older, silent: one that is Retiring answers
+        ([rev(A, "Active"), rev(B, "Retiring")], {A: 0, B: 1}, {}, {B: "Active", D: "Candidate", A: "Retiring"}),
+        # older, silent: it has never answered
+        ([rev(A, "Active", answered=False)], {A: 0}, {}, {D: "Active"}),
+        # older, silent: it has answered before
+        ([rev(A, "Active")], {A: 0}, {}, {A: "Active", D: "Candidate"}),
+        ([rev(A, "Active"), rev(D, "Candidate", answered=False)], {A: 0, D: 0}, {}, {A: "Active", D: "Candidate"}),
+        # nobody is wanted: the newest is complete as soon as it is there
+        ([rev(A, "Active"), rev(D, "Candidate")], {A: 0, D: 0}, {"wanted": 0}, {D: "Active", A: "Retiring"}),
+        ([rev(A, "Active")], {A: 0, D: 0}, {"wanted": 0, "absent": D}, {A: "Active", D: "Candidate"}),
+    ],
+)  # fmt: skip
+def test_who_has_the_traffic(
+    known: list[Revision], ready: dict[str, int], more: dict[str, Any], after: dict[str, str]
+) -> None:
+    assert roles(step(*known, ready=ready, **more)) == after
+
+
+@pytest.mark.parametrize(("answered", "ready", "stays"), [(False, 0, False), (False, 1, True), (True, 0, True)])
+def test_a_candidate_that_is_overtaken(answered: bool, ready: int, stays: bool) -> None:
+    """Who ever answered may be sent to, or may be all that is left; who never did goes at once."""
+    after = step(rev(A, "Active"), rev(B, "Candidate", answered=answered), ready={A: 1, B: ready})
+    assert roles(after) == {A: "Active", D: "Candidate"} | ({B: "Retiring"} if stays else {})
+
+
+@pytest.mark.parametrize(
+    ("departure", "ago", "stays"),
+    [
+        ("left", 0, False),
+        ("sending", 0, True),
+        ("sending", 100 * RETIRE_AFTER, True),
+        ("silent", RETIRE_AFTER - 1, True),
+        ("silent", RETIRE_AFTER, False),
+    ],
 )
-def test_when_a_retiring_revision_goes(ago: float, confirmed: bool, stays: bool) -> None:
-    after = step(rev(D, "Active"), rev(A, "Retiring", ago), ready={D: 2, A: 2}, confirmed=confirmed)
-    assert ((A, "Retiring") in roles(after)) == stays
+def test_when_a_retiring_revision_goes(departure: Departure, ago: float, stays: bool) -> None:
+    after = step(rev(D, "Active"), rev(A, "Retiring", ago), ready={D: 1, A: 2}, left={A: departure})
+    assert (A in roles(after)) == stays
 
 
-def test_confirmation_of_the_old_weights_does_not_retire_what_becomes_retiring_now() -> None:
-    after = step(rev(A, "Active"), rev(D, "Candidate"), ready={A: 2, D: 2}, confirmed=True)
-    assert roles(after) == [(D, "Active"), (A, "Retiring")]
+@pytest.mark.parametrize("departure", ["left", "silent"])
+def test_nobody_goes_while_the_active_one_is_silent(departure: Departure) -> None:
+    after = step(rev(D, "Active"), rev(A, "Retiring", 9999), ready={D: 0, A: 0}, left={A: departure})
+    assert roles(after) == {D: "Active", A: "Retiring"}
 
 
-def test_next_check() -> None:
-    assert next_check((rev(D, "Active"),), NOW) is None
+def test_what_becomes_retiring_now_does_not_go_now() -> None:
+    after = step(rev(A, "Active", 9999), rev(D, "Candidate"), ready={A: 2, D: 2}, left={A: "left"})
+    assert roles(after) == {D: "Active", A: "Retiring"}
+    assert [r.since for r in after] == [NOW, NOW]
+
+
+def test_the_role_keeps_its_time() -> None:
+    before = (rev(A, "Active"), rev(D, "Candidate", 20))
+    after = step(*before, ready={A: 2, D: 0})
+    assert [(r.name, r.since) for r in after] == [(r.name, r.since) for r in before]
+
+
+def test_a_retiring_one_is_not_scaled_with_the_model() -> None:
+    after = step(rev(D, "Active"), rev(A, "Retiring", 1), ready={D: 5, A: 2}, wanted=5)
+    assert {r.name: r.replicas for r in after} == {D: 5, A: 2}
+
+
+def test_who_answers_is_remembered() -> None:
+    first = step(ready={D: 0})
+    assert not first[0].answered
+    second = step(*first, ready={D: 1})
+    assert second[0].answered
+    assert step(*second, ready={D: 0})[0].answered
+
+
+def test_since_when_engines_are_missing() -> None:
+    (first,) = step(ready={D: 0})
+    assert first.incomplete_since == NOW
+    earlier = replace(first, incomplete_since=NOW - timedelta(minutes=3))
+    assert step(earlier, ready={D: 1})[0].incomplete_since == earlier.incomplete_since
+    assert step(earlier, ready={D: 2})[0].incomplete_since is None
+
+
+def test_the_traffic_follows_the_active_one() -> None:
+    after = step(rev(A, "Active"), rev(B, "Retiring", 1), ready={A: 2})
+    assert {r.name: r.traffic for r in after} == {A: 100, D: 0, B: 0}
+    assert find(after, "Candidate") == after[1]
+
+
+def test_what_it_means_is_kept_with_another_name() -> None:
+    situation = Situation("old1", "meaning", 1, {}, {})
+    (made,) = advance((), situation, NOW)
+    assert (made.name, made.identity) == ("old1", "meaning")
+    (made,) = advance((), replace(situation, newest="meaning"), NOW)
+    assert (made.name, made.identity) == ("meaning", "")
+
+
+def test_next_timer() -> None:
+    budget = 100.0
+    assert next_timer((rev(D, "Active"),), budget, NOW) is None
     two = (rev(D, "Active"), rev(A, "Retiring", 20), rev(B, "Retiring", 50))
-    assert next_check(two, NOW) == RETIRE_AFTER - 50
-    assert next_check((rev(A, "Retiring", 500),), NOW) == 0.0
+    assert next_timer(two, budget, NOW) == RETIRE_AFTER - 50
+    assert next_timer((rev(A, "Retiring", 500),), budget, NOW) is None, "it waits for an event, not for time"
+    late = replace(rev(D, "Active"), incomplete_since=NOW - timedelta(seconds=97))
+    assert next_timer((late,), budget, NOW) == 3

@@ -1,15 +1,5 @@
-"""plan_cache: from a CacheTier to its store and its status.
-
-store      Secret or key   server        then
---------   -------------   -----------   --------------------------------------------
-existing   missing         -             Reconciling: SecretNotFound
-existing   there           silent        Reconciling: StoreUnreachable, asked again
-existing   there           answers       Ready
-managed    gone            any           a new Secret; the server stays, and takes the new password in the next pass
-managed    lacks its key   any           Reconciling: SecretNotFound, with what to do
-managed    there           starts        Reconciling, with the Pod's own words
-managed    there           answers       Ready
-"""
+"""plan_cache: from a CacheTier to its store and its status. A managed store's Secret that is gone is made anew; the server
+stays, and takes the new password in the next pass."""
 
 from __future__ import annotations
 
@@ -18,93 +8,53 @@ from typing import Any
 
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
-from tidegate.plan import conditions
-from tidegate.plan.cache import store as store_workload
-from tidegate.plan.conditions import Verdict
-from tidegate.plan.kube.pods import trouble
-from tidegate.plan.plan import AT_ONCE, Manifest, Plan
-from tidegate.plan.world import CacheWorld, StoreCheck
+from tidegate.plan.cache import store
+from tidegate.plan.cache.status import cache_status, question, said, secret, server
+from tidegate.plan.kube.pods import about
+from tidegate.plan.kube.workloads import about_pods_of
+from tidegate.plan.plan import Manifest, Plan, Question
+from tidegate.plan.world import CacheWorld
 
-SILENT_CHECK = 5.0
-ANSWERING_CHECK = 60.0
+SILENT_EVERY = 5.0
+"""Seconds between two questions to a store that does not answer."""
+ANSWERING_EVERY = 60.0
+"""Seconds between two questions to a store that does."""
+EVENTS_EVERY = 10.0
+"""Seconds between two looks at the Events of a store that does not start."""
 
 
 def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     """The whole pass."""
-    tier = CacheTier.model_validate(world.owner)
+    tier = CacheTier.model_validate({**world.owner, "status": None})
     managed = tier.spec.store.managed
-    wanted = objects(world, managed) if managed else []
-    answers = world.check is not None and bool(world.check.server)
     return Plan(
-        status=_status(world, managed is not None, now),
-        apply=tuple(wanted),
-        next_check=_next_check(world, managed=managed is not None, answers=answers),
+        status=cache_status(world, managed=managed is not None, now=now),
+        apply=tuple(objects(world, managed) if managed else ()),
+        ask=questions(world),
+        again=managed is not None and secret(world) is None,
     )
-
-
-def _next_check(world: CacheWorld, *, managed: bool, answers: bool) -> float:
-    """At once after a new Secret: the server waits for its uid."""
-    if managed and _secret(world) is None:
-        return AT_ONCE
-    return ANSWERING_CHECK if answers else SILENT_CHECK
 
 
 def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
     """Every child as it should be. The server follows when the Secret's uid is known; only a new Secret takes the password."""
-    owner, secret = world.owner, _secret(world)
-    made = [
-        store_workload.secret(owner, world.new_password),
-        store_workload.service(owner),
-        store_workload.network_policy(owner),
-    ]
-    if secret is not None:
-        made.append(store_workload.stateful_set(owner, managed, world.defaults, secret["metadata"]["uid"]))
+    owner, known = world.owner, secret(world)
+    made = [store.secret(owner, world.new_password), store.service(owner), store.network_policy(owner)]
+    if known is not None:
+        made.append(store.stateful_set(owner, managed, world.defaults, known["metadata"]["uid"]))
     return made
+
+
+def questions(world: CacheWorld) -> dict[Question, float]:
+    """The store, and the Events of its Pod, or of what should make one."""
+    answers, workload = bool(said(world).server), server(world)
+    pace = ANSWERING_EVERY if answers else SILENT_EVERY
+    asked = about(world.pods)
+    if workload and not world.pods and not answers:
+        asked.append(about_pods_of(workload))
+    return {question(world.owner): pace} | dict.fromkeys(asked, EVENTS_EVERY)
 
 
 def address(owner: Manifest) -> str:
     """Host and port of a managed store."""
     meta = owner["metadata"]
     return f"{names.store(meta['name'])}.{meta['namespace']}.svc:{names.STORE_PORT}"
-
-
-def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
-    """The table above."""
-    check = world.check or StoreCheck(error="it was not asked yet")
-    if check.missing and not managed:
-        return conditions.progressing(conditions.SECRET_MISSING, check.missing)
-    if check.server:
-        return conditions.done(f"{check.server} answers at {check.address}")
-    if check.missing and _secret(world) is not None:
-        todo = "delete the Secret, so that a new one is made and the server takes the new password"
-        return conditions.progressing(conditions.SECRET_MISSING, f"{check.missing.partition(';')[0]}; {todo}")
-    if managed:
-        reason, message = trouble(world.pods) or (conditions.STORE_STARTING, "the store starts")
-        return conditions.progressing(reason, message)
-    return conditions.progressing(conditions.STORE_UNREACHABLE, f"the store does not answer: {check.error}")
-
-
-def _secret(world: CacheWorld) -> Manifest | None:
-    """The managed store's Secret, if it is there."""
-    name = names.store(world.owner["metadata"]["name"])
-    return next((c for c in world.children if c["kind"] == "Secret" and c["metadata"]["name"] == name), None)
-
-
-def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:
-    old = world.owner.get("status", {})
-    generation = world.owner["metadata"].get("generation", 0)
-    check = world.check or StoreCheck()
-    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
-    return {
-        "observedGeneration": generation,
-        "address": check.address,
-        "version": check.server,
-        "conditions": conditions.dated(found, old.get("conditions", []), generation, now.isoformat()),
-    }
-
-
-def _resolved(check: StoreCheck, *, managed: bool) -> dict[str, str]:
-    """Whether the Secrets that an existing store names are there."""
-    if check.missing and not managed:
-        return conditions.condition(conditions.RESOLVED_REFS, False, conditions.SECRET_MISSING, check.missing)
-    return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from tidegate.plan.plan import Manifest
+from tidegate.plan.plan import Manifest, ObjectKey, Question
+from tidegate.plan.samples import Complaint, Samples
 
-WORST_FIRST = ("waiting", "unschedulable", "terminated", "pending")
+WORST_FIRST = ("waiting", "unschedulable", "terminated", "creating", "pending")
+CREATING: Final = ("ContainerCreating", "PodInitializing")
+"""Reasons of waiting that say nothing: what a container waits for stands in the Pod's Events."""
 
 
 def ready(pod: Manifest) -> bool:
@@ -26,16 +29,38 @@ def unschedulable(pods: Iterable[Manifest]) -> str:
     return ""
 
 
-def trouble(pods: Iterable[Manifest]) -> tuple[str, str] | None:
-    """The reason and the sentence of the worst Pod; None when none of them says anything is wrong."""
-    found = [(pod, said) for pod in pods if not ready(pod) and (said := _said(pod))]
+def trouble(pods: Iterable[Manifest], said: Mapping[str, Complaint] | None = None) -> tuple[str, str] | None:
+    """The reason and the sentence of the worst Pod; None when nothing is wrong with any. `said` are Events, by Pod."""
+    heard = said or {}
+    found = [(pod, words) for pod in pods if not ready(pod) and (words := _said(pod, heard))]
     if not found:
         return None
     pod, (_, reason, message) = min(found, key=lambda pair: WORST_FIRST.index(pair[1][0]))
     return reason, f"Pod {pod['metadata']['name']}: {message}"
 
 
-def _said(pod: Manifest) -> tuple[str, str, str] | None:
+def creating(pod: Manifest) -> bool:
+    """Whether the Pod has a node, and waits there for something that only Events tell: a volume, a Secret, a network."""
+    status = pod.get("status", {})
+    placed = any(c["type"] == "PodScheduled" and c["status"] == "True" for c in status.get("conditions", []))
+    containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    waiting = [c for c in containers if c.get("state", {}).get("waiting", {}).get("reason") in CREATING]
+    running = [c for c in containers if c.get("state", {}).keys() & {"running", "terminated"}]
+    return placed and not running and len(waiting) == len(containers)
+
+
+def about(pods: Iterable[Manifest]) -> list[Question]:
+    """Asks for the Events of Pods that are being created."""
+    return [Question(ObjectKey.of(pod)) for pod in pods if creating(pod)]
+
+
+def complaints(pods: Iterable[Manifest], samples: Samples) -> dict[str, Complaint]:
+    """What Events said of Pods, by their names."""
+    heard = {q.about.name: samples[q].value for q in about(pods) if q in samples}
+    return {name: value for name, value in heard.items() if isinstance(value, Complaint) and value.message}
+
+
+def _said(pod: Manifest, heard: Mapping[str, Complaint]) -> tuple[str, str, str] | None:
     """(class of trouble, reason, message) of one Pod."""
     status = pod.get("status", {})
     if message := unschedulable([pod]):
@@ -43,6 +68,8 @@ def _said(pod: Manifest) -> tuple[str, str, str] | None:
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         if said := _container(container):
             return said
+    if complaint := heard.get(pod["metadata"]["name"]):
+        return "creating", complaint.reason, f"{complaint.reason}: {complaint.message}"
     if status.get("reason") and status.get("phase") == "Failed":
         return "terminated", status["reason"], f"{status['reason']}: {status.get('message', '')}".rstrip(": ")
     return None
@@ -52,7 +79,7 @@ def _container(container: dict[str, Any]) -> tuple[str, str, str] | None:
     name = container["name"]
     state, last = container.get("state", {}), container.get("lastState", {})
     waiting = state.get("waiting")
-    if waiting and waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+    if waiting and waiting.get("reason") not in (None, *CREATING):
         reason = waiting["reason"]
         ended = _ended(last.get("terminated"))
         message = ended or waiting.get("message", "")
@@ -64,9 +91,9 @@ def _container(container: dict[str, Any]) -> tuple[str, str, str] | None:
 
 
 def _ended(terminated: dict[str, Any] | None) -> str:
-    """How a container ended: `OOMKilled (exit code 137)`, with its last words if it left some."""
+    """How a container ended: `OOMKilled (exit code 137)`, with the last line that it wrote."""
     if not terminated:
         return ""
     text = f"{terminated.get('reason', 'Error')} (exit code {terminated.get('exitCode')})"
-    words = terminated.get("message", "").strip()
-    return f"{text}: {words}" if words else text
+    lines = [line.strip() for line in terminated.get("message", "").splitlines() if line.strip()]
+    return f"{text}: {lines[-1]}" if lines else text

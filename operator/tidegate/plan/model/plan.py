@@ -2,213 +2,133 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.errors import Stall
-from tidegate.plan import conditions
-from tidegate.plan.conditions import Verdict
-from tidegate.plan.kept import record, records
-from tidegate.plan.kube.difference import differences
+from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.kube.pods import about
+from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import services
-from tidegate.plan.model.argv import group_size
-from tidegate.plan.model.rollout import Readiness, Revision, advance, find, next_check
+from tidegate.plan.model.claim import fitted
+from tidegate.plan.model.decision import ModelDecision, decide
+from tidegate.plan.model.facts import ModelFacts, read
+from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import model_status
-from tidegate.plan.model.workload import rendered, workload
-from tidegate.plan.plan import Manifest, ObjectKey, Plan
+from tidegate.plan.model.workload import workload
+from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.world import ModelWorld
 
-
-@dataclass(frozen=True)
-class Decision:
-    """What one pass found out and decided, before it becomes objects and a status."""
-
-    model: ModelDeployment
-    newest: str
-    revisions: tuple[Revision, ...]
-    readiness: Mapping[str, Readiness]
-    data: Mapping[str, Manifest]
-    """What each live revision's ControllerRevision keeps, or will keep."""
-    update: tuple[str, ...]
-    """Paths in which the newest revision would be rendered differently today."""
-
-
-class MissingKind(Stall):
-    """The model needs a kind that the cluster does not have."""
-
-    reason = conditions.MISSING_KIND
-
-
-def revision_of(owner: Manifest) -> str:
-    """The hash of spec.model and spec.engine as written: what the operator makes of them does not count."""
-    written = {part: owner["spec"].get(part) for part in ("model", "engine")}
-    return names.short_hash(json.dumps(written, sort_keys=True, separators=(",", ":")))
+EVENTS_EVERY = 10.0
+"""Seconds between two looks at the Events of what does not start."""
 
 
 def plan_model(world: ModelWorld, now: datetime) -> Plan:
-    """The whole pass. Raises Stall when only a person can help."""
-    model = ModelDeployment.model_validate(world.owner)
+    """The whole pass: read, decide, build, report. Raises Stall when only a person can help."""
+    model = ModelDeployment.model_validate({**world.owner, "status": None})
+    facts = read(world, now)
+    decision = decide(world, model, facts, now)
+    status = model_status(world, facts, decision, now)
     if model.spec.suspend:
-        return Plan(status=_suspended(world, now))
-    decision = decide(world, model, now)
-    wanted = objects(world, decision)
+        return Plan(status=status)
+    wanted = objects(world, facts, decision)
+    delete = unwanted(world, wanted, decision)
     return Plan(
-        status=model_status(world, decision, now),
+        status=status,
         apply=tuple(wanted),
-        delete=tuple(unwanted(world, wanted, switching=len(decision.revisions) > 1)),
-        next_check=next_check(decision.revisions, now),
-        reasons=_reasons(world, decision),
+        delete=delete,
+        needs=needs(world, wanted, delete),
+        ask=questions(facts, decision),
+        next_check=next_timer(decision.revisions, decision.startup_budget, now),
+        reasons=_reasons(facts, decision),
     )
 
 
-def decide(world: ModelWorld, model: ModelDeployment, now: datetime) -> Decision:
-    """Which revisions live, and from what they are made."""
-    newest = revision_of(world.owner)
-    kind = workload_kind(world, model)
-    kept = {revision: known["data"] for revision, known in records(world.children).items()}
-    fresh = rendered(model, newest, world.defaults, kind)
-    recorded = _recorded(world)
-    live = {*kept, newest, *(revision.name for revision in recorded)}
-    readiness = {name: _readiness(world, model, name) for name in live}
-    revisions = advance(recorded, newest, readiness, confirmed=routers_confirm(world), now=now)
-    data = {r.name: kept.get(r.name, fresh) for r in revisions if r.name in kept or r.name == newest}
-    update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
-    return Decision(model, newest, revisions, readiness, data, update)
-
-
-def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
-    """A LeaderWorkerSet when the model needs more GPUs than one Pod has."""
-    if group_size(model.spec.engine) == 1:
-        return "Deployment"
-    if not world.capabilities.leader_worker_set:
-        raise MissingKind(
-            f"parallelism needs {group_size(model.spec.engine)} Pods of {model.spec.engine.gpus.count} GPUs for each "
-            "replica, which takes the LeaderWorkerSet controller (https://lws.sigs.k8s.io); install it, or raise gpus.count"
-        )
-    return "LeaderWorkerSet"
-
-
-def objects(world: ModelWorld, decision: Decision) -> list[dict[str, Any]]:
+def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> list[dict[str, Any]]:
     """Every child as it should be."""
     owner, name = world.owner, decision.model.metadata.name
-    made = [
-        service_account(names.engine_account(name), owner, model_labels(name)),
-        services.stable_service(owner, name, _active(decision).name),
-    ]
-    claim = services.weights_claim(owner, decision.model)
-    if claim:
-        made.append(claim)
+    active = decision.role("Active")
+    made = [service_account(names.engine_account(name), owner, model_labels(name))]
+    if active:
+        made.append(services.stable_service(owner, name, active.name))
+    if claim := services.weights_claim(owner, decision.model):
+        made.append(fitted(claim, facts.claim))
     if world.capabilities.pod_monitor:
         made.append(services.pod_monitor(owner, name))
     for revision in decision.revisions:
-        made += _revision_objects(world, decision, revision)
+        made += _of_revision(world, facts, decision, revision)
     return made
 
 
-def _revision_objects(world: ModelWorld, decision: Decision, revision: Revision) -> list[dict[str, Any]]:
+def _of_revision(
+    world: ModelWorld, facts: ModelFacts, decision: ModelDecision, revision: Revision
+) -> list[dict[str, Any]]:
     """A revision's ControllerRevision, workload, headless Service and PodDisruptionBudget."""
-    owner, name = world.owner, decision.model.metadata.name
-    data = decision.data.get(revision.name)
+    owner, model = world.owner, decision.model.metadata.name
+    name, labels = names.revision_name(model, revision.name), revision_labels(model, revision.name)
     made = [
-        services.headless_service(owner, name, revision.name),
-        disruption_budget(names.revision_name(name, revision.name), owner, revision_labels(name, revision.name)),
+        services.headless_service(owner, model, revision.name),
+        disruption_budget(name, owner, labels),
     ]
+    data = decision.data.get(revision.name)
     if data is None:  # its record was deleted by hand: the workload goes on as it is until it retires
         return made
-    labels = revision_labels(name, revision.name)
-    kept = record(
-        owner, names.revision_name(name, revision.name), labels, data, records(world.children), world.defaults.version
-    )
-    return [kept, workload(owner, revision.name, data, decision.model.spec.replicas), *made]
+    kept = record(owner, name, labels, data, dict(facts.records), world.defaults.version)
+    return [kept, workload(owner, revision.name, data, revision.replicas), *made]
 
 
-def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], *, switching: bool) -> list[ObjectKey]:
-    """Children that no longer belong to the plan. Workloads of revisions whose record was lost stay while they live, and
-    the claim stays while older engines may read from it (`switching`)."""
+def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], decision: ModelDecision) -> tuple[ObjectKey, ...]:
+    """Children that no longer belong to the plan.
+
+    child                                              then
+    ------------------------------------------------   ------------------------------------------------------------
+    wanted, or of a kind that a plan never deletes     stays
+    without an owner                                   stays: retained on purpose, or left behind by another object
+    the workload of a live revision without a record   stays: nobody could make it again
+    the claim, while two revisions live                stays: older engines may read from it
+    any other                                          goes
+    """
     keep = {ObjectKey.of(manifest) for manifest in wanted}
-    live_names = {key.name for key in keep}
-    out = []
-    for manifest in world.children:
-        key = ObjectKey.of(manifest)
-        orphaned_record = key.kind in ("Deployment", "LeaderWorkerSet") and key.name in live_names
-        in_use = orphaned_record or (switching and key.kind == "PersistentVolumeClaim")
-        if key not in keep and key.kind in DROPPED and manifest["metadata"].get("ownerReferences") and not in_use:
-            out.append(key)
-    return out
-
-
-def routers_confirm(world: ModelWorld) -> bool:
-    """Whether every policy that names this model reports that all its routers run the Active revision's weights."""
-    active = find(_recorded(world), "Active")
-    return active is not None and all(_confirms(policy, world, active.name) for policy in world.policies)
-
-
-def _confirms(policy: Manifest, world: ModelWorld, revision: str) -> bool:
-    model = world.owner["metadata"]["name"]
-    spec = policy["spec"]
-    used = {b["name"] for route in spec["routes"] for b in route["to"]["backends"] if b.get("weight", 1) > 0}
-    mine = {b["name"] for b in spec["backends"] if b["modelDeploymentRef"]["name"] == model} & used
-    configuration = policy.get("status", {}).get("configuration") or {}
-    live = {b["name"]: b.get("revision") for b in configuration.get("backends", [])}
-    return all(live.get(backend) == revision for backend in mine)
-
-
-def _active(decision: Decision) -> Revision:
-    active = find(decision.revisions, "Active")
-    assert active is not None, "advance() always leaves an Active revision"
-    return active
-
-
-def _recorded(world: ModelWorld) -> tuple[Revision, ...]:
-    """The revisions of the last pass, from the status."""
-    status = world.owner.get("status", {})
+    live = {names.revision_name(decision.model.metadata.name, revision.name) for revision in decision.revisions}
+    switching = len(decision.revisions) > 1
+    candidates = (child for child in world.children if child["metadata"].get("ownerReferences"))
+    keys = (ObjectKey.of(child) for child in candidates)
     return tuple(
-        Revision(r["name"], r["role"], datetime.fromisoformat(r["since"])) for r in status.get("revisions", [])
+        key
+        for key in keys
+        if key not in keep
+        and key.kind in DROPPED
+        and not (key.kind in ("Deployment", "LeaderWorkerSet") and key.name in live)
+        and not (key.kind == "PersistentVolumeClaim" and switching)
     )
 
 
-def _child(world: ModelWorld, kinds: tuple[str, ...], name: str) -> Manifest | None:
-    return next((c for c in world.children if c["kind"] in kinds and c["metadata"]["name"] == name), None)
+def needs(
+    world: ModelWorld, wanted: list[dict[str, Any]], delete: tuple[ObjectKey, ...]
+) -> dict[ObjectKey, frozenset[ObjectKey]]:
+    """A workload is made from its record, and nothing goes before the stable Service sends to what stays."""
+    model = world.owner["metadata"]["name"]
+    keys = [ObjectKey.of(manifest) for manifest in wanted]
+    kept = {key.name: key for key in keys if key.kind == "ControllerRevision"}
+    stable = frozenset(key for key in keys if key.kind == "Service" and key.name == names.model_service(model))
+    workloads = [key for key in keys if key.kind in ("Deployment", "LeaderWorkerSet")]
+    return {key: frozenset({kept[key.name]}) for key in workloads if key.name in kept} | dict.fromkeys(delete, stable)
 
 
-def _readiness(world: ModelWorld, model: ModelDeployment, revision: str) -> Readiness:
-    """Ready engines of a revision's workload."""
-    name = names.revision_name(model.metadata.name, revision)
-    live = _child(world, ("Deployment", "LeaderWorkerSet"), name)
-    status = live.get("status", {}) if live else {}
-    return Readiness(int(status.get("readyReplicas", 0)), model.spec.replicas, exists=live is not None)
+def questions(facts: ModelFacts, decision: ModelDecision) -> dict[Question, float]:
+    """Events of engines that are being created, and of groups of which there is no Pod at all."""
+    waiting = [revision for revision in decision.revisions if revision.incomplete_since]
+    asked = [question for revision in waiting for question in about(facts.pods.get(revision.name, ()))]
+    absent = [facts.workloads.get(r.name) for r in waiting if not facts.pods.get(r.name)]
+    asked += [about_pods_of(found) for found in absent if found and found["kind"] == "LeaderWorkerSet"]
+    return dict.fromkeys(asked, EVENTS_EVERY)
 
 
-def _suspended(world: ModelWorld, now: datetime) -> dict[str, Any]:
-    """The status as it was, with Suspended instead of progress."""
-    status = dict(world.owner.get("status", {}))
-    was_ready = conditions.holds(world.owner, conditions.READY)
-    verdict = Verdict(
-        was_ready,
-        False,
-        False,
-        conditions.SUSPENDED_REASON,
-        "suspended: nothing is touched until spec.suspend is false",
-    )
-    generation = world.owner["metadata"].get("generation", 0)
-    current = [
-        *conditions.standard(verdict),
-        conditions.condition(conditions.SUSPENDED, True, verdict.reason, verdict.message),
-    ]
-    status["conditions"] = conditions.dated(current, status.get("conditions", []), generation, now.isoformat())
-    status["observedGeneration"] = generation
-    return status
-
-
-def _reasons(world: ModelWorld, decision: Decision) -> tuple[str, ...]:
+def _reasons(facts: ModelFacts, decision: ModelDecision) -> tuple[str, ...]:
     """What changed against the last pass."""
-    before = {r.name: r.role for r in _recorded(world)}
+    before = {r.name: r.role for r in facts.recorded}
     after = {r.name: r.role for r in decision.revisions}
     moved = [f"revision {name} is {role}" for name, role in after.items() if before.get(name) != role]
     return (*moved, *(f"revision {name} is gone" for name in before if name not in after))

@@ -1,18 +1,25 @@
-"""Which revisions of a model live, and in which role. The traffic follows the Active one.
+"""Which revisions of a model live, in which role, and with how much of its traffic.
 
-    Active   newest spec   Candidate        then
-    ------   -----------   --------------   -----------------------------------------------------------
-    none     D             -                D becomes Active: there is nothing to protect
-    D        D             none             nothing
-    D        D             other            the candidate goes: the spec was changed back
-    A        D             none or other    D becomes Candidate; a Retiring D comes back as Candidate
-    A        D             D, not ready     wait; A serves
-    A        D             D, ready         D becomes Active, A becomes Retiring
-    A (no    D             any              D becomes Active, A goes: nobody is served by A, and its GPUs are free
-    engine
-    answers)
+    Active A is              and                             then the traffic goes to
+    ----------------------   -----------------------------   -------------------------------------------------------------
+    none                     one answers                     that one: its status was lost, its engines were not
+    none                     none answers                    the newest: there is nothing to protect
+    the newest               it answers, or no other does    A
+    the newest, silent       another one answers             the other one, until the newest answers again
+    older                    a person makes room             the newest: the annotation names it
+    older                    the newest is complete          the newest
+    older, answers           the newest is not complete      A
+    older, silent            the newest answers in part      the newest: better than nobody
+    older, silent            one that is Retiring answers    that one
+    older, silent            it has never answered           the newest: A served nobody, and its GPUs are free
+    older, silent            it has answered before          A: it comes back, or a person makes room
 
-A Retiring revision goes when every router has confirmed that it runs the new weights, or after RETIRE_AFTER seconds.
+"Answers" is an engine that answers, or that none is wanted; "complete" is as many as are wanted. No row rests on one silent
+moment of A alone: what takes the traffic from it answers, or a person said so, or A never served.
+
+The newest one without the traffic is the Candidate. Everybody else who ever answered is Retiring: it goes when the Active one
+answers and every router has left it, or no router has said anything of it for RETIRE_AFTER seconds. Who never answered goes at
+once, and so do all older ones when a person makes room for the newest.
 """
 
 from __future__ import annotations
@@ -23,7 +30,11 @@ from datetime import datetime
 from typing import Final, Literal
 
 RETIRE_AFTER: Final = 60.0
+"""Seconds after which routers that are silent or gone no longer hold a Retiring revision. One that reports that it still
+sends to it holds it for as long as it says so."""
 Role = Literal["Active", "Candidate", "Retiring"]
+Departure = Literal["left", "sending", "silent"]
+"""What the routers say of a revision: all have left it, some report that they still send to it, or some do not say."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,19 @@ class Revision:
     name: str
     role: Role
     since: datetime
+    identity: str = ""
+    """What its spec means; empty if that is its name."""
+    replicas: int = 1
+    """Engines that it should have. A Retiring one keeps those that it had."""
+    answered: bool = False
+    """Whether an engine of it has ever answered."""
+    incomplete_since: datetime | None = None
+    """Since when fewer engines answer than should."""
+
+    @property
+    def traffic(self) -> int:
+        """Percent of the model's requests."""
+        return 100 if self.role == "Active" else 0
 
 
 @dataclass(frozen=True)
@@ -49,33 +73,88 @@ class Readiness:
         """Every engine that should answer does."""
         return self.exists and self.ready >= self.wanted
 
+    @property
+    def answers(self) -> bool:
+        """Some engine answers, or none should."""
+        return self.exists and (self.ready > 0 or self.wanted == 0)
+
 
 NOTHING: Final = Readiness(0, 1, exists=False)
 
 
-def advance(
-    revisions: tuple[Revision, ...],
-    newest: str,
-    readiness: Mapping[str, Readiness],
-    *,
-    confirmed: bool,
-    now: datetime,
-) -> tuple[Revision, ...]:
-    """The revisions after one step of the table; `confirmed` says that all routers run the Active one's weights."""
-    active = find(revisions, "Active")
-    retiring = tuple(r for r in revisions if r.role == "Retiring" and not _gone(r, now, confirmed=confirmed))
+@dataclass(frozen=True)
+class Situation:
+    """What a step depends on besides the revisions themselves."""
+
+    newest: str
+    """The revision that the spec asks for."""
+    identity: str
+    """What the spec means."""
+    replicas: int
+    """Engines that the spec asks for."""
+    readiness: Mapping[str, Readiness]
+    departures: Mapping[str, Departure]
+    """What the routers say of each Retiring revision."""
+    room_for: str = ""
+    """The revision for which a person makes room."""
+
+
+def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[Revision, ...]:
+    """The revisions after one step of the tables: the Active one first, then the Candidate, then those that retire."""
+    active = _with_the_traffic(known, now)
+    others = [r.name for r in known if r.name not in (active, now.newest)]
+    taking = [(active, "Active"), *([(now.newest, "Candidate")] if now.newest != active else [])]
+    live = [_in_role(_named(known, name), name, role, now, at) for name, role in taking]  # type: ignore[arg-type]
+    staying = [_in_role(_named(known, name), name, "Retiring", now, at) for name in others]
+    return (*live, *(r for r in staying if not _gone(r, _named(known, r.name), active, now, at)))
+
+
+def _with_the_traffic(known: tuple[Revision, ...], now: Situation) -> str:
+    """The first table: who is first in it whose row holds."""
+    active = find(known, "Active")
+    newest = now.readiness.get(now.newest, NOTHING)
+    answering = next((r.name for r in known if _answers(r.name, now)), "")
     if active is None:
-        return (Revision(newest, "Active", now), *_without(retiring, newest))
-    if active.name == newest:
-        return (active, *retiring)
-    if readiness.get(active.name, NOTHING).ready == 0:
-        return (Revision(newest, "Active", now), *_without(retiring, newest))
-    candidate = find(revisions, "Candidate")
-    if candidate is None or candidate.name != newest:
-        return (active, Revision(newest, "Candidate", now), *_without(retiring, newest))
-    if readiness.get(newest, NOTHING).complete:
-        return (Revision(newest, "Active", now), replace(active, role="Retiring", since=now), *retiring)
-    return (active, candidate, *retiring)
+        return answering or now.newest
+    if active.name == now.newest:
+        return active.name if newest.answers else answering or active.name
+    if newest.complete or now.room_for == now.newest:
+        return now.newest
+    return _of_an_older_one(active, answering, now)
+
+
+def _of_an_older_one(active: Revision, answering: str, now: Situation) -> str:
+    """The rows of an older Active one while the newest is not complete."""
+    if _answers(active.name, now):
+        return active.name
+    if _answers(now.newest, now):
+        return now.newest
+    return answering or (active.name if active.answered else now.newest)
+
+
+def _answers(name: str, now: Situation) -> bool:
+    return now.readiness.get(name, NOTHING).ready > 0
+
+
+def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at: datetime) -> Revision:
+    """A revision with the role that it has from now on, and what is to be remembered of it."""
+    kept = before or Revision(name, role, at, now.identity if now.identity != name else "")
+    since = kept.since if kept.role == role else at
+    replicas = kept.replicas if role == "Retiring" else now.replicas
+    readiness = now.readiness.get(name, NOTHING)
+    answered = kept.answered or readiness.ready > 0
+    incomplete = None if readiness.complete else kept.incomplete_since or at
+    return replace(kept, role=role, since=since, replicas=replicas, answered=answered, incomplete_since=incomplete)
+
+
+def _gone(revision: Revision, before: Revision | None, active: str, now: Situation, at: datetime) -> bool:
+    """Whether a Retiring revision goes."""
+    if not revision.answered or now.room_for == now.newest:
+        return True
+    if before is None or before.role != "Retiring" or not now.readiness.get(active, NOTHING).answers:
+        return False
+    departure = now.departures.get(revision.name, "silent")
+    return departure == "left" or (departure == "silent" and (at - revision.since).total_seconds() >= RETIRE_AFTER)
 
 
 def find(revisions: tuple[Revision, ...], role: Role) -> Revision | None:
@@ -83,15 +162,13 @@ def find(revisions: tuple[Revision, ...], role: Role) -> Revision | None:
     return next((r for r in revisions if r.role == role), None)
 
 
-def next_check(revisions: tuple[Revision, ...], now: datetime) -> float | None:
-    """Seconds until the next Retiring revision goes without confirmation."""
+def _named(revisions: tuple[Revision, ...], name: str) -> Revision | None:
+    return next((r for r in revisions if r.name == name), None)
+
+
+def next_timer(revisions: tuple[Revision, ...], startup_budget: float, now: datetime) -> float | None:
+    """Seconds until the next Retiring revision goes without a word of its routers, or an incomplete one is late."""
     waits = [RETIRE_AFTER - (now - r.since).total_seconds() for r in revisions if r.role == "Retiring"]
-    return max(0.0, min(waits)) if waits else None
-
-
-def _gone(revision: Revision, now: datetime, *, confirmed: bool) -> bool:
-    return confirmed or (now - revision.since).total_seconds() >= RETIRE_AFTER
-
-
-def _without(revisions: tuple[Revision, ...], name: str) -> tuple[Revision, ...]:
-    return tuple(r for r in revisions if r.name != name)
+    waits += [startup_budget - (now - r.incomplete_since).total_seconds() for r in revisions if r.incomplete_since]
+    due = [wait for wait in waits if wait > 0]
+    return min(due) if due else None

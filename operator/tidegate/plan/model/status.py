@@ -1,61 +1,68 @@
-"""The status of a ModelDeployment: what serves, what is on its way, and the Pods' own words when something is wrong."""
+"""The status of a ModelDeployment: what serves, what is on its way, and the cluster's own words when something is wrong."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tidegate import names
+from tidegate.names import MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.objects import model_labels
-from tidegate.plan.kube.pods import trouble, unschedulable
-from tidegate.plan.model.rollout import NOTHING, Readiness, Revision, find
-from tidegate.plan.plan import Manifest
+from tidegate.plan.kube.pods import complaints, trouble, unschedulable
+from tidegate.plan.kube.reading import integer
+from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.model.decision import ModelDecision
+from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.rollout import Readiness, Revision
 from tidegate.plan.world import ModelWorld
 
-if TYPE_CHECKING:
-    from tidegate.plan.model.plan import Decision
+SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
 
 
-def model_status(world: ModelWorld, decision: Decision, now: datetime) -> dict[str, Any]:
+def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> dict[str, Any]:
     """The whole status block."""
-    old = world.owner.get("status", {})
-    generation = world.owner["metadata"].get("generation", 0)
-    active = find(decision.revisions, "Active")
+    active = decision.role("Active")
     name = active.name if active else ""
-    readiness = decision.readiness.get(name, NOTHING)
-    found = [*conditions.standard(verdict(world, decision)), _update_pending(world, decision)]
+    found = [*conditions.standard(verdict(world, facts, decision, now)), *_others(world, decision)]
     return {
-        "observedGeneration": generation,
+        "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
-        "revisions": [_revision(world, decision, revision) for revision in decision.revisions],
-        "replicas": _existing(world, name),
-        "readyReplicas": readiness.ready,
+        "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
+        "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
+        "readyReplicas": decision.of(active).ready,
         "desiredReplicas": decision.model.spec.replicas,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
-        "conditions": conditions.dated(found, old.get("conditions", []), generation, now.isoformat()),
+        "conditions": conditions.written(found, world.owner, now),
     }
 
 
-def verdict(world: ModelWorld, decision: Decision) -> Verdict:
-    """Ready, Reconciling and Stalled.
+def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
+    if decision.model.spec.suspend:
+        return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+    return [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
 
-    candidate   active          then
-    ---------   -------------   -------------------------------------------------------
-    none        complete        Ready (Reconciling while an old revision drains)
-    none        incomplete      starting, in trouble, or past its deadline
-    starting    some answer     Ready and Reconciling, or Stalled when there is no room for both
+
+def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:
+    """Ready, Reconciling and Stalled. Ready is whether some engine answers, whatever else is going on.
+
+    candidate   Active one's engines   then
+    ---------   --------------------   --------------------------------------------------------------
+    none        all answer             Reconciling while an old revision drains, else as it should be
+    none        some, or none          Reconciling; Stalled when they are late
+    starting    any                    Reconciling; Stalled when the candidate is late
+    suspended   any                    neither
     """
-    active, candidate = find(decision.revisions, "Active"), find(decision.revisions, "Candidate")
-    name = active.name if active else ""
-    readiness = decision.readiness.get(name, NOTHING)
+    active, candidate = decision.role("Active"), decision.role("Candidate")
+    readiness = decision.of(active)
+    if decision.model.spec.suspend:
+        return Verdict(readiness.ready > 0, False, False, conditions.SUSPENDED_REASON, SUSPENDED)
     if candidate:
-        return _switching(world, candidate.name, decision.readiness.get(candidate.name, NOTHING))
-    if not readiness.complete:
-        return _starting(world, name, readiness)
-    if retiring := find(decision.revisions, "Retiring"):
-        message = f"{_engines(readiness)}; revision {retiring.name} finishes its streams"
+        return _switching(world, facts, decision, candidate, now)
+    if active and not readiness.complete:
+        return _starting(world, facts, decision, active, now)
+    if retiring := decision.role("Retiring"):
+        message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, decision, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
     if readiness.wanted == 0:
         return conditions.done(
@@ -64,85 +71,90 @@ def verdict(world: ModelWorld, decision: Decision) -> Verdict:
     return conditions.done(_engines(readiness))
 
 
-def _starting(world: ModelWorld, revision: str, readiness: Readiness) -> Verdict:
-    pods = _pods(world, revision)
-    reason, message = trouble(pods) or (conditions.STARTING, "")
+def _leaving(facts: ModelFacts, decision: ModelDecision, retiring: Revision) -> str:
+    """Why a Retiring revision is still there."""
+    active = decision.role("Active")
+    said = {v.policy: v.departure(retiring.name, active.name if active else "") for v in facts.views}
+    sending = sorted(policy for policy, word in said.items() if word == "sending")
+    silent = sorted(policy for policy, word in said.items() if word == "silent")
+    if sending:
+        return f"stays, because routers of {', '.join(sending)} report that they still send to it"
+    if silent:
+        return f"finishes its streams; routers of {', '.join(silent)} have not said that they left it"
+    return "finishes its streams"
+
+
+def _starting(
+    world: ModelWorld, facts: ModelFacts, decision: ModelDecision, revision: Revision, now: datetime
+) -> Verdict:
+    readiness = decision.of(revision)
+    reason, message = _trouble(world, facts, revision) or (conditions.STARTING, "")
     text = f"{_engines(readiness)}; {message}" if message else _engines(readiness)
     serving = readiness.ready > 0
-    if _past_deadline(world, revision):
-        return conditions.stalled(
-            reason if message else conditions.DEADLINE,
-            f"{text}; startup took longer than spec.engine.startupTimeout",
-            serving=serving,
-        )
+    if _late(facts, decision, revision, now):
+        told = f"{text}; startup took longer than spec.engine.startupTimeout"
+        return conditions.stalled(reason if message else conditions.DEADLINE, told, serving=serving)
     return conditions.progressing(reason, text, serving=serving)
 
 
-def _switching(world: ModelWorld, revision: str, readiness: Readiness) -> Verdict:
-    """The active revision serves; the candidate starts, has no room, or cannot start."""
-    pods = _pods(world, revision)
+def _switching(
+    world: ModelWorld, facts: ModelFacts, decision: ModelDecision, candidate: Revision, now: datetime
+) -> Verdict:
+    """The candidate starts, has no room, or cannot start."""
+    serving = decision.of(decision.role("Active")).ready > 0
+    late = _late(facts, decision, candidate, now)
+    make = conditions.stalled if late else conditions.progressing
+    if said := unschedulable(facts.pods.get(candidate.name, ())):
+        return make(conditions.NO_CAPACITY, _no_room(world, candidate, said), serving=serving)
+    reason, message = _trouble(world, facts, candidate) or (conditions.SWITCHING, "")
+    text = f"revision {candidate.name} starts: {_engines(decision.of(candidate))}"
+    text += (f"; {message}" if message else "") + ("; the active revision goes on serving" if late and serving else "")
+    text += "" if serving else "; no engine of the active revision answers at present"
+    return make(conditions.DEADLINE if late and not message else reason, text, serving=serving)
+
+
+def _no_room(world: ModelWorld, candidate: Revision, said: str) -> str:
     name = world.owner["metadata"]["name"]
-    if said := unschedulable(pods):
-        make = conditions.stalled if _past_deadline(world, revision) else conditions.progressing
-        return make(
-            conditions.NO_CAPACITY,
-            f"revision {revision} has no room beside the active one: {said.rstrip('.')}. Add nodes, or make room by hand: "
-            f"kubectl scale mdep/{name} --replicas=0 stops the old revision and lets the new one start",
-            serving=True,
-        )
-    reason, message = trouble(pods) or (conditions.SWITCHING, "")
-    text = f"revision {revision} starts: {_engines(readiness)}" + (f"; {message}" if message else "")
-    if _past_deadline(world, revision):
-        return conditions.stalled(
-            reason if message else conditions.DEADLINE, f"{text}; the active revision goes on serving", serving=True
-        )
-    return conditions.progressing(reason, text, serving=True)
+    return (
+        f"revision {candidate.name} has no room beside the active one: {said.rstrip('.')}. Add nodes, or make room by hand, which "
+        f"stops the old revision before the new one answers: kubectl annotate mdep/{name} {MAKE_ROOM_ANNOTATION}={candidate.name}"
+    )
+
+
+def _trouble(world: ModelWorld, facts: ModelFacts, revision: Revision) -> tuple[str, str] | None:
+    """What keeps a revision's engines from answering: the Pods' words, or why there are none."""
+    pods = facts.pods.get(revision.name, ())
+    found = trouble(pods, complaints(pods, world.samples))
+    workload = facts.workloads.get(revision.name)
+    return found or (refused(workload, world.samples) if workload and not pods else None)
+
+
+def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: datetime) -> bool:
+    return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
 def _engines(readiness: Readiness) -> str:
     return f"{readiness.ready} of {readiness.wanted} engines answer"
 
 
-def _pods(world: ModelWorld, revision: str) -> list[Manifest]:
-    return [pod for pod in world.pods if pod["metadata"].get("labels", {}).get(names.REVISION_LABEL) == revision]
-
-
-def _workload(world: ModelWorld, revision: str) -> Manifest:
-    name = names.revision_name(world.owner["metadata"]["name"], revision)
-    kinds = ("Deployment", "LeaderWorkerSet")
-    return next((c for c in world.children if c["kind"] in kinds and c["metadata"]["name"] == name), {})
-
-
-def _existing(world: ModelWorld, revision: str) -> int:
-    return int(_workload(world, revision).get("status", {}).get("replicas", 0))
-
-
-def _past_deadline(world: ModelWorld, revision: str) -> bool:
-    found = _workload(world, revision).get("status", {}).get("conditions", [])
-    return any(c["type"] == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in found)
-
-
-def _revision(world: ModelWorld, decision: Decision, revision: Revision) -> dict[str, Any]:
+def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) -> dict[str, Any]:
     """What routers need to know of a revision comes from its record or, when that was lost, from the last status."""
     data = decision.data.get(revision.name)
-    last: Manifest = next(
-        (r for r in world.owner.get("status", {}).get("revisions", []) if r["name"] == revision.name), {}
-    )
-    return {
+    last = facts.told.get(revision.name, Told([], [], "Deployment"))
+    entry = {
         "name": revision.name,
         "role": revision.role,
         "since": revision.since.isoformat(),
-        "servedNames": data["servedNames"] if data else last.get("servedNames", []),
-        "adapters": data["adapters"] if data else last.get("adapters", []),
-        "readyReplicas": decision.readiness.get(revision.name, NOTHING).ready,
-        "workload": data["kind"] if data else last.get("workload", "Deployment"),
+        "traffic": revision.traffic,
+        "replicas": revision.replicas,
+        "readyReplicas": decision.of(revision).ready,
+        "answered": revision.answered,
+        "servedNames": data["servedNames"] if data else last.served_names,
+        "adapters": data["adapters"] if data else last.adapters,
+        "workload": data["kind"] if data else last.workload,
     }
-
-
-def _update_pending(world: ModelWorld, decision: Decision) -> dict[str, str]:
-    """Whether today's operator, or today's spec.drain, would render the running revision differently."""
-    if not decision.update:
-        return conditions.condition(conditions.UPDATE_PENDING, False, conditions.AS_SPECIFIED, "")
-    shown = ", ".join(decision.update[:3]) + (" and more" if len(decision.update) > 3 else "")
-    message = f"operator {world.defaults.version} would change {shown}; adopted with the next change of spec.model or spec.engine"
-    return conditions.condition(conditions.UPDATE_PENDING, True, conditions.NEXT_REVISION, message)
+    if revision.identity:
+        entry["identity"] = revision.identity
+    if revision.incomplete_since:
+        entry["incompleteSince"] = revision.incomplete_since.isoformat()
+    return entry

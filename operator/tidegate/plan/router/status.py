@@ -1,39 +1,34 @@
-"""The status of a RoutingPolicy: do its routers answer, and which configuration do they run?"""
+"""The status of a RoutingPolicy: is anybody answered, and which configuration do its routers run?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidegate import names
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.kube.pods import ready, trouble
-from tidegate.plan.plan import Manifest
+from tidegate.plan.kube.pods import complaints, trouble
+from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.router.decision import RouterDecision
+from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.world import RouterWorld
 
-if TYPE_CHECKING:
-    from tidegate.plan.router.plan import Decision
 
-
-def router_status(world: RouterWorld, decision: Decision, now: datetime) -> dict[str, Any]:
+def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecision, now: datetime) -> dict[str, Any]:
     """The whole status block."""
-    old = world.owner.get("status", {})
-    generation = world.owner["metadata"].get("generation", 0)
-    found = [*conditions.standard(verdict(world, decision)), _resolved(decision), _update_pending(world, decision)]
-    routers = [pod for pod in world.pods if not pod["metadata"].get("deletionTimestamp")]
+    pending = conditions.update_pending(decision.update, world.defaults.version, "spec.router")
+    found = [*conditions.standard(verdict(world, facts, decision)), _resolved(decision), pending]
+    meta, port = world.owner["metadata"], decision.policy.spec.router.service.port
     return {
-        "observedGeneration": generation,
-        "address": address(
-            decision.policy.metadata.name,
-            world.owner["metadata"]["namespace"],
-            decision.policy.spec.router.service.port,
-        ),
-        "replicas": len(routers),
-        "readyReplicas": sum(ready(pod) for pod in world.pods),
+        "observedGeneration": meta.get("generation", 0),
+        "address": address(meta["name"], meta["namespace"], port),
+        "replicas": len(facts.routers),
+        "readyReplicas": len(facts.ready),
         "models": sorted(model for route in decision.config.routes for model in route.models),
-        "configuration": _configuration(world, decision),
-        "conditions": conditions.dated(found, old.get("conditions", []), generation, now.isoformat()),
+        "configuration": _configuration(facts, decision),
+        "conditions": conditions.written(found, world.owner, now),
     }
 
 
@@ -43,68 +38,70 @@ def address(policy: str, namespace: str, port: int) -> str:
     return f"http://{names.router(policy)}.{namespace}.svc{suffix}"
 
 
-def confirmed(world: RouterWorld, config: str) -> bool:
-    """Whether every ready router Pod said that its Envoy runs this configuration, and there is one."""
-    pods = {pod["metadata"]["name"] for pod in world.pods if ready(pod)}
-    return bool(pods) and pods <= {report.pod for report in world.reports if report.config == config}
+def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
+    """Ready, Reconciling and Stalled. Ready is whether some router can pass some request to an engine that answers; what else
+    is the matter does not take that away.
 
-
-def verdict(world: RouterWorld, decision: Decision) -> Verdict:
-    """Ready, Reconciling and Stalled.
-
-    routers ready   backends    configuration        then
-    -------------   ---------   ------------------   --------------------------------------
-    too few         any         any                  starting, or the Pods' own trouble
-    enough          unresolved  any                  Reconciling until the model is there
-    enough          resolved    refused by a brain   Stalled, the last good one is served
-    enough          resolved    not everywhere yet   Ready and Reconciling
-    enough          resolved    live everywhere      Ready
+    routers ready   routes answered   configuration        then
+    -------------   ---------------   ------------------   ------------------------------------------------------------
+    none            any               any                  Reconciling with the Pods' own trouble; Stalled when late
+    some            none              any                  Reconciling until an engine answers
+    too few         some              any                  Ready, and Reconciling; Stalled when late
+    enough          some              refused by a brain   Ready, and Stalled: the last good one is served
+    enough          some              not everywhere yet   Ready, and Reconciling
+    enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
     """
-    wanted = decision.policy.spec.router.replicas
-    answering = sum(ready(pod) for pod in world.pods)
-    if answering < wanted:
-        return _starting(world, answering, wanted)
-    if decision.unresolved:
-        return conditions.progressing(conditions.BACKEND_MISSING, "; ".join(decision.unresolved))
-    if errors := [f"router {report.pod}: {report.error}" for report in world.reports if report.error]:
+    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
+    if not facts.ready:
+        return _starting(world, facts, wanted, serving=False)
+    if not traffic.serving:
+        reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
+        return conditions.progressing(reason, "; ".join((*traffic.unresolved, *traffic.silent)))
+    if len(facts.ready) < wanted:
+        return _starting(world, facts, wanted, serving=True)
+    if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, "; ".join(errors), serving=True)
-    if not confirmed(world, decision.config.hash()):
+    if not facts.confirmed(decision.hash):
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    return conditions.done(f"{answering} of {wanted} routers answer")
+    rest = "; ".join((*traffic.unresolved, *traffic.silent))
+    return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
-def _starting(world: RouterWorld, answering: int, wanted: int) -> Verdict:
-    text = f"{answering} of {wanted} routers answer"
-    reason, message = trouble(world.pods) or (conditions.ROUTERS_STARTING, "")
-    return conditions.progressing(reason, f"{text}; {message}" if message else text)
+def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:
+    text = f"{len(facts.ready)} of {wanted} routers answer"
+    found = trouble(facts.routers, complaints(facts.routers, world.samples))
+    if facts.deployment and len(facts.routers) < wanted:
+        found = found or refused(facts.deployment, world.samples)
+    reason, message = found or (conditions.ROUTERS_STARTING, "")
+    make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
+    return make(reason, f"{text}; {message}" if message else text, serving=serving)
 
 
-def _configuration(world: RouterWorld, decision: Decision) -> dict[str, Any]:
-    """`backends` moves only when every ready router runs the newest configuration: models wait for it."""
-    current = decision.config.hash()
-    old: Manifest = world.owner.get("status", {}).get("configuration") or {}
-    running = {pod["metadata"]["name"] for pod in world.pods if ready(pod)}
-    live = sum(report.config == current and report.pod in running for report in world.reports)
-    backends = old.get("backends", [])
-    if confirmed(world, current):
-        pairs = {d.backend: d.revision for d in decision.config.destinations}
-        backends = [{"name": name, "revision": revision} for name, revision in pairs.items()]
-    return {"hash": current, "live": live, "backends": backends}
+def _configuration(facts: RouterFacts, decision: RouterDecision) -> dict[str, Any]:
+    """`backends` forgets where requests were sent only when every ready router runs the newest configuration: models wait
+    for it."""
+    live = facts.running(decision.hash)
+    behind = sum(bool(report.config) and report.config != decision.hash for report in facts.reports.values())
+    sent = decision.traffic.sent_to if live else {}
+    if not facts.confirmed(decision.hash):
+        sent = {name: {**facts.sent_to.get(name, {}), **sent.get(name, {})} for name in {**facts.sent_to, **sent}}
+    return {
+        "hash": decision.hash,
+        "live": live,
+        "behind": behind,
+        "silent": len(facts.ready) - live - behind,
+        "backends": [{"name": name, "revisions": _weights(weights)} for name, weights in sent.items()],
+    }
 
 
-def _resolved(decision: Decision) -> dict[str, str]:
-    if decision.unresolved:
-        return conditions.condition(
-            conditions.RESOLVED_REFS, False, conditions.BACKEND_MISSING, "; ".join(decision.unresolved)
-        )
+def _weights(weights: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{"name": revision, "weight": weight} for revision, weight in weights.items()]
+
+
+def _resolved(decision: RouterDecision) -> dict[str, str]:
+    if decision.traffic.unresolved:
+        message = "; ".join(decision.traffic.unresolved)
+        return conditions.condition(conditions.RESOLVED_REFS, False, conditions.BACKEND_MISSING, message)
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
-
-
-def _update_pending(world: RouterWorld, decision: Decision) -> dict[str, str]:
-    if not decision.update:
-        return conditions.condition(conditions.UPDATE_PENDING, False, conditions.AS_SPECIFIED, "")
-    shown = ", ".join(decision.update[:3]) + (" and more" if len(decision.update) > 3 else "")
-    message = f"operator {world.defaults.version} would change {shown}; adopted with the next change of spec.router"
-    return conditions.condition(conditions.UPDATE_PENDING, True, conditions.NEXT_REVISION, message)

@@ -1,0 +1,162 @@
+"""Carrying out a plan: each child by itself, so that one that is refused stops only what needs it.
+
+an object of the plan                       then
+-----------------------------------------   ------------------------------------------
+is as wanted, or gone already               nothing
+is what came back of the same write         nothing: something in between changes it
+needs one that failed, or waits itself      waits for the next pass
+any other                                   is applied or deleted; a failure is noted
+
+All failures are told together; those that pass by themselves are tried again with back-off, the others when something changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from tidegate.cluster.apply import apply, up_to_date
+from tidegate.cluster.client import Api, Refused
+from tidegate.control.store import Store, essence
+from tidegate.errors import Conflict, NotOurs, Stall, TidegateError
+from tidegate.plan import conditions
+from tidegate.plan.plan import Manifest, ObjectKey, Plan
+
+log = logging.getLogger("tidegate.reconcile")
+
+ACTION_FAILED: Final = (NotOurs.reason, Refused.reason, conditions.STATUS_REFUSED)
+"""Reasons of Stalled that the cluster gives, not the plan."""
+
+
+class Failures:
+    """What could not be done, by object."""
+
+    def __init__(self, found: Mapping[ObjectKey, TidegateError]) -> None:
+        self._stalls = {key: error for key, error in found.items() if isinstance(error, Stall)}
+        self.retry = next((error for error in found.values() if not isinstance(error, Stall)), None)
+        """Something that passes by itself."""
+
+    @property
+    def reason(self) -> str:
+        """What only a person can help with, in one word; empty when there is nothing."""
+        return next((error.reason for error in self._stalls.values()), "")
+
+    @property
+    def message(self) -> str:
+        """The API server's own words; with the objects' names when there are several."""
+        if len(self._stalls) == 1:
+            return str(*self._stalls.values())
+        return "; ".join(f"{key.kind} {key.name}: {error}" for key, error in self._stalls.items())
+
+
+class Imposed:
+    """What admission made of our writes, where that is not what we wrote: writing it again would never end."""
+
+    def __init__(self) -> None:
+        self._made: dict[ObjectKey, tuple[Manifest, Manifest]] = {}
+
+    def remember(self, wanted: Manifest, made: Manifest) -> None:
+        """What came back when this was written."""
+        key = ObjectKey.of(wanted)
+        if key not in self._made:
+            log.warning("%s is changed by something else whenever it is written; it stays so", key)
+        self._made[key] = (wanted, essence(made))
+
+    def forget(self, key: ObjectKey) -> None:
+        """It is as it was written."""
+        self._made.pop(key, None)
+
+    def holds(self, wanted: Manifest, live: Manifest | None) -> bool:
+        """Whether this object is what came back when the same was written last."""
+        made = self._made.get(ObjectKey.of(wanted))
+        return made is not None and live is not None and made == (wanted, essence(live))
+
+
+class CarryOut:
+    """One plan on its way."""
+
+    def __init__(self, api: Api, store: Store, imposed: Imposed, plan: Plan) -> None:
+        self._api = api
+        self._store = store
+        self._imposed = imposed
+        self._plan = plan
+        self._failures: dict[ObjectKey, TidegateError] = {}
+        self._without: set[ObjectKey] = set()
+        """What failed, and what waits for it."""
+
+    def pending(self, owner: Manifest) -> bool:
+        """Whether anything is to be done at all."""
+        return bool(self._stale(owner) or self._unwanted())
+
+    async def run(self, owner: Manifest) -> Failures:
+        """Applies and deletes in the plan's order."""
+        written = [str(ObjectKey.of(m)) for m in self._stale(owner) if await self._apply(owner, m)]
+        if written:
+            log.info("%s: wrote %s", ObjectKey.of(owner), ", ".join(written))
+        for key in self._unwanted():
+            await self._delete(owner, key)
+        return Failures(self._failures)
+
+    def _stale(self, owner: Manifest) -> list[Manifest]:
+        live = [(manifest, self._store.get(ObjectKey.of(manifest))) for manifest in self._plan.apply]
+        return [m for m, there in live if not (up_to_date(m, there, owner) or self._imposed.holds(m, there))]
+
+    def _unwanted(self) -> list[ObjectKey]:
+        live = {key: self._store.get(key) for key in self._plan.delete}
+        return [key for key, there in live.items() if there and not there["metadata"].get("deletionTimestamp")]
+
+    def _waits(self, key: ObjectKey) -> bool:
+        if not self._plan.needs.get(key, frozenset()) & self._without:
+            return False
+        self._without.add(key)
+        return True
+
+    async def _apply(self, owner: Manifest, manifest: Manifest) -> bool:
+        key = ObjectKey.of(manifest)
+        if self._waits(key):
+            return False
+        try:
+            written = await apply(self._api, manifest, self._store.get(key), owner)
+        except TidegateError as error:
+            await self._failed(key, error)
+            return False
+        if written is None:
+            return False
+        self._store.put(written)
+        if up_to_date(manifest, written, owner):
+            self._imposed.forget(key)
+        else:
+            self._imposed.remember(manifest, written)
+        return True
+
+    async def _delete(self, owner: Manifest, key: ObjectKey) -> None:
+        live = self._store.get(key)
+        if live is None or self._waits(key):
+            return
+        uid = live["metadata"]["uid"]
+        try:
+            await self._api.delete(key, uid)
+        except TidegateError as error:
+            await self._failed(key, error)
+            return
+        if not live["metadata"].get("finalizers"):
+            self._store.drop(key, uid)  # the next pass must not take it for alive because its event is late
+        log.info("%s: deleted %s", ObjectKey.of(owner), key)
+
+    async def _failed(self, key: ObjectKey, error: TidegateError) -> None:
+        self._without.add(key)
+        self._failures[key] = error
+        if isinstance(error, Conflict):
+            await self._look_again(key)
+
+    async def _look_again(self, key: ObjectKey) -> None:
+        """After a conflict about a child: the store was behind."""
+        try:
+            live = await self._api.get(key)
+        except TidegateError as error:
+            self._failures[key] = error
+            return
+        self._store.drop(key)
+        if live is not None:
+            self._store.put(live)

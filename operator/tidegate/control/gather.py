@@ -1,0 +1,72 @@
+"""From the store and the samples to the world that a pass may see. Nothing is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tidegate import names
+from tidegate.control.keys import owner_key, policies_naming
+from tidegate.control.store import Store
+from tidegate.control.terms import models_of, orphans_of, pods_of
+from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.samples import Samples
+from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
+
+
+@dataclass
+class Gatherer:
+    """What is known; `capabilities` changes when kinds come and go."""
+
+    store: Store
+    samples: Callable[[ObjectKey], Samples]
+    defaults: Defaults
+    new_password: Callable[[], str]
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+    def model(self, owner: Manifest) -> ModelWorld:
+        """Around a ModelDeployment."""
+        key = ObjectKey.of(owner)
+        return ModelWorld(
+            owner=owner,
+            defaults=self.defaults,
+            capabilities=self.capabilities,
+            children=self._children(owner),
+            pods=self.store.find(pods_of(key)),
+            policies=policies_naming(self.store, key),
+            samples=self.samples(key),
+        )
+
+    def router(self, owner: Manifest) -> RouterWorld:
+        """Around a RoutingPolicy."""
+        key = ObjectKey.of(owner)
+        return RouterWorld(
+            owner=owner,
+            defaults=self.defaults,
+            children=self._children(owner),
+            pods=self.store.find(pods_of(key)),
+            models=self._models(owner),
+            samples=self.samples(key),
+        )
+
+    def cache(self, owner: Manifest) -> CacheWorld:
+        """Around a CacheTier."""
+        key = ObjectKey.of(owner)
+        return CacheWorld(
+            owner=owner,
+            defaults=self.defaults,
+            children=self._children(owner),
+            pods=self.store.find(pods_of(key)),
+            samples=self.samples(key),
+            new_password=self.new_password(),
+        )
+
+    def _children(self, owner: Manifest) -> tuple[Manifest, ...]:
+        """What it controls, and what an object of its name left behind."""
+        return (*self.store.children(owner["metadata"]["uid"]), *self.store.find(orphans_of(ObjectKey.of(owner))))
+
+    def _models(self, policy: Manifest) -> dict[str, Manifest]:
+        """Those that it names, and that there are."""
+        namespace = policy["metadata"]["namespace"]
+        named = {name: self.store.get(owner_key(names.MODEL_DEPLOYMENT, namespace, name)) for name in models_of(policy)}
+        return {name: model for name, model in named.items() if model}

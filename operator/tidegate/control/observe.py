@@ -1,0 +1,114 @@
+"""Whatever is asked of the world besides the API server's watches: beside the queue, each question at its own pace and with a
+time-out, so that nobody's pass waits for a router or a store that hangs. What comes back is a sample; a key is queued when
+its answer is another one than before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidegate.errors import TidegateError
+from tidegate.plan.plan import ObjectKey, Question
+from tidegate.plan.samples import Sample, Samples
+
+log = logging.getLogger("tidegate.observe")
+
+Ask = Callable[[Question], Awaitable[Any]]
+TIMEOUT: Final = 10.0
+"""Seconds for one answer."""
+AT_ONCE: Final = 16
+"""Questions that are under way at the same time."""
+
+
+@dataclass
+class _Asked:
+    """A question that some key's plan asks, and what came back."""
+
+    every: float
+    task: asyncio.Task[None]
+    sooner: asyncio.Event
+    value: Any = None
+    error: str = ""
+    at: float = 0.0
+    """When `value` came, by the loop's clock."""
+
+
+class Observer:
+    """Keeps asking what the newest plans ask."""
+
+    def __init__(self, ask: Ask, wake: Callable[[ObjectKey], None]) -> None:
+        self._ask = ask
+        self._wake = wake
+        self._asked: dict[ObjectKey, dict[Question, _Asked]] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    def samples(self, key: ObjectKey) -> Samples:
+        """What this key's questions were answered."""
+        now = asyncio.get_running_loop().time()
+        asked = self._asked.get(key, {})
+        return {q: Sample(a.value, now - a.at, a.error) for q, a in asked.items() if a.value is not None or a.error}
+
+    def want(self, key: ObjectKey, questions: Mapping[Question, float]) -> None:
+        """The questions of a key's newest plan, with their pace in seconds; those of older plans are dropped."""
+        asked = self._asked.setdefault(key, {})
+        for question in asked.keys() - questions.keys():
+            asked.pop(question).task.cancel()
+        for question, every in questions.items():
+            if question not in asked:
+                asked[question] = self._begin(key, question, every)
+            elif every < asked[question].every:
+                asked[question].sooner.set()
+            asked[question].every = every
+        if not asked:
+            del self._asked[key]
+
+    def forget(self, key: ObjectKey) -> None:
+        """Nobody asks for this key any more."""
+        self.want(key, {})
+
+    def __len__(self) -> int:
+        """Questions that are being asked."""
+        return sum(len(asked) for asked in self._asked.values())
+
+    def _begin(self, key: ObjectKey, question: Question, every: float) -> _Asked:
+        task = asyncio.get_running_loop().create_task(self._keep_asking(key, question))
+        return _Asked(every, task, asyncio.Event())
+
+    async def _keep_asking(self, key: ObjectKey, question: Question) -> None:
+        await asyncio.sleep(0)  # want() files the question first
+        while (asked := self._asked.get(key, {}).get(question)) is not None:
+            await self._once(key, question, asked)
+            await _pause(asked)
+
+    async def _once(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
+        before = (asked.value, asked.error)
+        try:
+            async with self._room, asyncio.timeout(TIMEOUT):
+                asked.value, asked.error = await self._ask(question), ""
+            asked.at = asyncio.get_running_loop().time()
+        except TimeoutError:
+            asked.error = f"no answer within {TIMEOUT:.0f} s"
+        except TidegateError as error:
+            asked.error = str(error)
+        except Exception as error:
+            log.exception("%s: this should not happen; asked again", question.about)
+            asked.error = f"{type(error).__name__}: {error}"
+        if (asked.value, asked.error) != before:
+            self._wake(key)
+
+
+async def _pause(asked: _Asked) -> None:
+    """Until the next turn: sooner when a newer plan asks more often, and then after that plan's own pause."""
+    deadline = asyncio.get_running_loop().time() + asked.every
+    while (left := deadline - asyncio.get_running_loop().time()) > 0:
+        try:
+            async with asyncio.timeout(left):
+                await asked.sooner.wait()
+        except TimeoutError:
+            return
+        asked.sooner.clear()
+        deadline = min(deadline, asyncio.get_running_loop().time() + asked.every)

@@ -1,0 +1,90 @@
+"""The status of a CacheTier: does its store answer, and who is it?
+
+store      Secret or key   server        then
+--------   -------------   -----------   --------------------------------------------
+existing   missing         -             Reconciling: SecretNotFound
+existing   there           silent        Reconciling: StoreUnreachable, asked again
+existing   there           answers       Ready
+managed    lacks its key   any           Reconciling: SecretNotFound, with what to do
+managed    there           starts        Reconciling, with the Pod's own words
+managed    there           answers       Ready
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from tidegate import names
+from tidegate.plan import conditions
+from tidegate.plan.conditions import Verdict
+from tidegate.plan.kube.pods import complaints, trouble
+from tidegate.plan.kube.workloads import refused
+from tidegate.plan.plan import Manifest, ObjectKey, Question
+from tidegate.plan.samples import StoreCheck
+from tidegate.plan.world import CacheWorld
+
+
+def question(owner: Manifest) -> Question:
+    """Asks the store of a tier who it is."""
+    return Question(ObjectKey.of(owner))
+
+
+def said(world: CacheWorld) -> StoreCheck:
+    """What the store said last."""
+    sample = world.samples.get(question(world.owner))
+    if sample and isinstance(sample.value, StoreCheck):
+        return sample.value
+    return StoreCheck(error=sample.error if sample and sample.error else "it was not asked yet")
+
+
+def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str, Any]:
+    """The whole status block."""
+    check = said(world)
+    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
+    return {
+        "observedGeneration": world.owner["metadata"].get("generation", 0),
+        "address": check.address,
+        "version": check.server,
+        "conditions": conditions.written(found, world.owner, now),
+    }
+
+
+def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
+    """The table above."""
+    check = said(world)
+    if check.missing and not managed:
+        return conditions.progressing(conditions.SECRET_MISSING, check.missing)
+    if check.server:
+        return conditions.done(f"{check.server} answers at {check.address}")
+    if check.missing and secret(world) is not None:
+        todo = "delete the Secret, so that a new one is made and the server takes the new password"
+        return conditions.progressing(conditions.SECRET_MISSING, f"{check.missing.partition(';')[0]}; {todo}")
+    if managed:
+        reason, message = _trouble(world) or (conditions.STORE_STARTING, "the store starts")
+        return conditions.progressing(reason, message)
+    return conditions.progressing(conditions.STORE_UNREACHABLE, f"the store does not answer: {check.error}")
+
+
+def secret(world: CacheWorld) -> Manifest | None:
+    """The managed store's Secret, if it is there."""
+    name = names.store(world.owner["metadata"]["name"])
+    return next((c for c in world.children if c["kind"] == "Secret" and c["metadata"]["name"] == name), None)
+
+
+def server(world: CacheWorld) -> Manifest | None:
+    """The managed store's StatefulSet, if it is there."""
+    return next((c for c in world.children if c["kind"] == "StatefulSet"), None)
+
+
+def _trouble(world: CacheWorld) -> tuple[str, str] | None:
+    found = trouble(world.pods, complaints(world.pods, world.samples))
+    workload = server(world)
+    return found or (refused(workload, world.samples) if workload and not world.pods else None)
+
+
+def _resolved(check: StoreCheck, *, managed: bool) -> dict[str, str]:
+    """Whether the Secrets that an existing store names are there."""
+    if check.missing and not managed:
+        return conditions.condition(conditions.RESOLVED_REFS, False, conditions.SECRET_MISSING, check.missing)
+    return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

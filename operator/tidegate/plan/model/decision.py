@@ -1,0 +1,111 @@
+"""What one pass decides about a model, before it becomes objects and a status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tidegate import names
+from tidegate.api.identity import identity
+from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.api.values import seconds
+from tidegate.errors import Stall
+from tidegate.plan import conditions
+from tidegate.plan.kube.difference import differences
+from tidegate.plan.kube.reading import text
+from tidegate.plan.model import revisions
+from tidegate.plan.model.argv import group_size
+from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
+from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
+from tidegate.plan.model.workload import rendered
+from tidegate.plan.plan import Manifest
+from tidegate.plan.world import ModelWorld
+
+DEADLINE_MARGIN = 60.0
+"""Seconds beyond startupTimeout for what comes before a container starts: a node, a volume, an image."""
+
+
+class MissingKind(Stall):
+    """The model needs a kind that the cluster does not have."""
+
+    reason = conditions.MISSING_KIND
+
+
+@dataclass(frozen=True)
+class ModelDecision:
+    """Which revisions live, and from what they are made."""
+
+    model: ModelDeployment
+    newest: str
+    """The revision that the spec asks for."""
+    revisions: tuple[Revision, ...]
+    readiness: Mapping[str, Readiness]
+    departures: Mapping[str, Departure]
+    data: Mapping[str, Manifest]
+    """What each live revision's ControllerRevision keeps, or will keep."""
+    update: tuple[str, ...]
+    """Paths in which the newest revision would be rendered differently today."""
+
+    @property
+    def startup_budget(self) -> float:
+        """Seconds after which engines that do not answer are late."""
+        return seconds(self.model.spec.engine.startup_timeout) + DEADLINE_MARGIN
+
+    def role(self, role: Role) -> Revision | None:
+        """The first revision with this role."""
+        return find(self.revisions, role)
+
+    def of(self, revision: Revision | None) -> Readiness:
+        """How far a revision's engines are."""
+        return self.readiness.get(revision.name, NOTHING) if revision else NOTHING
+
+    def late(self, revision: Revision, now: datetime) -> bool:
+        """Whether fewer engines than wanted have answered for longer than starting one may take."""
+        since = revision.incomplete_since
+        return since is not None and (now - since).total_seconds() >= self.startup_budget
+
+
+def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: datetime) -> ModelDecision:
+    """One step of the rollout; a suspended model stays where it is."""
+    meaning = identity(model)
+    newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
+    readiness = _readiness(model, newest, facts)
+    situation = Situation(
+        newest=newest,
+        identity=meaning,
+        replicas=model.spec.replicas,
+        readiness=readiness,
+        departures=departures(facts),
+        room_for=text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION),
+    )
+    kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
+    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, ())
+    if model.spec.suspend:
+        return decision
+    live = advance(facts.recorded, situation, now)
+    fresh = rendered(model, newest, world.defaults, workload_kind(world, model))
+    data = {r.name: kept.get(r.name, fresh) for r in live if r.name in kept or r.name == newest}
+    update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
+    return replace(decision, revisions=live, data=data, update=update)
+
+
+def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
+    """A LeaderWorkerSet when the model needs more GPUs than one Pod has."""
+    if group_size(model.spec.engine) == 1:
+        return "Deployment"
+    if not world.capabilities.leader_worker_set:
+        raise MissingKind(
+            f"parallelism needs {group_size(model.spec.engine)} Pods of {model.spec.engine.gpus.count} GPUs for each "
+            "replica, which takes the LeaderWorkerSet controller (https://lws.sigs.k8s.io); install it, or raise gpus.count"
+        )
+    return "LeaderWorkerSet"
+
+
+def _readiness(model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
+    """Engines that answer and engines that should, of every revision that lives or may live."""
+    wanted = {r.name: r.replicas if r.role == "Retiring" else model.spec.replicas for r in facts.recorded}
+    return {
+        name: Readiness(ready_replicas(facts.workloads.get(name)), count, exists=name in facts.workloads)
+        for name, count in ({newest: model.spec.replicas} | wanted).items()
+    }

@@ -1,0 +1,58 @@
+"""What one pass decides about a policy, before it becomes objects and a status."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tidegate.api.identity import normal
+from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.contract.router_config import RouterConfig
+from tidegate.names import short_hash
+from tidegate.plan.kube.difference import differences
+from tidegate.plan.plan import Manifest
+from tidegate.plan.router import workload
+from tidegate.plan.router.document import document
+from tidegate.plan.router.facts import RouterFacts
+from tidegate.plan.router.traffic import Traffic, traffic
+from tidegate.plan.world import RouterWorld
+
+
+@dataclass(frozen=True)
+class RouterDecision:
+    """What the routers should run, and in what Pods."""
+
+    policy: RoutingPolicy
+    traffic: Traffic
+    config: RouterConfig
+    hash: str
+    """Of the configuration."""
+    revision: str
+    """Of the Pods' template."""
+    data: Manifest
+    """What that revision's ControllerRevision keeps, or will keep."""
+    update: tuple[str, ...]
+    """Paths in which the routers' Pods would be rendered differently today."""
+
+
+def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
+    """The configuration is made anew each time; the template is the one that is kept."""
+    shares = traffic(policy, world.models)
+    config = document(policy, shares)
+    revision = template_revision(world.owner, policy, facts)
+    fresh = workload.rendered(policy, world.defaults)
+    data = facts.records[revision]["data"] if revision in facts.records else fresh
+    return RouterDecision(policy, shares, config, config.hash(), revision, data, tuple(differences(data, fresh)))
+
+
+def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:
+    """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
+    before 0.2 has kept a template under that."""
+    meaning = _hash(normal(policy.spec.router))
+    written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in ("replicas", "service")}
+    spelling = _hash(written)
+    return spelling if spelling in facts.records and meaning not in facts.records else meaning
+
+
+def _hash(shape: dict[str, object]) -> str:
+    return short_hash(json.dumps(shape, sort_keys=True, separators=(",", ":")))

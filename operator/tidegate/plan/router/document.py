@@ -1,0 +1,27 @@
+"""The RouterConfig of a policy: the document that its routers run."""
+
+from __future__ import annotations
+
+from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.api.values import seconds
+from tidegate.contract.router_config import Retry, RouterConfig, Timeouts
+from tidegate.plan.router.traffic import Traffic
+
+
+def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
+    """Routes and destinations, and how they are tried."""
+    spec = policy.spec
+    return RouterConfig(
+        namespace=policy.metadata.namespace,
+        policy=policy.metadata.name,
+        load_balancing=spec.load_balancing.algorithm,
+        destinations=traffic.destinations,
+        routes=traffic.routes,
+        retry=Retry(
+            attempts=spec.retry.attempts,
+            codes=tuple(spec.retry.codes),
+            reasons=tuple(spec.retry.reasons),
+            backoff_seconds=seconds(spec.retry.backoff),
+        ),
+        timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
+    )

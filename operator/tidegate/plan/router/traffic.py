@@ -1,0 +1,141 @@
+"""Who answers a policy's routes: shares of backends times the traffic of each model's revisions.
+
+A backend whose model does not exist, or has no active revision, or lacks the adapter, gets no traffic; the weights of a route
+are shared by the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tidegate import names
+from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
+from tidegate.contract.router_config import Destination, Route, Target
+from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.plan import Manifest
+
+WHOLE = 100
+"""Percent: what a model's revisions share."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The routes of a policy, and what there is to say about them."""
+
+    routes: tuple[Route, ...]
+    destinations: tuple[Destination, ...]
+    unresolved: tuple[str, ...]
+    """Sentences about references that lead nowhere."""
+    silent: tuple[str, ...]
+    """Backends with a share of which no engine answers."""
+    serving: bool
+    """Whether some destination of some route has an engine that answers."""
+    sent_to: Mapping[str, Mapping[str, int]]
+    """Percent of a backend's requests that each of its revisions gets, by backend."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A revision of a model that gets requests."""
+
+    name: str
+    traffic: int
+    served_name: str
+    adapters: list[str]
+    workload: str
+    answers: bool
+
+
+@dataclass
+class _Sum:
+    destinations: dict[str, Destination] = field(default_factory=dict)
+    unresolved: list[str] = field(default_factory=list)
+    silent: dict[str, str] = field(default_factory=dict)
+    serving: bool = False
+    sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest]) -> Traffic:
+    """Every route with its targets."""
+    backends = {backend.name: backend for backend in policy.spec.backends}
+    found = _Sum()
+    routes = []
+    for route in policy.spec.routes:
+        targets: list[Target] = []
+        for entry in route.to.backends:
+            targets += _targets(route.name, backends[entry.name], entry, models, found)
+        routes.append(Route(name=route.name, models=tuple(route.models), targets=_reduced(targets)))
+    return Traffic(
+        routes=tuple(routes),
+        destinations=tuple(found.destinations.values()),
+        unresolved=tuple(found.unresolved),
+        silent=tuple(found.silent.values()),
+        serving=found.serving,
+        sent_to=found.sent_to,
+    )
+
+
+def revisions(model: Manifest) -> list[Serving]:
+    """The revisions of a model that get requests, from its status."""
+    found = []
+    for entry in maps(model.get("status"), "revisions"):
+        share = integer(entry, "traffic", WHOLE if text(entry, "role") == "Active" else 0)
+        served = texts(entry, "servedNames")
+        if share > 0 and served and text(entry, "name"):
+            answers = integer(entry, "readyReplicas") > 0
+            adapters, workload = texts(entry, "adapters"), text(entry, "workload") or "Deployment"
+            found.append(Serving(text(entry, "name"), share, served[0], adapters, workload, answers))
+    return found
+
+
+def _targets(
+    route: str, backend: Backend, entry: WeightedBackend, models: Mapping[str, Manifest], found: _Sum
+) -> list[Target]:
+    """What a route's backend comes to; says in `found` what is wrong with it."""
+    name = backend.model_deployment_ref.name
+    live = revisions(models[name]) if name in models else []
+    if problem := _problem(name, models, live, entry.adapter):
+        found.unresolved.append(f"route {route}: backend {backend.name}: {problem}")
+        return []
+    if entry.share == 0:
+        return []
+    if any(revision.answers for revision in live):
+        found.serving = True
+    else:
+        found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
+    targets = []
+    for revision in live:
+        destination = _destination(backend.name, name, revision, entry.adapter)
+        found.destinations[destination.name] = destination
+        found.sent_to.setdefault(backend.name, {})[revision.name] = revision.traffic
+        targets.append(Target(destination=destination.name, weight=entry.share * revision.traffic))
+    return targets
+
+
+def _problem(name: str, models: Mapping[str, Manifest], live: list[Serving], adapter: str | None) -> str:
+    if name not in models:
+        return f"ModelDeployment {name!r} does not exist; create it, or correct the name"
+    if not live:
+        return f"ModelDeployment {name!r} has no revision yet"
+    if adapter and not all(adapter in revision.adapters for revision in live):
+        return f"ModelDeployment {name!r} has no adapter {adapter!r}; add it to spec.model.adapters"
+    return ""
+
+
+def _destination(backend: str, model: str, revision: Serving, adapter: str | None) -> Destination:
+    return Destination(
+        name=".".join(filter(None, (backend, revision.name, adapter))),
+        backend=backend,
+        revision=revision.name,
+        service=names.revision_name(model, revision.name),
+        port=names.ENGINE_PORT,
+        model=adapter or revision.served_name,
+    )
+
+
+def _reduced(targets: list[Target]) -> tuple[Target, ...]:
+    """Weights as people wrote them, while no model shares its traffic between revisions."""
+    if any(target.weight % WHOLE for target in targets):
+        return tuple(targets)
+    return tuple(Target(destination=t.destination, weight=t.weight // WHOLE) for t in targets)

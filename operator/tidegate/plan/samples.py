@@ -1,0 +1,54 @@
+"""What an observer was told, as a value that a pass reads: nothing is asked inside a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.plan.plan import Question
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The newest answer to a question, and whether the question was answered since."""
+
+    value: Any
+    """A RouterReport, a StoreCheck, or a Complaint; None before the first answer."""
+    age: float
+    """Seconds since the answer."""
+    error: str = ""
+    """Why the newest question has no answer; empty when `value` is the newest."""
+
+
+@dataclass(frozen=True)
+class RouterReport:
+    """What one router Pod's brain says of itself."""
+
+    config: str
+    """Hash of the RouterConfig that its Envoy runs; empty when none does."""
+    error: str = ""
+    """Why it does not run the newest one."""
+
+
+@dataclass(frozen=True)
+class StoreCheck:
+    """What an existing or managed store said: `server` is its name and version, `error` why it did not answer."""
+
+    address: str = ""
+    server: str = ""
+    error: str = ""
+    missing: str = ""
+    """The Secret, or its key, that a reference names and that is not there."""
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """The newest warning among an object's Events; empty when there is none."""
+
+    reason: str = ""
+    message: str = ""
+
+
+Samples = Mapping[Question, Sample]
+"""By question; what was not asked yet is not there."""
