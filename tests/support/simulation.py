@@ -99,7 +99,7 @@ class Simulation:
         metadata = {**meta, "generation": meta["generation"] + 1}
         self.owner = {**self.owner, "metadata": metadata, "spec": merge(self.owner["spec"], patch)}
 
-    def upgrade(self, **changes: str) -> None:
+    def upgrade(self, **changes: Any) -> None:
         """A newer operator."""
         self.defaults = replace(self.defaults, **changes)
 

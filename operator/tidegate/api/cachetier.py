@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import NAME_RULE, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
+from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, LocalRef, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
+from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import Retention
 from tidegate.api.status import CacheTierStatus
 from tidegate.api.values import Quantity, amount
@@ -45,6 +46,15 @@ class ManagedStore(Part):
     """Image of the store. Default: the Valkey image that the operator is configured with."""
     memory: Quantity = "1Gi"
     """Memory for data; the least recently used keys leave first. The container gets a quarter more."""
+    resources: Resources = Resources()
+    """CPU and memory of the container. Default: a request of 100m, and for memory a request and a limit of a quarter more than
+    `memory`."""
+    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Secrets for pulling the image."""
+    scheduling: Scheduling = Scheduling()
+    """Where the Pod may run."""
+    pod_metadata: PodMetadata = PodMetadata()
+    """Labels and annotations to add to the Pod."""
     storage: StoreStorage | None = None
     """A volume that keeps data over restarts. Default: none, a restart begins empty."""
 
@@ -54,6 +64,17 @@ class ManagedStore(Part):
             "memory must be at least 64Mi, for example 1Gi",
             lambda m: amount(m.memory) >= amount("64Mi"),
             ".memory",
+        ),
+        Rule(
+            "!has(self.resources) || !has(self.resources.limits) || !('memory' in self.resources.limits) || "
+            "quantity(string(self.resources.limits['memory'])).asApproximateFloat() >= "
+            "1.25 * quantity(has(self.memory) ? string(self.memory) : '1Gi').asApproximateFloat()",
+            "resources.limits.memory must be at least a quarter more than memory, which is for data alone: 1280Mi for 1Gi; raise it, or "
+            "lower memory",
+            lambda m: (
+                "memory" not in m.resources.limits or amount(m.resources.limits["memory"]) * 4 >= amount(m.memory) * 5
+            ),
+            ".resources",
         ),
         Rule(
             "has(self.storage) == has(oldSelf.storage)",

@@ -12,7 +12,8 @@ from tidegate.names import GROUP
 
 OWNED_FLAGS = (
     "--model", "--revision", "--host", "--port", "--uds", "--served-model-name", "--tensor-parallel-size", "-tp",
-    "--pipeline-parallel-size", "-pp", "--max-model-len", "--max-num-seqs", "--max-num-queued-reqs",
+    "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp", "--enable-expert-parallel",
+    "--no-enable-expert-parallel", "-ep", "--max-model-len", "--max-num-seqs", "--max-num-queued-reqs",
     "--gpu-memory-utilization", "--dtype", "--quantization", "-q", "--kv-offloading-size",
     "--enable-lora", "--no-enable-lora", "--lora-modules", "--shutdown-timeout", "--enable-force-include-usage",
     "--no-enable-force-include-usage", "--api-key", "--ssl-keyfile", "--ssl-certfile", "--root-path", "--config",
@@ -44,12 +45,22 @@ class GPUs(Part):
 
 
 class Resources(Part):
-    """core/v1 ResourceRequirements of the engine container, without the GPUs."""
+    """core/v1 ResourceRequirements of a container; an engine's GPUs are counted by `gpus`."""
 
     requests: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
     """What the scheduler sets aside, by resource name."""
     limits: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
     """What the container may use at most, by resource name."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
+            "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+            "a request may not be above the limit of the same resource; lower the request, or raise the limit",
+            lambda r: all(amount(r.requests[k]) <= amount(r.limits[k]) for k in r.requests if k in r.limits),
+            ".requests",
+        ),
+    )
 
 
 class Parallelism(Part):
@@ -59,13 +70,28 @@ class Parallelism(Part):
     """GPUs that share each layer (`--tensor-parallel-size`)."""
     pipeline: Annotated[int, Field(ge=1, le=1024)] = 1
     """Stages that share the layers (`--pipeline-parallel-size`)."""
+    data: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Copies of the attention layers inside one Pod, each with its own batch (`--data-parallel-size`)."""
+    expert: bool = False
+    """true: the experts of a mixture-of-experts model are spread over tensor x data GPUs instead of being split
+    (`--enable-expert-parallel`)."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.expert) || !self.expert || (has(self.tensor) ? self.tensor : 1) * (has(self.data) ? self.data : 1) > 1",
+            "expert parallelism spreads experts over tensor x data GPUs, which is one here; raise tensor or data, or leave expert out",
+            lambda p: not p.expert or p.tensor * p.data > 1,
+            ".expert",
+        ),
+    )
 
 
 class KVOffload(Part):
     """KV-cache blocks that leave the GPU."""
 
     host_memory: Quantity
-    """Host memory for KV blocks, per Pod, counted into the memory request (`--kv-offloading-size`)."""
+    """Host memory for KV blocks, per Pod (`--kv-offloading-size` of the whole replica). The blocks lie in /dev/shm, where models
+    with several kinds of attention take up to twice as much: so much is added to /dev/shm, and to the memory request and limit."""
 
 
 class EnvVar(Part):
@@ -80,7 +106,7 @@ class EnvVar(Part):
 
 
 class Scheduling(Part):
-    """Where engine Pods may run; every field is core/v1 PodSpec's own."""
+    """Where Pods may run; every field is core/v1 PodSpec's own."""
 
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
     """Labels that a node must have."""
@@ -106,7 +132,7 @@ _LABEL_MESSAGE = f"labels under {GROUP}/ and app.kubernetes.io/ are the operator
 
 
 class PodMetadata(Part):
-    """Labels and annotations that are added to the engine Pods."""
+    """Labels and annotations that are added to Pods."""
 
     labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
     """Labels to add."""
@@ -213,7 +239,19 @@ def _owned(arg: str) -> bool:
 
 def spread(engine: Engine) -> int:
     """GPUs that one replica of the model takes."""
-    return engine.parallelism.tensor * engine.parallelism.pipeline if engine.parallelism else engine.gpus.count
+    p = engine.parallelism
+    return p.tensor * p.pipeline * p.data if p else engine.gpus.count
+
+
+def spread_cel(parallelism: str) -> str:
+    """The same in CEL, for a `parallelism` that is there."""
+    sizes = (f"{parallelism}.{axis}" for axis in ("tensor", "pipeline", "data"))
+    return "(" + " * ".join(f"(has({size}) ? {size} : 1)" for size in sizes) + ")"
+
+
+OFFLOAD_ROOM = 2
+"""Bytes of /dev/shm for each byte of kvOffload.hostMemory. vLLM's own request is one; 1.92 were measured for a model with
+several groups of KV blocks, https://github.com/vllm-project/vllm/issues/53042."""
 
 
 _PATCH_CEL = " && ".join(f"!has(c.{field})" for field in PATCH_REFUSED)
@@ -233,7 +271,7 @@ class Engine(Part):
     resources: Resources = Resources()
     """CPU, memory and further resources of the engine container."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi."""
+    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi, and twice kvOffload.hostMemory."""
     parallelism: Parallelism | None = None
     """How the model is spread over GPUs. Default: tensor parallelism over the Pod's GPUs."""
     max_model_len: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
@@ -290,12 +328,19 @@ class Engine(Part):
             ".parallelism",
         ),
         Rule(
-            "!has(self.parallelism) || self.gpus.count == 0 || "
-            "((has(self.parallelism.tensor) ? self.parallelism.tensor : 1) * "
-            "(has(self.parallelism.pipeline) ? self.parallelism.pipeline : 1)) % self.gpus.count == 0",
-            "tensor x pipeline must be a multiple of gpus.count, so that every Pod's GPUs are used; "
-            "change gpus.count or one of the two",
+            f"!has(self.parallelism) || self.gpus.count == 0 || {spread_cel('self.parallelism')} % self.gpus.count == 0",
+            "tensor x pipeline x data must be a multiple of gpus.count, so that every Pod's GPUs are used; "
+            "change gpus.count or one of the three",
             lambda e: e.parallelism is None or e.gpus.count == 0 or spread(e) % e.gpus.count == 0,
+            ".parallelism",
+        ),
+        Rule(
+            "!has(self.parallelism) || !has(self.parallelism.data) || self.parallelism.data == 1 || self.gpus.count == 0 || "
+            f"{spread_cel('self.parallelism')} <= self.gpus.count",
+            "parallelism.data works inside one Pod; set gpus.count to tensor x pipeline x data, or leave data out and raise replicas",
+            lambda e: (
+                e.parallelism is None or e.parallelism.data == 1 or e.gpus.count == 0 or spread(e) <= e.gpus.count
+            ),
             ".parallelism",
         ),
         Rule(
@@ -316,6 +361,18 @@ class Engine(Part):
             "hostMemory must be at least 64Mi, for example 16Gi; leave kvOffload out to keep KV blocks on the GPU",
             lambda e: e.kv_offload is None or amount(e.kv_offload.host_memory) >= amount("64Mi"),
             ".kvOffload",
+        ),
+        Rule(
+            "!has(self.kvOffload) || !has(self.sharedMemory) || quantity(string(self.sharedMemory)).asApproximateFloat() >= "
+            f"{OFFLOAD_ROOM}.0 * quantity(string(self.kvOffload.hostMemory)).asApproximateFloat()",
+            "sharedMemory must be at least twice kvOffload.hostMemory, because the offloaded blocks lie in /dev/shm: 32Gi or more for "
+            "16Gi; or leave sharedMemory out, and it has that size",
+            lambda e: (
+                e.kv_offload is None
+                or e.shared_memory is None
+                or amount(e.shared_memory) >= OFFLOAD_ROOM * amount(e.kv_offload.host_memory)
+            ),
+            ".sharedMemory",
         ),
         Rule(
             "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.metadata) || !has(self.podTemplatePatch.metadata.labels) || "

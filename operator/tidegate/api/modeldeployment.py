@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, Name, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
-from tidegate.api.engine import Engine, spread
+from tidegate.api.engine import Engine, spread, spread_cel
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -19,7 +19,7 @@ URI = (
     r"|(s3|gs)://[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9._/=+-]*)?"
     r"|oci://[A-Za-z0-9._:/@-]+)$"
 )
-ADAPTER_URI = r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?)$"
+ADAPTER_URI = r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(@[A-Za-z0-9._/-]+)?|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?)$"
 SERVED_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
 
 ServedName = Annotated[str, Field(min_length=1, max_length=128, pattern=SERVED_NAME)]
@@ -36,14 +36,22 @@ class Adapter(Part):
     name: Name
     """Name under which the engine serves it, and that a route's backend uses."""
     uri: Annotated[str, Field(min_length=1, max_length=1024)]
-    """Where its files are: hf://org/repo or pvc://claim/path."""
+    """Where its files are: hf://org/repo@revision or pvc://claim/path."""
+    credentials_secret_ref: SecretKeyRef | None = None
+    """A Hugging Face token for its download. Default: the model's own, when that comes from hf:// too."""
 
     rules: ClassVar = (
         Rule(
             f"self.uri.matches({cel_string(ADAPTER_URI)})",
-            "an adapter's uri must be hf://org/repo or pvc://claim/path, for example hf://acme/support-lora",
+            "an adapter's uri must be hf://org/repo[@revision] or pvc://claim/path, for example hf://acme/support-lora",
             lambda a: re.fullmatch(ADAPTER_URI, a.uri) is not None,
             ".uri",
+        ),
+        Rule(
+            "!has(self.credentialsSecretRef) || self.uri.startsWith('hf://')",
+            "an adapter on a claim needs no credentials; leave its credentialsSecretRef out",
+            lambda a: a.credentials_secret_ref is None or a.uri.startswith("hf://"),
+            ".credentialsSecretRef",
         ),
     )
 
@@ -122,7 +130,7 @@ class ModelSource(Part):
     adapters: Annotated[list[Adapter], Field(max_length=32, json_schema_extra=KEYED_BY_NAME)] = []
     """LoRA adapters, loaded at the start of each engine."""
     storage: Storage | None = None
-    """Where weights downloaded from hf:// are kept. Default: the node's own disk."""
+    """Where the weights and adapters downloaded from hf:// are kept. Default: the node's own disk."""
 
     rules: ClassVar = (
         Rule(
@@ -133,14 +141,17 @@ class ModelSource(Part):
             ".uri",
         ),
         Rule(
-            "!has(self.storage) || self.uri.startsWith('hf://')",
+            "!has(self.storage) || self.uri.startsWith('hf://') || (has(self.adapters) && self.adapters.exists(a, a.uri.startsWith('hf://')))",
             "storage keeps what is downloaded from hf://; leave it out for other sources",
-            lambda m: m.storage is None or m.uri.startswith("hf://"),
+            lambda m: (
+                m.storage is None or any(uri.startswith("hf://") for uri in (m.uri, *(a.uri for a in m.adapters)))
+            ),
             ".storage",
         ),
         Rule(
             "!has(self.credentialsSecretRef) || !(self.uri.startsWith('pvc://') || self.uri.startsWith('oci://'))",
-            "pvc:// needs no credentials and oci:// takes them from spec.engine.imagePullSecrets; leave credentialsSecretRef out",
+            "pvc:// needs no credentials and oci:// takes them from spec.engine.imagePullSecrets; leave credentialsSecretRef out, "
+            "or write it below the adapter that needs it",
             lambda m: m.credentials_secret_ref is None or not m.uri.startswith(("pvc://", "oci://")),
             ".credentialsSecretRef",
         ),
@@ -214,8 +225,7 @@ class ModelDeployment(Part):
         ),
         Rule(
             f"self.metadata.name.size() <= {MAX_GROUP_NAME} || !has(self.spec.engine.parallelism) || "
-            "(has(self.spec.engine.parallelism.tensor) ? self.spec.engine.parallelism.tensor : 1) * "
-            "(has(self.spec.engine.parallelism.pipeline) ? self.spec.engine.parallelism.pipeline : 1) <= self.spec.engine.gpus.count",
+            f"{spread_cel('self.spec.engine.parallelism')} <= self.spec.engine.gpus.count",
             f"a model whose replicas are groups of Pods has a name of at most {MAX_GROUP_NAME} characters, because Kubernetes makes "
             "labels of it; choose a shorter name, or raise gpus.count to tensor x pipeline",
             lambda d: len(d.metadata.name) <= MAX_GROUP_NAME or spread(d.spec.engine) <= d.spec.engine.gpus.count,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, LocalRef, Name, ObjectMeta, Part, Rule, unique
-from tidegate.api.engine import Resources
+from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.status import RoutingPolicyStatus
 from tidegate.api.values import Duration, seconds
@@ -24,6 +24,13 @@ class RouterService(Part):
     """Annotations of the Service, for the cloud's load balancer."""
 
 
+class Brain(Part):
+    """The process beside Envoy that keeps its configuration current."""
+
+    resources: Resources = Resources()
+    """CPU and memory of the brain's container. Default: requests of 100m and 128Mi, or of the limits where those are lower."""
+
+
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
@@ -34,7 +41,15 @@ class Router(Part):
     service: RouterService = RouterService()
     """The Service in front of them."""
     resources: Resources = Resources()
-    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi."""
+    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi, or of the limits where those are lower."""
+    brain: Brain = Brain()
+    """The process beside Envoy."""
+    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Secrets for pulling the images of Envoy and of the brain."""
+    scheduling: Scheduling = Scheduling()
+    """Where Pods may run. Default: spread over nodes as far as possible."""
+    pod_metadata: PodMetadata = PodMetadata()
+    """Labels and annotations to add to the Pods."""
 
 
 class Anonymous(Part):

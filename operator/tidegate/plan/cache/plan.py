@@ -58,7 +58,8 @@ def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
         store_workload.network_policy(owner),
     ]
     if secret is not None:
-        made.append(store_workload.stateful_set(owner, managed, world.defaults, secret["metadata"]["uid"]))
+        uid, live = secret["metadata"]["uid"], _child(world, "StatefulSet")
+        made.append(store_workload.stateful_set(owner, managed, world.defaults, uid, live))
     return made
 
 
@@ -86,8 +87,13 @@ def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
 
 def _secret(world: CacheWorld) -> Manifest | None:
     """The managed store's Secret, if it is there."""
+    return _child(world, "Secret")
+
+
+def _child(world: CacheWorld, kind: str) -> Manifest | None:
+    """The managed store's object of this kind, if it is there."""
     name = names.store(world.owner["metadata"]["name"])
-    return next((c for c in world.children if c["kind"] == "Secret" and c["metadata"]["name"] == name), None)
+    return next((c for c in world.children if c["kind"] == kind and c["metadata"]["name"] == name), None)
 
 
 def _status(world: CacheWorld, managed: bool, now: datetime) -> dict[str, Any]:

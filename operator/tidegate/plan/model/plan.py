@@ -15,7 +15,7 @@ from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kept import record, records
 from tidegate.plan.kube.difference import differences
-from tidegate.plan.kube.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.kube.objects import DROPPED, model_labels, revision_labels, service_account
 from tidegate.plan.model import services
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.rollout import Readiness, Revision, advance, find, next_check
@@ -116,8 +116,8 @@ def _revision_objects(world: ModelWorld, decision: Decision, revision: Revision)
     owner, name = world.owner, decision.model.metadata.name
     data = decision.data.get(revision.name)
     made = [
-        services.headless_service(owner, name, revision.name),
-        disruption_budget(names.revision_name(name, revision.name), owner, revision_labels(name, revision.name)),
+        services.headless_service(owner, name, revision.name, _kind_of(world, data, revision.name)),
+        services.budget(owner, decision.model, revision.name),
     ]
     if data is None:  # its record was deleted by hand: the workload goes on as it is until it retires
         return made
@@ -126,6 +126,13 @@ def _revision_objects(world: ModelWorld, decision: Decision, revision: Revision)
         owner, names.revision_name(name, revision.name), labels, data, records(world.children), world.defaults.version
     )
     return [kept, workload(owner, revision.name, data, decision.model.spec.replicas), *made]
+
+
+def _kind_of(world: ModelWorld, data: Manifest | None, revision: str) -> str:
+    """The kind of a revision's workload, of the live one when the record was lost."""
+    name = names.revision_name(world.owner["metadata"]["name"], revision)
+    known = data or _child(world, ("Deployment", "LeaderWorkerSet"), name)
+    return str(known["kind"]) if known else "Deployment"
 
 
 def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], *, switching: bool) -> list[ObjectKey]:
