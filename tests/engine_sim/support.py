@@ -168,7 +168,7 @@ def eventually(condition: Any) -> Any:
     return value
 
 
-def launch(*flags: str, below: Sequence[str] = (), **environment: object) -> tuple[subprocess.Popen[bytes], Path, Path]:
+def launch(*flags: str, below: Sequence[str] = (), **environment: Any) -> tuple[subprocess.Popen[bytes], Path, Path]:
     """Starts a simulator on a free port, as the last words of the command `below`; returns it, the file that will name the
     port, and its stderr."""
     directory = Path(tempfile.mkdtemp(prefix="engine-sim-"))
@@ -183,7 +183,7 @@ def launch(*flags: str, below: Sequence[str] = (), **environment: object) -> tup
 
 
 @contextmanager
-def running(*flags: str, **environment: object) -> Iterator[Sim]:
+def running(*flags: str, **environment: Any) -> Iterator[Sim]:
     """A simulator for as long as the block lasts; `environment` without its prefix `ENGINE_SIM_`."""
     process, ready, log = launch(*flags, **environment)
     try:
