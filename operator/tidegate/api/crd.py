@@ -39,8 +39,10 @@ def structural(schema: Schema, definitions: Schema) -> Schema:
         del out["additionalProperties"]
     if "const" in schema:
         out |= {"type": "string", "enum": [schema["const"]]}
-    if "properties" in schema:
-        out["properties"] = {name: _field(piece, definitions) for name, piece in schema["properties"].items()}
+    if fields := schema.get("properties"):
+        out["properties"] = {name: _field(piece, definitions) for name, piece in fields.items()}
+    elif "properties" in out:
+        del out["properties"]  # the API server drops an empty map, which GitOps tools would put back for ever
     for key in ("items", "additionalProperties"):
         if key in out:
             out[key] = structural(out[key], definitions)
