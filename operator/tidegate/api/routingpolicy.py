@@ -40,8 +40,6 @@ class RouterService(Part):
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
-    placement: Literal["Standalone"] = "Standalone"
-    """Standalone: a Deployment and a Service of their own."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 2
     """Router Pods."""
     service: RouterService = RouterService()
@@ -210,7 +208,7 @@ class RoutingPolicySpec(Part):
     """A front door."""
 
     router: Router = Router()
-    """The Pods that carry the traffic. Default: a Standalone router of two replicas."""
+    """The Pods that carry the traffic. Default: two replicas, in a Deployment and a Service of their own."""
     auth: Auth
     """Who may ask; for everybody write `anonymous: {}`."""
     backends: Annotated[list[Backend], Field(min_length=1, max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)]

@@ -118,7 +118,7 @@ def test_like_kubectl_but_for_the_order_of_new_items(name: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", PATCHES | ADDING)
 def test_neither_is_changed(name: str) -> None:
-    patch = (PATCHES | ADDING)[name]
+    patch: dict[str, Any] = (PATCHES | ADDING)[name]
     base_before, patch_before = copy.deepcopy(BASE), copy.deepcopy(patch)
     merged(BASE, patch)
     assert (base_before, patch_before) == (BASE, patch)
@@ -140,7 +140,7 @@ def test_a_volume_of_another_type_takes_the_place_of_its_namesake(item: dict[str
 
 def test_a_map_that_replaces_nothing_is_there() -> None:
     """kubectl leaves it out; then it would depend on the base whether what somebody wrote has an effect."""
-    patch = {"spec": {"affinity": {"$patch": "replace", "nodeAffinity": {}, "podAffinity": None}}}
+    patch: dict[str, Any] = {"spec": {"affinity": {"$patch": "replace", "nodeAffinity": {}, "podAffinity": None}}}
     assert merged(BASE, patch)["spec"]["affinity"] == {"nodeAffinity": {}}
 
 
@@ -187,7 +187,9 @@ CONTAINERS = st.lists(
 @st.composite
 def selectors(draw: st.DrawFn) -> dict[str, Any]:
     """A patch of the nodeSelector, with keys to retain that name those of the patch, or without."""
-    patch = draw(st.dictionaries(st.sampled_from(["gpu", "zone", "disk"]), st.sampled_from(["x", "y", None])))
+    patch: dict[str, Any] = draw(
+        st.dictionaries(st.sampled_from(["gpu", "zone", "disk"]), st.sampled_from(["x", "y", None]))
+    )
     if draw(st.booleans()):
         more = draw(st.sets(st.sampled_from(["gpu", "zone"])))
         patch["$retainKeys"] = sorted(more | {key for key, value in patch.items() if value is not None})
