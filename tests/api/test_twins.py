@@ -199,6 +199,76 @@ def change(
     return ""
 
 
+def test_the_largest_policy(api_server: Cluster) -> None:
+    """64 routes of 32 names of 128 characters: the rules cost the API server less than it allows, and the status holds them."""
+    manifest = largest_policy()
+    assert check(manifest) == []
+    path = f"/apis/{API_VERSION}/namespaces/default/routingpolicies"
+    api_server.api.post(path, manifest)
+    try:
+        names = [name for route in manifest["spec"]["routes"] for name in route["models"]]
+        assert len(names) == 2048
+        written = api_server.api.merge(f"{path}/small/status?fieldValidation=Strict", {"status": {"models": names}})
+        assert written["status"]["models"] == names
+    finally:
+        api_server.api.delete(f"{path}/small")
+
+
+def test_the_largest_policy_with_an_unknown_backend(api_server: Cluster) -> None:
+    manifest = largest_policy()
+    changed(manifest, "spec.routes.63.to.backends.15.name", "nope")
+    [(_, message)] = check(manifest)
+    assert "names backend nope" in message
+    assert message in refusal(api_server, manifest)
+
+
+@pytest.mark.parametrize(("routes", "models"), [(64, 8), (16, 32)])
+def test_a_name_twice_among_512(api_server: Cluster, routes: int, models: int) -> None:
+    manifest = largest_policy(routes, models)
+    changed(manifest, f"spec.routes.{routes - 1}.models.{models - 1}", manifest["spec"]["routes"][0]["models"][0])
+    [(_, message)] = check(manifest)
+    assert message in refusal(api_server, manifest)
+
+
+def test_a_name_twice_among_more_is_said_by_the_operator(api_server: Cluster) -> None:
+    manifest = largest_policy(64, 9)
+    changed(manifest, "spec.routes.63.models.8", manifest["spec"]["routes"][0]["models"][0])
+    assert "stands in several routes" in check(manifest)[0][1]
+    assert refusal(api_server, manifest) == ""
+
+
+def test_the_largest_engine(api_server: Cluster) -> None:
+    """As many words, variables and mounts as there may be, and as long as they may be."""
+    variables = [{"name": f"E{number:03}".ljust(253, "x"), "value": "x"} for number in range(128)]
+    mounts = [{"mountPath": f"/{number}".ljust(1024, "x"), "name": "a"} for number in range(64)]
+    container = {"name": "engine", "env": variables, "volumeMounts": mounts}
+    manifest = smallest("ModelDeployment")
+    manifest["spec"]["engine"] |= {"args": ["--max-x".ljust(4096, "x")] * 256, "env": variables}
+    manifest["spec"]["engine"]["podTemplatePatch"] = {"spec": {"containers": [container]}}
+    assert check(manifest) == []
+    assert refusal(api_server, manifest) == ""
+    manifest["spec"]["engine"]["args"] = ["--max-model-len=".ljust(4096, "1")] * 256
+    assert refusal(api_server, manifest).count("--max-model-len is the operator's") >= 100
+
+
+def largest_policy(routes: int = 64, models: int = 32) -> dict[str, Any]:
+    """A policy with 64 backends, so many routes of 16 backends, and so many names in each."""
+    backends = [f"b{number}".ljust(63, "x") for number in range(64)]
+    manifest = smallest("RoutingPolicy")
+    manifest["spec"] |= {
+        "backends": [{"name": name, "modelDeploymentRef": {"name": name[:45]}} for name in backends],
+        "routes": [
+            {
+                "name": f"r{route}".ljust(63, "x"),
+                "models": [f"m{route}-{number}".ljust(128, "x") for number in range(models)],
+                "to": {"backends": [{"name": name} for name in backends[-16:]]},
+            }
+            for route in range(routes)
+        ],
+    }
+    return manifest
+
+
 def test_scale_and_printer_columns(api_server: Cluster) -> None:
     """`kubectl scale` writes spec.replicas, and `kubectl get` has our columns."""
     path = f"/apis/{API_VERSION}/namespaces/default/modeldeployments"

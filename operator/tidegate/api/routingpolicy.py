@@ -184,6 +184,8 @@ _UNKNOWN_CEL = (
     "self.routes.map(r, r.to.backends.map(b, !self.backends.exists(k, k.name == b.name), "
     f"{cel_format(_UNKNOWN, 'r.name', 'b.name')})).filter(w, w.size() > 0)[0][0]"
 )
+_MANY_CEL = "self.routes.map(r, r.models.size()).sum() > 512"
+"""To compare more names than these costs more than the API server allows; the operator compares them all."""
 _REPEATED_CEL = (
     "self.routes.map(r, r.models.map(m, !self.routes.exists_one(o, m in o.models), "
     f"{cel_format(_REPEATED, 'm')})).filter(w, w.size() > 0)[0][0]"
@@ -231,7 +233,7 @@ class RoutingPolicySpec(Part):
             Words(_UNKNOWN_CEL, _unknown_said),
         ),
         Rule(
-            "self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",
+            f"{_MANY_CEL} || self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",
             "a public model name may stand in one route only; remove it from the other",
             lambda s: not _repeated(s),
             ".routes",
