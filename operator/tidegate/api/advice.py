@@ -16,12 +16,16 @@ env: [{name: A, value: yes}]        | must be a string; put it in quotes, becaus
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
+from tidegate.api.base import DNS_LABEL
+from tidegate.api.engine import QUANTIZATION, RESOURCE_NAME
+from tidegate.api.modeldeployment import SERVED_NAME
 from tidegate.api.values import DURATION, PERCENT, QUANTITY
 
 Schema = dict[str, Any]
@@ -31,8 +35,12 @@ _SHAPES = {
     DURATION: "a duration such as 90s, 10m or 1h30m",
     PERCENT: "a share such as 90% or 0.5%",
     QUANTITY: "a quantity such as 16Gi, 500m or 4",
+    DNS_LABEL: "lower case letters, digits and '-', such as llama-8b",
+    SERVED_NAME: "letters, digits and . _ : / -, such as acme/llama-8b",
+    RESOURCE_NAME: "the name of a device plugin's resource, such as nvidia.com/gpu",
+    QUANTIZATION: "lower case letters, digits, '-' and '_', such as fp8",
 }
-_EXAMPLES = {DURATION: "10m", PERCENT: "90%", QUANTITY: "16Gi"}
+_EXAMPLES = {DURATION: "10m", PERCENT: "90%", QUANTITY: "16Gi", DNS_LABEL: "llama-8b", SERVED_NAME: "acme/llama-8b"}
 
 
 def advice(detail: ErrorDetails, root: Schema) -> str:
@@ -126,27 +134,33 @@ def _example_fields(schema: Schema) -> Iterator[str]:
 def _text(where: Location, value: Any, root: Schema) -> str:
     """About a value that should be a string of some shape."""
     pattern = schema_at(root, where).get("pattern", "")
-    if pattern in _SHAPES:
-        instead = _instead(value, pattern)
+    if isinstance(value, dict | list):
+        return f"must be a string, not a {'map' if isinstance(value, dict) else 'list'}"
+    instead = _instead(value, pattern)
+    if pattern in _SHAPES and (instead or isinstance(value, str)):
         return f"must be {_SHAPES[pattern]}" + (f"; write {instead}" if instead else f", not {value!r}")
     if isinstance(value, str):
         return f"{value!r} must match {pattern}"
-    if isinstance(value, dict | list):
-        return f"must be a string, not a {'map' if isinstance(value, dict) else 'list'}"
     return f"must be a string; put it in quotes, because YAML reads this as {_yaml(value)}"
 
 
 def _instead(value: Any, pattern: str) -> str:
-    """A bare number with the unit that was most likely meant; empty where nothing can be guessed."""
+    """What was most likely meant: the same without blanks, in lower case with dashes, or with a unit; empty where nobody knows."""
+    if isinstance(value, str):
+        for likely in (value.replace(" ", ""), re.sub(r"[ _]", "-", value.lower())):
+            if re.fullmatch(pattern, likely):
+                return likely
     number = _number(value)
-    if number is None or number < 0:
-        return ""
+    return _with_unit(number, pattern) if number is not None and number >= 0 else ""
+
+
+def _with_unit(number: float, pattern: str) -> str:
     if pattern == PERCENT:
         share = number * 100 if number <= 1 else number
         return f"{round(share, 2):g}%" if share <= 100 else ""
     if pattern == DURATION:
         return f"{number:g}s" if number == int(number) else f"{number * 1000:.0f}ms"
-    return f'"{number}" in quotes' if isinstance(value, float) else ""
+    return f'"{number:g}" in quotes' if pattern == QUANTITY else ""
 
 
 def _number(value: Any) -> float | None:

@@ -11,15 +11,16 @@ from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Par
 from tidegate.api.podtemplate import LABEL_RULE, PodTemplatePatch
 from tidegate.api.values import Duration, Percent, Quantity, amount, fraction, seconds
 
+RESOURCE_NAME = r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
+QUANTIZATION = r"^[a-z0-9_-]+$"
+
 
 class GPUs(Part):
     """GPUs of one engine Pod."""
 
     count: Annotated[int, Field(ge=0, le=64)]
     """GPUs per Pod; 0 is an engine on the CPU."""
-    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")] = (
-        "nvidia.com/gpu"
-    )
+    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=RESOURCE_NAME)] = "nvidia.com/gpu"
     """Extended resource that the device plugin offers."""
 
 
@@ -134,7 +135,7 @@ class Engine(Part):
     """Share of the GPU's memory that the engine takes (`--gpu-memory-utilization`). Default: the engine's own."""
     dtype: Literal["auto", "bfloat16", "float", "float16", "float32", "half"] = "auto"
     """Type of weights and activations (`--dtype`)."""
-    quantization: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9_-]+$")] | None = None
+    quantization: Annotated[str, Field(min_length=1, max_length=63, pattern=QUANTIZATION)] | None = None
     """Quantization method (`--quantization`). Default: what the model's files say."""
     kv_offload: KVOffload | None = None
     """KV-cache blocks that leave the GPU. Default: none."""
