@@ -35,6 +35,8 @@ def structural(schema: Schema, definitions: Schema) -> Schema:
     """The structural form of one piece of pydantic's JSON Schema."""
     schema = _resolved(schema, definitions)
     out = {key: schema[key] for key in schema if key in KEPT or key.startswith("x-kubernetes-")}
+    if "description" in out:
+        out["description"] = " ".join(out["description"].split())  # a docstring's lines are one text
     if out.get("additionalProperties") in (False, True):
         del out["additionalProperties"]
     if "const" in schema:
