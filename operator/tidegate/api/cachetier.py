@@ -6,11 +6,25 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, LocalRef, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
+from tidegate.api.base import (
+    KEYED_BY_NAME,
+    NAME_RULE,
+    LocalRef,
+    ObjectMeta,
+    ObjectName,
+    Part,
+    Rule,
+    SecretKeyRef,
+    Words,
+    cel_format,
+)
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
-from tidegate.api.modeldeployment import Retention
+from tidegate.api.modeldeployment import Retention, same_class, unless_changed
 from tidegate.api.status import CacheTierStatus
 from tidegate.api.values import Quantity, amount
+
+_AGAIN = "delete the CacheTier and create it again, because a StatefulSet never changes its claims"
+_RESIZED = f"size of a store's volume cannot change from {{}} to {{}}; {_AGAIN}"
 
 
 class StoreStorage(Part):
@@ -30,11 +44,13 @@ class StoreStorage(Part):
             lambda s: amount(s.size) > 0,
             ".size",
         ),
+        same_class(f"storageClassName of a store's volume cannot change; {_AGAIN}"),
         Rule(
-            "string(self.size) == string(oldSelf.size) && has(self.storageClassName) == has(oldSelf.storageClassName) && "
-            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-            "size and storageClassName of a store's volume cannot be changed; delete the CacheTier and create it again",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) == 0",
+            f"size of a store's volume cannot change; {_AGAIN}",
+            unless_changed,
+            ".size",
+            Words(cel_format(_RESIZED, "string(oldSelf.size)", "string(self.size)"), lambda _: ""),
         ),
     )
 
@@ -79,7 +95,7 @@ class ManagedStore(Part):
         Rule(
             "has(self.storage) == has(oldSelf.storage)",
             "storage cannot be added to or removed from a store; delete the CacheTier and create it again",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            unless_changed,
         ),
     )
 
@@ -120,7 +136,7 @@ class CacheTierSpec(Part):
         Rule(
             "has(self.store.managed) == has(oldSelf.store.managed)",
             "a store cannot change between managed and existing; create another CacheTier and point to it",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            unless_changed,
         ),
     )
 

@@ -6,11 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tidegate.api import bounds
 from tidegate.api.base import KEYED_BY_NAME, Part
 
 Text = Annotated[str, Field(max_length=32768)]
 Short = Annotated[str, Field(max_length=316)]
 Count = Annotated[int, Field(ge=0)]
+ModelName = Annotated[str, Field(max_length=bounds.SERVED_NAME)]
+REVISIONS = 64
+"""Live revisions of a model; a Retiring one stays for a minute or two, so 64 are more than people can make."""
 
 
 class Condition(Part):
@@ -54,9 +58,9 @@ class RevisionStatus(Part):
     """Active serves; Candidate starts; Retiring finishes its streams."""
     since: Annotated[str, Field(max_length=40)]
     """When it took this role, RFC 3339 in UTC."""
-    served_names: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = []
+    served_names: Annotated[list[ModelName], Field(max_length=bounds.SERVED_NAMES)] = []
     """Model names that its engines answer to; the first is the one that routers send."""
-    adapters: Annotated[list[Short], Field(max_length=64)] = []
+    adapters: Annotated[list[Short], Field(max_length=bounds.ADAPTERS)] = []
     """LoRA adapters that its engines have loaded."""
     ready_replicas: Count = 0
     """Engines that answer."""
@@ -69,7 +73,7 @@ class ModelDeploymentStatus(Status):
 
     active_revision: Short | None = None
     """The revision that gets the traffic."""
-    revisions: Annotated[list[RevisionStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0
     """Engines of the active revision that exist; read by `/scale`."""
@@ -97,7 +101,7 @@ class ConfigurationStatus(Part):
     """Hash of the RouterConfig that the routers should run."""
     live: Count = 0
     """Ready router Pods whose Envoy runs it."""
-    backends: Annotated[list[BackendStatus], Field(max_length=64, json_schema_extra=KEYED_BY_NAME)] = []
+    backends: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Backends of the configuration that every ready router runs."""
 
 
@@ -110,7 +114,7 @@ class RoutingPolicyStatus(Status):
     """Router Pods that exist."""
     ready_replicas: Count = 0
     """Router Pods that answer."""
-    models: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1024)] = []
+    models: Annotated[list[ModelName], Field(max_length=bounds.ROUTES * bounds.ROUTE_MODELS)] = []
     """Public model names."""
     configuration: ConfigurationStatus | None = None
     """Which configuration the routers run."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from tests.support.builders import model
 from tests.support.strategies import models
 from tidegate.api import ModelDeployment
-from tidegate.api.engine import OWNED_FLAGS
+from tidegate.api.args import OWNED_FLAGS
 from tidegate.plan.model.adapters import adapters
 from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period, group_size, plain, shutdown_timeout, spread
 from tidegate.plan.model.weights import weights
@@ -57,11 +57,15 @@ def test_every_flag_is_vllms(manifest: dict[str, Any]) -> None:
 def test_every_flag_that_is_written_is_refused_in_args_but_for_those_that_people_tune(manifest: dict[str, Any]) -> None:
     made = made_of(ModelDeployment.model_validate(manifest))
     own = made[: len(made) - len(manifest["spec"]["engine"].get("args", []))]
-    assert {word for word in own if word.startswith("--")} - {"--max-loras", "--load-format"} <= set(OWNED_FLAGS)
+    assert {word for word in own if word.startswith("--")} - {
+        "--max-loras",
+        "--load-format",
+        "--enable-expert-parallel",
+    } <= set(OWNED_FLAGS)
 
 
 def test_owned_flags_exist() -> None:
-    assert [flag for flag in OWNED_FLAGS if flag not in KNOWN and flag.replace("--no-", "--") not in KNOWN] == []
+    assert [flag for flag in OWNED_FLAGS if flag not in KNOWN] == ["--help"]  # argparse's own
 
 
 def test_the_model_is_the_first_word_and_users_flags_are_the_last() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any, Final
 
 from tidegate import names
-from tidegate.api.engine import OFFLOAD_ROOM, Engine
+from tidegate.api.engine import Engine, offloaded
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import amount, bytes_quantity, seconds
 from tidegate.plan.kube import template
@@ -137,18 +136,13 @@ def shared_memory(engine: Engine) -> str:
     for_gpus = f"{2 * max(engine.gpus.count, 1)}Gi"
     if engine.shared_memory:
         return engine.shared_memory
-    return bytes_quantity(amount(for_gpus) + _offloaded(engine)) if engine.kv_offload else for_gpus
-
-
-def _offloaded(engine: Engine) -> Decimal:
-    """Bytes of /dev/shm that offloaded KV blocks may take in one Pod."""
-    return OFFLOAD_ROOM * amount(engine.kv_offload.host_memory) if engine.kv_offload else Decimal(0)
+    return bytes_quantity(amount(for_gpus) + offloaded(engine)) if engine.kv_offload else for_gpus
 
 
 def _resources(engine: Engine) -> dict[str, Any]:
     """The user's resources, the GPUs, and what kvOffload takes of /dev/shm, which counts as the container's memory."""
     requests, limits = dict(engine.resources.requests), dict(engine.resources.limits)
-    if offload := _offloaded(engine):
+    if offload := offloaded(engine):
         # a limit alone is the request too
         requests["memory"] = bytes_quantity(amount(requests.get("memory", limits.get("memory", "0"))) + offload)
         if "memory" in limits:
