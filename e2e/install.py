@@ -20,9 +20,10 @@ def helm(cluster: Cluster, *arguments: str) -> str:
     return result.stdout
 
 
-def render_chart(binary: str) -> str:
-    """What the chart renders with its defaults."""
+def render_chart(binary: str, *values: str) -> str:
+    """What the chart renders with its defaults; `values` are `--set` arguments."""
     argv = [binary, "template", "tidegate", str(CHART), "--namespace", NAMESPACE]
+    argv += [part for value in values for part in ("--set", value)]
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
 
 

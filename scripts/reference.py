@@ -72,5 +72,6 @@ def _rules(schema: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
     if not path:
         return
     for name, piece in schema.get("properties", {}).items():
-        inner = piece.get("items", piece)
-        yield from _rules(inner, f"{path}.{name}" + ("[]" if "items" in piece else ""))
+        yield from _rules(piece, f"{path}.{name}")
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")

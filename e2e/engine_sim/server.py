@@ -5,6 +5,7 @@ import contextlib
 import os
 import platform
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -24,18 +25,21 @@ class LoadFailure(Exception):
 
 
 async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> None:
-    """Runs a server until SIGTERM or SIGINT. LoadFailure while the model is (not) loaded."""
+    """Runs a server until SIGTERM or SIGINT. LoadFailure while the model is (not) loaded.
+
+    Signals are handled once the model is loaded, as vLLM does it. Before that SIGTERM ends the process, unless it is PID 1, for
+    which the kernel drops it.
+    """
+    await _load(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if not await _load(settings, stop):
-        return
     app = App(Engine(engine_settings, loop), settings)
     connections = OpenConnections()
     signature = (f"x-engine-sim: {platform.node()}",) if settings.sign else ()
     server = await loop.create_server(
-        lambda: Connection(app.handle, connections, signature), settings.host, settings.port, backlog=_BACKLOG
+        lambda: Connection(app.handle, connections, signature), sock=_listening(settings.host, settings.port)
     )
     _announce(server.sockets[0].getsockname()[1])
     await stop.wait()
@@ -48,14 +52,18 @@ async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> No
     connections.abort()
 
 
-async def _load(settings: ServerSettings, stop: asyncio.Event) -> bool:
-    """Loads the model: nothing listens yet. False where a signal came in between."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(settings.load_seconds):
-            await stop.wait()
+async def _load(settings: ServerSettings) -> None:
+    """Loads the model: nothing listens yet."""
+    await asyncio.sleep(settings.load_seconds)
     if settings.faults.load_failure:
         raise LoadFailure("CUDA out of memory. Tried to allocate 1.96 GiB. GPU 0 has a total capacity of 79.10 GiB")
-    return not stop.is_set()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket; `::` takes IPv4 too, where the kernel allows it. OSError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    both = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
 
 async def _drain(app: App, grace: float) -> None:

@@ -33,8 +33,11 @@ REVISION_LABEL: Final = f"{GROUP}/revision"
 ROLE_LABEL: Final = f"{GROUP}/role"
 POLICY_LABEL: Final = f"{GROUP}/policy"
 CACHE_LABEL: Final = f"{GROUP}/cache"
+CLAIM_LABEL: Final = f"{GROUP}/claim"
+"""On Pods that share a ReadWriteOnce claim, which keeps them on one node."""
 
 ROLE_ENGINE: Final = "engine"
+ROLE_WORKER: Final = "engine-worker"
 ROLE_ROUTER: Final = "router"
 ROLE_STORE: Final = "store"
 
@@ -53,6 +56,11 @@ REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
 DRAIN_HEADER: Final = "x-tidegate-drain"
 """What kubelet shows to a brain, so that nobody else in the cluster can take a router out of service."""
+
+# where servers listen
+ANY_ADDRESS: Final = "::"
+"""Every address of both families. A kernel without IPv6 needs 0.0.0.0 instead."""
+BIND_VARIABLE: Final = "TIDEGATE_BIND_ADDRESS"
 
 # ports
 ENGINE_PORT: Final = 8000
@@ -77,8 +85,15 @@ def short_hash(text: str, length: int = 8) -> str:
 
 
 def revision_name(model: str, revision: str) -> str:
-    """The Deployment, the headless Service, the PodDisruptionBudget and the ControllerRevision of one revision."""
+    """The Deployment or LeaderWorkerSet, the PodDisruptionBudget and the ControllerRevision of one revision."""
     return f"{model}-{revision}"
+
+
+def engines_service(model: str, revision: str, workload_kind: str) -> str:
+    """The headless Service of one revision's engines. A LeaderWorkerSet's controller makes a Service under the set's own name,
+    by which the Pods of a group find each other before they are ready: ours has another one there."""
+    name = revision_name(model, revision)
+    return f"{name}-leaders" if workload_kind == "LeaderWorkerSet" else name
 
 
 def model_service(model: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate import __version__
-from tidegate.names import OPERATOR_HEALTH_PORT
+from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, OPERATOR_HEALTH_PORT
 from tidegate.plan.world import Defaults
 
 ENGINE_IMAGE = "vllm/vllm-openai:v0.32.0"
@@ -40,6 +40,8 @@ def from_environment(env: Mapping[str, str]) -> Settings:
         envoy_image=env.get("TIDEGATE_ENVOY_IMAGE", ENVOY_IMAGE),
         brain_image=env.get("TIDEGATE_ROUTER_IMAGE", OPERATOR_IMAGE),
         store_image=env.get("TIDEGATE_STORE_IMAGE", STORE_IMAGE),
+        bind_address=env.get(BIND_VARIABLE, ANY_ADDRESS),
+        assign_user=env.get("TIDEGATE_ASSIGN_USER", "true") == "true",
     )
     return Settings(
         defaults=defaults,

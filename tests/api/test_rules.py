@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.api.tables import Row, rows, smallest
+from tests.api.test_crd import root, walk
 from tidegate.api import KINDS
-from tidegate.api.base import Part
-from tidegate.api.validate import check
+from tidegate.api.base import Part, Rule
+from tidegate.api.validate import check, doubts
 
-GOOD, BAD = rows("good.yaml"), rows("bad.yaml")
+GOOD, BAD, UNSEEN = rows("good.yaml"), rows("bad.yaml"), rows("unseen.yaml")
 
 
 @pytest.mark.parametrize("row", GOOD, ids=str)
@@ -23,19 +24,54 @@ def test_bad(row: Row) -> None:
     assert any(field == row.field and row.says in message for field, message in problems), problems
 
 
-def test_every_rule_of_one_manifest_has_a_row_that_breaks_it() -> None:
-    told = {message for row in BAD for _, message in check(row.manifest)}
-    about_changes = {rule.message for part in parts() for rule in part.rules if "oldSelf" in rule.cel}
-    rules = {rule.message for part in parts() for rule in part.rules}
-    assert rules - told - about_changes == set()
+def test_every_rule_of_one_manifest_has_a_row_that_breaks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: set[str] = set()
+    said = Rule.said
+
+    def record(rule: Rule, parsed: object) -> str:
+        told.add(rule.message)
+        return said(rule, parsed)
+
+    monkeypatch.setattr(Rule, "said", record)
+    for row in BAD + UNSEEN:
+        told |= {message for _, message in check(row.manifest)}
+    about_one = {rule["message"] for rule in in_crds() if "oldSelf" not in rule["rule"]}
+    assert about_one - told == set()
+    assert {rule.message for part in parts() for rule in part.rules if not rule.cel} - told == set()
+
+
+@pytest.mark.parametrize("row", UNSEEN, ids=str)
+def test_unseen_by_the_api_server(row: Row) -> None:
+    assert any(field == row.field and row.says in message for field, message in check(row.manifest))
+
+
+def in_crds() -> list[dict[str, str]]:
+    """Every rule that the API server has."""
+    return [
+        rule for kind in KINDS for _, piece in walk(root(kind)) for rule in piece.get("x-kubernetes-validations", [])
+    ]
 
 
 def test_names_in_the_tables_are_unique() -> None:
-    assert len({row.what for row in GOOD + BAD}) == len(GOOD) + len(BAD)
+    assert len({row.what for row in GOOD + BAD + UNSEEN}) == len(GOOD) + len(BAD) + len(UNSEEN)
 
 
 def test_other_api_groups_are_not_looked_at() -> None:
     assert check({"apiVersion": "apps/v1", "kind": "Deployment"}) == []
+
+
+@pytest.mark.parametrize(
+    "version", ["tidegate.io/v1alpha1", "tidgate.dev/v1alpha1", "tidegate-dev/v1alpha1", "tidegate.dev"]
+)
+def test_a_group_that_is_almost_ours(version: str) -> None:
+    [(field, message)] = check(smallest("CacheTier") | {"apiVersion": version})
+    assert field == "apiVersion"
+    assert message.endswith("write tidegate.dev/v1alpha1")
+
+
+@pytest.mark.parametrize("version", ["serving.kserve.io/v1alpha1", "example.com/v1", "v1", ""])
+def test_a_group_that_is_not_ours(version: str) -> None:
+    assert check({"apiVersion": version, "kind": "ModelDeployment"}) == []
 
 
 @pytest.mark.parametrize("thing", [None, 3, "text", ["a"]])
@@ -48,6 +84,23 @@ def test_several_problems_are_told_at_once() -> None:
     manifest["spec"]["replicas"] = -1
     manifest["spec"]["engine"]["gpus"]["count"] = -1
     assert [field for field, _ in check(manifest)] == ["spec.engine.gpus.count", "spec.replicas"]
+
+
+def test_a_null_in_a_patch_is_doubtful() -> None:
+    manifest = smallest("ModelDeployment")
+    patch = {"spec": {"securityContext": {"fsGroup": None}, "containers": [{"name": "a", "tty": None, "image": "b"}]}}
+    manifest["spec"]["engine"]["podTemplatePatch"] = patch
+    assert check(manifest) == []
+    assert [field for field, _ in doubts(manifest)] == [
+        "spec.engine.podTemplatePatch.spec.securityContext.fsGroup",
+        "spec.engine.podTemplatePatch.spec.containers[0].tty",
+    ]
+    assert all("write $patch: replace or $retainKeys" in message for _, message in doubts(manifest))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_doubtful(kind: str) -> None:
+    assert doubts(smallest(kind)) == []
 
 
 def parts() -> set[type[Part]]:

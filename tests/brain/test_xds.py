@@ -47,6 +47,26 @@ def test_the_first_offer_is_complete_before_envoy_may_start(run: Path) -> None:
     assert _read(run, "rds")["version_info"] == wanted.version
 
 
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("::", {"address": "::", "port_value": 8080, "ipv4_compat": True}),
+        ("0.0.0.0", {"address": "0.0.0.0", "port_value": 8080}),
+        ("fd00::7", {"address": "fd00::7", "port_value": 8080}),
+    ],
+)
+def test_envoy_listens_where_the_brain_is_told(run: Path, address: str, wanted: dict[str, Any]) -> None:
+    Files(run, address).begin()
+    [listener] = _read(run, "lds")["resources"]
+    assert listener["address"]["socket_address"] == wanted
+
+
+def test_envoy_listens_on_both_families_when_nothing_is_said(run: Path) -> None:
+    Files(run).begin()
+    [listener] = _read(run, "lds")["resources"]
+    assert listener["address"]["socket_address"]["ipv4_compat"] is True
+
+
 def _run(files: Files, wanted: Snapshot) -> None:
     """All steps."""
     files.offer(wanted)

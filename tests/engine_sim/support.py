@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,8 +168,9 @@ def eventually(condition: Any) -> Any:
     return value
 
 
-def launch(*flags: str, **environment: object) -> tuple[subprocess.Popen[bytes], Path, Path]:
-    """Starts a simulator on a free port; returns it, the file that will name the port, and its stderr."""
+def launch(*flags: str, below: Sequence[str] = (), **environment: Any) -> tuple[subprocess.Popen[bytes], Path, Path]:
+    """Starts a simulator on a free port, as the last words of the command `below`; returns it, the file that will name the
+    port, and its stderr."""
     directory = Path(tempfile.mkdtemp(prefix="engine-sim-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     ready, log = directory / "port", directory / "stderr"
@@ -177,12 +178,12 @@ def launch(*flags: str, **environment: object) -> tuple[subprocess.Popen[bytes],
     variables = {f"ENGINE_SIM_{name}": str(value) for name, value in given.items()}
     command = [sys.executable, "-m", "e2e.engine_sim", "serve", "./tiny", "--host", "127.0.0.1", "--port", "0", *flags]
     with log.open("wb") as stderr:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, stderr=stderr)
+        process = subprocess.Popen([*below, *command], cwd=ROOT, env=os.environ | variables, stderr=stderr)
     return process, ready, log
 
 
 @contextmanager
-def running(*flags: str, **environment: object) -> Iterator[Sim]:
+def running(*flags: str, **environment: Any) -> Iterator[Sim]:
     """A simulator for as long as the block lasts; `environment` without its prefix `ENGINE_SIM_`."""
     process, ready, log = launch(*flags, **environment)
     try:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.builders import DEFAULTS, NOW, model, policy
-from tests.support.simulation import Simulation
+from tests.support.simulation import Simulation, revision_of
 from tests.support.strategies import ENGINES, SOURCES, models, policies
 from tidegate import names
 from tidegate.api import KINDS, ModelDeployment
@@ -19,7 +19,6 @@ from tidegate.api.base import DNS_LABEL
 from tidegate.api.validate import check
 from tidegate.cluster.covers import covers, stamped, without_content
 from tidegate.contract.router_config import load
-from tests.support.simulation import revision_of
 from tidegate.plan.model.engine import pod_template
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
 from tidegate.plan.samples import StoreCheck

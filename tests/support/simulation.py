@@ -19,12 +19,12 @@ from tidegate.api.identity import identity
 from tidegate.api.values import seconds
 from tidegate.cluster.covers import without_content
 from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.cache.status import question as store_question
 from tidegate.plan.kube.objects import revision_labels, router_labels
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question
-from tidegate.plan.router.plan import plan_router
-from tidegate.plan.cache.status import question as store_question
 from tidegate.plan.router.facts import question as router_question
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.samples import Complaint, RouterReport, Sample, StoreCheck
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
@@ -139,7 +139,7 @@ class Simulation:
         meta = self.owner["metadata"]
         self.owner = {**self.owner, "metadata": {**meta, "annotations": {**meta.get("annotations", {}), **written}}}
 
-    def upgrade(self, **changes: str) -> None:
+    def upgrade(self, **changes: Any) -> None:
         """A newer operator."""
         self.defaults = replace(self.defaults, **changes)
 

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.support.builders import model, policy
+from tidegate.api.values import amount
 from tidegate.names import MAX_GROUP_NAME
 
 Drawn = st.SearchStrategy[dict[str, Any]]
@@ -32,7 +33,7 @@ ADAPTERS = st.lists(
     st.builds(
         lambda name, uri: {"name": name, "uri": uri},
         SHORT,
-        st.sampled_from(["hf://acme/lora", "pvc://weights/lora", "pvc://other"]),
+        st.sampled_from(["hf://acme/lora", "hf://acme/lora@v1", "pvc://weights/lora", "pvc://other"]),
     ),
     max_size=3,
     unique_by=lambda adapter: str(adapter["name"]),
@@ -51,7 +52,13 @@ SOURCES: Drawn = st.one_of(
     ),
     st.builds(lambda more: {"uri": "oci://registry/llama:1", **more}, optional(adapters=ADAPTERS)),
 )
-RESOURCES = optional(requests=optional(cpu=CPUS, memory=QUANTITIES), limits=optional(cpu=CPUS, memory=QUANTITIES))
+RESOURCES_GIVEN = optional(requests=optional(cpu=CPUS, memory=QUANTITIES), limits=optional(cpu=CPUS, memory=QUANTITIES))
+RESOURCES = RESOURCES_GIVEN.filter(
+    lambda given: all(
+        amount(value) <= amount(given.get("limits", {}).get(kind, value))
+        for kind, value in given.get("requests", {}).items()
+    )
+)
 PATCHES = st.sampled_from(
     [
         {},
@@ -76,9 +83,29 @@ PARALLEL: Drawn = st.one_of(
         st.integers(1, 3),
         st.integers(1, 2),
     ),
+    st.builds(
+        lambda tensor, data, expert: {
+            "gpus": {"count": tensor * data},
+            "parallelism": {"tensor": tensor, "data": data, "expert": expert},
+        },
+        st.integers(1, 4),
+        st.integers(2, 8),
+        st.booleans(),
+    ),
 )
+
+
+def _sized(engine: dict[str, Any]) -> dict[str, Any]:
+    """Shared memory that was drawn too small for what is offloaded is left out."""
+    if "kvOffload" in engine and amount(engine.get("sharedMemory", "1Ti")) < 2 * amount(
+        engine["kvOffload"]["hostMemory"]
+    ):
+        engine.pop("sharedMemory", None)
+    return engine
+
+
 ENGINES: Drawn = st.builds(
-    lambda parallel, more: parallel | more,
+    lambda parallel, more: _sized(parallel | more),
     PARALLEL,
     optional(
         image=st.just("registry/vllm:1"),
@@ -142,7 +169,14 @@ def policies() -> Drawn:
         NAMES,
         routes,
         optional(
-            router=optional(replicas=st.integers(1, 3), resources=RESOURCES),
+            router=optional(
+                replicas=st.integers(1, 3),
+                resources=RESOURCES,
+                brain=optional(resources=RESOURCES),
+                imagePullSecrets=st.just([{"name": "registry"}]),
+                scheduling=optional(nodeSelector=st.just({"zone": "edge"})),
+                podMetadata=optional(labels=st.just({"team": "a"})),
+            ),
             retry=optional(attempts=st.integers(0, 10), backoff=st.just("50ms")),
             timeouts=optional(request=st.just("0s"), idle=st.just("1m")),
         ),

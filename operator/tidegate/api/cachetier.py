@@ -6,10 +6,25 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import NAME_RULE, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
-from tidegate.api.modeldeployment import Retention
+from tidegate.api.base import (
+    KEYED_BY_NAME,
+    NAME_RULE,
+    LocalRef,
+    ObjectMeta,
+    ObjectName,
+    Part,
+    Rule,
+    SecretKeyRef,
+    Words,
+    cel_format,
+)
+from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.modeldeployment import Retention, same_class, unless_changed
 from tidegate.api.status import CacheTierStatus
 from tidegate.api.values import Quantity, amount
+
+_AGAIN = "delete the CacheTier and create it again, because a StatefulSet never changes its claims"
+_RESIZED = f"size of a store's volume cannot change from {{}} to {{}}; {_AGAIN}"
 
 
 class StoreStorage(Part):
@@ -29,11 +44,13 @@ class StoreStorage(Part):
             lambda s: amount(s.size) > 0,
             ".size",
         ),
+        same_class(f"storageClassName of a store's volume cannot change; {_AGAIN}"),
         Rule(
-            "string(self.size) == string(oldSelf.size) && has(self.storageClassName) == has(oldSelf.storageClassName) && "
-            "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
-            "size and storageClassName of a store's volume cannot be changed; delete the CacheTier and create it again",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            "quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) == 0",
+            f"size of a store's volume cannot change; {_AGAIN}",
+            unless_changed,
+            ".size",
+            Words(cel_format(_RESIZED, "string(oldSelf.size)", "string(self.size)"), lambda _: ""),
         ),
     )
 
@@ -45,6 +62,15 @@ class ManagedStore(Part):
     """Image of the store. Default: the Valkey image that the operator is configured with."""
     memory: Quantity = "1Gi"
     """Memory for data; the least recently used keys leave first. The container gets a quarter more."""
+    resources: Resources = Resources()
+    """CPU and memory of the container. Default: a request of 100m, and for memory a request and a limit of a quarter more than
+    `memory`."""
+    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Secrets for pulling the image."""
+    scheduling: Scheduling = Scheduling()
+    """Where the Pod may run."""
+    pod_metadata: PodMetadata = PodMetadata()
+    """Labels and annotations to add to the Pod."""
     storage: StoreStorage | None = None
     """A volume that keeps data over restarts. Default: none, a restart begins empty."""
 
@@ -56,9 +82,20 @@ class ManagedStore(Part):
             ".memory",
         ),
         Rule(
+            "!has(self.resources) || !has(self.resources.limits) || !('memory' in self.resources.limits) || "
+            "quantity(string(self.resources.limits['memory'])).asApproximateFloat() >= "
+            "1.25 * quantity(has(self.memory) ? string(self.memory) : '1Gi').asApproximateFloat()",
+            "resources.limits.memory must be at least a quarter more than memory, which is for data alone: 1280Mi for 1Gi; raise it, or "
+            "lower memory",
+            lambda m: (
+                "memory" not in m.resources.limits or amount(m.resources.limits["memory"]) * 4 >= amount(m.memory) * 5
+            ),
+            ".resources",
+        ),
+        Rule(
             "has(self.storage) == has(oldSelf.storage)",
             "storage cannot be added to or removed from a store; delete the CacheTier and create it again",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            unless_changed,
         ),
     )
 
@@ -99,7 +136,7 @@ class CacheTierSpec(Part):
         Rule(
             "has(self.store.managed) == has(oldSelf.store.managed)",
             "a store cannot change between managed and existing; create another CacheTier and point to it",
-            lambda _: True,  # a rule about a change: there is nothing to compare with in one manifest
+            unless_changed,
         ),
     )
 

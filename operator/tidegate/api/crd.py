@@ -35,12 +35,16 @@ def structural(schema: Schema, definitions: Schema) -> Schema:
     """The structural form of one piece of pydantic's JSON Schema."""
     schema = _resolved(schema, definitions)
     out = {key: schema[key] for key in schema if key in KEPT or key.startswith("x-kubernetes-")}
+    if "description" in out:
+        out["description"] = " ".join(out["description"].split())  # a docstring's lines are one text
     if out.get("additionalProperties") in (False, True):
         del out["additionalProperties"]
     if "const" in schema:
         out |= {"type": "string", "enum": [schema["const"]]}
-    if "properties" in schema:
-        out["properties"] = {name: _field(piece, definitions) for name, piece in schema["properties"].items()}
+    if fields := schema.get("properties"):
+        out["properties"] = {name: _field(piece, definitions) for name, piece in fields.items()}
+    elif "properties" in out:
+        del out["properties"]  # the API server drops an empty map, which GitOps tools would put back for ever
     for key in ("items", "additionalProperties"):
         if key in out:
             out[key] = structural(out[key], definitions)

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule, Written
+from tidegate.api.args import ENV_HINTS_CEL, OWNED_ENV, Arg, env_said
+from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule, Words, cel_list
+from tidegate.api.podtemplate import LABEL_RULE, PodTemplatePatch
 from tidegate.api.values import Duration, Percent, Quantity, amount, fraction, seconds
-from tidegate.names import GROUP
 
-OWNED_FLAGS = (
-    "--model", "--revision", "--host", "--port", "--uds", "--served-model-name", "--tensor-parallel-size", "-tp",
-    "--pipeline-parallel-size", "-pp", "--max-model-len", "--max-num-seqs", "--max-num-queued-reqs",
-    "--gpu-memory-utilization", "--dtype", "--quantization", "-q", "--kv-offloading-size",
-    "--enable-lora", "--no-enable-lora", "--lora-modules", "--shutdown-timeout", "--enable-force-include-usage",
-    "--no-enable-force-include-usage", "--api-key", "--ssl-keyfile", "--ssl-certfile", "--root-path", "--config",
-    "--nnodes", "--node-rank", "--master-addr", "--master-port", "--headless",
-)  # fmt: skip
-"""Flags that the operator writes itself, or that would break the probes and the routers."""
-OWNED_ENV = (
-    "VLLM_API_KEY", "VLLM_SERVER_DEV_MODE", "HF_HOME", "HF_TOKEN", "AWS_SHARED_CREDENTIALS_FILE",
-    "GOOGLE_APPLICATION_CREDENTIALS", "HOME", "LWS_LEADER_ADDRESS", "LWS_WORKER_INDEX",
-)  # fmt: skip
-"""Environment variables that the operator writes itself, or that would open the engine to everybody."""
-PATCH_REFUSED = ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "ports", "command", "args")
-"""Fields of a container that a podTemplatePatch may not touch: drain, probes and routing depend on them."""
-
-
-def _cel_list(values: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{value}'" for value in values) + "]"
+RESOURCE_NAME = r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
+QUANTIZATION = r"^[a-z0-9_-]+$"
 
 
 class GPUs(Part):
@@ -37,19 +21,27 @@ class GPUs(Part):
 
     count: Annotated[int, Field(ge=0, le=64)]
     """GPUs per Pod; 0 is an engine on the CPU."""
-    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")] = (
-        "nvidia.com/gpu"
-    )
+    resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=RESOURCE_NAME)] = "nvidia.com/gpu"
     """Extended resource that the device plugin offers."""
 
 
 class Resources(Part):
-    """core/v1 ResourceRequirements of the engine container, without the GPUs."""
+    """core/v1 ResourceRequirements of a container; an engine's GPUs are counted by `gpus`."""
 
     requests: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
     """What the scheduler sets aside, by resource name."""
     limits: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
     """What the container may use at most, by resource name."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
+            "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+            "a request may not be above the limit of the same resource; lower the request, or raise the limit",
+            lambda r: all(amount(r.requests[k]) <= amount(r.limits[k]) for k in r.requests if k in r.limits),
+            ".requests",
+        ),
+    )
 
 
 class Parallelism(Part):
@@ -59,13 +51,28 @@ class Parallelism(Part):
     """GPUs that share each layer (`--tensor-parallel-size`)."""
     pipeline: Annotated[int, Field(ge=1, le=1024)] = 1
     """Stages that share the layers (`--pipeline-parallel-size`)."""
+    data: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Copies of the attention layers inside one Pod, each with its own batch (`--data-parallel-size`)."""
+    expert: bool = False
+    """true: the experts of a mixture-of-experts model are spread over tensor x data GPUs instead of being split
+    (`--enable-expert-parallel`)."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.expert) || !self.expert || (has(self.tensor) ? self.tensor : 1) * (has(self.data) ? self.data : 1) > 1",
+            "expert parallelism spreads experts over tensor x data GPUs, which is one here; raise tensor or data, or leave expert out",
+            lambda p: not p.expert or p.tensor * p.data > 1,
+            ".expert",
+        ),
+    )
 
 
 class KVOffload(Part):
     """KV-cache blocks that leave the GPU."""
 
     host_memory: Quantity
-    """Host memory for KV blocks, per Pod, counted into the memory request (`--kv-offloading-size`)."""
+    """Host memory for KV blocks, per Pod (`--kv-offloading-size` of the whole replica). The blocks lie in /dev/shm, where models
+    with several kinds of attention take up to twice as much: so much is added to /dev/shm, and to the memory request and limit."""
 
 
 class EnvVar(Part):
@@ -78,9 +85,24 @@ class EnvVar(Part):
     value_from: FreeForm | None = None
     """core/v1 EnvVarSource."""
 
+    rules: ClassVar = (
+        Rule(
+            f"!(self.name in {cel_list(OWNED_ENV)})",
+            "this variable is the operator's; use spec.model.credentialsSecretRef or spec.model.storage, and leave it out of env",
+            lambda v: v.name not in OWNED_ENV,
+            ".name",
+            Words(f"{ENV_HINTS_CEL}[self.name]", lambda v: env_said(v.name)),
+        ),
+        Rule(
+            "!(has(self.value) && has(self.valueFrom))",
+            "an environment variable has either value or valueFrom, not both; remove one of them",
+            lambda v: v.value is None or v.value_from is None,
+        ),
+    )
+
 
 class Scheduling(Part):
-    """Where engine Pods may run; every field is core/v1 PodSpec's own."""
+    """Where Pods may run; every field is core/v1 PodSpec's own."""
 
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
     """Labels that a node must have."""
@@ -96,127 +118,40 @@ class Scheduling(Part):
     """RuntimeClass of the Pods, for example `nvidia`."""
 
 
-def _ours(label: str) -> bool:
-    """Whether a label may be one of the operator's selectors."""
-    return label.startswith((f"{GROUP}/", "app.kubernetes.io/"))
-
-
-_LABEL_CEL = f"!k.startsWith('{GROUP}/') && !k.startsWith('app.kubernetes.io/')"
-_LABEL_MESSAGE = f"labels under {GROUP}/ and app.kubernetes.io/ are the operator's selectors; use a prefix of your own"
-
-
 class PodMetadata(Part):
-    """Labels and annotations that are added to the engine Pods."""
+    """Labels and annotations that are added to Pods."""
 
     labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
     """Labels to add."""
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=16384)]], Field(max_length=64)] = {}
     """Annotations to add."""
 
-    rules: ClassVar = (
-        Rule(
-            f"!has(self.labels) || self.labels.all(k, {_LABEL_CEL})",
-            _LABEL_MESSAGE,
-            lambda m: not any(_ours(label) for label in m.labels),
-            ".labels",
-        ),
-    )
-
-
-class _Open(Written):
-    """A piece of a patch: what we must look at is declared, everything else is passed on."""
-
-    model_config = ConfigDict(extra="allow", json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
-
-
-RefusedObject = FreeForm | None
-RefusedList = Annotated[list[FreeForm], Field(max_length=64)] | None
-RefusedStrings = Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)] | None
-
-
-class PatchContainer(_Open):
-    """A container of the patch, merged by its name."""
-
-    name: Annotated[str, Field(min_length=1, max_length=63)]
-    """Name of the container; `engine` is the engine's."""
-    liveness_probe: RefusedObject = None
-    """Refused: the operator owns the probes."""
-    readiness_probe: RefusedObject = None
-    """Refused: the operator owns the probes."""
-    startup_probe: RefusedObject = None
-    """Refused: use spec.engine.startupTimeout."""
-    lifecycle: RefusedObject = None
-    """Refused: use spec.drain."""
-    ports: RefusedList = None
-    """Refused: routers and Services depend on the port."""
-    command: RefusedStrings = None
-    """Refused: use spec.engine.args."""
-    args: RefusedStrings = None
-    """Refused: use spec.engine.args."""
-
-
-class PatchSpec(_Open):
-    """core/v1 PodSpec, any part of it."""
-
-    containers: Annotated[list[PatchContainer], Field(max_length=16)] = []
-    """Containers, merged by name; new names are sidecars."""
-
-
-class PatchMetadata(_Open):
-    """Labels and annotations of the patch."""
-
-    labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=64)] = {}
-    """Labels to add or change."""
-
-
-class PodTemplatePatch(_Open):
-    """A strategic merge patch of the Pod template: the one escape hatch."""
-
-    metadata: PatchMetadata | None = None
-    """Labels and annotations; prefer spec.engine.podMetadata."""
-    spec: PatchSpec | None = None
-    """core/v1 PodSpec, any part of it."""
-
-
-def _patch_containers(engine: Any) -> list[PatchContainer]:
-    patch = engine.pod_template_patch
-    return patch.spec.containers if patch and patch.spec else []
-
-
-def _patch_labels(engine: Any) -> dict[str, str]:
-    patch = engine.pod_template_patch
-    return patch.metadata.labels if patch and patch.metadata else {}
-
-
-def _patch_clean(engine: Any) -> bool:
-    return not any(
-        field in container.model_dump(by_alias=True, exclude_none=True)
-        for container in _patch_containers(engine)
-        if container.name == "engine"
-        for field in PATCH_REFUSED
-    )
-
-
-_LONG = tuple(flag for flag in OWNED_FLAGS if flag.startswith("--"))
-_SHORT = tuple(flag for flag in OWNED_FLAGS if not flag.startswith("--"))
-_ARGS_CEL = (
-    "!has(self.args) || self.args.map(a, a.split('=', 2)[0].replace('_', '-')).all(a, "
-    f"!(a in {_cel_list(_SHORT)}) && !(a.size() > 2 && a.startsWith('--') && {_cel_list(_LONG)}.exists(f, f.startsWith(a))))"
-)
-
-
-def _owned(arg: str) -> bool:
-    """Whether a word is one of our flags, or the beginning of one: argparse takes `--tensor` for `--tensor-parallel-size`."""
-    flag = arg.split("=", 1)[0].replace("_", "-")
-    return flag in _SHORT or (len(flag) > 2 and flag.startswith("--") and any(own.startswith(flag) for own in _LONG))
+    rules: ClassVar = (LABEL_RULE,)
 
 
 def spread(engine: Engine) -> int:
     """GPUs that one replica of the model takes."""
-    return engine.parallelism.tensor * engine.parallelism.pipeline if engine.parallelism else engine.gpus.count
+    p = engine.parallelism
+    return p.tensor * p.pipeline * p.data if p else engine.gpus.count
 
 
-_PATCH_CEL = " && ".join(f"!has(c.{field})" for field in PATCH_REFUSED)
+def spread_cel(parallelism: str) -> str:
+    """The same in CEL, for a `parallelism` that is there."""
+    sizes = (f"{parallelism}.{axis}" for axis in ("tensor", "pipeline", "data"))
+    return "(" + " * ".join(f"(has({size}) ? {size} : 1)" for size in sizes) + ")"
+
+
+OFFLOAD_ROOM = 2
+"""Bytes of /dev/shm for each byte of kvOffload.hostMemory. vLLM's own request is one; 1.92 were measured for a model with
+several groups of KV blocks, https://github.com/vllm-project/vllm/issues/53042."""
+
+
+_OFFLOADED_CEL = f"{OFFLOAD_ROOM}.0 * quantity(string(self.kvOffload.hostMemory)).asApproximateFloat()"
+
+
+def offloaded(engine: Engine) -> Decimal:
+    """Bytes of /dev/shm that offloaded KV blocks may take in one Pod."""
+    return OFFLOAD_ROOM * amount(engine.kv_offload.host_memory) if engine.kv_offload else Decimal(0)
 
 
 class Engine(Part):
@@ -233,7 +168,7 @@ class Engine(Part):
     resources: Resources = Resources()
     """CPU, memory and further resources of the engine container."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi."""
+    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi, and twice kvOffload.hostMemory."""
     parallelism: Parallelism | None = None
     """How the model is spread over GPUs. Default: tensor parallelism over the Pod's GPUs."""
     max_model_len: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
@@ -246,11 +181,11 @@ class Engine(Part):
     """Share of the GPU's memory that the engine takes (`--gpu-memory-utilization`). Default: the engine's own."""
     dtype: Literal["auto", "bfloat16", "float", "float16", "float32", "half"] = "auto"
     """Type of weights and activations (`--dtype`)."""
-    quantization: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9_-]+$")] | None = None
+    quantization: Annotated[str, Field(min_length=1, max_length=63, pattern=QUANTIZATION)] | None = None
     """Quantization method (`--quantization`). Default: what the model's files say."""
     kv_offload: KVOffload | None = None
     """KV-cache blocks that leave the GPU. Default: none."""
-    args: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=256)] = []
+    args: Annotated[list[Arg], Field(max_length=256)] = []
     """Further flags of `vllm serve`, appended as they are."""
     env: Annotated[list[EnvVar], Field(max_length=128, json_schema_extra=KEYED_BY_NAME)] = []
     """Further environment variables of the engine."""
@@ -261,28 +196,11 @@ class Engine(Part):
     pod_metadata: PodMetadata = PodMetadata()
     """Labels and annotations to add to the Pods."""
     pod_template_patch: PodTemplatePatch | None = None
-    """A strategic merge patch of the Pod template, the one escape hatch; probes, lifecycle, ports and argv of the engine are refused."""
+    """A strategic merge patch of the Pod template, the one escape hatch; probes, lifecycle, ports and argv of the engine are refused. To
+    leave out what the operator writes, replace the map around it (`securityContext: {$patch: replace, runAsUser: 1000}`) or name the keys
+    that stay (`$retainKeys`): a null is lost on its way through kubectl apply."""
 
     rules: ClassVar = (
-        Rule(
-            _ARGS_CEL,
-            "the operator writes this flag itself; use the field of spec.engine or spec.model that has its name, and leave it out of args",
-            lambda e: not any(_owned(arg) for arg in e.args),
-            ".args",
-        ),
-        Rule(
-            f"!has(self.env) || self.env.all(v, !(v.name in {_cel_list(OWNED_ENV)}))",
-            "the operator writes this variable itself, or it would open the engine to everybody; use spec.model.credentialsSecretRef "
-            "or spec.model.storage, and leave it out of env",
-            lambda e: not any(var.name in OWNED_ENV for var in e.env),
-            ".env",
-        ),
-        Rule(
-            "!has(self.env) || self.env.all(v, !(has(v.value) && has(v.valueFrom)))",
-            "an environment variable has either value or valueFrom, not both; remove one of them",
-            lambda e: not any(var.value is not None and var.value_from is not None for var in e.env),
-            ".env",
-        ),
         Rule(
             "!has(self.parallelism) || self.gpus.count > 0",
             "parallelism needs GPUs; set gpus.count, or leave parallelism out",
@@ -290,12 +208,19 @@ class Engine(Part):
             ".parallelism",
         ),
         Rule(
-            "!has(self.parallelism) || self.gpus.count == 0 || "
-            "((has(self.parallelism.tensor) ? self.parallelism.tensor : 1) * "
-            "(has(self.parallelism.pipeline) ? self.parallelism.pipeline : 1)) % self.gpus.count == 0",
-            "tensor x pipeline must be a multiple of gpus.count, so that every Pod's GPUs are used; "
-            "change gpus.count or one of the two",
+            f"!has(self.parallelism) || self.gpus.count == 0 || {spread_cel('self.parallelism')} % self.gpus.count == 0",
+            "tensor x pipeline x data must be a multiple of gpus.count, so that every Pod's GPUs are used; "
+            "change gpus.count or one of the three",
             lambda e: e.parallelism is None or e.gpus.count == 0 or spread(e) % e.gpus.count == 0,
+            ".parallelism",
+        ),
+        Rule(
+            "!has(self.parallelism) || !has(self.parallelism.data) || self.parallelism.data == 1 || self.gpus.count == 0 || "
+            f"{spread_cel('self.parallelism')} <= self.gpus.count",
+            "parallelism.data works inside one Pod; set gpus.count to tensor x pipeline x data, or leave data out and raise replicas",
+            lambda e: (
+                e.parallelism is None or e.parallelism.data == 1 or e.gpus.count == 0 or spread(e) <= e.gpus.count
+            ),
             ".parallelism",
         ),
         Rule(
@@ -318,18 +243,11 @@ class Engine(Part):
             ".kvOffload",
         ),
         Rule(
-            "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.metadata) || !has(self.podTemplatePatch.metadata.labels) || "
-            f"self.podTemplatePatch.metadata.labels.all(k, {_LABEL_CEL})",
-            _LABEL_MESSAGE,
-            lambda e: not any(_ours(label) for label in _patch_labels(e)),
-            ".podTemplatePatch",
-        ),
-        Rule(
-            "!has(self.podTemplatePatch) || !has(self.podTemplatePatch.spec) || !has(self.podTemplatePatch.spec.containers) || "
-            f"self.podTemplatePatch.spec.containers.all(c, c.name != 'engine' || ({_PATCH_CEL}))",
-            f"the patch may not touch {', '.join(PATCH_REFUSED)} of the engine container; use spec.engine.args, "
-            "spec.engine.startupTimeout or spec.drain",
-            _patch_clean,
-            ".podTemplatePatch",
+            "!has(self.kvOffload) || !has(self.sharedMemory) || "
+            f"quantity(string(self.sharedMemory)).asApproximateFloat() >= {_OFFLOADED_CEL}",
+            "sharedMemory must be at least twice kvOffload.hostMemory, because the offloaded blocks lie in /dev/shm: 32Gi or more for "
+            "16Gi; or leave sharedMemory out, and it has that size",
+            lambda e: e.shared_memory is None or amount(e.shared_memory) >= offloaded(e),
+            ".sharedMemory",
         ),
     )

@@ -7,8 +7,22 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, Name, ObjectMeta, ObjectName, Part, Rule, SecretKeyRef
-from tidegate.api.engine import Engine, spread
+from tidegate.api import bounds
+from tidegate.api.base import (
+    KEYED_BY_NAME,
+    NAME_RULE,
+    SET,
+    Name,
+    ObjectMeta,
+    ObjectName,
+    Part,
+    Rule,
+    SecretKeyRef,
+    Words,
+    cel_format,
+    cel_string,
+)
+from tidegate.api.engine import Engine, spread, spread_cel
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -19,15 +33,10 @@ URI = (
     r"|(s3|gs)://[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9._/=+-]*)?"
     r"|oci://[A-Za-z0-9._:/@-]+)$"
 )
-ADAPTER_URI = r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?)$"
+ADAPTER_URI = r"^(hf://[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(@[A-Za-z0-9._/-]+)?|pvc://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._/-]*)?)$"
 SERVED_NAME = r"^[A-Za-z0-9]([A-Za-z0-9._:/-]*[A-Za-z0-9])?$"
 
-ServedName = Annotated[str, Field(min_length=1, max_length=128, pattern=SERVED_NAME)]
-
-
-def cel_string(regex: str) -> str:
-    """A regular expression as a CEL string literal."""
-    return "'" + regex.replace("\\", "\\\\").replace("'", "\\'") + "'"
+ServedName = Annotated[str, Field(min_length=1, max_length=bounds.SERVED_NAME, pattern=SERVED_NAME)]
 
 
 class Adapter(Part):
@@ -36,14 +45,22 @@ class Adapter(Part):
     name: Name
     """Name under which the engine serves it, and that a route's backend uses."""
     uri: Annotated[str, Field(min_length=1, max_length=1024)]
-    """Where its files are: hf://org/repo or pvc://claim/path."""
+    """Where its files are: hf://org/repo@revision or pvc://claim/path."""
+    credentials_secret_ref: SecretKeyRef | None = None
+    """A Hugging Face token for its download. Default: the model's own, when that comes from hf:// too."""
 
     rules: ClassVar = (
         Rule(
             f"self.uri.matches({cel_string(ADAPTER_URI)})",
-            "an adapter's uri must be hf://org/repo or pvc://claim/path, for example hf://acme/support-lora",
+            "an adapter's uri must be hf://org/repo[@revision] or pvc://claim/path, for example hf://acme/support-lora",
             lambda a: re.fullmatch(ADAPTER_URI, a.uri) is not None,
             ".uri",
+        ),
+        Rule(
+            "!has(self.credentialsSecretRef) || self.uri.startsWith('hf://')",
+            "an adapter on a claim needs no credentials; leave its credentialsSecretRef out",
+            lambda a: a.credentials_secret_ref is None or a.uri.startswith("hf://"),
+            ".credentialsSecretRef",
         ),
     )
 
@@ -55,15 +72,38 @@ class Retention(Part):
     """Retain keeps the PersistentVolumeClaim, Delete removes it with the object."""
 
 
+def unless_changed(_: Any) -> bool:
+    """The twin of a rule about a change: there is nothing to compare with in one manifest."""
+    return True
+
+
+def same_class(message: str) -> Rule:
+    """storageClassName stays what it is, or stays away."""
+    return Rule(
+        "has(self.storageClassName) == has(oldSelf.storageClassName) && "
+        "(!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",
+        message,
+        unless_changed,
+        ".storageClassName",
+    )
+
+
+_OTHER_CLAIM = "make another claim of your own and name it in storage.existingClaim"
+_SHRINKS = f"a claim can grow but not shrink from {{}} to {{}}; {_OTHER_CLAIM}"
+_MODE_CEL = "(has({0}.accessMode) ? {0}.accessMode : 'ReadWriteMany')"
+
+
 class Claim(Part):
     """A PersistentVolumeClaim that the operator makes."""
 
     size: Quantity
-    """Size of the volume, for example 50Gi."""
+    """Size of the volume, for example 50Gi. It can grow later where the StorageClass allows it, and not shrink."""
     storage_class_name: ObjectName | None = None
-    """StorageClass of the claim; several engines need one that offers ReadWriteMany. Default: the cluster's default class."""
+    """StorageClass of the claim; several engines need one that offers ReadWriteMany. It cannot be changed later. Default: the cluster's
+    default class."""
     access_mode: Literal["ReadWriteOnce", "ReadWriteMany"] = "ReadWriteMany"
-    """ReadWriteMany lets engines on every node share the files; ReadWriteOnce keeps all engines on one node."""
+    """ReadWriteMany lets engines on every node share the files; ReadWriteOnce keeps all engines on one node. It cannot
+    be changed later."""
     retention: Retention = Retention()
     """What becomes of the claim when the ModelDeployment is deleted."""
 
@@ -74,6 +114,20 @@ class Claim(Part):
             "size must be above 0, for example 50Gi",
             lambda c: amount(c.size) > 0,
             ".size",
+        ),
+        same_class(f"storageClassName of a claim cannot change; {_OTHER_CLAIM}"),
+        Rule(
+            f"{_MODE_CEL.format('self')} == {_MODE_CEL.format('oldSelf')}",
+            f"accessMode of a claim cannot change; {_OTHER_CLAIM}",
+            unless_changed,
+            ".accessMode",
+        ),
+        Rule(
+            "!quantity(string(self.size)).isLessThan(quantity(string(oldSelf.size)))",
+            f"a claim can grow but not shrink; {_OTHER_CLAIM}",
+            unless_changed,
+            ".size",
+            Words(cel_format(_SHRINKS, "string(oldSelf.size)", "string(self.size)"), lambda _: ""),
         ),
     )
 
@@ -116,14 +170,16 @@ class ModelSource(Part):
 
     uri: Annotated[str, Field(min_length=1, max_length=1024)]
     """hf://org/repo@revision, pvc://claim/path, s3://bucket/path, gs://bucket/path or oci://image."""
-    served_names: Annotated[list[ServedName], Field(min_length=1, max_length=16, json_schema_extra=SET)] | None = None
+    served_names: (
+        Annotated[list[ServedName], Field(min_length=1, max_length=bounds.SERVED_NAMES, json_schema_extra=SET)] | None
+    ) = None
     """Names that the engine answers to; routers send the first. Default: metadata.name."""
     credentials_secret_ref: SecretKeyRef | None = None
     """Credentials for the download: a Hugging Face token, an AWS shared credentials file, or a Google service account key."""
-    adapters: Annotated[list[Adapter], Field(max_length=32, json_schema_extra=KEYED_BY_NAME)] = []
+    adapters: Annotated[list[Adapter], Field(max_length=bounds.ADAPTERS, json_schema_extra=KEYED_BY_NAME)] = []
     """LoRA adapters, loaded at the start of each engine."""
     storage: Storage | None = None
-    """Where weights downloaded from hf:// are kept. Default: the node's own disk."""
+    """Where the weights and adapters downloaded from hf:// are kept. Default: the node's own disk."""
 
     rules: ClassVar = (
         Rule(
@@ -134,14 +190,17 @@ class ModelSource(Part):
             ".uri",
         ),
         Rule(
-            "!has(self.storage) || self.uri.startsWith('hf://')",
+            "!has(self.storage) || self.uri.startsWith('hf://') || (has(self.adapters) && self.adapters.exists(a, a.uri.startsWith('hf://')))",
             "storage keeps what is downloaded from hf://; leave it out for other sources",
-            lambda m: m.storage is None or m.uri.startswith("hf://"),
+            lambda m: (
+                m.storage is None or any(uri.startswith("hf://") for uri in (m.uri, *(a.uri for a in m.adapters)))
+            ),
             ".storage",
         ),
         Rule(
             "!has(self.credentialsSecretRef) || !(self.uri.startsWith('pvc://') || self.uri.startsWith('oci://'))",
-            "pvc:// needs no credentials and oci:// takes them from spec.engine.imagePullSecrets; leave credentialsSecretRef out",
+            "pvc:// needs no credentials and oci:// takes them from spec.engine.imagePullSecrets; leave credentialsSecretRef out, "
+            "or write it below the adapter that needs it",
             lambda m: m.credentials_secret_ref is None or not m.uri.startswith(("pvc://", "oci://")),
             ".credentialsSecretRef",
         ),
@@ -215,8 +274,7 @@ class ModelDeployment(Part):
         ),
         Rule(
             f"self.metadata.name.size() <= {MAX_GROUP_NAME} || !has(self.spec.engine.parallelism) || "
-            "(has(self.spec.engine.parallelism.tensor) ? self.spec.engine.parallelism.tensor : 1) * "
-            "(has(self.spec.engine.parallelism.pipeline) ? self.spec.engine.parallelism.pipeline : 1) <= self.spec.engine.gpus.count",
+            f"{spread_cel('self.spec.engine.parallelism')} <= self.spec.engine.gpus.count",
             f"a model whose replicas are groups of Pods has a name of at most {MAX_GROUP_NAME} characters, because Kubernetes makes "
             "labels of it; choose a shorter name, or raise gpus.count to tensor x pipeline",
             lambda d: len(d.metadata.name) <= MAX_GROUP_NAME or spread(d.spec.engine) <= d.spec.engine.gpus.count,

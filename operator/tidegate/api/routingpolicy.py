@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, NAME_RULE, SET, LocalRef, Name, ObjectMeta, Part, Rule, unique
-from tidegate.api.engine import Resources
+from tidegate.api import bounds
+from tidegate.api.base import (
+    KEYED_BY_NAME,
+    NAME_RULE,
+    SET,
+    LocalRef,
+    Name,
+    ObjectMeta,
+    Part,
+    Rule,
+    Words,
+    cel_format,
+)
+from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.status import RoutingPolicyStatus
 from tidegate.api.values import Duration, seconds
@@ -24,17 +37,30 @@ class RouterService(Part):
     """Annotations of the Service, for the cloud's load balancer."""
 
 
+class Brain(Part):
+    """The process beside Envoy that keeps its configuration current."""
+
+    resources: Resources = Resources()
+    """CPU and memory of the brain's container. Default: requests of 100m and 128Mi, or of the limits where those are lower."""
+
+
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
-    placement: Literal["Standalone"] = "Standalone"
-    """Standalone: a Deployment and a Service of their own."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 2
     """Router Pods."""
     service: RouterService = RouterService()
     """The Service in front of them."""
     resources: Resources = Resources()
-    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi."""
+    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi, or of the limits where those are lower."""
+    brain: Brain = Brain()
+    """The process beside Envoy."""
+    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Secrets for pulling the images of Envoy and of the brain."""
+    scheduling: Scheduling = Scheduling()
+    """Where Pods may run. Default: spread over nodes as far as possible."""
+    pod_metadata: PodMetadata = PodMetadata()
+    """Labels and annotations to add to the Pods."""
 
     beside_pods: ClassVar = frozenset({"replicas", "service"})
 
@@ -110,7 +136,7 @@ class Route(Part):
 
     name: Name
     """Name of the route."""
-    models: Annotated[list[ServedName], Field(min_length=1, max_length=32, json_schema_extra=SET)]
+    models: Annotated[list[ServedName], Field(min_length=1, max_length=bounds.ROUTE_MODELS, json_schema_extra=SET)]
     """Public model names: what clients write in `model`."""
     to: Destination
     """Who answers; `model` in the body becomes the backend's own name."""
@@ -168,16 +194,45 @@ class Timeouts(Part):
     )
 
 
+_UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"
+_REPEATED = "model {} stands in several routes, and may stand in one only; remove it from the others"
+# map with a condition, because the API server forgets the bounds of what filter()[0] gives
+_UNKNOWN_CEL = (
+    "self.routes.map(r, r.to.backends.map(b, !self.backends.exists(k, k.name == b.name), "
+    f"{cel_format(_UNKNOWN, 'r.name', 'b.name')})).filter(w, w.size() > 0)[0][0]"
+)
+_MANY_CEL = "self.routes.map(r, r.models.size()).sum() > 512"
+"""To compare more names than these costs more than the API server allows; the operator compares them all."""
+_REPEATED_CEL = (
+    "self.routes.map(r, r.models.map(m, !self.routes.exists_one(o, m in o.models), "
+    f"{cel_format(_REPEATED, 'm')})).filter(w, w.size() > 0)[0][0]"
+)
+
+
+def _unknown(spec: Any, route: Route) -> list[str]:
+    known = {backend.name for backend in spec.backends}
+    return [backend.name for backend in route.to.backends if backend.name not in known]
+
+
+def _unknown_said(spec: Any) -> str:
+    return next(_UNKNOWN.format(route.name, backend) for route in spec.routes for backend in _unknown(spec, route))
+
+
+def _repeated(spec: Any) -> list[str]:
+    counted = Counter(model for route in spec.routes for model in set(route.models))
+    return [model for route in spec.routes for model in route.models if counted[model] > 1]
+
+
 class RoutingPolicySpec(Part):
     """A front door."""
 
     router: Router = Router()
-    """The Pods that carry the traffic. Default: a Standalone router of two replicas."""
+    """The Pods that carry the traffic. Default: two replicas, in a Deployment and a Service of their own."""
     auth: Auth
     """Who may ask; for everybody write `anonymous: {}`."""
-    backends: Annotated[list[Backend], Field(min_length=1, max_length=64, json_schema_extra=KEYED_BY_NAME)]
+    backends: Annotated[list[Backend], Field(min_length=1, max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)]
     """Models that can answer."""
-    routes: Annotated[list[Route], Field(min_length=1, max_length=64, json_schema_extra=KEYED_BY_NAME)]
+    routes: Annotated[list[Route], Field(min_length=1, max_length=bounds.ROUTES, json_schema_extra=KEYED_BY_NAME)]
     """Public model names, and who answers them."""
     load_balancing: LoadBalancing = LoadBalancing()
     """Which engine of a model gets a request."""
@@ -190,14 +245,16 @@ class RoutingPolicySpec(Part):
         Rule(
             "self.routes.all(r, r.to.backends.all(b, self.backends.exists(k, k.name == b.name)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",
-            lambda s: {b.name for r in s.routes for b in r.to.backends} <= {b.name for b in s.backends},
+            lambda s: not any(_unknown(s, r) for r in s.routes),
             ".routes",
+            Words(_UNKNOWN_CEL, _unknown_said),
         ),
         Rule(
-            "self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",
+            f"{_MANY_CEL} || self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",
             "a public model name may stand in one route only; remove it from the other",
-            lambda s: unique([m for r in s.routes for m in set(r.models)]),
+            lambda s: not _repeated(s),
             ".routes",
+            Words(_REPEATED_CEL, lambda s: _REPEATED.format(_repeated(s)[0])),
         ),
     )
 

@@ -6,11 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tidegate.api import bounds
 from tidegate.api.base import KEYED_BY_NAME, Part
 
 Text = Annotated[str, Field(max_length=32768)]
 Short = Annotated[str, Field(max_length=316)]
 Count = Annotated[int, Field(ge=0)]
+ModelName = Annotated[str, Field(max_length=bounds.SERVED_NAME)]
+REVISIONS = 64
+"""Live revisions of a model; a Retiring one stays for a minute or two, so 64 are more than people can make."""
 
 
 class Condition(Part):
@@ -64,9 +68,9 @@ class RevisionStatus(Part):
     """Since when fewer of its engines answer than should, RFC 3339 in UTC; absent while all do."""
     identity: Short | None = None
     """Hash of the values that shape its Pods; absent where it is the name."""
-    served_names: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=32)] = []
+    served_names: Annotated[list[ModelName], Field(max_length=bounds.SERVED_NAMES)] = []
     """Model names that its engines answer to; the first is the one that routers send."""
-    adapters: Annotated[list[Short], Field(max_length=64)] = []
+    adapters: Annotated[list[Short], Field(max_length=bounds.ADAPTERS)] = []
     """LoRA adapters that its engines have loaded."""
     ready_replicas: Count = 0
     """Engines that answer."""
@@ -79,7 +83,7 @@ class ModelDeploymentStatus(Status):
 
     active_revision: Short | None = None
     """The revision that gets the traffic."""
-    revisions: Annotated[list[RevisionStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0
     """Engines of the active revision that exist; read by `/scale`."""
@@ -120,7 +124,7 @@ class ConfigurationStatus(Part):
     """Ready router Pods whose Envoy runs another one."""
     silent: Count = 0
     """Ready router Pods that do not say what they run."""
-    backends: Annotated[list[BackendStatus], Field(max_length=64, json_schema_extra=KEYED_BY_NAME)] = []
+    backends: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Where requests are sent: by the newest configuration alone when every ready router runs it, by older ones too until then."""
 
 
@@ -133,7 +137,7 @@ class RoutingPolicyStatus(Status):
     """Router Pods that exist."""
     ready_replicas: Count = 0
     """Router Pods that answer."""
-    models: Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=1024)] = []
+    models: Annotated[list[ModelName], Field(max_length=bounds.ROUTES * bounds.ROUTE_MODELS)] = []
     """Public model names."""
     configuration: ConfigurationStatus | None = None
     """Which configuration the routers run."""

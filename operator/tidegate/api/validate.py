@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tidegate.api import KINDS
+from tidegate.api.advice import Schema, advice, did_you_mean
 from tidegate.api.base import BrokenRule
+from tidegate.api.crd import crd
 from tidegate.names import API_VERSION, GROUP
 
+Problem = tuple[str, str]
+"""A field as kubectl writes it, and what to write instead."""
 
-def check(manifest: Any) -> list[tuple[str, str]]:
+
+def ours(manifest: Any) -> bool:
+    """Whether a manifest claims to be of our API group."""
+    return isinstance(manifest, dict) and str(manifest.get("apiVersion", "")).partition("/")[0] == GROUP
+
+
+def check(manifest: Any) -> list[Problem]:
     """What is wrong with one manifest of ours; empty when nothing is. Objects of other API groups are not looked at."""
     if not isinstance(manifest, dict):
         return [("", "a manifest is a map with apiVersion, kind, metadata and spec")]
     version, kind = str(manifest.get("apiVersion", "")), str(manifest.get("kind", ""))
-    if not version.startswith(f"{GROUP}/"):
-        return []
+    if not ours(manifest):
+        return _misspelt(version, kind)
     if version != API_VERSION:
         return [("apiVersion", f"{version!r} is not served; write {API_VERSION}")]
     if kind not in KINDS:
-        return [("kind", f"{kind!r} is not a kind of {GROUP}; write {', '.join(KINDS)}")]
+        like = did_you_mean(kind, list(KINDS))
+        return [("kind", f"{kind!r} is not a kind of {GROUP}; write {', '.join(KINDS)}{like}")]
     try:
         KINDS[kind].model_validate(manifest)
     except ValidationError as error:
@@ -30,17 +43,34 @@ def check(manifest: Any) -> list[tuple[str, str]]:
     return []
 
 
-def problems(error: ValidationError) -> list[tuple[str, str]]:
+def _misspelt(version: str, kind: str) -> list[Problem]:
+    """A kind of ours in a group whose name is almost ours."""
+    if kind in KINDS and did_you_mean(version.partition("/")[0], [GROUP], alike=0.75):
+        return [("apiVersion", f"{version!r} is not the API of a {kind}; write {API_VERSION}")]
+    return []
+
+
+def problems(error: ValidationError) -> list[Problem]:
     """Every complaint of pydantic as a field and a message for people."""
-    return [pair for detail in error.errors(include_url=False) for pair in _one(detail)]
+    schema = _schema(error.title)
+    return [pair for detail in error.errors(include_url=False) for pair in _one(detail, schema)]
 
 
-def _one(detail: ErrorDetails) -> list[tuple[str, str]]:
+def _one(detail: ErrorDetails, schema: Schema) -> list[Problem]:
     field = _path(detail["loc"])
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, BrokenRule):
         return [(f"{field}{path}".lstrip("."), message) for path, message in cause.broken]
-    return [(field, _message(detail))]
+    return [(field, advice(detail, schema))]
+
+
+@cache
+def _schema(kind: str) -> Schema:
+    """The schema of a whole object; nothing for what is no kind."""
+    if kind not in KINDS:
+        return {}
+    schema: Schema = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -48,21 +78,19 @@ def _path(location: tuple[int | str, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
 
 
-def _message(detail: ErrorDetails) -> str:
-    """What to write instead, where pydantic only says what is wrong."""
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail.get("input")
-    known = {
-        "missing": "this field is required",
-        "extra_forbidden": "there is no such field; `kubectl explain` lists those that exist",
-        "string_type": f"must be a string; put {value!r} in quotes",
-        "literal_error": f"{value!r} is not one of {context.get('expected')}",
-        "enum": f"{value!r} is not one of {context.get('expected')}",
-        "string_pattern_mismatch": f"{value!r} must match {context.get('pattern')}",
-        "string_too_long": f"must be at most {context.get('max_length')} characters",
-        "string_too_short": f"must be at least {context.get('min_length')} characters",
-        "too_long": f"must have at most {context.get('max_length')} items",
-        "too_short": f"must have at least {context.get('min_length')} items",
-        "greater_than_equal": f"must be at least {context.get('ge')}, not {value!r}",
-        "less_than_equal": f"must be at most {context.get('le')}, not {value!r}",
-    }
-    return known.get(kind, detail["msg"])
+def doubts(manifest: Any) -> list[Problem]:
+    """What is valid and will probably not do what was meant: nulls in a podTemplatePatch, which kubectl apply loses."""
+    engine = manifest.get("spec", {}).get("engine", {})
+    patch = engine.get("podTemplatePatch")
+    message = "kubectl apply loses a null on its way; write $patch: replace or $retainKeys in the map around it"
+    return [(field, message) for field in _nulls(patch, "spec.engine.podTemplatePatch")] if patch else []
+
+
+def _nulls(value: Any, path: str) -> Iterator[str]:
+    if value is None:
+        yield path
+    items = value.items() if isinstance(value, dict) else ()
+    for key, inner in items:
+        yield from _nulls(inner, f"{path}.{key}")
+    for index, inner in enumerate(value if isinstance(value, list) else ()):
+        yield from _nulls(inner, f"{path}[{index}]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
-from tidegate.names import MANAGED_BY, MANAGED_BY_LABEL, ROLE_ENGINE, ROLE_LABEL
+from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, MANAGED_BY, MANAGED_BY_LABEL, ROLE_ENGINE, ROLE_LABEL
 
 log = logging.getLogger("tidegate.brain")
 
@@ -27,7 +28,7 @@ async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_s
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     admin = Admin(run_dir / "admin.sock")
-    router = Router(config_map, str(run_dir), Files(run_dir), admin)
+    router = Router(config_map, str(run_dir), Files(run_dir, _address()), admin)
     if router.files.begun():
         router.started.set()
     server = await Server(router, admin, drain_seconds, drain_key).start(port)
@@ -59,6 +60,11 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
     await asyncio.gather(*parts, return_exceptions=True)
     for part in done:
         part.result()
+
+
+def _address() -> str:
+    """Where Envoy listens: the operator's own setting, passed on."""
+    return os.environ.get(BIND_VARIABLE, ANY_ADDRESS)
 
 
 async def _connect() -> client.ApiClient:

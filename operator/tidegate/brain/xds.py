@@ -22,17 +22,18 @@ import orjson
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, XDS, Snapshot, bootstrap, listeners, response
 from tidegate.envoy.types import Resource
-from tidegate.names import short_hash
+from tidegate.names import ANY_ADDRESS, short_hash
 
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
 
 
 class Files:
-    """The run folder of one router Pod."""
+    """The run folder of one router Pod, whose Envoy listens at `address`."""
 
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, address: str = ANY_ADDRESS) -> None:
         self._run = run_dir
+        self._address = address
         self._xds = run_dir / XDS
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
@@ -45,7 +46,7 @@ class Files:
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
-        self._write(self._xds / "lds.json", listeners(str(self._run)))
+        self._write(self._xds / "lds.json", listeners(str(self._run), self._address))
         self._write(self._run / "bootstrap.json", bootstrap(str(self._run)))
 
     def clusters(self) -> Collection[str]:

@@ -27,14 +27,38 @@ class Document:
         name = meta.get("name", "?") if isinstance(meta, dict) else "?"
         return f"{self.file}: {self.manifest.get('kind', '?')}/{name}"
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Kind, namespace and name: what is the same object for the API server."""
+        meta = self.manifest["metadata"]
+        return self.manifest["kind"], meta.get("namespace", ""), meta["name"]
+
     def says(self, field: str, message: str) -> str:
         """A problem as a line: where, which field, what to write instead."""
         return ": ".join(filter(None, (str(self), field, message)))
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads what kubectl reads: a date without quotes is a string."""
+    """Reads what kubectl reads: a date without quotes is a string, and a key stands once in its map."""
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                if key.value in seen:
+                    raise _KeyTwice(key.value, key.start_mark.line + 1)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+class _KeyTwice(yaml.YAMLError):
+    """One of the two values would be lost."""
+
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(f"line {line}: {key!r} stands twice in one map; remove or rename one")
+
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 _LIKE_KUBECTL = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -65,6 +89,8 @@ def _documents(file: str) -> Iterator[Document]:
         loaded = [document for document in yaml.load_all(text, _Loader) if document is not None]
     except OSError as error:
         raise Unreadable(f"{file}: {error.strerror}") from error
+    except _KeyTwice as error:
+        raise Unreadable(f"{file}: {error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Unreadable(f"{file}: not YAML: {error}") from error
     number = 0

@@ -13,12 +13,12 @@ from typing import Any
 
 import yaml
 
-from tidegate.api.validate import check
+from tidegate.api.validate import check, ours
 from tidegate.cli.manifests import Document, Unreadable, read
 from tidegate.contract.router_config import load
 from tidegate.envoy.snapshot import snapshot
 from tidegate.errors import TidegateError
-from tidegate.names import CACHE_TIER, GROUP, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
+from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Plan
@@ -62,7 +62,7 @@ def _capabilities(kinds: Sequence[str]) -> Capabilities:
 
 
 def _plans(documents: list[Document], namespace: str, capabilities: Capabilities) -> list[Plan]:
-    owners = [_as_created(document, namespace) for document in documents if _ours(document.manifest)]
+    owners = [_as_created(document, namespace) for document in documents if ours(document.manifest)]
     defaults = from_environment({}).defaults
     plans: list[Plan] = []
     models: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -96,10 +96,6 @@ def followed(plan: Callable[[tuple[Manifest, ...]], Plan]) -> Plan:
     """The second pass after the first one was carried out: a few objects wait for the uid of another."""
     made = plan(()).apply
     return plan(tuple({**m, "metadata": {**m["metadata"], "uid": PLACEHOLDER_UID}} for m in made))
-
-
-def _ours(manifest: Any) -> bool:
-    return isinstance(manifest, dict) and str(manifest.get("apiVersion", "")).startswith(f"{GROUP}/")
 
 
 def _as_created(document: Document, namespace: str) -> Manifest:

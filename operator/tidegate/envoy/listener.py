@@ -8,7 +8,14 @@ from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER, route_by_model
 from tidegate.envoy.routes import ROUTES
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER, ROUTER_PORT
+from tidegate.names import (
+    ANY_ADDRESS,
+    BACKEND_HEADER,
+    MODEL_HEADER,
+    REVISION_HEADER,
+    ROUTE_HEADER,
+    ROUTER_PORT,
+)
 
 STAT_PREFIX: Final = "in"
 BUFFER: Final = 1 << 20
@@ -29,8 +36,8 @@ ENVOY_HEADERS: Final = "x-envoy-"
 """With these Envoy lets a caller choose retries and timeouts; here the policy does."""
 
 
-def listener(rds: Resource, address: str = "0.0.0.0", port: int = ROUTER_PORT) -> Resource:  # noqa: S104 - inside the Pod
-    """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}."""
+def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT) -> Resource:
+    """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}. At ANY_ADDRESS it takes IPv4 too."""
     manager = extension(
         "envoy.filters.network.http_connection_manager",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -58,10 +65,15 @@ def listener(rds: Resource, address: str = "0.0.0.0", port: int = ROUTER_PORT) -
     )
     return {
         "name": "main",
-        "address": {"socket_address": {"address": address, "port_value": port}},
+        "address": {"socket_address": _socket(address, port)},
         "per_connection_buffer_limit_bytes": BUFFER,
         "filter_chains": [{"filters": [manager]}],
     }
+
+
+def _socket(address: str, port: int) -> Resource:
+    both = {"ipv4_compat": True} if address == ANY_ADDRESS else {}
+    return {"address": address, "port_value": port, **both}
 
 
 def _drop_decision_headers() -> Resource:

@@ -90,9 +90,9 @@ def bootstrap(run_dir: str) -> Resource:
     }
 
 
-def listeners(run_dir: str) -> Resource:
+def listeners(run_dir: str, address: str) -> Resource:
     """lds.json."""
-    made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"))
+    made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"), address)
     return response(LISTENER, "1", [made])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 
@@ -23,6 +24,10 @@ class Defaults:
     """Image of the operator, which the brain shares."""
     store_image: str
     """Image of Valkey."""
+    bind_address: str = ANY_ADDRESS
+    """Where engines and routers listen."""
+    assign_user: bool = True
+    """Whether Pods name their user and groups; False where the platform assigns them, as OpenShift does."""
 
 
 @dataclass(frozen=True)

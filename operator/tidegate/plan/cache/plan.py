@@ -40,7 +40,7 @@ def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
     owner, known = world.owner, secret(world)
     made = [store.secret(owner, world.new_password), store.service(owner), store.network_policy(owner)]
     if known is not None:
-        made.append(store.stateful_set(owner, managed, world.defaults, known["metadata"]["uid"]))
+        made.append(store.stateful_set(owner, managed, world.defaults, known["metadata"]["uid"], server(world)))
     return made
 
 

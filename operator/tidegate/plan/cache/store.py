@@ -7,7 +7,8 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.cachetier import ManagedStore
 from tidegate.api.values import amount, bytes_quantity
-from tidegate.plan.kube.objects import RESTRICTED_CONTAINER, RESTRICTED_POD, child, empty_dir, store_labels
+from tidegate.plan.kube import template
+from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, store_labels
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
@@ -27,17 +28,17 @@ def secret(owner: Manifest, password: str) -> dict[str, Any]:
     return child("Secret", names.store(tier), owner, store_labels(tier), body)
 
 
-def stateful_set(owner: Manifest, store: ManagedStore, defaults: Defaults, secret_uid: str) -> dict[str, Any]:
+def stateful_set(
+    owner: Manifest, store: ManagedStore, defaults: Defaults, secret_uid: str, live: Manifest | None
+) -> dict[str, Any]:
     """One Valkey. `secret_uid` stands in the template, so that a new password restarts the server with it."""
     tier = owner["metadata"]["name"]
     labels = store_labels(tier)
-    metadata = {
-        "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels},
-        "annotations": {SECRET_UID_ANNOTATION: secret_uid},
-    }
+    metadata = template.metadata(store.pod_metadata, labels, {SECRET_UID_ANNOTATION: secret_uid})
     spec: dict[str, Any] = {
         "serviceName": names.store(tier),
         "replicas": 1,
+        "podManagementPolicy": _management(live),
         "revisionHistoryLimit": 2,
         "selector": {"matchLabels": labels},
         "template": {"metadata": metadata, "spec": _pod(tier, store, defaults)},
@@ -47,6 +48,12 @@ def stateful_set(owner: Manifest, store: ManagedStore, defaults: Defaults, secre
         spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": retain, "whenScaled": "Retain"}
         spec["volumeClaimTemplates"] = [_claim_template(store, labels)]
     return child("StatefulSet", names.store(tier), owner, labels, {"spec": spec})
+
+
+def _management(live: Manifest | None) -> str:
+    """Parallel, so that a template that is mended replaces a Pod that never became ready. What is there keeps its value,
+    which cannot be changed."""
+    return str(live["spec"].get("podManagementPolicy", "OrderedReady")) if live else "Parallel"
 
 
 def _pod(tier: str, store: ManagedStore, defaults: Defaults) -> dict[str, Any]:
@@ -59,9 +66,11 @@ def _pod(tier: str, store: ManagedStore, defaults: Defaults) -> dict[str, Any]:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
-        "securityContext": dict(RESTRICTED_POD),
+        "securityContext": pod_security(assign_user=defaults.assign_user),
+        **template.pull_secrets(store.image_pull_secrets),
         "containers": [_container(tier, store, defaults)],
         "volumes": volumes,
+        **template.scheduling(store.scheduling),
     }
 
 
@@ -76,8 +85,10 @@ def _container(tier: str, store: ManagedStore, defaults: Defaults) -> dict[str, 
         "args": _args(store),
         "env": [{"name": "REDISCLI_AUTH", "valueFrom": password}],
         "ports": [{"name": "valkey", "containerPort": names.STORE_PORT, "protocol": "TCP"}],
-        "resources": {"requests": {"cpu": "100m", "memory": with_headroom}, "limits": {"memory": with_headroom}},
-        "securityContext": dict(RESTRICTED_CONTAINER),
+        "resources": template.resources(
+            store.resources, {"cpu": "100m", "memory": with_headroom}, {"memory": with_headroom}
+        ),
+        **OURS,
         "volumeMounts": [
             {"name": "data", "mountPath": DATA_DIR},
             {"name": "auth", "mountPath": SECRET_DIR, "readOnly": True},
@@ -93,7 +104,8 @@ def _args(store: ManagedStore) -> list[str]:
     """Bounded memory with eviction; an append-only file if there is a volume to keep it on, no file at all if not."""
     durable = ["--appendonly", "yes"] if store.storage else ["--appendonly", "no", "--save", ""]
     return [
-        "--bind", "*", "--port", str(names.STORE_PORT), "--dir", DATA_DIR,
+        # both families; the dash is for a kernel that lacks the second one
+        "--bind", "*", "-::*", "--port", str(names.STORE_PORT), "--dir", DATA_DIR,
         "--maxmemory", str(int(amount(store.memory))), "--maxmemory-policy", "allkeys-lru", *durable,
     ]  # fmt: skip
 

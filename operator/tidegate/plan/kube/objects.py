@@ -15,15 +15,14 @@ RESTRICTED_CONTAINER: Final = {
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
-RESTRICTED_POD: Final = {
-    "runAsNonRoot": True,
-    "runAsUser": NOBODY,
-    "runAsGroup": NOBODY,
-    "fsGroup": NOBODY,
-    "fsGroupChangePolicy": "OnRootMismatch",
-    "seccompProfile": {"type": "RuntimeDefault"},
+ONE_USER: Final = {"runAsUser": NOBODY, "runAsGroup": NOBODY, "fsGroup": NOBODY}
+
+OURS: Final = {
+    "securityContext": RESTRICTED_CONTAINER,
+    # the last lines of a log are the reason why a container ended; kubelet puts them into the Pod's status
+    "terminationMessagePolicy": "FallbackToLogsOnError",
 }
-"""The `restricted` Pod Security Standard, https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+"""What every container that we make has in common."""
 
 API_VERSIONS: Final = {
     "Service": "v1",
@@ -106,11 +105,27 @@ def store_labels(tier: str) -> dict[str, str]:
     return {names.CACHE_LABEL: tier, names.ROLE_LABEL: names.ROLE_STORE}
 
 
-def disruption_budget(name: str, owner: Manifest, labels: dict[str, str]) -> dict[str, Any]:
-    """Voluntary disruptions take one Pod at a time, and Pods that do not answer anyway may always go."""
+def pod_security(*, assign_user: bool) -> dict[str, Any]:
+    """The `restricted` Pod Security Standard; without user and groups where the platform assigns them.
+
+    https://kubernetes.io/docs/concepts/security/pod-security-standards/
+    """
+    return {
+        "runAsNonRoot": True,
+        **(ONE_USER if assign_user else {}),
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def disruption_budget(
+    name: str, owner: Manifest, labels: dict[str, str], covered: dict[str, str] | None = None, most: int | str = 1
+) -> dict[str, Any]:
+    """Voluntary disruptions take `most` Pods at a time of those with the labels `covered` (default: `labels`), and Pods that
+    do not answer anyway may always go."""
     spec = {
-        "maxUnavailable": 1,
-        "selector": {"matchLabels": labels},
+        "maxUnavailable": most,
+        "selector": {"matchLabels": covered or labels},
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
     }
     return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})

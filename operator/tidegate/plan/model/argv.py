@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from math import prod
+from typing import Final, NamedTuple
 
 from tidegate import names
 from tidegate.api.engine import Engine
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import amount, fraction, seconds
-from tidegate.plan.model.weights import weights
+from tidegate.plan.model.weights import Weights
 
 LEAVE_ENDPOINTS: Final = 5
 """Seconds between a Pod's deletion and SIGTERM, in which routers stop sending to it: a draining engine answers new
 requests with 500, so traffic has to leave before."""
 
 
-def argv(model: ModelDeployment) -> list[str]:
-    """Everything after `vllm serve`; the user's own flags come last."""
+class Spread(NamedTuple):
+    """GPUs of a replica along each axis."""
+
+    tensor: int
+    pipeline: int
+    data: int
+
+
+def argv(model: ModelDeployment, source: Weights, host: str) -> list[str]:
+    """Everything after `vllm serve`; the user's own flags come last. `host` is where it listens."""
     engine = model.spec.engine
-    source = weights(model)
     return [
         source.model,
-        "--host", "0.0.0.0",  # noqa: S104 - inside the Pod
+        "--host", host,
         "--port", str(names.ENGINE_PORT),
         "--served-model-name", *model.served_names(),
         *source.args,
@@ -37,17 +45,16 @@ def argv(model: ModelDeployment) -> list[str]:
     ]  # fmt: skip
 
 
-def spread(engine: Engine) -> tuple[int, int]:
-    """Tensor and pipeline parallelism; by default all GPUs of the Pod work on each layer together."""
+def spread(engine: Engine) -> Spread:
+    """How a replica is spread; by default all GPUs of the Pod work on each layer together."""
     if engine.parallelism:
-        return engine.parallelism.tensor, engine.parallelism.pipeline
-    return max(engine.gpus.count, 1), 1
+        return Spread(engine.parallelism.tensor, engine.parallelism.pipeline, engine.parallelism.data)
+    return Spread(max(engine.gpus.count, 1), 1, 1)
 
 
 def group_size(engine: Engine) -> int:
     """Pods of one replica: 1, or as many as tensor x pipeline needs at `gpus.count` each."""
-    tensor, pipeline = spread(engine)
-    return tensor * pipeline // max(engine.gpus.count, 1)
+    return prod(spread(engine)) // max(engine.gpus.count, 1)
 
 
 def grace_period(model: ModelDeployment) -> int:
@@ -62,12 +69,11 @@ def shutdown_timeout(model: ModelDeployment) -> int:
 
 
 def _parallel(engine: Engine) -> list[str]:
-    tensor, pipeline = spread(engine)
     flags = []
-    if tensor > 1:
-        flags += ["--tensor-parallel-size", str(tensor)]
-    if pipeline > 1:
-        flags += ["--pipeline-parallel-size", str(pipeline)]
+    for axis, size in spread(engine)._asdict().items():
+        flags += [f"--{axis}-parallel-size", str(size)] if size > 1 else []
+    if engine.parallelism and engine.parallelism.expert:
+        flags.append("--enable-expert-parallel")
     return flags
 
 
@@ -76,8 +82,9 @@ def _limits(engine: Engine) -> list[str]:
     if engine.max_model_len:
         flags += ["--max-model-len", str(engine.max_model_len)]
     if engine.max_waiting_requests is not None:
-        # the flag counts running and waiting requests together
-        flags += ["--max-num-queued-reqs", str(engine.max_num_seqs + engine.max_waiting_requests)]
+        # the flag counts running and waiting requests together; every data-parallel copy has a running batch of its own
+        running = engine.max_num_seqs * spread(engine).data
+        flags += ["--max-num-queued-reqs", str(running + engine.max_waiting_requests)]
     return flags
 
 
@@ -86,8 +93,9 @@ def _memory(engine: Engine) -> list[str]:
     if engine.gpu_memory_utilization:
         flags += ["--gpu-memory-utilization", plain(fraction(engine.gpu_memory_utilization))]
     if engine.kv_offload:
+        # the flag is what all Pods of a replica have together, and what each data-parallel copy takes
         gibibytes = amount(engine.kv_offload.host_memory) / amount("1Gi")
-        flags += ["--kv-offloading-size", plain(gibibytes)]
+        flags += ["--kv-offloading-size", plain(gibibytes * group_size(engine) / spread(engine).data)]
     return flags
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from tidegate import names
-from tidegate.api.engine import Engine
+from tidegate.api.engine import Engine, offloaded
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import amount, bytes_quantity, seconds
-from tidegate.plan.kube.objects import (
-    RESTRICTED_CONTAINER,
-    RESTRICTED_POD,
-    empty_dir,
-    revision_labels,
-)
+from tidegate.plan.kube import template
+from tidegate.plan.kube.objects import OURS, empty_dir, pod_security, revision_labels
 from tidegate.plan.kube.patch import merged
+from tidegate.plan.model.adapters import adapters
 from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period
+from tidegate.plan.model.place import claim_labels, one_node
 from tidegate.plan.model.weights import Weights, weights
 from tidegate.plan.world import Defaults
 
@@ -38,53 +37,50 @@ SCRATCH_ENV: Final = (
 def pod_template(model: ModelDeployment, revision: str, defaults: Defaults) -> dict[str, Any]:
     """The Pod template of a revision, as it is kept in the revision's ControllerRevision."""
     engine = model.spec.engine
-    source = weights(model)
-    template = {
-        "metadata": _template_metadata(model, revision),
-        "spec": {
-            "serviceAccountName": engine.service_account_name or names.engine_account(model.metadata.name),
-            "automountServiceAccountToken": engine.service_account_name is not None,
-            "enableServiceLinks": False,
-            "terminationGracePeriodSeconds": grace_period(model),
-            "securityContext": dict(RESTRICTED_POD),
-            "imagePullSecrets": [{"name": secret.name} for secret in engine.image_pull_secrets],
-            "containers": [_container(model, source, defaults)],
-            "volumes": [
-                empty_dir("shared-memory", _shared_memory(engine), memory=True),
-                empty_dir("scratch"),
-                *source.volumes,
-            ],
-            **engine.scheduling.model_dump(by_alias=True, exclude_defaults=True),
-        },
+    labels = revision_labels(model.metadata.name, revision) | claim_labels(model)
+    made = {
+        "metadata": template.metadata(engine.pod_metadata, labels),
+        "spec": _pod(model, weights(model) + adapters(model), defaults),
     }
-    if not engine.image_pull_secrets:
-        del template["spec"]["imagePullSecrets"]
     patch = engine.pod_template_patch
-    return merged(template, patch.model_dump(by_alias=True, exclude_unset=True)) if patch else template
+    return merged(made, patch.model_dump(by_alias=True, exclude_unset=True)) if patch else made
 
 
-def _template_metadata(model: ModelDeployment, revision: str) -> dict[str, Any]:
-    extra = model.spec.engine.pod_metadata
-    labels = revision_labels(model.metadata.name, revision)
-    metadata: dict[str, Any] = {"labels": {**extra.labels, names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}}
-    if extra.annotations:
-        metadata["annotations"] = dict(extra.annotations)
-    return metadata
+def _pod(model: ModelDeployment, source: Weights, defaults: Defaults) -> dict[str, Any]:
+    engine = model.spec.engine
+    downloads = [_download(engine, each, defaults) for each in source.downloads]
+    return {
+        "serviceAccountName": engine.service_account_name or names.engine_account(model.metadata.name),
+        "automountServiceAccountToken": engine.service_account_name is not None,
+        "enableServiceLinks": False,
+        # without it vLLM would be PID 1, for which the kernel drops SIGTERM until vLLM has loaded and handles it
+        "shareProcessNamespace": True,
+        "terminationGracePeriodSeconds": grace_period(model),
+        "securityContext": pod_security(assign_user=defaults.assign_user),
+        **template.pull_secrets(engine.image_pull_secrets),
+        **({"initContainers": downloads} if downloads else {}),
+        "containers": [_container(model, source, defaults)],
+        "volumes": [
+            empty_dir("shared-memory", shared_memory(engine), memory=True),
+            empty_dir("scratch"),
+            *source.volumes,
+        ],
+        **template.scheduling(engine.scheduling),
+        **one_node(model),
+    }
 
 
 def _container(model: ModelDeployment, source: Weights, defaults: Defaults) -> dict[str, Any]:
     engine = model.spec.engine
-    own_names = {var.name for var in engine.env}
-    scratch = [dict(var) for var in SCRATCH_ENV if var["name"] not in own_names]
     return {
         "name": names.ENGINE_CONTAINER,
         "image": engine.image or defaults.engine_image,
         "command": ["vllm", "serve"],
-        "args": argv(model),
-        "env": [*scratch, *source.env, *(var.model_dump(by_alias=True, exclude_none=True) for var in engine.env)],
+        "args": argv(model, source, defaults.bind_address),
+        "env": _environment(engine, source.env),
         "ports": [{"name": "http", "containerPort": names.ENGINE_PORT, "protocol": "TCP"}],
         "resources": _resources(engine),
-        "securityContext": dict(RESTRICTED_CONTAINER),
+        **OURS,
         "volumeMounts": [
             {"name": "shared-memory", "mountPath": "/dev/shm"},  # noqa: S108
             {"name": "scratch", "mountPath": SCRATCH},
@@ -93,6 +89,26 @@ def _container(model: ModelDeployment, source: Weights, defaults: Defaults) -> d
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVE_ENDPOINTS}}},
         **probes(engine),
     }
+
+
+def _download(engine: Engine, download: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
+    """An init container with the engine's image, environment and resources, but for the GPUs."""
+    mounts = [{"name": "scratch", "mountPath": SCRATCH}, *download["volumeMounts"]]
+    return {
+        **download,
+        "image": engine.image or defaults.engine_image,
+        "env": _environment(engine, download["env"]),
+        "resources": template.resources(engine.resources, {}),
+        **OURS,
+        "volumeMounts": mounts,
+    }
+
+
+def _environment(engine: Engine, more: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ours before the user's, who may replace what is for scratch files."""
+    own_names = {var.name for var in engine.env}
+    scratch = [dict(var) for var in SCRATCH_ENV if var["name"] not in own_names]
+    return [*scratch, *more, *(var.model_dump(by_alias=True, exclude_none=True) for var in engine.env)]
 
 
 def probes(engine: Engine) -> dict[str, Any]:
@@ -115,15 +131,18 @@ def _health_check(failures: int) -> dict[str, Any]:
     return {"httpGet": get, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 5, "failureThreshold": failures}
 
 
-def _shared_memory(engine: Engine) -> str:
-    return engine.shared_memory or f"{2 * max(engine.gpus.count, 1)}Gi"
+def shared_memory(engine: Engine) -> str:
+    """The size of /dev/shm."""
+    for_gpus = f"{2 * max(engine.gpus.count, 1)}Gi"
+    if engine.shared_memory:
+        return engine.shared_memory
+    return bytes_quantity(amount(for_gpus) + offloaded(engine)) if engine.kv_offload else for_gpus
 
 
 def _resources(engine: Engine) -> dict[str, Any]:
-    """The user's resources, the GPUs, and the host memory of kvOffload on top of the memory request."""
+    """The user's resources, the GPUs, and what kvOffload takes of /dev/shm, which counts as the container's memory."""
     requests, limits = dict(engine.resources.requests), dict(engine.resources.limits)
-    if engine.kv_offload:
-        offload = amount(engine.kv_offload.host_memory)
+    if offload := offloaded(engine):
         # a limit alone is the request too
         requests["memory"] = bytes_quantity(amount(requests.get("memory", limits.get("memory", "0"))) + offload)
         if "memory" in limits:

@@ -25,7 +25,6 @@ class Told:
 
     served_names: list[str]
     adapters: list[str]
-    workload: str
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _moment(entry: Manifest, field: str) -> datetime | None:
 
 
 def _told(entry: Manifest) -> Told:
-    return Told(texts(entry, "servedNames"), texts(entry, "adapters"), text(entry, "workload") or "Deployment")
+    return Told(texts(entry, "servedNames"), texts(entry, "adapters"))
 
 
 def _unrecorded(

@@ -5,12 +5,27 @@ https://lws.sigs.k8s.io/docs/reference/leaderworkerset.v1/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.plan import Manifest
+
+AFTER_LEADER: Final = f"""\
+import http.client, os, time
+misses = 0
+while misses < 3:
+    try:
+        leader = http.client.HTTPConnection(os.environ["LWS_LEADER_ADDRESS"], {names.ENGINE_PORT}, timeout=5)
+        leader.request("GET", "/health")
+        misses = 0 if leader.getresponse().status == 200 else misses + 1
+    except (OSError, http.client.HTTPException):
+        misses += 1
+    time.sleep(1)
+"""
+"""A worker's preStop hook: returns when the leader has not answered for three seconds. The controller deletes the leader with
+its workers, and a draining leader goes on answering; kubelet ends the hook with the grace period."""
 
 
 def leader_worker_set(model: ModelDeployment, template: Manifest) -> dict[str, Any]:
@@ -35,7 +50,8 @@ def leader_worker_set(model: ModelDeployment, template: Manifest) -> dict[str, A
 
 
 def _group_member(template: Manifest, size: int, *, leader: bool) -> dict[str, Any]:
-    """Workers run headless: no port, no probes, and no label by which a Service would find them."""
+    """Workers run headless: no port, no probes, and no label by which a Service would find them. A worker that ended before
+    its leader would cut the leader's streams, so it waits for it."""
     engine = template["spec"]["containers"][0]
     group = [
         "--nnodes", str(size), "--node-rank", "$(LWS_WORKER_INDEX)", "--master-addr", "$(LWS_LEADER_ADDRESS)",
@@ -45,6 +61,7 @@ def _group_member(template: Manifest, size: int, *, leader: bool) -> dict[str, A
     labels = dict(template["metadata"]["labels"])
     if not leader:
         member = {k: v for k, v in member.items() if not k.endswith("Probe") and k != "ports"}
-        labels[names.ROLE_LABEL] = "engine-worker"
+        member["lifecycle"] = {"preStop": {"exec": {"command": ["python3", "-c", AFTER_LEADER]}}}
+        labels[names.ROLE_LABEL] = names.ROLE_WORKER
     spec = {**template["spec"], "containers": [member, *template["spec"]["containers"][1:]]}
     return {**template, "metadata": {**template["metadata"], "labels": labels}, "spec": spec}

@@ -8,7 +8,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
-from tidegate.plan.kube.objects import DROPPED, disruption_budget, model_labels, revision_labels, service_account
+from tidegate.plan.kube.objects import DROPPED, model_labels, revision_labels, service_account
 from tidegate.plan.kube.pods import about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import services
@@ -16,7 +16,7 @@ from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read
 from tidegate.plan.model.rollout import Revision, next_timer
-from tidegate.plan.model.status import model_status
+from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.world import ModelWorld
@@ -69,8 +69,8 @@ def _of_revision(
     owner, model = world.owner, decision.model.metadata.name
     name, labels = names.revision_name(model, revision.name), revision_labels(model, revision.name)
     made = [
-        services.headless_service(owner, model, revision.name),
-        disruption_budget(name, owner, labels),
+        services.headless_service(owner, model, revision.name, kind_of(facts, decision, revision)),
+        services.budget(owner, decision.model, revision.name),
     ]
     data = decision.data.get(revision.name)
     if data is None:  # its record was deleted by hand: the workload goes on as it is until it retires

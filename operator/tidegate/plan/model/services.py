@@ -6,15 +6,24 @@ from typing import Any
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.plan.kube.objects import child, model_labels, revision_labels
+from tidegate.plan.kube.objects import child, disruption_budget, model_labels, revision_labels
+from tidegate.plan.model.place import evictable
 from tidegate.plan.plan import Manifest
 
 
-def headless_service(owner: Manifest, model: str, revision: str) -> dict[str, Any]:
+def headless_service(owner: Manifest, model: str, revision: str, workload_kind: str) -> dict[str, Any]:
     """Names the engines of one revision; routers read its EndpointSlices."""
     labels = revision_labels(model, revision)
     spec = {"clusterIP": "None", "selector": labels, "ports": [_http_port(names.ENGINE_PORT)]}
-    return child("Service", names.revision_name(model, revision), owner, labels, {"spec": spec})
+    return child("Service", names.engines_service(model, revision, workload_kind), owner, labels, {"spec": spec})
+
+
+def budget(owner: Manifest, model: ModelDeployment, revision: str) -> dict[str, Any]:
+    """How many of a revision's Pods, leaders and workers alike, may be taken away at a time."""
+    name = model.metadata.name
+    labels = revision_labels(name, revision)
+    covered = {key: value for key, value in labels.items() if key != names.ROLE_LABEL}
+    return disruption_budget(names.revision_name(name, revision), owner, labels, covered, evictable(model))
 
 
 def stable_service(owner: Manifest, model: str, revision: str) -> dict[str, Any]:

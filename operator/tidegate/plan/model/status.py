@@ -140,7 +140,7 @@ def _engines(readiness: Readiness) -> str:
 def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) -> dict[str, Any]:
     """What routers need to know of a revision comes from its record or, when that was lost, from the last status."""
     data = decision.data.get(revision.name)
-    last = facts.told.get(revision.name, Told([], [], "Deployment"))
+    last = facts.told.get(revision.name, Told([], []))
     entry = {
         "name": revision.name,
         "role": revision.role,
@@ -151,10 +151,16 @@ def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) ->
         "answered": revision.answered,
         "servedNames": data["servedNames"] if data else last.served_names,
         "adapters": data["adapters"] if data else last.adapters,
-        "workload": data["kind"] if data else last.workload,
+        "workload": kind_of(facts, decision, revision),
     }
     if revision.identity:
         entry["identity"] = revision.identity
     if revision.incomplete_since:
         entry["incompleteSince"] = revision.incomplete_since.isoformat()
     return entry
+
+
+def kind_of(facts: ModelFacts, decision: ModelDecision, revision: Revision) -> str:
+    """The kind of a revision's workload; of the live one when its record was lost."""
+    known = decision.data.get(revision.name) or facts.workloads.get(revision.name)
+    return str(known["kind"]) if known else "Deployment"

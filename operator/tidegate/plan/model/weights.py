@@ -1,4 +1,4 @@
-"""Where a model's weights come from: the URI of the model and its adapters as argv, environment, volumes and mounts.
+"""Where a model's weights come from: its URI as argv, environment, volumes and mounts.
 
 hf://org/repo@rev   the engine downloads; HF_HOME is the storage; the token is an environment variable from its Secret
 pvc://claim/path    the claim is mounted read-only
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.base import SecretKeyRef
 from tidegate.api.modeldeployment import ModelDeployment, ModelSource
 from tidegate.plan.kube.objects import empty_dir
 
@@ -31,6 +32,8 @@ class Weights:
     env: tuple[dict[str, Any], ...] = ()
     volumes: tuple[dict[str, Any], ...] = ()
     mounts: tuple[dict[str, Any], ...] = ()
+    downloads: tuple[dict[str, Any], ...] = ()
+    """What runs, in this order, before the engine: init containers without what all containers have."""
 
     def __add__(self, other: Weights) -> Weights:
         """Both; volumes and mounts that stand in both are taken once."""
@@ -40,6 +43,7 @@ class Weights:
             _once(self.env + other.env),
             _once(self.volumes + other.volumes),
             _once(self.mounts + other.mounts),
+            self.downloads + other.downloads,
         )
 
 
@@ -48,25 +52,28 @@ def _once(items: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
 
 
 def weights(model: ModelDeployment) -> Weights:
-    """Everything that the engine needs to find the model and its adapters."""
-    source = model.spec.model
-    scheme, _, rest = source.uri.partition("://")
-    made = {"hf": _hub, "pvc": _claim, "s3": _bucket, "gs": _bucket, "oci": _image}[scheme](model, rest)
-    return made + _adapters(model) if source.adapters else made
+    """Everything that the engine needs to find the model."""
+    scheme, _, rest = model.spec.model.uri.partition("://")
+    return {"hf": _hub, "pvc": _claim, "s3": _bucket, "gs": _bucket, "oci": _image}[scheme](model, rest)
 
 
 def _hub(model: ModelDeployment, rest: str) -> Weights:
     repository, _, revision = rest.partition("@")
     args = ("--revision", revision) if revision else ()
-    return Weights(repository, args) + _hub_cache(model)
+    return Weights(repository, args) + hub_cache(model, hub_token(model))
 
 
-def _hub_cache(model: ModelDeployment) -> Weights:
+def hub_token(model: ModelDeployment) -> SecretKeyRef | None:
+    """The model's own token, when it comes from the hub."""
+    source = model.spec.model
+    return source.credentials_secret_ref if source.uri.startswith("hf://") else None
+
+
+def hub_cache(model: ModelDeployment, token: SecretKeyRef | None) -> Weights:
     """The storage of downloads, shared by the model and its adapters."""
     env: list[dict[str, Any]] = [{"name": "HF_HOME", "value": CACHE_DIR}]
-    secret = model.spec.model.credentials_secret_ref
-    if secret and model.spec.model.uri.startswith("hf://"):
-        env.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}})
+    if token:
+        env.append({"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": token.name, "key": token.key}}})
     mount = {"name": "weights", "mountPath": CACHE_DIR}
     return Weights("", (), tuple(env), (_storage_volume(model),), (mount,))
 
@@ -86,11 +93,11 @@ def _claim_volume(name: str, claim: str, *, read_only: bool = False) -> dict[str
 
 
 def _claim(_: ModelDeployment, rest: str) -> Weights:
-    path, volume, mount = _claim_path(rest)
+    path, volume, mount = claim_path(rest)
     return Weights(path, (), (), (volume,), (mount,))
 
 
-def _claim_path(rest: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+def claim_path(rest: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """The path inside the container, the volume and the mount of `claim/path`."""
     claim, _, path = rest.partition("/")
     volume_name = f"claim-{names.short_hash(claim)}"
@@ -123,18 +130,3 @@ def _credentials_file(source: ModelSource) -> Weights:
 def _image(_: ModelDeployment, rest: str) -> Weights:
     volume = {"name": "model", "image": {"reference": rest, "pullPolicy": "IfNotPresent"}}
     return Weights(MODEL_DIR, (), (), (volume,), ({"name": "model", "mountPath": MODEL_DIR, "readOnly": True},))
-
-
-def _adapters(model: ModelDeployment) -> Weights:
-    adapters = model.spec.model.adapters
-    modules, extra = [], Weights("")
-    for adapter in adapters:
-        scheme, _, rest = adapter.uri.partition("://")
-        if scheme == "hf":
-            path, extra = rest, extra + _hub_cache(model)
-        else:
-            path, volume, mount = _claim_path(rest)
-            extra += Weights("", (), (), (volume,), (mount,))
-        modules.append(f"{adapter.name}={path}")
-    args = ("--enable-lora", "--max-loras", str(len(adapters)), "--lora-modules", *modules)
-    return Weights("", args) + extra

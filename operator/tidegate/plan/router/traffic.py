@@ -128,7 +128,7 @@ def _destination(backend: str, model: str, revision: Serving, adapter: str | Non
         name=".".join(filter(None, (backend, revision.name, adapter))),
         backend=backend,
         revision=revision.name,
-        service=names.revision_name(model, revision.name),
+        service=names.engines_service(model, revision.name, revision.workload),
         port=names.ENGINE_PORT,
         model=adapter or revision.served_name,
     )

@@ -8,13 +8,8 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.router_config import RouterConfig
-from tidegate.plan.kube.objects import (
-    RESTRICTED_CONTAINER,
-    RESTRICTED_POD,
-    child,
-    empty_dir,
-    router_labels,
-)
+from tidegate.plan.kube import template
+from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, router_labels
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
@@ -26,33 +21,38 @@ HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
 TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
-DEFAULT_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
+ENVOY_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
+BRAIN_REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 
 
 def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     """The brain starts first (Envoy exits when its files are missing) and ends last (it drains Envoy)."""
+    router = policy.spec.router
     return {
         "serviceAccountName": names.router(policy.metadata.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": DRAIN_SECONDS + 30,
-        "securityContext": dict(RESTRICTED_POD),
+        "securityContext": pod_security(assign_user=defaults.assign_user),
+        **template.pull_secrets(router.image_pull_secrets),
         "initContainers": [_brain(policy, defaults)],
         "containers": [_envoy(policy, defaults)],
         "volumes": [empty_dir("run"), empty_dir("scratch"), _token_volume()],
-        "topologySpreadConstraints": [
-            {
-                "maxSkew": 1,
-                "topologyKey": "kubernetes.io/hostname",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": router_labels(policy.metadata.name)},
-            }
-        ],
+        "topologySpreadConstraints": [_apart(policy)],
+        **template.scheduling(router.scheduling),
+    }
+
+
+def _apart(policy: RoutingPolicy) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": router_labels(policy.metadata.name)},
     }
 
 
 def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
-    resources = policy.spec.router.resources
     return {
         "name": names.ENVOY_CONTAINER,
         "image": defaults.envoy_image,
@@ -62,11 +62,8 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "--log-level", "warning", "--drain-time-s", str(DRAIN_SECONDS),
         ],
         "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
-        "resources": {
-            "requests": DEFAULT_REQUESTS | resources.requests,
-            **({"limits": resources.limits} if resources.limits else {}),
-        },
-        "securityContext": dict(RESTRICTED_CONTAINER),
+        "resources": template.resources(policy.spec.router.resources, ENVOY_REQUESTS),
+        **OURS,
         "volumeMounts": [{"name": "run", "mountPath": RUN_DIR}],
         "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
         "livenessProbe": {
@@ -93,10 +90,11 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the Pod's own
+            {"name": names.BIND_VARIABLE, "value": defaults.bind_address},
         ],
         "ports": [{"name": "brain", "containerPort": names.BRAIN_PORT, "protocol": "TCP"}],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
-        "securityContext": dict(RESTRICTED_CONTAINER),
+        "resources": template.resources(policy.spec.router.brain.resources, BRAIN_REQUESTS),
+        **OURS,
         "volumeMounts": [
             {"name": "run", "mountPath": RUN_DIR},
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108
@@ -133,7 +131,7 @@ def _token_volume() -> dict[str, Any]:
 def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     """The Deployment's spec without replicas: what the router's ControllerRevision keeps."""
     labels = router_labels(policy.metadata.name)
-    metadata = {"labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY, **labels}}
+    metadata = template.metadata(policy.spec.router.pod_metadata, labels)
     return {
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": 300,

@@ -26,14 +26,11 @@ func (r *runtime) commandLine(c *container) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var argv []string
-	if c.pod.address != "" {
-		argv = append(argv, "nsenter", "--net="+namespaceFile(c.pod.id), "--")
-	}
-	argv = append(argv, r.bwrap, "--unshare-pid", "--unshare-uts", "--unshare-ipc", "--as-pid-1", "--die-with-parent",
-		"--info-fd", "3", "--hostname", c.hostname())
+	argv := append(c.pod.joined(), r.bwrap, "--unshare-uts", "--unshare-ipc", "--die-with-parent", "--info-fd", "3",
+		"--hostname", c.hostname())
 	argv = append(argv, c.privileges()...)
 	argv = append(argv, root()...)
+	argv = append(argv, c.pod.processes()...)
 	argv = append(argv, r.etc(c.pod)...)
 	argv = append(argv, c.folders()...)
 	for _, folder := range c.image.Binds {
@@ -129,7 +126,7 @@ func root() []string {
 			argv = append(argv, "--ro-bind", folder, folder)
 		}
 	}
-	return append(argv, "--proc", "/proc", "--dev", "/dev", "--ro-bind", "/sys", "/sys",
+	return append(argv, "--dev", "/dev", "--ro-bind", "/sys", "/sys",
 		"--perms", "0755", "--dir", "/run", "--perms", "0755", "--dir", "/var", "--symlink", "../run", "/var/run")
 }
 

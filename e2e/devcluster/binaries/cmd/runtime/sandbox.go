@@ -49,10 +49,18 @@ func (r *runtime) createPod(p *pod) error {
 		}
 		p.address = address
 	}
+	if sharesProcesses(p) {
+		pause, err := startPause(p.procFolder())
+		if err != nil {
+			return err
+		}
+		p.pause = pause
+	}
 	return r.savePod(p)
 }
 
 func (r *runtime) destroyPod(p *pod) {
+	endPause(p)
 	unix.Unmount(filepath.Join(p.folder, "shm"), unix.MNT_DETACH) // fails when it is gone already
 	if p.address != "" {
 		r.network.remove(p.id, p.address)

@@ -24,14 +24,14 @@ type usage struct {
 	children uint64
 }
 
-// usages reads /proc once and adds up by PID namespace: every container has its own.
+// usages reads /proc once and adds up by mount namespace: every container has its own.
 func usages() map[string]*usage {
 	all := map[string]*usage{}
 	for _, name := range names("/proc") {
 		if _, err := strconv.Atoi(name); err != nil {
 			continue
 		}
-		namespace, err := os.Readlink("/proc/" + name + "/ns/pid")
+		namespace, err := os.Readlink("/proc/" + name + "/ns/mnt")
 		if err != nil {
 			continue // it has just ended
 		}
@@ -161,7 +161,7 @@ func (r *runtime) podStats(p *pod, all map[string]*usage) *pb.PodSandboxStats {
 }
 
 func (r *runtime) usageOf(c *container, all map[string]*usage) *usage {
-	namespace, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", r.statusOf(c).Pid))
+	namespace, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/mnt", r.statusOf(c).Pid))
 	if u := all[namespace]; u != nil {
 		return u
 	}

@@ -43,6 +43,7 @@ type pod struct {
 	id        string
 	folder    string
 	address   string // empty on the host's network
+	pause     int    // the first process of all containers together; zero where each has its own
 	createdAt int64
 	config    *pb.PodSandboxConfig
 	ready     bool
@@ -65,6 +66,7 @@ type container struct {
 // What is kept of both on disk beside their configs.
 type podRecord struct {
 	Address   string `json:"address"`
+	Pause     int    `json:"pause"`
 	CreatedAt int64  `json:"createdAt"`
 }
 type containerRecord struct {
@@ -118,7 +120,7 @@ func (r *runtime) loadPod(id string, rebooted bool) error {
 		return err
 	}
 	_, stopped := os.Stat(filepath.Join(p.folder, "stopped"))
-	p.address, p.createdAt = record.Address, record.CreatedAt
+	p.address, p.pause, p.createdAt = record.Address, record.Pause, record.CreatedAt
 	p.ready = !rebooted && errors.Is(stopped, fs.ErrNotExist)
 	if p.address != "" && p.ready {
 		r.network.take(p.address)
@@ -158,7 +160,7 @@ func (r *runtime) savePod(p *pod) error {
 	if err := writeMessage(filepath.Join(p.folder, "config.json"), p.config); err != nil {
 		return err
 	}
-	return task.Write(filepath.Join(p.folder, "pod.json"), podRecord{p.address, p.createdAt})
+	return task.Write(filepath.Join(p.folder, "pod.json"), podRecord{p.address, p.pause, p.createdAt})
 }
 
 func (r *runtime) saveContainer(c *container) error {

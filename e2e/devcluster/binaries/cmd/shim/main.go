@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,10 +60,12 @@ func run(folder task.Folder) error {
 
 func supervise(folder task.Folder, spec task.Spec, output *containerLog) error {
 	status := task.Status{Shim: os.Getpid()}
-	command, copied, err := start(spec, output, &status)
+	command, first, copied, err := start(spec, output)
 	if err != nil {
 		return err
 	}
+	status.Pid, status.StartedAt = first.Pid, time.Now().UnixNano()
+	waitForProgram(status.Pid)
 	if status.Pid != 0 {
 		if err := folder.WriteStatus(status); err != nil {
 			return err
@@ -70,20 +73,24 @@ func supervise(folder task.Folder, spec task.Spec, output *containerLog) error {
 		fmt.Println("started")
 		os.Stdout.Close()
 	}
+	ended, err := command.Process.Wait()
+	if err != nil {
+		return err
+	}
+	killRest(first.Mounts)
 	copied.Wait()
-	command.Wait() // its error is the exit code, which is read below
-	finish(&status, command.ProcessState, output.lastError())
+	finish(&status, ended, output.lastError())
 	if status.Pid == 0 {
 		fmt.Println(status.Message)
 	}
 	return folder.WriteStatus(status)
 }
 
-// start runs the command; status.Pid stays zero when it ended before it had made the container's first process.
-func start(spec task.Spec, output *containerLog, status *task.Status) (*exec.Cmd, *sync.WaitGroup, error) {
+// start runs the command; first is zero when it ended before it had made the container's first process.
+func start(spec task.Spec, output *containerLog) (*exec.Cmd, firstProcess, *sync.WaitGroup, error) {
 	info, infoWriter, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, firstProcess{}, nil, err
 	}
 	defer info.Close()
 	command := exec.Command(spec.Argv[0], spec.Argv[1:]...)
@@ -91,26 +98,50 @@ func start(spec task.Spec, output *containerLog, status *task.Status) (*exec.Cmd
 	stdout, _ := command.StdoutPipe() // fails only when Stdout was set before
 	stderr, _ := command.StderrPipe()
 	if err := command.Start(); err != nil {
-		return nil, nil, err
+		return nil, firstProcess{}, nil, err
 	}
 	infoWriter.Close()
 	copied := &sync.WaitGroup{}
 	copied.Go(func() { output.copy("stdout", stdout) })
 	copied.Go(func() { output.copy("stderr", stderr) })
-	status.Pid, status.StartedAt = firstProcess(info), time.Now().UnixNano()
-	waitForProgram(status.Pid)
-	return command, copied, nil
+	return command, readFirst(info), copied, nil
 }
 
-// firstProcess reads what bubblewrap writes to its --info-fd.
-func firstProcess(info io.Reader) int {
-	var told struct {
-		Pid int `json:"child-pid"`
-	}
+// firstProcess is what bubblewrap writes to its --info-fd: the process, and the mount namespace that all its children share.
+type firstProcess struct {
+	Pid    int    `json:"child-pid"`
+	Mounts uint64 `json:"mnt-namespace"`
+}
+
+func readFirst(info io.Reader) firstProcess {
+	var told firstProcess
 	if json.NewDecoder(info).Decode(&told) != nil {
-		return 0
+		return firstProcess{}
 	}
-	return told.Pid
+	return told
+}
+
+// killRest ends what a container's first process left behind, which lives on where that was not PID 1.
+func killRest(mounts uint64) {
+	for killSharing(fmt.Sprintf("mnt:[%d]", mounts)) {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// killSharing says whether there were any.
+func killSharing(namespace string) bool {
+	found := false
+	folders, _ := filepath.Glob("/proc/[0-9]*") // fails for a bad pattern only
+	for _, folder := range folders {
+		if link, err := os.Readlink(folder + "/ns/mnt"); err != nil || link != namespace {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(folder)); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+			found = true
+		}
+	}
+	return found
 }
 
 // waitForProgram returns when the first process is no longer bubblewrap, which prepares its mounts: whatever is run

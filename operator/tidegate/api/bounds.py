@@ -1,0 +1,18 @@
+"""How many things a spec may name, so that the status that tells of all of them has room for all of them."""
+
+from typing import Final
+
+SERVED_NAMES: Final = 16
+"""Names of a model."""
+ADAPTERS: Final = 32
+"""LoRA adapters of a model."""
+BACKENDS: Final = 64
+"""Backends of a policy."""
+ROUTES: Final = 64
+"""Routes of a policy."""
+ROUTE_MODELS: Final = 32
+"""Public model names of a route."""
+SERVED_NAME: Final = 128
+"""Characters of a served or public model name."""
+NAME: Final = 63
+"""Characters of a name inside an object."""
