@@ -22,6 +22,8 @@ class Defaults:
     """Image of the operator, which the brain shares."""
     store_image: str
     """Image of Valkey."""
+    log_format: str = "text"
+    """How the routers' brains log: text or json."""
 
 
 @dataclass(frozen=True)

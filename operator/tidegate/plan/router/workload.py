@@ -93,6 +93,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the Pod's own
+            *([] if defaults.log_format == "text" else [{"name": "TIDEGATE_LOG_FORMAT", "value": defaults.log_format}]),
         ],
         "ports": [{"name": "brain", "containerPort": names.BRAIN_PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
