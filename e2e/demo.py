@@ -33,7 +33,7 @@ def main() -> int:
     install_chart(cluster)
     step("CRDs and operator are installed from charts/tidegate by Helm")
     cluster.apply(vllm.manifests() if arguments.engine == "vllm" else QUICKSTART.read_text())
-    wait = ("wait", "--for=condition=Ready", "mdep/llama-3-8b", "rpol/chat", f"--timeout={READY_SECONDS}s")
+    wait = ("wait", "--for=condition=Ready", "mdep/qwen", "rpol/chat", f"--timeout={READY_SECONDS}s")
     cluster.kubectl(*wait, timeout=READY_SECONDS + 10)
     step("the quickstart is applied and Ready")
     url = cluster.forward("default", "chat-router", 80)
