@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from scripts import argocd
 from scripts.reference import pages
 from tidegate.api import crd
 
@@ -13,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> int:
     """Returns 1 when --check finds a difference."""
-    wanted = crd.files(ROOT) | {ROOT / "docs/reference" / name: text for name, text in pages().items()}
+    reference = {ROOT / "docs/reference" / name: text for name, text in pages().items()}
+    wanted = crd.files(ROOT) | reference | {argocd.FOLDER / "argocd-cm.yaml": argocd.patch()}
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         for path in stale:

@@ -35,9 +35,7 @@ def manifests() -> list[dict[str, Any]]:
     return [
         _object("v1", "PersistentVolume", "tiny", volume),
         _object("v1", "PersistentVolumeClaim", "tiny", claim),
-        _object(
-            "tidegate.dev/v1alpha1", "ModelDeployment", "qwen", {"model": {"uri": "pvc://tiny"}, "engine": engine}
-        ),
+        _object("tidegate.dev/v1alpha1", "ModelDeployment", "qwen", {"model": {"uri": "pvc://tiny"}, "engine": engine}),
         _object("tidegate.dev/v1alpha1", "RoutingPolicy", "chat", _policy()),
     ]
 
