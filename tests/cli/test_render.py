@@ -67,7 +67,7 @@ def test_the_examples_are_rendered_as_they_are_planned(capsys: Capture) -> None:
         if key[0] == "Secret":
             assert got["stringData"]["password"] == "generated-in-the-cluster"
             continue
-        if key[0] == "StatefulSet" or key[1].endswith("-router") and key[0] == "Deployment":
+        if key[0] == "StatefulSet" or (key[1].endswith("-router") and key[0] == "Deployment"):
             annotations = got["spec"]["template"]["metadata"]["annotations"]
             assert list(annotations.values()) == [UID]
             manifest["spec"]["template"]["metadata"]["annotations"] = annotations
