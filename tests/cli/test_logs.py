@@ -93,6 +93,10 @@ def test_only_so_many_sentences_are_remembered() -> None:
     assert len(once._said) == logs.REMEMBERED
 
 
+def test_several_lines_are_one() -> None:
+    assert written((OURS, logging.INFO, "one\ntwo")) == ["1970-01-12T13:46:40.000Z INFO tidegate.test: one\\ntwo"]
+
+
 def test_json_is_one_object_a_line() -> None:
     lines = written(*[(OURS, logging.WARNING, "two\nlines")] * 4, form="json", after=150.0)
     assert [json.loads(line) for line in lines] == [

@@ -8,6 +8,7 @@ kopf's alarm about kinds that a cluster may lack      left out
 kopf's alarm about kinds of ours that are missing     written
 a sentence that was written less than QUIET ago       left out and counted
 the same sentence later                               written, with how often it was left out meanwhile
+a message of several lines, as text                   one line, with \\n where they ended
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class Text(logging.Formatter):
     """`2026-03-01T09:00:00Z INFO tidegate: words`, and below it the traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        message = record.getMessage().replace("\n", "\\n")
+        line = f"{_time(record)} {record.levelname} {record.name}: {message}"
         if left_out := getattr(record, "left_out", 0):
             line += f" ({left_out} more since it was last written)"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

@@ -24,7 +24,7 @@ Examples:
 
   tidegate validate models/                     are these files valid?
   tidegate render models/                       what would be applied?
-  tidegate render models/ | kubectl diff -f -   what would change?
+  tidegate render models/ | diff before.yaml -  what would change?
   tidegate render --envoy models/ policy.yaml   what would Envoy run?
   helm template . | tidegate validate -         is what a chart makes valid?
 """
