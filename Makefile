@@ -33,7 +33,7 @@ fix: init ## what the linter and the formatter can mend, and generated files
 	.venv/bin/ruff format .
 	$(PYTHON) -m scripts.generated
 
-crds: init ## crds/, the chart's copy, docs/reference and manifests/install, from the models and the chart
+crds: init ## crds/, the chart's copy, docs/reference and manifests/, from the models and the chart
 	$(PYTHON) -m scripts.generated
 	$(PYTHON) -m scripts.install_manifest
 

@@ -18,6 +18,7 @@ from e2e.vllm import quickstart as vllm
 ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "examples/quickstart.yaml"
 READY_SECONDS = 300
+SIMULATED = " (the engine is a simulator: its words mean nothing)"
 
 
 def main() -> int:
@@ -33,12 +34,12 @@ def main() -> int:
     install_chart(cluster)
     step("CRDs and operator are installed from charts/tidegate by Helm")
     cluster.apply(vllm.manifests() if arguments.engine == "vllm" else QUICKSTART.read_text())
-    wait = ("wait", "--for=condition=Ready", "mdep/llama-3-8b", "rpol/chat", f"--timeout={READY_SECONDS}s")
+    wait = ("wait", "--for=condition=Ready", "mdep/qwen", "rpol/chat", f"--timeout={READY_SECONDS}s")
     cluster.kubectl(*wait, timeout=READY_SECONDS + 10)
     step("the quickstart is applied and Ready")
     url = cluster.forward("default", "chat-router", 80)
     _ask(url)
-    step("a streamed answer came through the router")
+    step("a streamed answer came through the router" + SIMULATED * (arguments.engine == "sim"))
     print(cluster.kubectl("get", "mdep,rpol"))
     print(_look_around(cluster, url, arguments.name))
     return 0
@@ -49,7 +50,7 @@ class _Steps:
         self._begin = time.monotonic()
 
     def __call__(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._begin:6.1f} s] {text}", flush=True)
+        print(f"{time.monotonic() - self._begin:6.1f} s  {text}", flush=True)
 
 
 def _ask(url: str) -> None:
@@ -67,12 +68,14 @@ def _ask(url: str) -> None:
 
 def _look_around(cluster: Cluster, url: str, name: str) -> str:
     return f"""Look around (the cluster stays up):
-  export KUBECONFIG={cluster.kubeconfig}
-  kubectl get tidegate,pods                     every model and policy, and their Pods
-  kubectl logs -n tidegate-system deploy/tidegate   the operator
-  kubectl logs deploy/chat-router -c brain          a router's brain
+  export KUBECONFIG={cluster.kubeconfig} PATH={ROOT}/.venv/bin:$PATH
+  kubectl get tidegate,pods                          every model and policy, and their Pods
+  kubectl describe mdep qwen                         conditions and Events
+  kubectl logs -n tidegate-system deploy/tidegate    the operator
+  kubectl logs deploy/chat-router -c brain           a router's brain
   curl {url}/v1/models
-  curl {url}/v1/chat/completions -d '{{"model": "chat", "messages": [{{"role": "user", "content": "Hi"}}]}}' -H 'content-type: application/json'
+  curl {url}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{{"model": "chat", "messages": [{{"role": "user", "content": "Hi"}}]}}'
 Stop it:
   make cluster-down NAME={name}"""
 

@@ -1,4 +1,4 @@
-"""docs/reference: every field of every kind, from the CustomResourceDefinitions."""
+"""docs/reference: every field of every kind, from the CustomResourceDefinitions, and every value of the chart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from scripts import helm_values
 from tidegate.api import KINDS
 from tidegate.api.crd import crd
 
@@ -29,7 +30,9 @@ def pages() -> dict[str, str]:
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.get_template("reference.md.j2")
-    return {f"{kind.lower()}.md": template.render(kind=kind, **_content(kind)) for kind in KINDS}
+    kinds = {f"{kind.lower()}.md": template.render(kind=kind, **_content(kind)) for kind in KINDS}
+    chart = environment.get_template("helm_values.md.j2").render(values=helm_values.values())
+    return kinds | {"helm-values.md": chart}
 
 
 def _content(kind: str) -> dict[str, Any]:

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import compiling
 from .settings import cache_folder
 
 MODULE = Path(__file__).parent / "binaries"
 KUBERNETES = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet"]
 GO_AT_LEAST = (1, 26)
-REPORT_EVERY = 15.0  # seconds between progress lines when nobody watches a terminal
 KEEP_COMMANDS = 7 * 24 * 3600.0  # seconds after which a build of our own programs that nobody used is deleted
 Tell = Callable[[str], None]
 
@@ -107,16 +107,16 @@ def _count_packages(go: str, packages: list[str], environment: dict[str, str]) -
 
 def _run_build(argv: list[str], environment: dict[str, str], expected: int, tell: Tell) -> None:
     """Go names each package that it compiles: that is the progress."""
-    started = reported = time.monotonic()
+    started = time.monotonic()
     last = [""]
-    with subprocess.Popen(argv, cwd=MODULE, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with (
+        subprocess.Popen(argv, cwd=MODULE, env=environment, stderr=subprocess.PIPE, text=True) as process,
+        compiling.watched(expected, tell) as compiled,
+    ):
         assert process.stderr is not None
-        for compiled, line in enumerate(process.stderr, 1):
+        for line in process.stderr:
             last = [*last[-20:], line.strip()]
-            now = time.monotonic()
-            if now - reported > REPORT_EVERY or sys.stderr.isatty():
-                tell(f"\r{now - started:4.0f} s: {compiled} of at most {expected} packages, {last[-1][:50]}")
-                reported = now
+            compiled(line.strip())
     if process.returncode != 0:
         raise BuildError("go build failed:\n" + "\n".join(last))
     tell(f"built in {time.monotonic() - started:.0f} s")

@@ -19,11 +19,11 @@ LEFT_ALONE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 
 def test_quickstart_answers_and_leaves_nothing_behind(place: Place) -> None:
     place.kubectl("apply", "-f", str(QUICKSTART))
-    place.ready("mdep/llama-3-8b", "rpol/chat")
+    place.ready("mdep/qwen", "rpol/chat")
     client = OpenAI(base_url=f"{place.router('chat')}/v1", api_key="none", max_retries=0)
 
     whole = client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "Hi"}], max_tokens=6)
-    assert whole.model == "llama-3-8b"
+    assert whole.model == "qwen"
     assert whole.usage is not None
     assert whole.usage.completion_tokens == 6
     chunks = client.chat.completions.create(

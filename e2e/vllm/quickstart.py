@@ -35,9 +35,7 @@ def manifests() -> list[dict[str, Any]]:
     return [
         _object("v1", "PersistentVolume", "tiny", volume),
         _object("v1", "PersistentVolumeClaim", "tiny", claim),
-        _object(
-            "tidegate.dev/v1alpha1", "ModelDeployment", "llama-3-8b", {"model": {"uri": "pvc://tiny"}, "engine": engine}
-        ),
+        _object("tidegate.dev/v1alpha1", "ModelDeployment", "qwen", {"model": {"uri": "pvc://tiny"}, "engine": engine}),
         _object("tidegate.dev/v1alpha1", "RoutingPolicy", "chat", _policy()),
     ]
 
@@ -45,7 +43,7 @@ def manifests() -> list[dict[str, Any]]:
 def _policy() -> dict[str, Any]:
     return {
         "auth": {"anonymous": {}},
-        "backends": [{"name": "small", "modelDeploymentRef": {"name": "llama-3-8b"}}],
+        "backends": [{"name": "small", "modelDeploymentRef": {"name": "qwen"}}],
         "routes": [{"name": "chat", "models": ["chat"], "to": {"backends": [{"name": "small"}]}}],
     }
 

@@ -18,12 +18,12 @@ def test_a_real_vllm_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with Cluster.start("vllm") as cluster:
         install_chart(cluster)
         cluster.apply(quickstart.manifests())
-        cluster.kubectl("wait", "--for=condition=Ready", "mdep/llama-3-8b", "rpol/chat", "--timeout=240s", timeout=250)
+        cluster.kubectl("wait", "--for=condition=Ready", "mdep/qwen", "rpol/chat", "--timeout=240s", timeout=250)
         client = OpenAI(base_url=f"{cluster.forward('default', 'chat-router', 80)}/v1", api_key="none", max_retries=5)
         whole = client.chat.completions.create(
             model="chat", messages=[{"role": "user", "content": "Hi"}], max_tokens=5, extra_body={"ignore_eos": True}
         )
-        assert whole.model == "llama-3-8b"
+        assert whole.model == "qwen"
         assert whole.usage is not None
         assert whole.usage.completion_tokens == 5
         chunks = client.chat.completions.create(

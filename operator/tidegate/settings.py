@@ -1,53 +1,114 @@
-"""The operator's settings: read from the environment once, frozen afterwards. The chart writes every variable."""
+"""The operator's settings: read from the environment once, frozen afterwards. The chart writes every variable.
+
+The variable of a field is TIDEGATE_ and the field's name in capitals, except for what Kubernetes says of the Pod itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidegate import __version__
-from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, OPERATOR_HEALTH_PORT
+from tidegate.names import ANY_ADDRESS, OPERATOR_HEALTH_PORT
 from tidegate.plan.world import Defaults
 
 ENGINE_IMAGE = "vllm/vllm-openai:v0.32.0"
 ENVOY_IMAGE = "envoyproxy/envoy:v1.40.0"
 STORE_IMAGE = "valkey/valkey:9.1"
 OPERATOR_IMAGE = f"ghcr.io/tidegate/tidegate:{__version__}"
+PREFIX: Final = "TIDEGATE_"
+
+Image = Annotated[
+    str, Field(pattern=r"^\S+$", description="an image, for example registry.example.com/vllm-openai:v0.32.0")
+]
+Word = Annotated[str, Field(pattern=r"^\S+$", description="one word")]
 
 
-@dataclass(frozen=True)
-class Settings:
+class WrongSettings(ValueError):
+    """Variables that cannot be read; the message has a line for each of them and says what to write."""
+
+
+class Settings(BaseSettings):
     """What an operator process is told."""
 
-    defaults: Defaults
-    """Images and version that go into what is rendered."""
-    namespace: str
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    version: Word = __version__
+    """Version of the operator, as Pods and metrics name it."""
+    engine_image: Image = ENGINE_IMAGE
+    """Image of vLLM for models that name none."""
+    envoy_image: Image = ENVOY_IMAGE
+    """Image of Envoy in router Pods."""
+    router_image: Image = OPERATOR_IMAGE
+    """Image of the brain in router Pods: the operator's own."""
+    store_image: Image = STORE_IMAGE
+    """Image of Valkey for stores that name none."""
+    bind_address: Annotated[str, Field(pattern=r"^[0-9a-fA-F:.]+$", description=":: or 0.0.0.0")] = ANY_ADDRESS
+    """Where engines and routers listen."""
+    assign_user: Annotated[bool, Field(description="true or false")] = True
+    """Whether Pods name their user and groups; false where the platform assigns them."""
+    namespace: Annotated[Word, Field(validation_alias="POD_NAMESPACE")] = "default"
     """Namespace of the operator itself: where its Lease is."""
-    identity: str
+    identity: Annotated[Word, Field(validation_alias="POD_NAME")] = "tidegate"
     """Name of this process among its replicas."""
-    health_port: int
+    health_port: Annotated[int, Field(ge=1, le=65535, description="a port from 1 to 65535")] = OPERATOR_HEALTH_PORT
     """Port of /healthz, /readyz and /metrics."""
-    workers: int
+    workers: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 8
     """Objects that are worked on at once."""
-    log_level: str
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="DEBUG, INFO, WARNING or ERROR")
+    ] = "INFO"
+    """The least that is logged."""
+    log_format: Annotated[Literal["text", "json"], Field(description="text or json")] = "text"
+    """How the operator logs, and the brains of the routers that it makes."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: `from_environment` says from where."""
+        return (init_settings,)
+
+    @property
+    def defaults(self) -> Defaults:
+        """Images and version that go into what is rendered."""
+        return Defaults(
+            version=self.version,
+            engine_image=self.engine_image,
+            envoy_image=self.envoy_image,
+            brain_image=self.router_image,
+            store_image=self.store_image,
+            bind_address=self.bind_address,
+            assign_user=self.assign_user,
+            log_format=self.log_format,
+        )
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:
-    """Reads TIDEGATE_* and the Pod's own name and namespace."""
-    defaults = Defaults(
-        version=env.get("TIDEGATE_VERSION", __version__),
-        engine_image=env.get("TIDEGATE_ENGINE_IMAGE", ENGINE_IMAGE),
-        envoy_image=env.get("TIDEGATE_ENVOY_IMAGE", ENVOY_IMAGE),
-        brain_image=env.get("TIDEGATE_ROUTER_IMAGE", OPERATOR_IMAGE),
-        store_image=env.get("TIDEGATE_STORE_IMAGE", STORE_IMAGE),
-        bind_address=env.get(BIND_VARIABLE, ANY_ADDRESS),
-        assign_user=env.get("TIDEGATE_ASSIGN_USER", "true") == "true",
-    )
-    return Settings(
-        defaults=defaults,
-        namespace=env.get("POD_NAMESPACE", "default"),
-        identity=env.get("POD_NAME", "tidegate"),
-        health_port=int(env.get("TIDEGATE_HEALTH_PORT", OPERATOR_HEALTH_PORT)),
-        workers=int(env.get("TIDEGATE_WORKERS", "8")),
-        log_level=env.get("TIDEGATE_LOG_LEVEL", "INFO"),
-    )
+    """Reads TIDEGATE_* and the Pod's own name and namespace; raises WrongSettings."""
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): value for name, value in env.items()}
+    try:
+        return Settings(**source())
+    except ValidationError as error:
+        raise WrongSettings("\n".join(map(_sentence, error.errors()))) from None
+
+
+def variables() -> dict[str, str]:
+    """The environment variable of each field, with what it may hold."""
+    fields = Settings.model_fields.items()
+    return {str(field.validation_alias or PREFIX + name.upper()): str(field.description) for name, field in fields}
+
+
+def _sentence(error: Any) -> str:
+    place = str(error["loc"][0])
+    variable = place if place in variables() else PREFIX + place.upper()
+    return f"{variable}={error['input']!r}: must be {variables()[variable]}"

@@ -199,7 +199,7 @@ def test_names_in_clusters() -> None:
 def test_printer_columns_show_fields_that_exist(kind: str) -> None:
     version = crd.crd(kind)["spec"]["versions"][0]
     columns = {c["name"]: c for c in version["additionalPrinterColumns"]}
-    assert {"Ready", "Reason", "Age", "Message"} <= columns.keys()
+    assert {"Status", "Ready", "Age", "Message"} <= columns.keys()
     assert columns["Message"]["priority"] == 1
     for column in columns.values():
         steps = column["jsonPath"].split("[")[0].split(".")[1:]

@@ -211,4 +211,4 @@ def test_usage(arguments: list[str], capsys: Capture) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
-    assert "usage: tidegate" in capsys.readouterr().err
+    assert "Usage: tidegate" in "".join(capsys.readouterr())

@@ -156,10 +156,10 @@ class CacheTier(Part):
     crd: ClassVar[dict[str, Any]] = {
         "short_names": ["ctier"],
         "columns": [
-            ("Address", "string", ".status.address", 0),
-            ("Server", "string", ".status.version", 0),
+            ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
             ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
-            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Server", "string", ".status.version", 0),
+            ("Address", "string", ".status.address", 0),
             ("Age", "date", ".metadata.creationTimestamp", 0),
             ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
         ],

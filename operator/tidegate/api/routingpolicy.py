@@ -274,12 +274,12 @@ class RoutingPolicy(Part):
     crd: ClassVar[dict[str, Any]] = {
         "short_names": ["rpol"],
         "columns": [
-            ("Models", "string", ".status.models", 0),
+            ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
+            ("Ready", "integer", ".status.readyReplicas", 0),
+            ("Wanted", "integer", ".status.replicas", 0),
             ("Address", "string", ".status.address", 0),
-            ("Routers", "integer", ".status.readyReplicas", 0),
-            ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status", 0),
-            ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
             ("Age", "date", ".metadata.creationTimestamp", 0),
+            ("Models", "string", ".status.models", 1),
             ("Message", "string", ".status.conditions[?(@.type=='Ready')].message", 1),
         ],
     }

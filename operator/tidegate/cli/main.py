@@ -1,90 +1,155 @@
-"""`tidegate`: one command for the processes of both planes and for people's own questions."""
+"""`tidegate`: one command for people's own questions and for the processes of both planes.
+
+Each command imports its parts when it runs, so that `--help` and a router's brain start without what they do not need.
+"""
 
 from __future__ import annotations
 
-import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
 
 from tidegate import __version__
 from tidegate.names import BRAIN_PORT
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+PEOPLE = "For people, without a cluster"
+PROCESSES = "Processes, as the chart and the operator start them"
+EXAMPLES = """
+Examples:
+
+  tidegate validate models/                     are these files valid?
+  tidegate render models/                       what would be applied?
+  tidegate render models/ | diff before.yaml -  what would change?
+  tidegate render --envoy models/ policy.yaml   what would Envoy run?
+  helm template . | tidegate validate -         is what a chart makes valid?
+"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command with its arguments."""
-    top = argparse.ArgumentParser(prog="tidegate", description="Serve LLMs on Kubernetes.")
-    top.add_argument("--version", action="version", version=f"tidegate {__version__}")
-    commands = top.add_subparsers(dest="command", required=True)
+class Kind(StrEnum):
+    """Kinds that a cluster may lack."""
 
-    commands.add_parser("operator", help="run the operator (settings come from TIDEGATE_* variables)")
+    POD_MONITOR = "PodMonitor"
+    LEADER_WORKER_SET = "LeaderWorkerSet"
 
-    brain = commands.add_parser("brain", help="run a router's brain beside its Envoy")
-    brain.add_argument("--namespace", required=True, help="namespace of the policy")
-    brain.add_argument("--config-map", required=True, help="ConfigMap that holds the RouterConfig")
-    brain.add_argument("--run-dir", required=True, type=Path, help="folder that Envoy reads")
-    brain.add_argument("--port", type=int, default=BRAIN_PORT, help="port of probes, status and metrics")
-    brain.add_argument("--drain-seconds", type=float, default=900.0, help="longest wait for open streams at the end")
-    brain.add_argument("--drain-key", required=True, help="what a request for a drain has to show")
 
-    render = commands.add_parser("render", help="print what the operator would apply for these manifests")
-    render.add_argument("files", nargs="+", metavar="FILE", help="manifests, or - for standard input")
-    render.add_argument("--envoy", action="store_true", help="print the routers' Envoy configuration instead")
-    render.add_argument("--namespace", default="default", help="namespace of manifests that name none")
-    render.add_argument("--with", dest="capabilities", action="append", default=[], choices=["PodMonitor", "LeaderWorkerSet"],
-                        help="render as for a cluster that has this kind")  # fmt: skip
+app = typer.Typer(
+    help="Serve LLMs on Kubernetes: check and preview manifests, or run one of Tidegate's processes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
-    validate = commands.add_parser("validate", help="check manifests as the API server would")
-    validate.add_argument("files", nargs="+", metavar="FILE", help="manifests, or - for standard input")
-    return top
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="Manifests, folders of them, or - for standard input.")
+]
+Level = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+    typer.Option(envvar="TIDEGATE_LOG_LEVEL", help="The least that is logged."),
+]
+Format = Annotated[
+    Literal["text", "json"],
+    typer.Option(envvar="TIDEGATE_LOG_FORMAT", help="Lines for people, or one JSON object a line."),
+]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point; exits with the command's code."""
-    args = parser().parse_args(argv)
-    sys.exit(globals()[f"_{args.command}"](args))
+    app(args=list(sys.argv[1:] if argv is None else argv), prog_name="tidegate")
 
 
-def _log(level: str) -> None:
-    """Our own words at `level`; libraries only when something is wrong."""
-    logging.basicConfig(level=level, format=FORMAT)
-    for library in ("httpx", "kopf", "aiohttp"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+def _leave_out_httpx_command() -> None:
+    """httpx imports a command of its own where Rich is installed: 60 ms and 5 MB that no process of ours has a use for."""
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # None is how Python says: not to be imported
 
 
-def _operator(_: argparse.Namespace) -> int:
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"tidegate {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EXAMPLES)
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Serve LLMs on Kubernetes: check and preview manifests, or run one of Tidegate's processes."""
+
+
+@app.command(rich_help_panel=PEOPLE)
+def validate(files: Files) -> None:
+    """Check manifests as the API server would: file, field, and what to write instead.
+
+    Exits with 0 when all are valid, 1 when one is not, 2 when a file cannot be read.
+    """
+    from tidegate.cli.validate import validate as run
+
+    raise typer.Exit(run(files))
+
+
+@app.command(rich_help_panel=PEOPLE)
+def render(
+    files: Files,
+    envoy: Annotated[bool, typer.Option("--envoy", help="Print the routers' Envoy configuration instead.")] = False,
+    namespace: Annotated[str, typer.Option(help="Namespace of manifests that name none.")] = "default",
+    kinds: Annotated[
+        list[Kind] | None,
+        typer.Option("--with", help="Render as for a cluster that has this kind; may be given twice."),
+    ] = None,
+) -> None:
+    """Print what the operator would apply for these manifests, as YAML.
+
+    Exits with 0 when all could be rendered, 1 when a manifest is wrong, 2 when a file cannot be read.
+    """
+    from tidegate.cli.render import render as run
+
+    raise typer.Exit(run(files, namespace, kinds or [], envoy=envoy))
+
+
+@app.command(rich_help_panel=PROCESSES)
+def operator(log_level: Level = "INFO", log_format: Format = "text") -> None:
+    """Run the operator; its settings are TIDEGATE_* variables, which the chart writes."""
+    _leave_out_httpx_command()
     import uvloop
 
+    from tidegate.cli import logs
     from tidegate.control.startup import main as run
-    from tidegate.settings import from_environment
+    from tidegate.settings import WrongSettings, from_environment
 
-    settings = from_environment(os.environ)
-    _log(settings.log_level)
+    try:
+        settings = from_environment({**os.environ, "TIDEGATE_LOG_LEVEL": log_level, "TIDEGATE_LOG_FORMAT": log_format})
+    except WrongSettings as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
+    logs.begin(settings.log_level, settings.log_format)
     uvloop.run(run(settings))
-    return 0
 
 
-def _brain(args: argparse.Namespace) -> int:
+@app.command(rich_help_panel=PROCESSES)
+def brain(
+    namespace: Annotated[str, typer.Option(help="Namespace of the policy.")],
+    config_map: Annotated[str, typer.Option(help="ConfigMap that holds the RouterConfig.")],
+    run_dir: Annotated[Path, typer.Option(help="Folder that Envoy reads.")],
+    drain_key: Annotated[str, typer.Option(help="What a request for a drain has to show.")],
+    port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
+    drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
+    log_level: Level = "INFO",
+    log_format: Format = "text",
+) -> None:
+    """Run a router's brain beside its Envoy."""
+    _leave_out_httpx_command()
     import uvloop
 
     from tidegate.brain.main import run
+    from tidegate.cli import logs
 
-    _log(os.environ.get("TIDEGATE_LOG_LEVEL", "INFO"))
-    uvloop.run(run(args.namespace, args.config_map, args.run_dir, args.port, args.drain_seconds, args.drain_key))
-    return 0
-
-
-def _render(args: argparse.Namespace) -> int:
-    from tidegate.cli.render import render
-
-    return render(args.files, args.namespace, args.capabilities, envoy=args.envoy)
-
-
-def _validate(args: argparse.Namespace) -> int:
-    from tidegate.cli.validate import validate
-
-    return validate(args.files)
+    logs.begin(log_level, log_format)
+    uvloop.run(run(namespace, config_map, run_dir, port, drain_seconds, drain_key))

@@ -28,6 +28,8 @@ class Defaults:
     """Where engines and routers listen."""
     assign_user: bool = True
     """Whether Pods name their user and groups; False where the platform assigns them, as OpenShift does."""
+    log_format: str = "text"
+    """How the routers' brains log: text or json."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.builders import DEFAULTS, policy
 from tidegate.api import RoutingPolicy
 from tidegate.plan.router.workload import pod_spec
+from tidegate.settings import from_environment
 
 ENVOY = {"cpu": "250m", "memory": "256Mi"}
 BRAIN = {"cpu": "100m", "memory": "128Mi"}
@@ -51,3 +53,11 @@ def test_routers_are_spread_unless_the_user_says_how() -> None:
     zone = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
     assert pod(scheduling={"topologySpreadConstraints": [zone]})["topologySpreadConstraints"] == [zone]
     assert pod(scheduling={"nodeSelector": {"a": "b"}})["topologySpreadConstraints"] == [ours]
+
+
+def test_brains_log_as_the_operator_does() -> None:
+    """Text is what a brain writes anyway, so that installations which never asked for JSON keep their Pods' template."""
+    read = RoutingPolicy.model_validate(policy("chat"))
+    for form, said in {"text": [], "json": ["json"]}.items():
+        (brain,) = pod_spec(read, replace(from_environment({}).defaults, log_format=form))["initContainers"]
+        assert [v["value"] for v in brain["env"] if v["name"] == "TIDEGATE_LOG_FORMAT"] == said

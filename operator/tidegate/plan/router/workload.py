@@ -91,6 +91,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             {"name": "HOME", "value": "/tmp"},  # noqa: S108 - an emptyDir of the Pod's own
             {"name": names.BIND_VARIABLE, "value": defaults.bind_address},
+            *([] if defaults.log_format == "text" else [{"name": "TIDEGATE_LOG_FORMAT", "value": defaults.log_format}]),
         ],
         "ports": [{"name": "brain", "containerPort": names.BRAIN_PORT, "protocol": "TCP"}],
         "resources": template.resources(policy.spec.router.brain.resources, BRAIN_REQUESTS),
