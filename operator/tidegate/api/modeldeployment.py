@@ -290,8 +290,7 @@ class ModelDeployment(Part):
         },
         "columns": [
             ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
-            ("Ready", "integer", ".status.readyReplicas", 0),
-            ("Wanted", "integer", ".status.desiredReplicas", 0),
+            ("Ready", "string", ".status.ready", 0),
             ("Revision", "string", ".status.activeRevision", 0),
             ("Model", "string", ".spec.model.uri", 0),
             ("Age", "date", ".metadata.creationTimestamp", 0),

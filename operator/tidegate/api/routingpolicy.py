@@ -275,8 +275,7 @@ class RoutingPolicy(Part):
         "short_names": ["rpol"],
         "columns": [
             ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
-            ("Ready", "integer", ".status.readyReplicas", 0),
-            ("Wanted", "integer", ".status.replicas", 0),
+            ("Ready", "string", ".status.ready", 0),
             ("Address", "string", ".status.address", 0),
             ("Age", "date", ".metadata.creationTimestamp", 0),
             ("Models", "string", ".status.models", 1),

@@ -81,6 +81,8 @@ class RevisionStatus(Part):
 class ModelDeploymentStatus(Status):
     """Status of a ModelDeployment."""
 
+    ready: Short = ""
+    """Engines of the active revision that answer, of those that should: `1/2`."""
     active_revision: Short | None = None
     """The revision that gets the traffic."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
@@ -131,6 +133,8 @@ class ConfigurationStatus(Part):
 class RoutingPolicyStatus(Status):
     """Status of a RoutingPolicy."""
 
+    ready: Short = ""
+    """Router Pods that answer, of those that should: `2/2`."""
     address: Annotated[str, Field(max_length=512)] = ""
     """Where clients inside the cluster reach the router."""
     replicas: Count = 0

@@ -10,12 +10,15 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from tidegate import __version__
 from tidegate.names import BRAIN_PORT
+
+if TYPE_CHECKING:
+    from tidegate.settings import Settings
 
 PEOPLE = "For people, without a cluster"
 PROCESSES = "Processes, as the chart and the operator start them"
@@ -105,13 +108,24 @@ def render(
         typer.Option("--with", help="Render as for a cluster that has this kind; may be given twice."),
     ] = None,
 ) -> None:
-    """Print what the operator would apply for these manifests, as YAML.
+    """Print what the operator would apply for these manifests, as YAML; images are those of the TIDEGATE_* variables.
 
     Exits with 0 when all could be rendered, 1 when a manifest is wrong, 2 when a file cannot be read.
     """
     from tidegate.cli.render import render as run
 
-    raise typer.Exit(run(files, namespace, kinds or [], envoy=envoy))
+    raise typer.Exit(run(files, namespace, kinds or [], _settings().defaults, envoy=envoy))
+
+
+def _settings(**said: str) -> Settings:
+    """The TIDEGATE_* variables, with what the command line says instead; ends with 2 when one is wrong."""
+    from tidegate.settings import WrongSettings, from_environment
+
+    try:
+        return from_environment({**os.environ, **said})
+    except WrongSettings as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
 
 
 @app.command(rich_help_panel=PROCESSES)
@@ -122,13 +136,8 @@ def operator(log_level: Level = "INFO", log_format: Format = "text") -> None:
 
     from tidegate.cli import logs
     from tidegate.control.startup import main as run
-    from tidegate.settings import WrongSettings, from_environment
 
-    try:
-        settings = from_environment({**os.environ, "TIDEGATE_LOG_LEVEL": log_level, "TIDEGATE_LOG_FORMAT": log_format})
-    except WrongSettings as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(2) from None
+    settings = _settings(TIDEGATE_LOG_LEVEL=log_level, TIDEGATE_LOG_FORMAT=log_format)
     logs.begin(settings.log_level, settings.log_format)
     uvloop.run(run(settings))
 

@@ -23,8 +23,7 @@ from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Plan
 from tidegate.plan.router.plan import plan_router
-from tidegate.plan.world import CacheWorld, Capabilities, ModelWorld, RouterWorld
-from tidegate.settings import from_environment
+from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 Manifest = dict[str, Any]
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -40,11 +39,13 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def render(files: Sequence[str], namespace: str, capabilities: Sequence[str], *, envoy: bool) -> int:
-    """Prints YAML; returns 1 when a manifest is invalid or cannot be planned, 2 when a file is unreadable."""
+def render(
+    files: Sequence[str], namespace: str, capabilities: Sequence[str], defaults: Defaults, *, envoy: bool
+) -> int:
+    """Prints YAML, with the images that `defaults` name; returns 1 when a manifest is invalid or cannot be planned, 2 when a file is unreadable."""
     try:
         documents = read(files)
-        plans = _plans(documents, namespace, _capabilities(capabilities))
+        plans = _plans(documents, namespace, _capabilities(capabilities), defaults)
     except Unreadable as error:
         print(error, file=sys.stderr)
         return 2
@@ -61,9 +62,8 @@ def _capabilities(kinds: Sequence[str]) -> Capabilities:
     return Capabilities(pod_monitor="PodMonitor" in kinds, leader_worker_set="LeaderWorkerSet" in kinds)
 
 
-def _plans(documents: list[Document], namespace: str, capabilities: Capabilities) -> list[Plan]:
+def _plans(documents: list[Document], namespace: str, capabilities: Capabilities, defaults: Defaults) -> list[Plan]:
     owners = [_as_created(document, namespace) for document in documents if ours(document.manifest)]
-    defaults = from_environment({}).defaults
     plans: list[Plan] = []
     models: dict[tuple[str, str], Mapping[str, Any]] = {}
     for owner in (o for o in owners if o["kind"] == MODEL_DEPLOYMENT):
@@ -72,21 +72,20 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
-        plans.append(_router(owner, near))
-    plans += [_cache(owner) for owner in owners if owner["kind"] == CACHE_TIER]
+        plans.append(_router(owner, near, defaults))
+    plans += [_cache(owner, defaults) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
 
 
-def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]]) -> Plan:
+def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]], defaults: Defaults) -> Plan:
     def plan(children: tuple[Manifest, ...]) -> Plan:
-        return plan_router(RouterWorld(owner, from_environment({}).defaults, children, models=models), EPOCH)
+        return plan_router(RouterWorld(owner, defaults, children, models=models), EPOCH)
 
     return followed(plan)
 
 
-def _cache(owner: Manifest) -> Plan:
+def _cache(owner: Manifest, defaults: Defaults) -> Plan:
     def plan(children: tuple[Manifest, ...]) -> Plan:
-        defaults = from_environment({}).defaults
         return plan_cache(CacheWorld(owner, defaults, children, new_password=PLACEHOLDER_PASSWORD), EPOCH)
 
     return followed(plan)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from tidegate.cluster.client import Api
-from tidegate.errors import TidegateError
+from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
 from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED
 from tidegate.plan.plan import Manifest
@@ -99,6 +99,8 @@ class Recorder:
             event = await self._waiting.get()
             try:
                 await self._api.create(event)
+            except Conflict:
+                pass  # it was told already: its name is a hash of what it says
             except TidegateError as error:
                 log.warning("an Event is dropped: %s", error)
             await asyncio.sleep(BUSY_PACE if self._busy() else PACE)

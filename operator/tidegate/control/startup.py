@@ -77,9 +77,7 @@ class Operator:
     async def run(self) -> None:
         """Until SIGTERM, or until the Lease is lost."""
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for which in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(which, stop.set)
+        self._listen(stop)
         server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.filled.is_set)
         try:
             await self._until(stop)
@@ -92,7 +90,7 @@ class Operator:
         parts = {
             asyncio.create_task(part, name=name)
             for name, part in (
-                ("stop", stop.wait()),
+                ("stop", self._stopped(stop)),
                 ("watch", self._watch()),
                 ("act", self.act()),
                 ("kinds", self._notice_kinds()),
@@ -108,6 +106,19 @@ class Operator:
             if part.get_name() != "stop":
                 log.error("%s ended; this process ends too, so that another one can begin afresh", part.get_name())
                 part.result()
+
+    def _listen(self, stop: asyncio.Event) -> None:
+        for which in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(which, stop.set)
+
+    async def _stopped(self, stop: asyncio.Event) -> None:
+        """Until somebody asks this process to end. kopf takes the signals for itself when it begins: they are taken back."""
+        began = asyncio.create_task(self.watching.wait())
+        asked = asyncio.create_task(stop.wait())
+        await asyncio.wait((began, asked), return_when=asyncio.FIRST_COMPLETED)
+        self._listen(stop)
+        began.cancel()
+        await asked
 
     async def _watch(self) -> None:
         registry = kopf.OperatorRegistry()

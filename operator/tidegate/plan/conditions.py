@@ -29,6 +29,7 @@ RESOLVED_REFS: Final = "ResolvedRefs"
 UPDATE_PENDING: Final = "UpdatePending"
 
 # reasons, one word each, for programs
+SERVING: Final = "Serving"
 AS_SPECIFIED: Final = "AsSpecified"
 STARTING: Final = "EnginesStarting"
 NO_CAPACITY: Final = "InsufficientCapacity"
@@ -61,7 +62,7 @@ class Verdict:
     message: str
 
 
-def done(message: str, reason: str = AS_SPECIFIED) -> Verdict:
+def done(message: str, reason: str = SERVING) -> Verdict:
     """Everything is as it should be."""
     return Verdict(True, False, False, reason, message)
 

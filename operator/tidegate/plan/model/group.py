@@ -52,7 +52,8 @@ def leader_worker_set(model: ModelDeployment, template: Manifest) -> dict[str, A
 def _group_member(template: Manifest, size: int, *, leader: bool) -> dict[str, Any]:
     """Workers run headless: no port, no probes, and no label by which a Service would find them. A worker that ended before
     its leader would cut the leader's streams, so it waits for it."""
-    engine = template["spec"]["containers"][0]
+    containers = template["spec"]["containers"]
+    at, engine = next((i, c) for i, c in enumerate(containers) if c["name"] == names.ENGINE_CONTAINER)
     group = [
         "--nnodes", str(size), "--node-rank", "$(LWS_WORKER_INDEX)", "--master-addr", "$(LWS_LEADER_ADDRESS)",
         *(() if leader else ("--headless",)),
@@ -63,5 +64,5 @@ def _group_member(template: Manifest, size: int, *, leader: bool) -> dict[str, A
         member = {k: v for k, v in member.items() if not k.endswith("Probe") and k != "ports"}
         member["lifecycle"] = {"preStop": {"exec": {"command": ["python3", "-c", AFTER_LEADER]}}}
         labels[names.ROLE_LABEL] = names.ROLE_WORKER
-    spec = {**template["spec"], "containers": [member, *template["spec"]["containers"][1:]]}
+    spec = {**template["spec"], "containers": [*containers[:at], member, *containers[at + 1 :]]}
     return {**template, "metadata": {**template["metadata"], "labels": labels}, "spec": spec}

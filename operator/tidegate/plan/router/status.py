@@ -24,6 +24,7 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     return {
         "observedGeneration": meta.get("generation", 0),
         "address": address(meta["name"], meta["namespace"], port),
+        "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
         "models": sorted(model for route in decision.config.routes for model in route.models),
