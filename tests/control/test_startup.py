@@ -14,7 +14,7 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import run
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.control.startup import SWEEP, Operator
 from tidegate.control.watch import WATCHED
 from tidegate.errors import Unavailable
@@ -42,7 +42,7 @@ class Unreliable(FakeApi):
         self._refuse_once(f"list {kind}")
         return []
 
-    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ListedObject]:
         self._refuse_once(f"sweep {kind}")
         return await super().list_metadata(api_version, kind, labels)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import key_of, model, pod, policy
 from tidegate import names
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.control.store import Store
 from tidegate.control.terms import naming, pods_of
 from tidegate.plan.plan import ObjectKey
@@ -127,8 +127,8 @@ def test_policies_follow_the_models_that_they_name() -> None:
     assert [p["metadata"]["name"] for p in store.find(naming(key_of(model("mistral"))))] == ["front"]
 
 
-def listed(*items: tuple[str, str, int]) -> list[ObjectMeta]:
-    return [ObjectMeta(namespace="shop", name=name, uid=uid, resourceVersion=number) for name, uid, number in items]
+def listed(*items: tuple[str, str, int]) -> list[ListedObject]:
+    return [ListedObject(namespace="shop", name=name, uid=uid, resourceVersion=number) for name, uid, number in items]
 
 
 def test_missing_and_behind() -> None:

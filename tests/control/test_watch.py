@@ -12,7 +12,7 @@ from tests.support.builders import key_of, managed_tier, model, policy
 from tests.support.fake_api import FakeApi
 from tidegate import names
 from tidegate.cluster.client import PLURALS
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, register, remember, select, sweep
 from tidegate.plan.kube.objects import API_VERSIONS, child, model_labels
@@ -126,7 +126,7 @@ async def test_a_list_that_is_older_than_the_store() -> None:
     known = on_server(CHILD, "u1", "5")
 
     class Old(FakeApi):
-        async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
+        async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ListedObject]:
             return []
 
     seen = Seen(OWNER, known)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.cluster.client import Api, NotFound
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.errors import Conflict, TidegateError
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -85,11 +85,11 @@ class FakeApi(Api):
             raise Conflict("uid mismatch")
         self.objects.pop(key, None)
 
-    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ListedObject]:
         mine = (o for key, o in self.objects.items() if (key.api_version, key.kind) == (api_version, kind))
         name, _, value = labels.partition("=")
         return [
-            ObjectMeta.model_validate(o["metadata"])
+            ListedObject.model_validate(o["metadata"])
             for o in mine
             if not labels or o["metadata"].get("labels", {}).get(name) == value
         ]

@@ -129,7 +129,7 @@ class PodMetadata(Part):
     rules: ClassVar = (LABEL_RULE,)
 
 
-def spread(engine: Engine) -> int:
+def gpus_of_replica(engine: Engine) -> int:
     """GPUs that one replica of the model takes."""
     p = engine.parallelism
     return p.tensor * p.pipeline * p.data if p else engine.gpus.count
@@ -211,7 +211,7 @@ class Engine(Part):
             f"!has(self.parallelism) || self.gpus.count == 0 || {spread_cel('self.parallelism')} % self.gpus.count == 0",
             "tensor x pipeline x data must be a multiple of gpus.count, so that every Pod's GPUs are used; "
             "change gpus.count or one of the three",
-            lambda e: e.parallelism is None or e.gpus.count == 0 or spread(e) % e.gpus.count == 0,
+            lambda e: e.parallelism is None or e.gpus.count == 0 or gpus_of_replica(e) % e.gpus.count == 0,
             ".parallelism",
         ),
         Rule(
@@ -219,7 +219,10 @@ class Engine(Part):
             f"{spread_cel('self.parallelism')} <= self.gpus.count",
             "parallelism.data works inside one Pod; set gpus.count to tensor x pipeline x data, or leave data out and raise replicas",
             lambda e: (
-                e.parallelism is None or e.parallelism.data == 1 or e.gpus.count == 0 or spread(e) <= e.gpus.count
+                e.parallelism is None
+                or e.parallelism.data == 1
+                or e.gpus.count == 0
+                or gpus_of_replica(e) <= e.gpus.count
             ),
             ".parallelism",
         ),

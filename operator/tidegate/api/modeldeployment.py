@@ -22,7 +22,7 @@ from tidegate.api.base import (
     cel_format,
     cel_string,
 )
-from tidegate.api.engine import Engine, spread, spread_cel
+from tidegate.api.engine import Engine, gpus_of_replica, spread_cel
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -277,7 +277,9 @@ class ModelDeployment(Part):
             f"{spread_cel('self.spec.engine.parallelism')} <= self.spec.engine.gpus.count",
             f"a model whose replicas are groups of Pods has a name of at most {MAX_GROUP_NAME} characters, because Kubernetes makes "
             "labels of it; choose a shorter name, or raise gpus.count to tensor x pipeline",
-            lambda d: len(d.metadata.name) <= MAX_GROUP_NAME or spread(d.spec.engine) <= d.spec.engine.gpus.count,
+            lambda d: (
+                len(d.metadata.name) <= MAX_GROUP_NAME or gpus_of_replica(d.spec.engine) <= d.spec.engine.gpus.count
+            ),
             ".spec.engine.parallelism",
         ),
     )

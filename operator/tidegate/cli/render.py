@@ -21,11 +21,10 @@ from tidegate.errors import TidegateError
 from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.model.plan import plan_model
-from tidegate.plan.plan import Plan
+from tidegate.plan.plan import Manifest, Plan
 from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
-Manifest = dict[str, Any]
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Any moment does: what is rendered does not depend on it."""
 PLACEHOLDER_UID = "00000000-0000-0000-0000-000000000000"
@@ -68,7 +67,7 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
     models: dict[tuple[str, str], Mapping[str, Any]] = {}
     for owner in (o for o in owners if o["kind"] == MODEL_DEPLOYMENT):
         plan = plan_model(ModelWorld(owner, defaults, capabilities), EPOCH)
-        models[owner["metadata"]["namespace"], owner["metadata"]["name"]] = owner | {"status": plan.status}
+        models[owner["metadata"]["namespace"], owner["metadata"]["name"]] = {**owner, "status": plan.status}
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}

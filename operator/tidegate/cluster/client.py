@@ -15,7 +15,7 @@ from kubernetes.aio import client, config
 from pydantic import ValidationError
 
 from tidegate import names
-from tidegate.cluster.metadata import ObjectMeta, PartialObjectMetadataList
+from tidegate.cluster.metadata import ListedObject, PartialObjectMetadataList
 from tidegate.errors import Conflict, Stall, Unavailable
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -198,7 +198,7 @@ class Api:
             return []
         return [{**item, "apiVersion": api_version, "kind": kind} for item in found["items"] or ()]
 
-    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ObjectMeta]:
+    async def list_metadata(self, api_version: str, kind: str, labels: str = "") -> list[ListedObject]:
         """Metadata of every object of a kind in the cluster, from the API server's cache; empty if there is no such kind."""
         query = {"resourceVersion": "0"} | ({"labelSelector": labels} if labels else {})
         url = path(api_version, kind, None)

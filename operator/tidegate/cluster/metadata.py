@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 
-class ObjectMeta(BaseModel):
+class ListedObject(BaseModel):
     """Which object, and which version of it."""
 
     namespace: str
@@ -22,7 +22,7 @@ class ObjectMeta(BaseModel):
 class PartialObjectMetadata(BaseModel):
     """An object without spec and status."""
 
-    metadata: ObjectMeta
+    metadata: ListedObject
 
 
 class PartialObjectMetadataList(BaseModel):
@@ -32,6 +32,6 @@ class PartialObjectMetadataList(BaseModel):
     """None where there is none."""
 
     @classmethod
-    def of(cls, text: bytes) -> list[ObjectMeta]:
+    def of(cls, text: bytes) -> list[ListedObject]:
         """The metadata in an answer of the API server. Raises ValidationError."""
         return [item.metadata for item in cls.model_validate_json(text).items or ()]

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.control.terms import Term, controlled_by, of_kind, terms
 from tidegate.names import PLURALS
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -73,13 +73,13 @@ class Store:
         """Every custom resource of ours."""
         return [key for kind in PLURALS for key in self._index.get(of_kind(kind), ())]
 
-    def missing(self, api_version: str, kind: str, listed: Iterable[ObjectMeta]) -> list[ObjectKey]:
+    def missing(self, api_version: str, kind: str, listed: Iterable[ListedObject]) -> list[ObjectKey]:
         """Known objects of a kind that a complete list does not have."""
         uids = {meta.uid for meta in listed}
         of_it = (key for key in self._index.get(of_kind(kind), ()) if key.api_version == api_version)
         return sorted((key for key in of_it if _uid(self._objects[key]) not in uids), key=str)
 
-    def behind(self, api_version: str, kind: str, listed: Iterable[ObjectMeta]) -> list[ObjectKey]:
+    def behind(self, api_version: str, kind: str, listed: Iterable[ListedObject]) -> list[ObjectKey]:
         """Listed objects that are unknown here, or known in an older version."""
         out = []
         for meta in listed:
