@@ -164,7 +164,10 @@ class Router:
             self._take_back()
             return
         if self._offer is None or self._offer.wanted.version != wanted.version:
-            self._offer = Offer(wanted, config, await self._refusals())
+            refusals = await self._refusals()
+            if refusals is None:
+                return
+            self._offer = Offer(wanted, config, refusals)
         clusters = self.files.offer(wanted)
         if not self.started.is_set():
             self.files.switch(wanted)
@@ -199,9 +202,16 @@ class Router:
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 
-    async def _refusals(self) -> int:
-        reading = await self._reading()
-        return reading.refusals if reading else 0
+    async def _refusals(self) -> int | None:
+        """How often Envoy has refused anything so far. One that does not answer at the moment is asked until it does, because
+        a missed answer is no 0; None when something newer came meanwhile. One that has not begun has refused nothing."""
+        while self.started.is_set():
+            if reading := await self._reading():
+                return reading.refusals
+            if self._changed.is_set():
+                return None
+            await asyncio.sleep(ASK_AGAIN)
+        return 0
 
     async def _taken(self, offer: Offer, runs: Callable[[Reading], bool]) -> bool:
         """Whether Envoy runs what was written; False too when something newer came meanwhile."""

@@ -26,6 +26,17 @@ HTTP2: Final = {
     "initial_connection_window_size": BUFFER,
 }
 """The same for clients that speak HTTP/2 with prior knowledge; windows in bytes."""
+HTTP1: Final = {
+    # offers that nobody has to take (RFC 9110 7.8): Apache's HttpClient makes this one with each request
+    "ignore_http_11_upgrade": [{"prefix": "TLS/"}],
+    # nginx speaks it to its upstreams unless it is told otherwise
+    "accept_http_10": True,
+    "default_host_for_http_10": "router",
+}
+IDLE_CONNECTION: Final = 600.0
+"""Seconds that a connection without requests is kept."""
+CLOSE_AFTER: Final = 0.05
+"""Seconds that a client has to read the rest of an answer that broke off, before the connection is closed."""
 HEADERS_TIMEOUT: Final = 10.0
 """Seconds for a request's headers."""
 REQUEST_TIMEOUT: Final = 300.0
@@ -55,12 +66,18 @@ def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT)
         request_headers_timeout=duration(HEADERS_TIMEOUT),
         request_timeout=duration(REQUEST_TIMEOUT),
         stream_idle_timeout=duration(300),
+        delayed_close_timeout=duration(CLOSE_AFTER),
         common_http_protocol_options={
-            "idle_timeout": duration(3600),
-            "headers_with_underscores_action": "REJECT_REQUEST",
+            "idle_timeout": duration(IDLE_CONNECTION),
+            # nobody reads them here, and clients send them: Sentry's baggage, session_id
+            "headers_with_underscores_action": "DROP_HEADER",
         },
+        http_protocol_options=HTTP1,
         http2_protocol_options=HTTP2,
+        # the client's own, if it sends one, reaches the engine and comes back
         generate_request_id=True,
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",
     )
     return {

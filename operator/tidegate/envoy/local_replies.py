@@ -25,7 +25,6 @@ REFUSED: Final = {
     404: ("There is no such path.", "NotFoundError"),
     408: ("The request did not arrive in time.", "RequestTimeout"),
     413: (f"The request is too large: at most {LARGEST_BODY >> 20} MiB.", "RequestTooLarge"),
-    426: ("HTTP/1.1 or newer is needed.", "UpgradeRequired"),
     431: ("The headers are too large, or too many.", "HeadersTooLarge"),
     501: ("The only transfer-encoding is chunked.", "NotImplementedError"),
 }

@@ -36,6 +36,8 @@ PICKS: Final = 20
 requests: with half of them on a lost machine three picks of four are such an engine."""
 RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 LARGEST_ANSWER: Final = 4 << 20
+CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+"""Not passed on to an engine: what a client shows is for the front door."""
 ENGINES_HEADERS: Final = ("server", MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER)
 """Not passed on from an engine's answer: what it runs, and names that are ours to write."""
 
@@ -50,6 +52,7 @@ def route_configuration(config: RouterConfig) -> Resource:
         "name": ROUTES,
         "validate_clusters": True,
         "max_direct_response_body_size_bytes": LARGEST_ANSWER,
+        "request_headers_to_remove": list(CLIENTS_SECRETS),
         "response_headers_to_remove": list(ENGINES_HEADERS),
         "virtual_hosts": [
             {"name": "all", "domains": ["*"], "matcher": _map(":path", _own(by_model), otherwise={"matcher": table})}
