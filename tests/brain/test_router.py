@@ -53,7 +53,7 @@ async def test_good_configurations_run_and_bad_ones_do_not(
         envoy._start()
         await _until(router, {"config": good.hash(), "error": ""})
 
-        router.config_changed(config_map('{"version": 99}'))
+        router.config_changed(config_map('{"minReader": 99}'))
         status = await router.status()
         assert status["config"] == good.hash()
         assert "cannot be read: " in status["error"]

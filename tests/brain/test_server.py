@@ -17,6 +17,7 @@ from tidegate.brain.admin import Admin, Gone, Incarnation, Reading, Silent
 from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.xds import Files
+from tidegate.contract.router_config import READS
 from tidegate.names import DRAIN_HEADER, ROUTER_CONFIG_KEY
 
 DEADLINE = 10.0
@@ -168,7 +169,7 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
         assert (await brain.get("/livez")).text == "ok\n"
         assert (await brain.get("/ready")).status_code == 503
         assert (await brain.get("/metrics")).status_code == 503
-        wanted = {"config": "", "wanted": CONFIG.hash(), "error": ""}
+        wanted = {"config": "", "wanted": CONFIG.hash(), "error": "", "reads": READS}
         assert (await brain.get("/status")).json() == wanted
         async with _routed(envoy):
             assert (await brain.get("/ready")).text == "ok\n"

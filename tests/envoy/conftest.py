@@ -23,7 +23,11 @@ from aiohttp import web
 
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.xds import Files
-from tidegate.contract.router_config import Destination, Retry, Route, RouterConfig, Target, Timeouts
+from tidegate.contract.destinations import Destination
+from tidegate.contract.destinations import Engine as EngineBlock
+from tidegate.contract.patience import Retry, Timeouts
+from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Route, Target
 from tidegate.envoy import listener
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import LISTENER, bootstrap, response, snapshot
@@ -113,7 +117,7 @@ def config(routes: dict[str, dict[str, int]], **changes: object) -> RouterConfig
         policy="front",
         load_balancing="RoundRobin",
         destinations=tuple(
-            Destination(name=f"{n}.r1", backend=n, revision="r1", service=n, port=8000, model=f"served-{n}")
+            Destination(name=f"{n}.r1", backend=n, revision="r1", engine=EngineBlock(service=n, port=8000, model=f"served-{n}"))
             for n in names
         ),
         routes=tuple(

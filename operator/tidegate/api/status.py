@@ -126,6 +126,8 @@ class ConfigurationStatus(Part):
     """Ready router Pods whose Envoy runs another one."""
     silent: Count = 0
     """Ready router Pods that do not say what they run."""
+    reads: Count = 1
+    """The newest documents that every router reads; a configuration that needs newer routers waits for them."""
     backends: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Where requests are sent: by the newest configuration alone when every ready router runs it, by older ones too until then."""
 

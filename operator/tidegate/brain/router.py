@@ -14,7 +14,7 @@ from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
-from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
+from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, snapshot
 from tidegate.names import ROUTER_CONFIG_KEY
@@ -188,7 +188,7 @@ class Router:
     def _settle(self, offer: Offer) -> None:
         """Envoy runs the new configuration; what it does not name stays a little longer."""
         loop, wanted = asyncio.get_running_loop(), offer.wanted
-        services = {d.name: d.service for d in self._config_running.destinations} if self._config_running else {}
+        services = _services(self._config_running) if self._config_running else {}
         self._leaving = {
             name: self._leaving.get(name) or Leaving(services.get(name, ""), loop.time() + LINGER)
             for name in self.files.clusters()
@@ -254,4 +254,10 @@ class Router:
             "config": reading.routes if reading else "",
             "wanted": self.config.hash() if self.config else "",
             "error": self.unreadable or self.not_taken,
+            "reads": READS,
         }
+
+
+def _services(config: RouterConfig) -> dict[str, str]:
+    """The headless Services of engines, by destination."""
+    return {d.name: d.engine.service for d in config.destinations if d.engine}

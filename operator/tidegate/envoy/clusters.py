@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contract.router_config import Destination, RouterConfig
+from tidegate.contract.destinations import Destination, Engine
+from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.lua import rewrite_model
 from tidegate.envoy.types import Resource, duration, extension, typed
 
@@ -38,7 +39,7 @@ class Endpoint:
     port: int
 
 
-def cluster(destination: Destination, config: RouterConfig, eds_path: str) -> Resource:
+def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_path: str) -> Resource:
     """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
     return {
         "name": destination.name,
@@ -73,7 +74,7 @@ def cluster(destination: Destination, config: RouterConfig, eds_path: str) -> Re
                 common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
                 explicit_http_config={"http_protocol_options": {}},
                 http_filters=[
-                    rewrite_model(destination.model),
+                    rewrite_model(engine.model),
                     extension(
                         "envoy.filters.http.upstream_codec",
                         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",

@@ -15,8 +15,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from tidegate.contract.router_config import Destination, RouterConfig
-from tidegate.contract.router_config import Route as RouteConfig
+from tidegate.contract.destinations import Destination
+from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Route as RouteConfig
 from tidegate.envoy import openai
 from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER

@@ -50,10 +50,11 @@ def snapshot(
     config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = "/run/tidegate"
 ) -> Snapshot:
     """`engines` are the ready engines by headless Service."""
+    asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
         version=config.hash(),
-        clusters={d.name: clusters.cluster(d, config, eds_path(run_dir, d.name)) for d in config.destinations},
-        endpoints={d.name: tuple(engines.get(d.service, ())) for d in config.destinations},
+        clusters={d.name: clusters.cluster(d, engine, config, eds_path(run_dir, d.name)) for d, engine in asked},
+        endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
         routes=routes.route_configuration(config),
     )
 

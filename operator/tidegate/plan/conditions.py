@@ -43,6 +43,7 @@ BACKEND_MISSING: Final = "BackendNotFound"
 ROUTERS_STARTING: Final = "RoutersStarting"
 CONFIG_PENDING: Final = "ConfigurationPending"
 CONFIG_REFUSED: Final = "ConfigurationRefused"
+ROUTERS_OUTDATED: Final = "RoutersOutdated"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"

@@ -29,6 +29,8 @@ class RouterReport:
     """Hash of the RouterConfig that its Envoy runs; empty when none does."""
     error: str = ""
     """Why it does not run the newest one."""
+    reads: int = 1
+    """The newest documents that it reads, as their `minReader`."""
 
 
 @dataclass(frozen=True)

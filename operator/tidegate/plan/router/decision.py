@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tidegate.api.identity import normal
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
@@ -27,6 +27,8 @@ class RouterDecision:
     config: RouterConfig
     hash: str
     """Of the configuration."""
+    held: str
+    """Why the routers are not told the newest configuration; empty when they are."""
     revision: str
     """Of the Pods' template."""
     data: Manifest
@@ -38,11 +40,26 @@ class RouterDecision:
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models)
-    config = document(policy, shares)
+    config, held = _readable(document(policy, shares), facts)
     revision = template_revision(world.owner, policy, facts)
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
-    return RouterDecision(policy, shares, config, config.hash(), revision, data, tuple(differences(data, fresh)))
+    update = tuple(differences(data, fresh))
+    return RouterDecision(policy, shares, config, config.hash(), held, revision, data, update)
+
+
+def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
+    """What routers are told: no document that one of them would misread. One that is held back leaves in force what they have."""
+    if newest.min_reader <= facts.reads or not facts.written:
+        return newest, ""
+    try:
+        known = load(facts.written)
+    except UnreadableConfig:
+        return newest, ""
+    return known, (
+        f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: they go on with the one that "
+        "they have. Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
+    )
 
 
 def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import seconds
-from tidegate.contract.router_config import Retry, RouterConfig, Timeouts
+from tidegate.contract.patience import Retry, Timeouts
+from tidegate.contract.router_config import RouterConfig
 from tidegate.plan.router.traffic import Traffic
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tidegate import names
+from tidegate.contract.router_config import READS
 from tidegate.plan.kept import records
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, text
@@ -30,6 +32,10 @@ class RouterFacts:
     """ControllerRevisions, by revision."""
     deployment: Manifest
     """The routers' Deployment; empty before it is made."""
+    written: str
+    """The document that the routers are told at present; empty before the first."""
+    reads: int
+    """The newest documents that every router reads: as they say, or as they last said."""
     sent_to: Mapping[str, Mapping[str, int]]
     """From the last status: weights of revisions, by backend."""
 
@@ -52,10 +58,15 @@ def read(world: RouterWorld) -> RouterFacts:
     answering = tuple(pod for pod in world.pods if ready(pod))
     said = {pod["metadata"]["name"]: world.samples.get(question(pod)) for pod in answering}
     deployment = next((c for c in world.children if c["kind"] == "Deployment"), {})
+    reports = {name: report for name, sample in said.items() if (report := _heard(sample))}
+    configuration = (world.owner.get("status") or {}).get("configuration")
+    config_map = next((c for c in world.children if c["kind"] == "ConfigMap"), {})
     return RouterFacts(
         routers=tuple(pod for pod in world.pods if not pod["metadata"].get("deletionTimestamp")),
         ready=answering,
-        reports={name: report for name, sample in said.items() if (report := _heard(sample))},
+        reports=reports,
+        written=text(config_map.get("data"), names.ROUTER_CONFIG_KEY),
+        reads=min((report.reads for report in reports.values()), default=integer(configuration, "reads", READS)),
         records=records(world.children),
         deployment=deployment,
         sent_to=_sent_to(world.owner),

@@ -49,6 +49,7 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     some            none              any                  Reconciling until an engine answers
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
+    enough          some              too new for them     Ready, and Stalled: they go on with the one that they have
     enough          some              not everywhere yet   Ready, and Reconciling
     enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
     """
@@ -62,6 +63,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         return _starting(world, facts, wanted, serving=True)
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, "; ".join(errors), serving=True)
+    if decision.held:
+        return conditions.stalled(conditions.ROUTERS_OUTDATED, decision.held, serving=True)
     if not facts.confirmed(decision.hash):
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
@@ -93,6 +96,7 @@ def _configuration(facts: RouterFacts, decision: RouterDecision) -> dict[str, An
         "live": live,
         "behind": behind,
         "silent": len(facts.ready) - live - behind,
+        "reads": facts.reads,
         "backends": [{"name": name, "revisions": _weights(weights)} for name, weights in sent.items()],
     }
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from tidegate import names
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
-from tidegate.contract.router_config import Destination, Route, Target
+from tidegate.contract.destinations import Destination, Engine
+from tidegate.contract.routes import Route, Target
 from tidegate.plan.kube.reading import integer, maps, text, texts
 from tidegate.plan.plan import Manifest
 
@@ -128,9 +129,11 @@ def _destination(backend: str, model: str, revision: Serving, adapter: str | Non
         name=".".join(filter(None, (backend, revision.name, adapter))),
         backend=backend,
         revision=revision.name,
-        service=names.engines_service(model, revision.name, revision.workload),
-        port=names.ENGINE_PORT,
-        model=adapter or revision.served_name,
+        engine=Engine(
+            service=names.engines_service(model, revision.name, revision.workload),
+            port=names.ENGINE_PORT,
+            model=adapter or revision.served_name,
+        ),
     )
 
 

@@ -1,0 +1,23 @@
+"""What is tried again, and how long things may take."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tidegate.contract.piece import Piece
+
+
+class Retry(Piece):
+    """What is tried again on another engine before the client has seen anything."""
+
+    attempts: int
+    codes: tuple[int, ...]
+    reasons: tuple[Literal["ConnectFailure", "Reset"], ...]
+    backoff_seconds: float
+
+
+class Timeouts(Piece):
+    """0 is no limit."""
+
+    request_seconds: float
+    idle_seconds: float
