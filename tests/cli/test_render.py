@@ -13,7 +13,7 @@ import yaml
 from tests.support.simulation import Simulation
 from tidegate.cli.main import main
 from tidegate.names import GROUP
-from tidegate.plan.world import StoreCheck
+from tidegate.plan.samples import StoreCheck
 from tidegate.settings import from_environment
 
 ROOT = Path(__file__).resolve().parents[2]

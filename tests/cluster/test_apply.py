@@ -10,11 +10,11 @@ import pytest
 from tests.support.builders import key_of, managed_tier
 from tests.support.fake_api import FakeApi
 from tidegate import names
-from tidegate.cluster.apply import apply, ours, up_to_date
+from tidegate.cluster.apply import apply, belongs, up_to_date
 from tidegate.cluster.client import Invalid, Refused
 from tidegate.cluster.covers import covers, stamped
 from tidegate.errors import Conflict, NotOurs
-from tidegate.plan.kube.objects import child
+from tidegate.plan.kube.objects import child, store_labels
 
 OWNER = managed_tier()
 WANTED = child("ConfigMap", "conf", OWNER, {"a": "b"}, {"data": {"key": "value"}})
@@ -191,11 +191,81 @@ async def test_a_newer_version_of_the_same_object_is_a_conflict_and_no_refusal()
         await apply(FakeApi(newer), WANTED, different(), OWNER)
 
 
-def test_a_claim_that_outlives_its_owner_is_known_by_its_labels() -> None:
-    claim = child("PersistentVolumeClaim", "weights", OWNER, {"a": "b"}, {"spec": {}}, owned=False)
-    live = on_server(claim)
-    assert ours(live, claim, OWNER)
-    live["metadata"]["labels"] = {"a": "other"}
-    assert not ours(live, claim, OWNER)
-    live["metadata"] |= {"labels": claim["metadata"]["labels"], "ownerReferences": [{"uid": "x", "controller": True}]}
-    assert not ours(live, claim, OWNER)
+LABELS = store_labels("shared")
+CLAIM = child("PersistentVolumeClaim", "weights", OWNER, LABELS, {"spec": {}}, owned=False)
+
+
+@pytest.mark.parametrize(
+    ("labels", "references", "ours"),
+    [
+        (CLAIM["metadata"]["labels"], [], True),
+        (CLAIM["metadata"]["labels"] | {"added": "by somebody"}, [], True),
+        (CLAIM["metadata"]["labels"], [{"uid": "x"}], True),  # not its controller
+        (CLAIM["metadata"]["labels"], [{"uid": "x", "controller": True}], False),
+        (store_labels("other") | {names.MANAGED_BY_LABEL: names.MANAGED_BY}, [], False),
+        (LABELS, [], False),  # nobody says that Tidegate made it
+        ({names.MANAGED_BY_LABEL: names.MANAGED_BY}, [], False),
+        ({}, [], False),
+    ],
+)
+def test_whose_it_is(labels: dict[str, str], references: list[Any], ours: bool) -> None:
+    """What nobody controls is told by its labels: a claim that outlives its owner, and orphans."""
+    found = on_server(CLAIM)
+    found["metadata"] |= {"labels": labels, "ownerReferences": references}
+    assert belongs(found, CLAIM, OWNER) == ours
+
+
+def test_labels_that_name_nobody_are_not_enough() -> None:
+    assert not belongs(nobodys(), WANTED, OWNER)
+
+
+def orphan(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What `kubectl delete --cascade=orphan` leaves."""
+    made = on_server(manifest)
+    del made["metadata"]["ownerReferences"]
+    return made
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_orphan_is_adopted(known: bool) -> None:
+    wanted = child("ConfigMap", "conf", OWNER, LABELS, {"data": {"key": "value"}})
+    api = FakeApi(orphan(wanted))
+    made = await apply(api, wanted, orphan(wanted) if known else None, OWNER)
+    assert made is not None
+    assert made["metadata"]["uid"] == "u1"
+    assert made["metadata"]["ownerReferences"] == wanted["metadata"]["ownerReferences"]
+    assert up_to_date(wanted, made, OWNER)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_orphaned_record_is_adopted_without_another_word(known: bool) -> None:
+    record = child("ControllerRevision", "small-1", OWNER, LABELS, {"data": {"spec": {}}, "revision": 1})
+    api = FakeApi(orphan(record))
+    later = {**record, "data": {"spec": {"never": "written"}}}
+    made = await apply(api, later, orphan(record) if known else None, OWNER)
+    assert made is not None
+    assert made["metadata"]["ownerReferences"] == record["metadata"]["ownerReferences"]
+    assert made["data"] == {"spec": {}}
+    assert [what for what, _ in api.log if what != "create"] == ["adopt"]
+    assert up_to_date(later, made, OWNER)
+
+
+async def test_a_record_that_was_replaced_is_not_adopted() -> None:
+    record = child("ControllerRevision", "small-1", OWNER, LABELS, {"data": {}, "revision": 1})
+    replaced = orphan(record)
+    replaced["metadata"]["uid"] = "u2"
+    with pytest.raises(Conflict):
+        await apply(FakeApi(replaced), record, orphan(record), OWNER)
+
+
+async def test_what_others_added_where_it_counts_goes() -> None:
+    """An apply leaves a label that somebody added to a selector: a merge takes it away."""
+    service = child("Service", "store", OWNER, LABELS, {"spec": {"selector": {"app": "store"}}})
+    live = on_server(service)
+    live["spec"]["selector"] = {"app": "store", "shadow": "yes"}
+    api = FakeApi(live)
+    made = await apply(api, service, live, OWNER)
+    assert made is not None
+    assert made["spec"]["selector"] == {"app": "store"}
+    assert [what for what, _ in api.log] == ["json_patch", "apply", "merge"]
+    assert up_to_date(service, made, OWNER)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.cluster.covers import APPLIED_ANNOTATION, covers, stamped
+from tests.support.fake_api import merge
+from tidegate.cluster.covers import APPLIED_ANNOTATION, EXACT, covers, part, stamped, without_additions, without_content
 
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.sampled_from(["", "a", "1Gi", "500m", "0.5"]))
 DOCUMENTS = st.recursive(
@@ -95,3 +96,79 @@ def test_a_field_that_is_no_longer_wanted_shows() -> None:
 
 def stamp(manifest: dict[str, Any]) -> str:
     return str(manifest["metadata"]["annotations"][APPLIED_ANNOTATION])
+
+
+@pytest.mark.parametrize("field", EXACT)
+@pytest.mark.parametrize(
+    ("live", "wanted", "covered"),
+    [
+        ({"a": "1"}, {"a": "1"}, True),
+        ({"a": "1", "b": "2"}, {"a": "1"}, False),
+        ({"a": "2"}, {"a": "1"}, False),
+        ({"b": "1"}, {"a": "1"}, False),
+        ({}, {"a": "1"}, False),
+        ([{"name": "a"}], [{"name": "a"}], True),
+        ([{"name": "a"}, {"name": "b"}], [{"name": "a"}], False),
+        ([{"name": "b"}, {"name": "a"}], [{"name": "a"}, {"name": "b"}], True),
+    ],
+)
+def test_additions_count_where_they_change_what_it_does(field: str, live: Any, wanted: Any, covered: bool) -> None:
+    """Whom it selects, what a program is told, who gets rights; however deep."""
+    assert covers({"spec": {field: live}}, {"spec": {field: wanted}}) == covered
+
+
+@pytest.mark.parametrize("added", [{"a": "1", "b": "2"}, [{"name": "a"}, {"name": "b"}]])
+def test_additions_do_not_count_elsewhere(added: Any) -> None:
+    wanted = {"a": "1"} if isinstance(added, dict) else [{"name": "a"}]
+    assert covers({"spec": {"other": added}}, {"spec": {"other": wanted}})
+
+
+def test_where_nothing_is_wanted_an_addition_counts_too() -> None:
+    assert not covers({"env": [{"name": "a"}]}, {"env": []})
+    assert not covers({"selector": {"a": "b"}}, {"selector": {}})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "patch"),
+    [
+        ({"spec": {"selector": {"a": "1"}}}, {"spec": {"selector": {"a": "1", "b": "2"}}},
+         {"spec": {"selector": {"a": "1", "b": None}}}),
+        ({"matchLabels": {"a": "1"}}, {"matchLabels": {"b": "2"}}, {"matchLabels": {"a": "1", "b": None}}),
+        ({"selector": {"matchLabels": {"a": "1"}}}, {"selector": {"matchLabels": {"b": "2"}, "matchExpressions": []}},
+         {"selector": {"matchLabels": {"a": "1", "b": None}, "matchExpressions": None}}),
+        ({"labels": {"a": "1"}}, {"labels": {"b": "2"}}, {"labels": {"a": "1"}}),  # others may add labels
+        ({"env": [{"name": "a"}]}, {"env": [{"name": "a"}, {"name": "b"}]}, {"env": [{"name": "a"}]}),  # as a whole
+        ({"selector": {"a": "1"}}, {}, {"selector": {"a": "1"}}),
+        ({"selector": {"a": "1"}}, {"selector": None}, {"selector": {"a": "1"}}),
+    ],
+)  # fmt: skip
+def test_without_additions(wanted: Any, live: Any, patch: Any) -> None:
+    before = copy.deepcopy(wanted)
+    assert without_additions(wanted, live) == patch
+    assert wanted == before
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", *EXACT]), DOCUMENTS),
+    st.dictionaries(st.sampled_from(["b", *EXACT]), DOCUMENTS),
+)
+def test_what_was_added_is_gone_after_the_patch(wanted: dict[str, Any], live: dict[str, Any]) -> None:
+    assert covers(merge(live, without_additions(wanted, live)), wanted)
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "found"),
+    [
+        ({"spec": {"a": 1, "b": 2}, "status": {"c": 3}}, {"spec": {"a": 9}}, {"spec": {"a": 1}}),
+        ({}, {"spec": {"a": 9}}, {"spec": None}),
+        ({"list": [1, 2]}, {"list": [1]}, {"list": [1, 2]}),
+        ({"selector": {"a": 1, "b": 2}}, {"selector": {"a": 1}}, {"selector": {"a": 1, "b": 2}}),
+        ({"a": "text"}, {"a": {"b": 1}}, {"a": "text"}),
+    ],
+)
+def test_part(live: Any, wanted: Any, found: Any) -> None:
+    assert part(live, wanted) == found
+
+
+def test_without_content() -> None:
+    assert without_content({"kind": "Secret", "stringData": {"a": "b"}, "data": {}}) == {"kind": "Secret", "data": {}}

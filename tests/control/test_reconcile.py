@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.support.builders import DEFAULTS, NOW, condition, key_of, managed_tier, model, policy, verdict
+from tests.support.builders import DEFAULTS, NOW, condition, existing_tier, key_of, managed_tier, model, policy, verdict
 from tests.support.fake_api import FakeApi
 from tidegate import names
-from tidegate.cluster.client import Refused
+from tidegate.cluster.client import Invalid, Refused
+from tidegate.control.gather import Gatherer
+from tidegate.control.observe import Observer
 from tidegate.control.reconcile import STALLED_CHECK, Reconciler
 from tidegate.control.store import Store
 from tidegate.errors import Conflict, Unavailable
-from tidegate.plan.plan import ObjectKey
-from tidegate.plan.world import Capabilities
+from tidegate.plan.plan import ObjectKey, Question
 
 SERVICE = ObjectKey("v1", "Service", "shop", "llama")
 OTHER = model(source={"uri": "hf://acme/other"})
 
 
+async def nobody(_: Question) -> Any:
+    """No router, store or Event answers."""
+    raise Unavailable("no answer")
+
+
 class Place:
     """An operator's reconciler and its API server; the store sees everything that is on the server."""
 
-    def __init__(self, http: httpx.AsyncClient, *objects: dict[str, Any]) -> None:
+    def __init__(self, *objects: dict[str, Any]) -> None:
         self.api = FakeApi(*objects)
         self.store = Store()
         self.news: list[dict[str, Any]] = []
+        self.woken: list[ObjectKey] = []
+        self.observer = Observer(nobody, lambda _: None)
+        gatherer = Gatherer(self.store, self.observer.samples, DEFAULTS, lambda: "a password")
         self.reconciler = Reconciler(
-            self.api, http, self.store, DEFAULTS, lambda: NOW, Capabilities(), news=self.news.extend
+            self.api, self.store, gatherer, self.observer, lambda: NOW, self.woken.append, self.news.extend
         )
         self.watch()
 
@@ -43,6 +51,7 @@ class Place:
     async def run(self, owner: dict[str, Any]) -> float | None:
         self.api.log.clear()
         self.news.clear()
+        self.woken.clear()
         return await self.reconciler.run(key_of(owner))
 
     def status(self, owner: dict[str, Any]) -> dict[str, Any]:
@@ -55,42 +64,25 @@ class Place:
         return [(what, key.kind) for what, key in self.api.log]
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """No router answers."""
-    async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(503))) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("owner", "first", "then"),
     [(policy(), "ServiceAccount", "Deployment"), (managed_tier(), "Secret", "StatefulSet")],
     ids=["policy", "tier"],
 )
-async def test_children_that_need_anothers_uid_follow_it_at_once(
-    http: httpx.AsyncClient, owner: dict[str, Any], first: str, then: str
-) -> None:
+async def test_children_that_need_anothers_uid_follow_it_at_once(owner: dict[str, Any], first: str, then: str) -> None:
     """Not behind a thousand others that wait for their turn."""
-    place = Place(http, owner)
+    place = Place(owner)
     assert await place.run(owner) != 0.0
     made = [kind for what, kind in place.written if what == "create"]
     assert made.index(first) < made.index(then)
 
 
-@pytest.mark.parametrize(
-    ("owner", "told"),
-    [(model(), []), (policy(), []), (managed_tier(), ["status"])],
-    ids=["model", "policy", "tier: it is told once more of its server"],
-)
-async def test_everything_is_made_after_the_status_and_then_nothing_more(
-    http: httpx.AsyncClient, owner: dict[str, Any], told: list[str]
-) -> None:
-    place = Place(http, owner)
+@pytest.mark.parametrize("owner", [model(), policy(), managed_tier()], ids=["model", "policy", "tier"])
+async def test_everything_is_made_after_the_status_and_then_nothing_more(owner: dict[str, Any]) -> None:
+    place = Place(owner)
     await place.run(owner)
     assert place.written[0] == ("status", owner["kind"])
-    after = [what for what, _ in place.written[1:]]
-    assert "create" in after
-    assert [what for what in after if what != "create"] == told
+    assert {what for what, _ in place.written[1:]} == {"create"}
     for _ in range(3):
         place.watch()
         await place.run(owner)
@@ -98,8 +90,8 @@ async def test_everything_is_made_after_the_status_and_then_nothing_more(
     assert place.news == []
 
 
-async def test_a_child_that_was_changed_is_mended(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_a_child_that_was_changed_is_mended() -> None:
+    place = Place(model())
     await place.run(model())
     spec = place.api.objects[SERVICE]["spec"]
     place.api.changed_by_others(SERVICE, spec={**spec, "ports": [{**spec["ports"][0], "port": 81}]})
@@ -109,8 +101,8 @@ async def test_a_child_that_was_changed_is_mended(http: httpx.AsyncClient) -> No
     assert place.api.objects[SERVICE]["spec"]["ports"][0]["port"] == 80
 
 
-async def test_a_child_that_was_deleted_comes_back(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_a_child_that_was_deleted_comes_back() -> None:
+    place = Place(model())
     await place.run(model())
     del place.api.objects[SERVICE]
     place.store.drop(SERVICE)
@@ -119,17 +111,17 @@ async def test_a_child_that_was_deleted_comes_back(http: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("owner", [None, {"deletionTimestamp": "2026-03-01T00:00:00Z"}], ids=["gone", "going"])
-async def test_nothing_is_done_for_what_goes(http: httpx.AsyncClient, owner: dict[str, Any] | None) -> None:
+async def test_nothing_is_done_for_what_goes(owner: dict[str, Any] | None) -> None:
     manifest = model()
     manifest["metadata"] |= owner or {}
-    place = Place(http, *([manifest] if owner else []))
+    place = Place(*([manifest] if owner else []))
     assert await place.run(model()) is None
     assert place.written == []
 
 
-async def test_only_a_person_can_help(http: httpx.AsyncClient) -> None:
+async def test_only_a_person_can_help() -> None:
     owner = model(engine={"gpus": {"count": 8}, "parallelism": {"tensor": 16}})
-    place = Place(http, owner)
+    place = Place(owner)
     assert await place.run(owner) == STALLED_CHECK
     assert verdict(place.status(owner)) == ("False", "False", "True")
     assert condition(place.status(owner), "Stalled")["reason"] == "LeaderWorkerSetMissing"
@@ -138,9 +130,9 @@ async def test_only_a_person_can_help(http: httpx.AsyncClient) -> None:
     assert place.written == []
 
 
-async def test_a_manifest_that_an_older_crd_let_through(http: httpx.AsyncClient) -> None:
+async def test_a_manifest_that_an_older_crd_let_through() -> None:
     owner = model(replicas=-1)
-    place = Place(http, owner)
+    place = Place(owner)
     assert await place.run(owner) == STALLED_CHECK
     stalled = condition(place.status(owner), "Stalled")
     assert (stalled["reason"], stalled["message"]) == ("InvalidSpec", "spec.replicas: must be at least 0, not -1")
@@ -156,8 +148,8 @@ def stranger() -> dict[str, Any]:
     }
 
 
-async def test_a_name_that_is_taken(http: httpx.AsyncClient) -> None:
-    place = Place(http, model(), stranger())
+async def test_a_name_that_is_taken() -> None:
+    place = Place(model(), stranger())
     place.store.drop(SERVICE)  # it has none of our labels: nobody watches it
     assert await place.run(model()) == STALLED_CHECK
     status = place.status(model())
@@ -166,8 +158,8 @@ async def test_a_name_that_is_taken(http: httpx.AsyncClient) -> None:
     assert place.api.objects[SERVICE] == stranger()
 
 
-async def test_what_stays_stalled_does_not_flap(http: httpx.AsyncClient) -> None:
-    place = Place(http, model(), stranger())
+async def test_what_stays_stalled_does_not_flap() -> None:
+    place = Place(model(), stranger())
     place.store.drop(SERVICE)
     await place.run(model())
     before = copy.deepcopy(place.api.objects[key_of(model())])
@@ -178,18 +170,19 @@ async def test_what_stays_stalled_does_not_flap(http: httpx.AsyncClient) -> None
     assert place.api.objects[key_of(model())] == before
 
 
-async def test_what_was_stalled_recovers(http: httpx.AsyncClient) -> None:
-    place = Place(http, model(), stranger())
+async def test_what_was_stalled_recovers() -> None:
+    place = Place(model(), stranger())
     place.store.drop(SERVICE)
     await place.run(model())
+    assert ("create", "Deployment") in place.written, "what is refused stops nothing else"
     del place.api.objects[SERVICE]
     assert await place.run(model()) != STALLED_CHECK
     assert verdict(place.status(model())) == ("False", "True", "False")
-    assert ("create", "Deployment") in place.written
+    assert place.written == [("create", "Service"), ("status", "ModelDeployment")]
 
 
-async def test_a_new_spec_is_announced_even_if_the_last_one_stalled(http: httpx.AsyncClient) -> None:
-    place = Place(http, model(), stranger())
+async def test_a_new_spec_is_announced_even_if_the_last_one_stalled() -> None:
+    place = Place(model(), stranger())
     place.store.drop(SERVICE)
     await place.run(model())
     place.api.changed_by_others(key_of(model()), spec=model(replicas=2)["spec"])
@@ -201,16 +194,16 @@ async def test_a_new_spec_is_announced_even_if_the_last_one_stalled(http: httpx.
     assert verdict(place.status(model())) == ("False", "False", "True")
 
 
-async def test_a_refusal_is_reported_in_the_servers_words(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_a_refusal_is_reported_in_the_servers_words() -> None:
+    place = Place(model())
     place.api.failures["create", SERVICE] = Refused("exceeded quota: services")
     assert await place.run(model()) == STALLED_CHECK
     stalled = condition(place.status(model()), "Stalled")
     assert (stalled["reason"], stalled["message"]) == ("Refused", "exceeded quota: services")
 
 
-async def test_the_owner_changed_meanwhile(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_the_owner_changed_meanwhile() -> None:
+    place = Place(model())
     newer = place.api.changed_by_others(key_of(model()), spec=model(replicas=2)["spec"])
     with pytest.raises(Conflict):
         await place.run(model())
@@ -220,9 +213,9 @@ async def test_the_owner_changed_meanwhile(http: httpx.AsyncClient) -> None:
     assert ("create", "Deployment") in place.written
 
 
-async def test_a_ghost_makes_nothing(http: httpx.AsyncClient) -> None:
+async def test_a_ghost_makes_nothing() -> None:
     """The owner was deleted unseen, and all that is left of it is our memory."""
-    place = Place(http, model())
+    place = Place(model())
     await place.run(model())
     place.watch()
     place.api.objects.clear()
@@ -233,9 +226,9 @@ async def test_a_ghost_makes_nothing(http: httpx.AsyncClient) -> None:
     assert place.store.get(key_of(model())) is None
 
 
-async def test_a_child_changed_meanwhile(http: httpx.AsyncClient) -> None:
+async def test_a_child_changed_meanwhile() -> None:
     """Conflict about a child: the store is put right, and the next try succeeds."""
-    place = Place(http, model())
+    place = Place(model())
     await place.run(model())
     place.watch()
     place.api.changed_by_others(SERVICE, uid="another")
@@ -249,8 +242,8 @@ async def test_a_child_changed_meanwhile(http: httpx.AsyncClient) -> None:
     assert ("apply", "Service") in place.written
 
 
-async def test_what_nobody_wants_any_more_is_deleted(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_what_nobody_wants_any_more_is_deleted() -> None:
+    place = Place(model())
     await place.run(model())
     place.watch()
     place.store.put(place.api.changed_by_others(key_of(model()), spec=OTHER["spec"]))
@@ -259,8 +252,8 @@ async def test_what_nobody_wants_any_more_is_deleted(http: httpx.AsyncClient) ->
     assert deleted == ["ControllerRevision", "Deployment", "PodDisruptionBudget", "Service"]
 
 
-async def test_a_silent_api_server_is_tried_again(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_a_silent_api_server_is_tried_again() -> None:
+    place = Place(model())
     place.api.failures["create", SERVICE] = Unavailable("no answer")
     with pytest.raises(Unavailable):
         await place.run(model())
@@ -268,21 +261,123 @@ async def test_a_silent_api_server_is_tried_again(http: httpx.AsyncClient) -> No
     assert ("create", "Service") in place.written
 
 
-async def test_a_claim_that_was_left_behind_is_taken_up_again(http: httpx.AsyncClient) -> None:
+async def test_a_claim_that_was_left_behind_is_taken_up_again() -> None:
     source = {"storage": {"claim": {"size": "1Gi", "retention": {"whenDeleted": "Retain"}}}}
-    place = Place(http, model(source=source))
+    place = Place(model(source=source))
     await place.run(model(source=source))
     claim = ObjectKey("v1", "PersistentVolumeClaim", "shop", names.weights_claim("llama"))
     kept = copy.deepcopy(place.api.objects[claim])
     again = model(source=source)
     again["metadata"]["uid"] = "reborn"
-    later = Place(http, again, kept)
+    later = Place(again, kept)
     await later.run(again)
     assert later.api.objects[claim] == kept
     assert ("create", "Deployment") in later.written
 
 
-async def test_an_event_for_each_transition(http: httpx.AsyncClient) -> None:
-    place = Place(http, model())
+async def test_an_event_for_each_transition() -> None:
+    place = Place(model())
     await place.run(model())
     assert [event["note"] for event in place.news] == ["Ready is False: 0 of 1 engines answer"]
+
+
+async def test_failures_are_told_together_and_the_others_go_on() -> None:
+    place = Place(model())
+    account = ObjectKey("v1", "ServiceAccount", "shop", names.engine_account("llama"))
+    place.api.failures["create", SERVICE] = Refused("exceeded quota: services")
+    place.api.failures["create", account] = Refused("exceeded quota: accounts")
+    assert await place.run(model()) == STALLED_CHECK
+    assert condition(place.status(model()), "Stalled")["message"] == (
+        "ServiceAccount llama-engine: exceeded quota: accounts; Service llama: exceeded quota: services"
+    )
+    assert ("create", "Deployment") in place.written
+
+
+async def test_what_passes_by_itself_and_what_does_not_at_once() -> None:
+    """A person is told at once, and the rest is tried again with back-off."""
+    place = Place(model())
+    account = ObjectKey("v1", "ServiceAccount", "shop", names.engine_account("llama"))
+    place.api.failures["create", SERVICE] = Refused("exceeded quota")
+    place.api.failures["create", account] = Unavailable("no answer")
+    with pytest.raises(Unavailable):
+        await place.run(model())
+    assert condition(place.status(model()), "Stalled")["message"] == "exceeded quota"
+    assert await place.run(model()) != STALLED_CHECK
+    assert verdict(place.status(model())) == ("False", "True", "False")
+
+
+async def test_a_workload_waits_for_its_record() -> None:
+    place = Place(model())
+    await place.run(model())
+    (record,) = (key for key in place.api.objects if key.kind == "ControllerRevision")
+    fresh = Place(model())
+    fresh.api.failures["create", record] = Refused("exceeded quota")
+    assert await fresh.run(model()) == STALLED_CHECK
+    assert ("create", "Deployment") not in fresh.written
+    assert ("create", "PodDisruptionBudget") in fresh.written
+
+
+async def test_a_status_that_is_refused_is_told() -> None:
+    place = Place(model())
+    place.api.failures["status", key_of(model())] = Invalid("status.revisions: too many")
+    assert await place.run(model()) == STALLED_CHECK
+    stalled = condition(place.status(model()), "Stalled")
+    assert (stalled["reason"], stalled["message"]) == ("StatusRefused", "status.revisions: too many")
+    assert {what for what, _ in place.written} == {"status"}, "nothing happens that no status authorised"
+    place.api.failures["status", key_of(model())] = Invalid("status.revisions: too many")
+    before = copy.deepcopy(place.status(model()))
+    assert await place.run(model()) == STALLED_CHECK
+    assert place.status(model()) == before, "it does not flap"
+    await place.run(model())
+    assert ("create", "Deployment") in place.written
+
+
+async def test_who_reads_what_was_written_is_woken() -> None:
+    place = Place(model(), policy())
+    await place.run(model())
+    assert place.woken == [key_of(policy())]
+    await place.run(model())
+    assert place.woken == []
+
+
+async def test_questions_of_the_newest_plan_are_asked() -> None:
+    place = Place(managed_tier())
+    await place.run(managed_tier())
+    assert len(place.observer) == 1, "the store"
+    await place.run(managed_tier())
+    assert len(place.observer) == 2, "the store, and the Events of what should make its Pod"
+    del place.api.objects[key_of(managed_tier())]
+    place.store.drop(key_of(managed_tier()))
+    await place.run(managed_tier())
+    assert len(place.observer) == 0
+
+
+async def test_an_answer_stands_in_the_next_status() -> None:
+    place = Place(existing_tier())
+    await place.run(existing_tier())
+    assert condition(place.status(existing_tier()), "Ready")["message"].endswith("it was not asked yet")
+    await asyncio.sleep(0.01)
+    await place.run(existing_tier())
+    assert condition(place.status(existing_tier()), "Ready")["message"] == "the store does not answer: no answer"
+
+
+async def test_an_orphan_is_a_child_again() -> None:
+    """`kubectl delete --cascade=orphan`, then the same manifest again: no engine is made anew."""
+    place = Place(model())
+    await place.run(model())
+    left = {key: copy.deepcopy(o) for key, o in place.api.objects.items() if key != key_of(model())}
+    for orphan in left.values():
+        del orphan["metadata"]["ownerReferences"]
+        orphan["metadata"]["resourceVersion"] = "9"
+    again = model()
+    again["metadata"]["uid"] = "reborn"
+    later = Place(again, *left.values())
+    await later.run(again)
+    assert {what for what, _ in later.written} == {"status", "apply", "adopt"}
+    for key, before in left.items():
+        after = later.api.objects[key]
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert [ref["uid"] for ref in after["metadata"]["ownerReferences"]] == ["reborn"]
+    assert len(later.api.objects) == len(left) + 1
+    await later.run(again)
+    assert later.written == []

@@ -78,7 +78,7 @@ def test_a_refused_question_does_not_end_the_leader() -> None:
         async with operator(api) as made, beside(made.act()):
             await asyncio.sleep(60)
             assert made.election.leading
-            assert made.reconciler.capabilities.pod_monitor
+            assert made.gatherer.capabilities.pod_monitor
             assert {"serves PodMonitor", "serves LeaderWorkerSet"} <= set(api.asked)
 
     run(main())
@@ -134,7 +134,7 @@ def test_optional_kinds_are_noticed_also_by_a_standby() -> None:
         async with operator(Unreliable()) as made, beside(made._notice_kinds()):
             made.filled.set()
             await asyncio.sleep(1.5 * SWEEP)
-            assert made.reconciler.capabilities.leader_worker_set
+            assert made.gatherer.capabilities.leader_worker_set
             assert not made.election.leading
 
     run(main())

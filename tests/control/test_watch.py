@@ -8,7 +8,7 @@ from typing import Any
 import kopf
 import pytest
 
-from tests.support.builders import key_of, managed_tier, model, policy
+from tests.support.builders import key_of, model, policy
 from tests.support.fake_api import FakeApi
 from tidegate import names
 from tidegate.cluster.client import PLURALS
@@ -155,14 +155,14 @@ def test_only_our_children_are_asked_for() -> None:
     assert (names.GROUP, "modeldeployments") not in selected
 
 
-def test_one_filter_for_each_kind() -> None:
+async def test_one_handler_for_each_kind() -> None:
     registry = kopf.OperatorRegistry()
     seen = Seen()
     register(registry, seen.store, seen.queue)
-    handlers = list(registry._watching.get_all_handlers())
+    handlers: list[Any] = list(registry._watching.get_all_handlers())
     assert len({handler.id for handler in handlers}) == len(WATCHED)
-    filters: list[Any] = [handler.when for handler in handlers]
-    assert filters[0](event={"type": "ADDED", "object": policy("chat")}) is False, "kopf has nothing to run"
-    assert "RoutingPolicy shop/chat" in seen.queued
+    assert {handler.when for handler in handlers} == {None}, "every event is seen"
+    for handler in handlers:
+        await handler.fn(event={"type": "ADDED", "object": policy("chat")}, name="chat", logger=None)
+    assert sorted(seen.queued) == ["ModelDeployment shop/llama", "RoutingPolicy shop/chat"], "once"
     assert [key.kind for key in seen.store.owners()] == ["RoutingPolicy"]
-    assert managed_tier()["kind"] in {kind for _, kind in WATCHED}

@@ -50,9 +50,13 @@ def _has(live: dict[str, Any], key: str, value: Any) -> bool:
     """An empty value is what the API server drops."""
     if key not in live:
         return value in ({}, [], "", None, False)
-    if key in EXACT and len(live[key] or ()) > len(value):
+    if key in EXACT and _size(live[key]) > _size(value):
         return False
     return covers(live[key], value)
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, dict | list) else 0
 
 
 def without_additions(wanted: Any, live: Any) -> Any:
@@ -65,6 +69,13 @@ def without_additions(wanted: Any, live: Any) -> Any:
         if isinstance(wanted.get(key), dict) and isinstance(live.get(key), dict):
             patch[key] |= {added: None for added in live[key] if added not in wanted[key]}
     return patch
+
+
+def part(live: Any, wanted: Any) -> Any:
+    """The part of a live object about which `wanted` says something. Lists, and maps in which additions count, are whole."""
+    if not isinstance(live, dict) or not isinstance(wanted, dict):
+        return live
+    return {key: live.get(key) if key in EXACT else part(live.get(key), value) for key, value in wanted.items()}
 
 
 def _list_covers(live: list[Any], wanted: list[Any]) -> bool:

@@ -18,7 +18,8 @@ from typing import Final
 
 from tidegate.cluster.apply import apply, up_to_date
 from tidegate.cluster.client import Api, Refused
-from tidegate.control.store import Store, essence
+from tidegate.cluster.covers import part
+from tidegate.control.store import Store
 from tidegate.errors import Conflict, NotOurs, Stall, TidegateError
 from tidegate.plan import conditions
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
@@ -61,7 +62,7 @@ class Imposed:
         key = ObjectKey.of(wanted)
         if key not in self._made:
             log.warning("%s is changed by something else whenever it is written; it stays so", key)
-        self._made[key] = (wanted, essence(made))
+        self._made[key] = (wanted, part(made, wanted))
 
     def forget(self, key: ObjectKey) -> None:
         """It is as it was written."""
@@ -70,7 +71,7 @@ class Imposed:
     def holds(self, wanted: Manifest, live: Manifest | None) -> bool:
         """Whether this object is what came back when the same was written last."""
         made = self._made.get(ObjectKey.of(wanted))
-        return made is not None and live is not None and made == (wanted, essence(live))
+        return made is not None and live is not None and made == (wanted, part(live, wanted))
 
 
 class CarryOut:

@@ -34,6 +34,12 @@ STALLED_CHECK = 60.0
 """Seconds until something that waits for a person is tried again anyway."""
 
 
+class StatusRefused(Stall):
+    """The API server does not take the status of a plan."""
+
+    reason = conditions.STATUS_REFUSED
+
+
 @dataclass
 class Reconciler:
     """Everything that a pass needs."""
@@ -123,15 +129,12 @@ class Reconciler:
         return written
 
     async def _write(self, owner: Manifest, status: Manifest) -> dict[str, Any] | None:
-        """A status that the API server does not take is told in the conditions, which it takes."""
+        """Raises StatusRefused, which is told in the conditions: those the API server takes."""
         try:
             return await write_status(self.api, owner, status)
         except Invalid as invalid:
             log.error("%s: its status is refused: %s", ObjectKey.of(owner), invalid)
-            old = owner.get("status", {})
-            told = stalled_status(owner, old, conditions.STATUS_REFUSED, str(invalid), self.clock())
-            await write_status(self.api, owner, {**old, "conditions": told["conditions"]})
-            raise
+            raise StatusRefused(str(invalid)) from invalid
 
     async def _refresh(self, owner: Manifest) -> None:
         """After a conflict: what is there now?"""

@@ -107,5 +107,5 @@ def _readiness(model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[s
     wanted = {r.name: r.replicas if r.role == "Retiring" else model.spec.replicas for r in facts.recorded}
     return {
         name: Readiness(ready_replicas(facts.workloads.get(name)), count, exists=name in facts.workloads)
-        for name, count in ({newest: model.spec.replicas} | wanted).items()
+        for name, count in (wanted | {newest: model.spec.replicas}).items()
     }
