@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +35,8 @@ from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import LISTENER, bootstrap, response, snapshot
 
 DEADLINE = 10.0
+BELOW_EPHEMERAL = (12_000, 32_000)
+"""Linux gives outgoing connections ports from 32768 on."""
 
 
 def envoy_binary() -> str:
@@ -43,10 +47,12 @@ def envoy_binary() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that no outgoing connection is given in the meantime."""
+    while True:
+        port = random.randrange(*BELOW_EPHEMERAL)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Listening(Protocol):

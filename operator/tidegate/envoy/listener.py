@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.envoy import chain
 from tidegate.envoy.local_replies import local_replies
-from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER, route_by_model
+from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.routes import ROUTES
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import (
@@ -56,7 +57,7 @@ def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT)
         codec_type="AUTO",
         **rds,
         early_header_mutation_extensions=[_drop_decision_headers()],
-        http_filters=[route_by_model(), _router()],
+        http_filters=[chain.place(), _router()],
         local_reply_config=local_replies(),
         use_remote_address=True,  # and no internal addresses: clients inside the cluster are strangers too
         normalize_path=True,

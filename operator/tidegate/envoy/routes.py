@@ -18,7 +18,7 @@ from typing import Final
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import openai
+from tidegate.envoy import chain, openai
 from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.types import Resource, duration, extension
@@ -56,7 +56,12 @@ def route_configuration(config: RouterConfig) -> Resource:
         "request_headers_to_remove": list(CLIENTS_SECRETS),
         "response_headers_to_remove": list(ENGINES_HEADERS),
         "virtual_hosts": [
-            {"name": "all", "domains": ["*"], "matcher": _map(":path", _own(by_model), otherwise={"matcher": table})}
+            {
+                "name": "all",
+                "domains": ["*"],
+                "typed_per_filter_config": chain.of_policy(),
+                "matcher": _map(":path", _own(by_model), otherwise={"matcher": table}),
+            }
         ],
     }
 

@@ -61,6 +61,12 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         return conditions.progressing(reason, "; ".join((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
+    return _configured(facts, decision)
+
+
+def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
+    """The rows of enough routers and some routes that are answered."""
+    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, "; ".join(errors), serving=True)
     if decision.held:

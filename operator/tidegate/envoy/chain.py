@@ -1,0 +1,26 @@
+"""The policy's HTTP filters. They stand in the virtual host, not in the listener, so that filters, routes and weights change
+together with one file, and a change cuts no stream. The chain is chosen on the first match of a request's route; filters inside it
+take their own configuration by route from the last one.
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/filter_chain_filter
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.envoy.lua import route_by_model
+from tidegate.envoy.types import Resource, extension, typed
+
+NAME: Final = "chain"
+_TYPE: Final = "envoy.extensions.filters.http.filter_chain.v3.FilterChainConfig"
+
+
+def place() -> Resource:
+    """The listener's filter, which runs what the virtual host says."""
+    return extension(NAME, _TYPE)
+
+
+def of_policy() -> Resource:
+    """The virtual host's `typed_per_filter_config`."""
+    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": [route_by_model()]})}
