@@ -65,6 +65,8 @@ BIND_VARIABLE: Final = "TIDEGATE_BIND_ADDRESS"
 # ports
 ENGINE_PORT: Final = 8000
 ROUTER_PORT: Final = 8080
+PROBE_PORT: Final = 8081
+"""Of a router's Envoy, for kubelet."""
 BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080

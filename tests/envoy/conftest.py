@@ -31,8 +31,9 @@ from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
 from tidegate.envoy import listener
+from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.snapshot import LISTENER, bootstrap, response, snapshot
+from tidegate.envoy.snapshot import LISTENER, response, snapshot
 
 DEADLINE = 10.0
 BELOW_EPHEMERAL = (12_000, 32_000)
@@ -123,7 +124,9 @@ def config(routes: dict[str, dict[str, int]], **changes: object) -> RouterConfig
         policy="front",
         load_balancing="RoundRobin",
         destinations=tuple(
-            Destination(name=f"{n}.r1", backend=n, revision="r1", engine=EngineBlock(service=n, port=8000, model=f"served-{n}"))
+            Destination(
+                name=f"{n}.r1", backend=n, revision="r1", engine=EngineBlock(service=n, port=8000, model=f"served-{n}")
+            )
             for n in names
         ),
         routes=tuple(
@@ -144,7 +147,7 @@ class RealEnvoy:
     """One Envoy on 127.0.0.1 with files in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port, self.probe_port, self.memory = free_port(), free_port(), 0
         self.url = f"http://127.0.0.1:{self.port}"
         self.files = Files(folder)
         self._folder = folder
@@ -199,7 +202,9 @@ class RealEnvoy:
     def _start(self) -> None:
         made = listener.listener(listener.from_files(f"{self._folder}/xds/rds.json"), "127.0.0.1", self.port)
         (self._folder / "xds/lds.json").write_text(json.dumps(response(LISTENER, "1", [made])))
-        (self._folder / "bootstrap.json").write_text(json.dumps(bootstrap(str(self._folder))))
+        (self._folder / "bootstrap.json").write_text(
+            json.dumps(bootstrap(str(self._folder), "127.0.0.1", self.probe_port, self.memory))
+        )
         argv = [
             envoy_binary(),
             "-c",

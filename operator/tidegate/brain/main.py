@@ -23,12 +23,14 @@ ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE}"
 """EndpointSlices carry the labels of their Service."""
 
 
-async def run(namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float, drain_key: str) -> None:
+async def run(
+    namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float, drain_key: str, memory: int
+) -> None:
     """Runs until SIGTERM, or until a part ends (which none does but by a defect)."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     admin = Admin(run_dir / "admin.sock")
-    router = Router(config_map, str(run_dir), Files(run_dir, _address()), admin)
+    router = Router(config_map, str(run_dir), Files(run_dir, _address(), memory), admin)
     if router.files.begun():
         router.started.set()
     server = await Server(router, admin, drain_seconds, drain_key).start(port)

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 import orjson
 
+from tidegate.envoy.bootstrap import XDS, bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
-from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, XDS, Snapshot, bootstrap, listeners, response
+from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, Snapshot, listeners, response
 from tidegate.envoy.types import Resource
 from tidegate.names import ANY_ADDRESS, short_hash
 
@@ -29,11 +30,12 @@ LAST_GOOD: Final = "running.json"
 
 
 class Files:
-    """The run folder of one router Pod, whose Envoy listens at `address`."""
+    """The run folder of one router Pod, whose Envoy listens at `address` and may take `memory` bytes (0: no limit)."""
 
-    def __init__(self, run_dir: Path, address: str = ANY_ADDRESS) -> None:
+    def __init__(self, run_dir: Path, address: str = ANY_ADDRESS, memory: int = 0) -> None:
         self._run = run_dir
         self._address = address
+        self._memory = memory
         self._xds = run_dir / XDS
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
@@ -47,7 +49,7 @@ class Files:
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
         self._write(self._xds / "lds.json", listeners(str(self._run), self._address))
-        self._write(self._run / "bootstrap.json", bootstrap(str(self._run)))
+        self._write(self._run / "bootstrap.json", bootstrap(str(self._run), self._address, memory=self._memory))
 
     def clusters(self) -> Collection[str]:
         """The destinations that Envoy may know."""

@@ -148,6 +148,7 @@ def brain(
     config_map: Annotated[str, typer.Option(help="ConfigMap that holds the RouterConfig.")],
     run_dir: Annotated[Path, typer.Option(help="Folder that Envoy reads.")],
     drain_key: Annotated[str, typer.Option(help="What a request for a drain has to show.")],
+    memory: Annotated[int, typer.Option(help="Bytes that Envoy may take; 0 is no limit.")] = 0,
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
     log_level: Level = "INFO",
@@ -161,4 +162,4 @@ def brain(
     from tidegate.cli import logs
 
     logs.begin(log_level, log_format)
-    uvloop.run(run(namespace, config_map, run_dir, port, drain_seconds, drain_key))
+    uvloop.run(run(namespace, config_map, run_dir, port, drain_seconds, drain_key, memory))

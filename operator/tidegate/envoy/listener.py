@@ -50,14 +50,29 @@ ENVOY_HEADERS: Final = "x-envoy-"
 
 def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT) -> Resource:
     """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}. At ANY_ADDRESS it takes IPv4 too."""
-    manager = extension(
+    return listen("main", address, port, manager(STAT_PREFIX, rds, [chain.place()]))
+
+
+def listen(name: str, address: str, port: int, manager_: Resource) -> Resource:
+    """A listener with one chain."""
+    return {
+        "name": name,
+        "address": {"socket_address": _socket(address, port)},
+        "per_connection_buffer_limit_bytes": BUFFER,
+        "filter_chains": [{"filters": [manager_]}],
+    }
+
+
+def manager(stat_prefix: str, routes: Resource, filters: list[Resource]) -> Resource:
+    """HTTP as the front door takes it: liberal where nothing hangs on it, strict where two readers could disagree."""
+    return extension(
         "envoy.filters.network.http_connection_manager",
         "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix=STAT_PREFIX,
+        stat_prefix=stat_prefix,
         codec_type="AUTO",
-        **rds,
+        **routes,
         early_header_mutation_extensions=[_drop_decision_headers()],
-        http_filters=[chain.place(), _router()],
+        http_filters=[*filters, _router()],
         local_reply_config=local_replies(),
         use_remote_address=True,  # and no internal addresses: clients inside the cluster are strangers too
         normalize_path=True,
@@ -81,12 +96,6 @@ def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT)
         always_set_request_id_in_response=True,
         server_header_transformation="PASS_THROUGH",
     )
-    return {
-        "name": "main",
-        "address": {"socket_address": _socket(address, port)},
-        "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [manager]}],
-    }
 
 
 def _socket(address: str, port: int) -> Resource:

@@ -28,6 +28,8 @@ ROUTES: Final = "models"
 """Name of the route configuration."""
 LARGEST_BODY: Final = 16 << 20
 """Bytes; larger requests are answered with 413."""
+UPLOAD_IDLE: Final = 15.0
+"""Seconds without a byte of a body that is still coming: what it holds is for others then."""
 LONGER_NAME: Final = 1 << 10
 """Bytes by which a body may grow when an engine's own name for the model is put in."""
 RETRY_AFTER: Final = "5"
@@ -107,7 +109,8 @@ def _unknown() -> Resource:
     )
     answer = _route(_answer(404, json.dumps(missing), content_type="application/json"))
     either = {"or_matcher": {"predicate": [has_model, asks_model]}}
-    waiting = _route({"request_body_buffer_limit": LARGEST_BODY, "route": {"cluster": UNPARSED}})
+    patience = {"cluster": UNPARSED, "idle_timeout": duration(UPLOAD_IDLE)}
+    waiting = _route({"request_body_buffer_limit": LARGEST_BODY, "route": patience})
     return {
         "matcher": {"matcher_list": {"matchers": [{"predicate": either, "on_match": answer}]}, "on_no_match": waiting}
     }

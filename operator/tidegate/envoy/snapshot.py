@@ -8,16 +8,14 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, listener, routes
+from tidegate.envoy.bootstrap import XDS
 from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.types import Resource, extension
+from tidegate.envoy.types import Resource
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
-MOST_CONNECTIONS: Final = 50_000
-XDS: Final = "xds"
-"""Folder of the dynamic files below the run folder."""
 
 
 @dataclass(frozen=True)
@@ -70,32 +68,7 @@ def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource
     return {"version_info": version, "resources": [{"@type": url, **resource} for resource in resources]}
 
 
-def bootstrap(run_dir: str) -> Resource:
-    """Written once in a Pod's life. The admin interface is a Unix socket: only the brain reaches it."""
-    return {
-        "node": {"id": "router", "cluster": "tidegate"},
-        "admin": {"address": {"pipe": {"path": f"{run_dir}/admin.sock", "mode": 0o600}}},
-        "dynamic_resources": {
-            "lds_config": _file(f"{run_dir}/{XDS}/lds.json"),
-            "cds_config": _file(f"{run_dir}/{XDS}/cds.json"),
-        },
-        "overload_manager": {
-            "resource_monitors": [
-                extension(
-                    "envoy.resource_monitors.global_downstream_max_connections",
-                    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-                    max_active_downstream_connections=MOST_CONNECTIONS,
-                )
-            ]
-        },
-    }
-
-
 def listeners(run_dir: str, address: str) -> Resource:
     """lds.json."""
     made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"), address)
     return response(LISTENER, "1", [made])
-
-
-def _file(path: str) -> Resource:
-    return {"path_config_source": {"path": path}, "resource_api_version": "V3"}

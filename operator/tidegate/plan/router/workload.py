@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.api.values import amount
 from tidegate.contract.router_config import RouterConfig
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, router_labels
@@ -59,7 +61,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "command": ["envoy"],
         "args": [
             "--config-path", BOOTSTRAP, "--reject-unknown-dynamic-fields", "--disable-hot-restart",
-            "--log-level", "warning", "--drain-time-s", str(DRAIN_SECONDS),
+            "--log-level", "warning", "--drain-time-s", str(DRAIN_SECONDS), "--concurrency", str(workers(policy)),
         ],
         "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
         "resources": template.resources(policy.spec.router.resources, ENVOY_REQUESTS),
@@ -67,7 +69,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "volumeMounts": [{"name": "run", "mountPath": RUN_DIR}],
         "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
         "livenessProbe": {
-            **_probe("/healthz", names.ROUTER_PORT, period=10, failures=3),
+            **_probe("/healthz", names.PROBE_PORT, period=10, failures=3),
             "initialDelaySeconds": 10,
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
@@ -85,7 +87,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "args": [
             "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
             "--run-dir", RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
-            "--drain-key", names.drain_key(policy.metadata.uid),
+            "--drain-key", names.drain_key(policy.metadata.uid), "--memory", str(_memory(policy)),
         ],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -107,6 +109,18 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
     }  # fmt: skip
+
+
+def workers(policy: RoutingPolicy) -> int:
+    """Envoy's threads: as many as the CPUs that it may use, or is sure of. Without a number it starts one for each of the node's."""
+    asked = policy.spec.router.resources
+    cpus = asked.limits.get("cpu") or asked.requests.get("cpu") or "0"
+    return max(ceil(amount(cpus)), 1 if "cpu" in asked.limits else 2)
+
+
+def _memory(policy: RoutingPolicy) -> int:
+    """Bytes that Envoy's container may take; 0 is no limit."""
+    return int(amount(policy.spec.router.resources.limits.get("memory", "0")))
 
 
 def _drain(uid: str) -> dict[str, Any]:
