@@ -11,14 +11,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.builders import key_of, model
+from tests.support.builders import existing_tier, key_of, model, pod
 from tests.support.fake_api import FakeApi
 from tests.support.virtual_time import run
 from tidegate.cluster.metadata import ListedObject
-from tidegate.control.startup import SWEEP, Operator
+from tidegate.control.startup import SWEEP, Operator, asking
+from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED
 from tidegate.errors import Unavailable
-from tidegate.plan.plan import Manifest
+from tidegate.plan.plan import Manifest, Question
+from tidegate.plan.samples import Complaint, RouterReport
 from tidegate.settings import from_environment
 
 
@@ -138,3 +140,23 @@ def test_optional_kinds_are_noticed_also_by_a_standby() -> None:
             assert not made.election.leading
 
     run(main())
+
+
+async def test_who_is_asked_what() -> None:
+    """Routers and stores themselves, and the API server for the Events of everything else."""
+    tier = existing_tier()
+    store = Store()
+    store.put(tier)
+
+    class Events(FakeApi):
+        async def request(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return {"items": [{"reason": "FailedMount", "message": "no such volume"}]}
+
+    router = httpx.MockTransport(lambda _: httpx.Response(200, json={"config": "abc"}))
+    async with httpx.AsyncClient(transport=router) as http:
+        ask = asking(Events(), http, store)
+        assert await ask(Question(key_of(pod("p", {})), "10.0.0.1")) == RouterReport("abc")
+        assert await ask(Question(key_of(pod("p", {})))) == Complaint("FailedMount", "no such volume")
+        assert (await ask(Question(key_of(tier)))).missing.startswith("Secret 'redis' does not exist")
+        store.drop(key_of(tier))
+        assert await ask(Question(key_of(tier))) is None, "it is gone"

@@ -79,6 +79,12 @@ def ready(simulation: Simulation, counts: dict[str, int]) -> None:
         simulation.ready(role, count)
 
 
+def workload(simulation: Simulation, said: dict[str, dict[str, Any]]) -> None:
+    """What the workloads of revisions say of themselves, by role."""
+    for role, status in said.items():
+        simulation.workload_status(role, **status)
+
+
 def pods(simulation: Simulation, said: list[dict[str, Any]]) -> None:
     """Pods: of an engine (`of` a role), or of a router or store (no `of`)."""
     simulation.pods.clear()
@@ -138,6 +144,7 @@ HAPPENINGS: dict[str, Any] = {
     "capabilities": capabilities,
     "ready": ready,
     "deadline": Simulation.deadline,
+    "workload": workload,
     "pods": pods,
     "policies": policies,
     "models": models,

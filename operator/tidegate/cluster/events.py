@@ -11,7 +11,8 @@ from typing import Any, Final
 from tidegate.cluster.client import Api
 from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
-from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED
+from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED, known
+from tidegate.plan.kube.reading import text
 from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
@@ -27,7 +28,7 @@ ROOM: Final = 5000
 
 def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, Any]]:
     """An Event for each condition whose status or reason is new."""
-    before = {c["type"]: (c["status"], c["reason"]) for c in owner.get("status", {}).get("conditions", [])}
+    before = {c["type"]: (c["status"], text(c, "reason")) for c in known(owner)}
     changed = [
         c
         for c in status.get("conditions", [])

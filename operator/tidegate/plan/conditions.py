@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from tidegate.plan.kube.reading import maps, text
 from tidegate.plan.plan import Manifest
 
 READY: Final = "Ready"
@@ -109,13 +110,17 @@ def dated(
 
 
 def _since(new: dict[str, str], old: Manifest | None, now: str) -> str:
-    return str(old["lastTransitionTime"]) if old and old["status"] == new["status"] else now
+    return (text(old, "lastTransitionTime") or now) if text(old, "status") == new["status"] else now
+
+
+def known(owner: Manifest) -> list[Manifest]:
+    """The conditions of an object's status, as far as they can be read."""
+    return [c for c in maps(owner.get("status"), "conditions") if text(c, "type") and text(c, "status")]
 
 
 def holds(owner: Manifest, kind: str) -> bool:
     """Whether a condition of an object's status is True."""
-    conditions = owner.get("status", {}).get("conditions", [])
-    return any(c["type"] == kind and c["status"] == "True" for c in conditions)
+    return any(c["type"] == kind and c["status"] == "True" for c in known(owner))
 
 
 def update_pending(paths: Sequence[str], version: str, adopted_with: str) -> dict[str, str]:
@@ -129,18 +134,17 @@ def update_pending(paths: Sequence[str], version: str, adopted_with: str) -> dic
 
 def written(found: Iterable[dict[str, str]], owner: Manifest, now: datetime) -> list[dict[str, Any]]:
     """Conditions as they are written into the status of this object."""
-    old = owner.get("status", {}).get("conditions", [])
-    return dated(found, old, owner["metadata"].get("generation", 0), now.isoformat())
+    return dated(found, known(owner), owner["metadata"].get("generation", 0), now.isoformat())
 
 
 def still_failing(owner: Manifest, status: Manifest, failures: Collection[str], now: datetime) -> Manifest:
     """The status to write before a plan is carried out. When carrying out the last one failed for one of these reasons, and
     the spec is the same, it stays Stalled until it succeeds: progress is not announced each time anew."""
     generation = owner["metadata"].get("generation", 0)
-    for last in owner.get("status", {}).get("conditions", []):
-        failed = last["type"] == STALLED and last["status"] == "True" and last["reason"] in failures
+    for last in known(owner):
+        failed = last["type"] == STALLED and last["status"] == "True" and text(last, "reason") in failures
         if failed and last.get("observedGeneration") == generation:
-            return stalled_status(owner, status, last["reason"], last.get("message", ""), now)
+            return stalled_status(owner, status, last["reason"], text(last, "message"), now)
     return status
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import pod
-from tidegate.plan.kube.pods import ready, trouble, unschedulable
+from tests.support.builders import key_of, pod
+from tidegate.plan.kube.pods import about, complaints, creating, ready, trouble, unschedulable
+from tidegate.plan.plan import Question
+from tidegate.plan.samples import Complaint, RouterReport, Sample
 
 NO_NODE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes are available"}
 PULL = {"name": "engine", "ready": False, "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
@@ -96,3 +98,62 @@ def test_ready() -> None:
 def test_unschedulable() -> None:
     assert unschedulable([]) == ""
     assert unschedulable([pod("p", {}), broken("q", conditions=[NO_NODE])]) == "0/2 nodes are available"
+
+
+PLACED = {"type": "PodScheduled", "status": "True"}
+INITIALISING = {"name": "engine", "ready": False, "state": {"waiting": {"reason": "PodInitializing"}}}
+RUNNING = {"name": "copy", "state": {"running": {}}}
+MOUNT = Complaint("FailedMount", 'MountVolume.SetUp failed: secret "token" not found')
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"conditions": [PLACED], "containerStatuses": [CREATING]}, True),
+        ({"conditions": [PLACED], "initContainerStatuses": [INITIALISING], "containerStatuses": [CREATING]}, True),
+        ({"conditions": [PLACED]}, True),  # kubelet has said nothing yet
+        ({"conditions": [NO_NODE]}, False),
+        ({"containerStatuses": [CREATING]}, False),  # no word of a node
+        ({"conditions": [PLACED], "containerStatuses": [PULL]}, False),  # it says itself what is the matter
+        ({"conditions": [PLACED], "containerStatuses": [CRASH]}, False),
+        ({"conditions": [PLACED], "initContainerStatuses": [RUNNING], "containerStatuses": [INITIALISING]}, False),
+        ({"conditions": [PLACED], "initContainerStatuses": [FINISHED], "containerStatuses": [INITIALISING]}, False),
+        ({}, False),
+    ],
+)
+def test_creating(status: dict[str, Any], expected: bool) -> None:
+    one = broken(**status)
+    assert creating(one) == expected
+    assert about([one]) == ([Question(key_of(one))] if expected else [])
+
+
+WAITS = broken("waits", conditions=[PLACED], containerStatuses=[CREATING])
+
+
+@pytest.mark.parametrize(
+    ("value", "heard"),
+    [(MOUNT, {"waits": MOUNT}), (Complaint(), {}), (Complaint("Reason"), {}), (None, {}), (RouterReport("x"), {})],
+)
+def test_complaints(value: Any, heard: dict[str, Complaint]) -> None:
+    samples = {Question(key_of(WAITS)): Sample(value, 1.0)}
+    assert complaints([WAITS, broken("other")], samples) == heard
+
+
+def test_events_of_what_starts_by_now_are_old_news() -> None:
+    started = broken("waits", conditions=[PLACED], containerStatuses=[RUNNING])
+    assert complaints([started], {Question(key_of(started)): Sample(MOUNT, 1.0)}) == {}
+
+
+def test_what_a_pod_waits_for() -> None:
+    assert trouble([WAITS], {"waits": MOUNT}) == ("FailedMount", f"Pod waits: FailedMount: {MOUNT.message}")
+    assert trouble([WAITS], {"other": MOUNT}) is None
+    ended = broken("ended", containerStatuses=[ENDED])
+    assert (trouble([WAITS, ended], {"waits": MOUNT}) or ("",))[0] == "OOMKilled", "the worst first"
+
+
+def test_the_last_line_of_a_log() -> None:
+    """kubelet keeps the last lines; the last one that says something is the reason."""
+    told = {"reason": "Error", "exitCode": 2, "message": "usage: vllm\nerror: unrecognized arguments: --max\n\n  \n"}
+    found = trouble([broken(containerStatuses=[CRASH | {"lastState": {"terminated": told}}])])
+    assert found
+    assert found[1].endswith("CrashLoopBackOff: Error (exit code 2): error: unrecognized arguments: --max")

@@ -131,15 +131,15 @@ class Service(RuleBasedStateMachine):
     # --- what the operator does
 
     def passes(self, parts: tuple[str, ...]) -> None:
-        before, sent_to = self.answering(), self.reported()
+        before, sent_to, there = self.answering(), self.reported(), set(self.workloads())
         self.simulation.carry_out(self.simulation.plan(), *parts)
         self.proven |= before if "status" in parts else set()
-        gone = {key for key in self.proven if key not in self.simulation.children}
-        self.proven -= gone
-        if self.asked_for():
-            self.proven = {key for key in self.proven if key.name in self.recorded()}
-        else:
-            self._nobody_is_harmed(before, gone, sent_to, whole=parts == WHOLE)
+        # the status authorises: whom it no longer names goes now or, when this pass is interrupted, in a later one
+        let_go = {key for key in self.proven if key.name not in self.recorded()} if "status" in parts else set()
+        deleted = there - set(self.workloads())
+        self.proven -= let_go | deleted
+        if not self.asked_for():
+            self._nobody_is_harmed(before, let_go | (deleted & before), sent_to, whole=parts == WHOLE)
         if self.simulation.policies:
             self._routers_report()
 
@@ -163,7 +163,7 @@ class Service(RuleBasedStateMachine):
         return bool(room or spec["replicas"] == 0)
 
     def recorded(self) -> set[str]:
-        """Deployments of the revisions that the status names; a person let the others go."""
+        """Deployments of the revisions that the status names; the others may go."""
         return {f"llama-{r['name']}" for r in maps(self.simulation.owner["status"], "revisions") if "role" in r}
 
     def workloads(self) -> list[ObjectKey]:

@@ -63,5 +63,5 @@ def test_the_pods_follow_their_account_in_the_same_run(children: list[Any], agai
 
 def test_the_pods_need_their_record() -> None:
     plan = plan_router(RouterWorld(OWNER, DEFAULTS, (ACCOUNT,)), NOW)
-    keys = {key.kind: key for key in map(key_of, plan.apply)}  # type: ignore[arg-type]
+    keys = {key.kind: key for key in map(key_of, plan.apply)}
     assert plan.needs == {keys["Deployment"]: frozenset({keys["ControllerRevision"]})}

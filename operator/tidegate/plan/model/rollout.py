@@ -25,7 +25,7 @@ once, and so do all older ones when a person makes room for the newest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -138,13 +138,14 @@ def _answers(name: str, now: Situation) -> bool:
 
 def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at: datetime) -> Revision:
     """A revision with the role that it has from now on, and what is to be remembered of it."""
-    kept = before or Revision(name, role, at, now.identity if now.identity != name else "")
+    kept = before or Revision(name, role, at)
+    meaning = now.identity if name == now.newest else kept.identity
     since = kept.since if kept.role == role else at
     replicas = kept.replicas if role == "Retiring" else now.replicas
     readiness = now.readiness.get(name, NOTHING)
     answered = kept.answered or readiness.ready > 0
     incomplete = None if readiness.complete else kept.incomplete_since or at
-    return replace(kept, role=role, since=since, replicas=replicas, answered=answered, incomplete_since=incomplete)
+    return Revision(name, role, since, "" if meaning == name else meaning, replicas, answered, incomplete)
 
 
 def _gone(revision: Revision, before: Revision | None, active: str, now: Situation, at: datetime) -> bool:

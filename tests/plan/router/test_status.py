@@ -1,0 +1,163 @@
+"""The status of a policy: each row of the verdict's table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import condition, model, policy, verdict
+from tests.support.simulation import Simulation
+from tidegate.plan.samples import Complaint, RouterReport
+
+ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
+SILENT = ENTRY | {"readyReplicas": 0}
+PULL = {
+    "phase": "Pending",
+    "containerStatuses": [{"name": "envoy", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}],
+}
+LATE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+QUOTA = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "must specify limits.memory"}
+STARTS, SERVES = ("False", "True", "False"), ("True", "True", "False")
+STALLED, READY, OUTDATED = ("False", "False", "True"), ("True", "False", "False"), ("True", "False", "True")
+
+
+def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
+    """A policy over one model for each entry, which is the model's revision; so many of its two routers are ready."""
+    names_of_them = tuple(f"m{n}" for n, _ in enumerate(entries))
+    simulation = Simulation(policy("chat", names_of_them))
+    for name, entry in zip(names_of_them, entries, strict=True):
+        if entry:
+            simulation.models[name] = model(name) | {"status": {"revisions": [entry]}}
+    simulation.run()
+    simulation.run()
+    for number in range(routers):
+        simulation.router_pod(f"pod-{number}")
+    return simulation
+
+
+def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
+    """What each router runs; `newest` is what it should."""
+    newest = simulation.plan().status["configuration"]["hash"]
+    simulation.reports = {
+        f"pod-{number}": RouterReport(newest if config == "newest" else config, error if number == 0 else "")
+        for number, config in enumerate(configs)
+    }
+    return simulation
+
+
+def with_pod(simulation: Simulation, status: dict[str, Any]) -> Simulation:
+    simulation.router_pod("pod-x", status)
+    return simulation
+
+
+def with_deployment(simulation: Simulation, *conditions: dict[str, str]) -> Simulation:
+    key = next(key for key in simulation.children if key.kind == "Deployment")
+    simulation.children[key] = {**simulation.children[key], "status": {"conditions": list(conditions)}}
+    return simulation
+
+
+ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
+TABLE = [
+    # no router is ready
+    (place(ENTRY, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
+    (with_pod(place(ENTRY, routers=0), PULL), STARTS, "ErrImagePull", "Pod pod-x: container envoy ErrImagePull"),
+    (with_deployment(place(ENTRY, routers=0), QUOTA), STARTS, "FailedCreate", "must specify limits.memory"),
+    (with_deployment(place(ENTRY, routers=0), QUOTA, LATE), STALLED, "FailedCreate", "must specify limits.memory"),
+    (with_deployment(place(SILENT, routers=0), LATE), STALLED, "RoutersStarting", "0 of 2 routers answer"),
+    # none of the routes is answered
+    (say(place(SILENT), *ALL), STARTS, "NoEngineAnswers", "backend to-m0: no engine of ModelDeployment 'm0' answers"),
+    (say(place(None), *ALL), STARTS, "BackendNotFound", "ModelDeployment 'm0' does not exist"),
+    (say(place(SILENT, None), *ALL), STARTS, "NoEngineAnswers", "ModelDeployment 'm1' does not exist"),
+    (place(SILENT, routers=1), STARTS, "NoEngineAnswers", WORDS),
+    # too few routers
+    (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
+    (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),
+    (with_deployment(place(ENTRY, routers=1), LATE), OUTDATED, "RoutersStarting", "1 of 2 routers answer"),
+    # refused by a brain
+    (say(place(ENTRY), "old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
+    # not everywhere yet
+    (say(place(ENTRY), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
+    (place(ENTRY), SERVES, "ConfigurationPending", "are taking the newest"),
+    # live everywhere
+    (say(place(ENTRY), *ALL), READY, "Serving", "2 of 2 routers answer"),
+    (say(place(ENTRY, None), *ALL), READY, "Serving", "2 of 2 routers answer; route main: backend to-m1"),
+    (say(place(ENTRY, SILENT), *ALL), READY, "Serving", "2 of 2 routers answer; backend to-m1: no engine of"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("simulation", "statuses", "reason", "message"), TABLE)
+def test_verdict(simulation: Simulation, statuses: tuple[str, str, str], reason: str, message: str) -> None:
+    status = simulation.plan().status
+    assert verdict(status) == statuses
+    assert condition(status, "Ready")["reason"] == reason
+    assert message in condition(status, "Ready")["message"]
+
+
+@pytest.mark.parametrize(("entry", "resolved"), [(ENTRY, "True"), (SILENT, "True"), (None, "False")])
+def test_references(entry: dict[str, Any] | None, resolved: str) -> None:
+    """An engine that is silent is no reference that leads nowhere."""
+    assert condition(place(entry).plan().status, "ResolvedRefs")["status"] == resolved
+
+
+def test_a_router_that_waits_for_what_only_events_tell() -> None:
+    creating = {"name": "envoy", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    status = {"conditions": [{"type": "PodScheduled", "status": "True"}], "containerStatuses": [creating]}
+    simulation = with_pod(place(ENTRY, routers=1), status)
+    simulation.complaints["pod-x"] = Complaint("FailedMount", "configmap not found")
+    assert "FailedMount: configmap not found" in condition(simulation.plan().status, "Ready")["message"]
+
+
+def sent_to(simulation: Simulation) -> dict[str, int]:
+    (backend,) = simulation.plan().status["configuration"]["backends"]
+    return {revision["name"]: revision["weight"] for revision in backend["revisions"]}
+
+
+@pytest.mark.parametrize(
+    ("configs", "error", "expected"),
+    [
+        (("old", "old"), "", {"r1": 100}),
+        (("old", "newest"), "", {"r1": 100, "r2": 100}),
+        (("newest",), "", {"r1": 100, "r2": 100}),  # the other one does not say
+        ((), "", {"r1": 100}),
+        (("old", "old"), "it cannot be read", {"r1": 100}),
+        (ALL, "", {"r2": 100}),
+    ],
+)
+def test_where_requests_were_sent_is_forgotten_when_every_router_has_left(
+    configs: tuple[str, ...], error: str, expected: dict[str, int]
+) -> None:
+    """Models wait for it, however long a router goes on with the old configuration."""
+    simulation = say(place(ENTRY), *ALL)
+    simulation.run()
+    assert sent_to(simulation) == {"r1": 100}
+    simulation.models["m0"] = model("m0") | {"status": {"revisions": [ENTRY | {"name": "r2"}]}}
+    simulation.reports = {}
+    for _ in range(3):
+        simulation.wait("1h")
+        say(simulation, *configs, error=error)
+        simulation.run()
+        assert sent_to(simulation) == expected
+
+
+def test_numbers_and_names() -> None:
+    status = say(with_pod(place(ENTRY), PULL), "newest", "old").plan().status
+    assert (status["ready"], status["replicas"], status["readyReplicas"]) == ("2/2", 3, 2)
+    assert status["address"] == "http://chat-router.shop.svc"
+    assert status["models"] == ["chat"]
+    said = status["configuration"]
+    assert (said["live"], said["behind"], said["silent"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"added": [1], "conditions": "?"},
+        {"configuration": "?", "conditions": [None, {"type": "Ready"}]},
+        {"configuration": {"hash": 7, "backends": [{"name": "to-m0", "revisions": "?"}, 9], "added": {}}},
+    ],
+)
+def test_a_status_of_another_version_is_read_past(status: dict[str, Any]) -> None:
+    simulation = say(place(ENTRY), *ALL)
+    simulation.owner = {**simulation.owner, "status": status}
+    assert verdict(simulation.plan().status) == READY

@@ -1,0 +1,151 @@
+"""Who answers a policy's routes: shares of backends times the traffic of each model's revisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import model, policy
+from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.plan.router.traffic import Serving, Traffic, revisions, traffic
+
+ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
+
+
+def having(name: str, *entries: Any) -> dict[str, Any]:
+    """A model that reports these revisions."""
+    return model(name) | {"status": {"revisions": list(entries)}}
+
+
+def found(spec: dict[str, Any], *models: dict[str, Any]) -> Traffic:
+    parsed = RoutingPolicy.model_validate(policy("chat", ("llama", "mistral")) | {"spec": spec})
+    return traffic(parsed, {m["metadata"]["name"]: m for m in models})
+
+
+def spec(*shares: dict[str, Any]) -> dict[str, Any]:
+    """One route over these backends."""
+    base: dict[str, Any] = policy("chat", ("llama", "mistral"))["spec"]
+    return base | {"routes": [{"name": "main", "models": ["chat"], "to": {"backends": list(shares)}}]}
+
+
+def targets(result: Traffic) -> dict[str, int]:
+    return {target.destination: target.weight for target in result.routes[0].targets}
+
+
+LLAMA, MISTRAL = {"name": "to-llama", "weight": 1}, {"name": "to-mistral", "weight": 1}
+SILENT = ENTRY | {"readyReplicas": 0}
+
+
+@pytest.mark.parametrize(
+    ("entry", "serving"),
+    [
+        (ENTRY, Serving("r1", 100, "llama", [], "Deployment", answers=True)),
+        (ENTRY | {"traffic": 7}, Serving("r1", 7, "llama", [], "Deployment", answers=True)),
+        (SILENT, Serving("r1", 100, "llama", [], "Deployment", answers=False)),
+        (ENTRY | {"servedNames": ["a", "b"]}, Serving("r1", 100, "a", [], "Deployment", answers=True)),
+        (ENTRY | {"adapters": ["t"]}, Serving("r1", 100, "llama", ["t"], "Deployment", answers=True)),
+        (ENTRY | {"workload": "LeaderWorkerSet"}, Serving("r1", 100, "llama", [], "LeaderWorkerSet", answers=True)),
+        ({k: v for k, v in ENTRY.items() if k != "traffic"}, Serving("r1", 100, "llama", [], "Deployment", True)),
+        ({k: v for k, v in ENTRY.items() if k != "traffic"} | {"role": "Candidate"}, None),
+        (ENTRY | {"traffic": 0}, None),
+        (ENTRY | {"servedNames": []}, None),
+        (ENTRY | {"servedNames": "?"}, None),
+        (ENTRY | {"name": ""}, None),
+        (ENTRY | {"added": {"by": "a newer operator"}}, Serving("r1", 100, "llama", [], "Deployment", answers=True)),
+        ("?", None),
+        ({}, None),
+    ],
+)
+def test_revisions_that_get_requests(entry: Any, serving: Serving | None) -> None:
+    assert revisions(having("llama", entry)) == ([serving] if serving else [])
+
+
+@pytest.mark.parametrize("status", [None, {}, {"revisions": "?"}])
+def test_a_model_that_says_nothing(status: Any) -> None:
+    assert revisions(model("llama") | {"status": status}) == []
+
+
+def test_weights_stay_as_people_wrote_them() -> None:
+    result = found(spec(LLAMA | {"weight": 3}, MISTRAL), having("llama", ENTRY), having("mistral", ENTRY))
+    assert targets(result) == {"to-llama.r1": 3, "to-mistral.r1": 1}
+    assert result.serving
+    assert (result.unresolved, result.silent) == ((), ())
+    assert result.sent_to == {"to-llama": {"r1": 100}, "to-mistral": {"r1": 100}}
+
+
+def test_shares_times_traffic() -> None:
+    two = having("llama", ENTRY | {"traffic": 90}, ENTRY | {"name": "r2", "traffic": 10})
+    result = found(spec(LLAMA | {"weight": 3}, MISTRAL), two, having("mistral", ENTRY))
+    assert targets(result) == {"to-llama.r1": 270, "to-llama.r2": 30, "to-mistral.r1": 100}
+    assert result.sent_to["to-llama"] == {"r1": 90, "r2": 10}
+
+
+def test_a_reference_that_leads_nowhere_is_told() -> None:
+    result = found(spec(LLAMA, MISTRAL), having("llama", ENTRY))
+    assert targets(result) == {"to-llama.r1": 1}
+    assert result.serving
+    assert result.unresolved == (
+        "route main: backend to-mistral: ModelDeployment 'mistral' does not exist; create it, or correct the name",
+    )
+
+
+def test_a_model_without_a_revision() -> None:
+    result = found(spec(LLAMA), model("llama"))
+    assert (targets(result), result.serving) == ({}, False)
+    assert result.unresolved == ("route main: backend to-llama: ModelDeployment 'llama' has no revision yet",)
+
+
+@pytest.mark.parametrize(("adapters", "resolved"), [([["t"], ["t"]], True), ([["t"], []], False), ([[], []], False)])
+def test_an_adapter_that_every_revision_has(adapters: list[list[str]], resolved: bool) -> None:
+    entries = [
+        ENTRY | {"name": f"r{n}", "traffic": 50, "adapters": names_of_it} for n, names_of_it in enumerate(adapters)
+    ]
+    result = found(spec(LLAMA | {"adapter": "t"}), having("llama", *entries))
+    assert bool(result.routes[0].targets) == resolved
+    told = ("route main: backend to-llama: ModelDeployment 'llama' has no adapter 't'; add it to spec.model.adapters",)
+    assert result.unresolved == (() if resolved else told)
+
+
+@pytest.mark.parametrize(
+    ("llama", "mistral", "serving", "silent"),
+    [
+        (ENTRY, ENTRY, True, ()),
+        (ENTRY, SILENT, True, ("backend to-mistral: no engine of ModelDeployment 'mistral' answers",)),
+        (
+            SILENT,
+            SILENT,
+            False,
+            (
+                "backend to-llama: no engine of ModelDeployment 'llama' answers",
+                "backend to-mistral: no engine of ModelDeployment 'mistral' answers",
+            ),
+        ),
+    ],
+)
+def test_who_is_silent(llama: Any, mistral: Any, serving: bool, silent: tuple[str, ...]) -> None:
+    """It keeps its share: the routers see engines come and go, and the others take its requests meanwhile."""
+    result = found(spec(LLAMA, MISTRAL), having("llama", llama), having("mistral", mistral))
+    assert (result.serving, result.silent) == (serving, silent)
+    assert targets(result) == {"to-llama.r1": 1, "to-mistral.r1": 1}
+
+
+def test_one_revision_that_answers_is_enough() -> None:
+    both = having("llama", SILENT | {"traffic": 50}, ENTRY | {"name": "r2", "traffic": 50})
+    result = found(spec(LLAMA), both)
+    assert (result.serving, result.silent) == (True, ())
+
+
+def test_a_backend_without_a_share_is_not_sent_to_and_serves_nobody() -> None:
+    result = found(spec(LLAMA | {"weight": 0}, MISTRAL), having("llama", ENTRY), having("mistral", SILENT))
+    assert targets(result) == {"to-mistral.r1": 1}
+    assert not result.serving
+    assert result.sent_to == {"to-mistral": {"r1": 100}}
+
+
+def test_a_backend_of_two_routes_is_told_of_once() -> None:
+    route = {"models": ["a"], "to": {"backends": [{"name": "to-llama"}]}}
+    two = spec(LLAMA) | {"routes": [{"name": "one", **route}, {"name": "two", **route, "models": ["b"]}]}
+    result = found(two, having("llama", SILENT))
+    assert len(result.silent) == 1
+    assert len(result.destinations) == 1
