@@ -189,6 +189,18 @@ class RealEnvoy:
         except Silent:
             return None
 
+    def metrics(self) -> str:
+        """All of them, as Prometheus would read them."""
+
+        async def ask() -> str:
+            admin = Admin(self._folder / "admin.sock")
+            try:
+                return await admin.prometheus()
+            finally:
+                await admin.close()
+
+        return asyncio.run(ask())
+
     def until(self, condition: Callable[[Reading], bool]) -> Reading:
         """Waits for a reading."""
         deadline = time.monotonic() + DEADLINE

@@ -204,3 +204,11 @@ def test_dead_engines_are_left_for_others(envoy: RealEnvoy, engines: Engines) ->
     dead = Engine(free_port())
     envoy.offer(config({"chat": {"a": 1}}), {"a": [dead, free]})
     assert {envoy.client.post(CHAT, content='{"model":"chat"}').status_code for _ in range(10)} == {200}
+
+
+def test_metrics_name_destinations_in_a_label(envoy: RealEnvoy, engines: Engines) -> None:
+    envoy.offer(config({"chat": {"a": 1}}), {"a": [engines.start()]})
+    assert envoy.client.post("/v1/chat/completions", json={"model": "chat"}).status_code == 200
+    text = envoy.metrics()
+    assert 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="a-r1"} 1' in text
+    assert "_r1_" not in text

@@ -43,6 +43,8 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
     """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
     return {
         "name": destination.name,
+        # a dot would end the name where Envoy's metrics take it for a label
+        "alt_stat_name": destination.name.replace(".", "-"),
         "type": "EDS",
         "eds_cluster_config": {
             "eds_config": {"path_config_source": {"path": eds_path}, "resource_api_version": "V3"},
