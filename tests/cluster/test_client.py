@@ -12,7 +12,7 @@ from aiohttp import web
 from kubernetes.aio import client
 
 from tidegate.cluster.client import METADATA_ONLY, Api, Invalid, NotFound, Refused, _error, path
-from tidegate.cluster.metadata import ObjectMeta
+from tidegate.cluster.metadata import ListedObject
 from tidegate.errors import Conflict, Retry, Stall, Unavailable
 from tidegate.plan.plan import ObjectKey
 
@@ -160,7 +160,7 @@ async def test_lists(server: tuple[Server, Api]) -> None:
     meta = {"namespace": "shop", "name": "a", "uid": "u", "resourceVersion": "5"}
     answers.says({"items": [{"metadata": {**meta, "managedFields": [{"manager": "x"}]}}]})
     answers.says({}, status=404)
-    assert await api.list_metadata("v1", "Pod", "a=b") == [ObjectMeta.model_validate(meta)]
+    assert await api.list_metadata("v1", "Pod", "a=b") == [ListedObject.model_validate(meta)]
     assert await api.list_metadata("monitoring.coreos.com/v1", "PodMonitor") == []
     assert answers.asked[0]["accept"] == METADATA_ONLY
     assert answers.asked[0]["query"] == {"resourceVersion": "0", "labelSelector": "a=b"}
