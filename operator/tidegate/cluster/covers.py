@@ -40,10 +40,15 @@ def covers(live: Any, wanted: Any) -> bool:
     if live == wanted:  # of most parts, and quickly said
         return True
     if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(_has(live, key, value) for key, value in wanted.items())
+        return isinstance(live, dict) and not _adds(live, wanted) and all(_has(live, k, v) for k, v in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and _list_covers(live, wanted)
     return _same_quantity(live, wanted)
+
+
+def _adds(live: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether somebody put an environment, say, where we want none. A label that is called `env` is a text."""
+    return any(key in live and key not in wanted and live[key] and isinstance(live[key], dict | list) for key in EXACT)
 
 
 def _has(live: dict[str, Any], key: str, value: Any) -> bool:
