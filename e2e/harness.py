@@ -101,6 +101,10 @@ class Place:
         for ref in refs:
             self.cluster.wait(partial(self._is_ready, ref), f"{ref} is Ready", seconds)
 
+    def ready_says(self, ref: str, reason: str) -> None:
+        """Waits until an object's Ready, be it True or False, has this reason."""
+        self.wait(lambda: self.condition(ref, "Ready").get("reason") == reason, f"{ref}: {reason}", 90)
+
     def _is_ready(self, ref: str) -> bool:
         found = self.get(ref)
         conditions = {c["type"]: c for c in found.get("status", {}).get("conditions", [])}

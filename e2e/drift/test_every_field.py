@@ -37,7 +37,7 @@ SECOND = 1.0
 def served(place: Place) -> Place:
     """Everything that we make, at rest."""
     place.apply(MODEL, policy(), TIER)
-    place.ready("mdep/small", "rpol/front", "ctier/shared")
+    at_work(place)
     place.at_rest()
     return place
 
@@ -61,7 +61,13 @@ def test_every_field_of_ours_is_put_right(served: Place) -> None:
     )
     assert len(seconds) > 150
     assert len(late) <= len(seconds) // 20, late
-    served.ready("mdep/small", "rpol/front", "ctier/shared")
+    at_work(served)
+
+
+def at_work(place: Place) -> None:
+    """Everything is as it should be of a model without engines."""
+    place.ready("mdep/small", "ctier/shared")
+    place.ready_says("rpol/front", "NoEngineAnswers")
 
 
 def children(place: Place) -> Iterator[str]:

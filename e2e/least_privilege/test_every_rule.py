@@ -110,6 +110,7 @@ class Stage:
     def settle(self) -> None:
         """Everything is as specified again."""
         self.place.kubectl("delete", "controllerrevisions", "-l", "of=somebody-else")
+        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits")
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
         for ref in (*OWNERS.values(), "mdep/group"):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
@@ -147,6 +148,9 @@ TIER = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"},
         "spec": {"store": {"managed": {"memory": "64Mi"}}}}  # fmt: skip
 CLAIM = {"storage": {"claim": {"size": "1Gi"}}}
 GROUP = model("group", engine={"gpus": {"count": 1}, "parallelism": {"tensor": 2}}, replicas=0)
+MISSING = {"name": "settings", "configMap": {"name": "nobody-made-it"}}
+WAITS = model("waits", engine={"podTemplatePatch": {"spec": {"volumes": [MISSING]}}})
+"""A model whose Pod waits for a volume: what it waits for stands in Events alone."""
 WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
 
 
@@ -208,6 +212,10 @@ def provoke(stage: Stage, grant: Grant) -> None:
         lease(stage, grant.verb)
     elif (grant.verb, resource) == ("get", "pods"):
         pod_is_missed(stage)
+    elif (grant.verb, resource) == ("list", "events"):
+        stage.place.apply(WAITS)
+    elif (grant.verb, resource) == ("patch", "controllerrevisions"):
+        record_is_orphaned(stage)
     elif grant.verb in ("list", "watch"):
         stage.restart()
         if resource == "endpointslices":
@@ -294,6 +302,12 @@ def record_is_taken(stage: Stage) -> None:
     kind = {"apiVersion": "apps/v1", "kind": "ControllerRevision"}
     stage.place.apply({**kind, "metadata": metadata, "data": {}, "revision": 1})
     operators.scale(stage.cluster, 1)
+
+
+def record_is_orphaned(stage: Stage) -> None:
+    """What `kubectl delete --cascade=orphan` leaves behind is adopted again; of a record nothing else is ever written."""
+    stage.place.kubectl("delete", "mdep/small", "--cascade=orphan")
+    stage.place.apply(WORKLOADS[0])
 
 
 PROVOCATIONS = {"create": created, "patch": patched, "delete": deleted, "get": read}

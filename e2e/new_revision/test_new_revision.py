@@ -42,7 +42,7 @@ def test_no_room_for_both_says_what_to_do(place: Place) -> None:
     )
     told = place.condition("mdep/small", "Ready")
     assert told["status"] == "True"
-    assert "kubectl scale mdep/small --replicas=0" in told["message"]
+    assert "kubectl annotate mdep/small tidegate.dev/make-room=" in told["message"]
     assert place.get("mdep/small")["status"]["activeRevision"] == old
     place.kubectl("scale", "mdep/small", "--replicas=0")
     place.wait(lambda: place.get("mdep/small")["status"]["activeRevision"] != old, "the new revision took over")

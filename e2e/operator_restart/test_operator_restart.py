@@ -23,7 +23,8 @@ NEW = 5  # models that are made during the flood
 
 def test_both_killed_during_a_flood_of_edits(place: Place) -> None:
     stage = Stage.set_up(place, engines=3)
-    place.apply(model("idle", replicas=0), policy("other", routes={"idle": [{"name": "idle"}]}, replicas=1))
+    routes = {"idle": [{"name": "idle"}], "chat": [{"name": "small"}]}
+    place.apply(model("idle", replicas=0), policy("other", routes=routes, replicas=1))
     place.ready("mdep/idle", "rpol/other")
     before = stage.uids()
     with HeavyLoad(place).running() as tally:

@@ -14,8 +14,8 @@ from e2e.devcluster.images import Image, tidegate
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = "0.2.0"
 EDITS = {
-    "plan/workload.py": ('{"name": "VLLM_NO_USAGE_STATS"', '{"name": "NEXT_VERSION", "value": "1"},\n    {"name": "VLLM_NO_USAGE_STATS"'),
-    "plan/router_workload.py": ('"--log-level", "warning"', '"--log-level", "error"'),
+    "plan/model/engine.py": ('{"name": "VLLM_NO_USAGE_STATS"', '{"name": "NEXT_VERSION", "value": "1"},\n    {"name": "VLLM_NO_USAGE_STATS"'),
+    "plan/router/workload.py": ('"--log-level", "warning"', '"--log-level", "error"'),
     "api/modeldeployment.py": ("    drain: Drain = Drain()\n", '    drain: Drain = Drain()\n    next_field: bool = False\n    """A field that came later."""\n'),
 }  # fmt: skip
 """File of the operator, what stands in it, and what stands there in the later version."""

@@ -82,8 +82,9 @@ def test_the_operator_may_come_late(place: Place, installed: Cluster) -> None:
 
 def test_a_model_without_engines_answers_503_and_says_when_to_come_back(place: Place) -> None:
     place.apply(model(replicas=0), policy())
-    place.ready("mdep/small", "rpol/front")
+    place.ready("mdep/small")
     assert place.condition("mdep/small", "Ready")["reason"] == "ScaledToZero"
+    place.ready_says("rpol/front", "NoEngineAnswers")
     answer = httpx.post(f"{place.router()}/v1/chat/completions", json={"model": "chat", "messages": []})
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"

@@ -88,7 +88,7 @@ def _found(text: str, credential: str) -> bool:
 def _logs(cluster: Cluster, namespace: str) -> str:
     names = cluster.kubectl("-n", namespace, "get", "pods", "-o", "name").split()
     logs = [cluster.kubectl("-n", namespace, "logs", name, "--all-containers", "--prefix") for name in names]
-    assert all(logs), "every Pod has said something"
+    assert any(logs), "somebody has said something; a standby is silent"
     return "".join(logs)
 
 

@@ -40,6 +40,8 @@ COVERED = [
         {"ports": [{"name": "h", "port": 80}]},
     ),
     ("items without names in order", [{"x": 1, "y": 2}], [{"x": 1}]),
+    ("a label that is called env", {"labels": {"a": "1", "env": "prod"}}, {"labels": {"a": "1"}}),
+    ("no environment, spelled out", {"name": "a", "env": []}, {"name": "a"}),
 ]
 NOT_COVERED = [
     ("another value", {"a": 2}, {"a": 1}),
@@ -54,6 +56,9 @@ NOT_COVERED = [
     ("a list where a map is wanted", [], {"a": 1}),
     ("a map where a list is wanted", {}, [1]),
     ("an empty list where there is something", {"args": ["x"]}, {"args": []}),
+    ("a label more in a selector", {"selector": {"a": "1", "b": "2"}}, {"selector": {"a": "1"}}),
+    ("a variable more", {"env": [{"name": "A"}, {"name": "B"}]}, {"env": [{"name": "A"}]}),
+    ("a variable where none is wanted", {"name": "a", "env": [{"name": "A"}]}, {"name": "a"}),
 ]
 
 

@@ -40,10 +40,16 @@ def covers(live: Any, wanted: Any) -> bool:
     if live == wanted:  # of most parts, and quickly said
         return True
     if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(_has(live, key, value) for key, value in wanted.items())
+        return isinstance(live, dict) and not _added(live, wanted) and all(_has(live, k, v) for k, v in wanted.items())
     if isinstance(wanted, list):
         return isinstance(live, list) and _list_covers(live, wanted)
     return _same_quantity(live, wanted)
+
+
+def _added(live: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    """Where somebody put an environment, say, and we want none. A label that is called `env` is a text."""
+    extra = (key for key in EXACT if key in live and key not in wanted)
+    return [key for key in extra if live[key] and isinstance(live[key], dict | list)]
 
 
 def _has(live: dict[str, Any], key: str, value: Any) -> bool:
@@ -68,7 +74,7 @@ def without_additions(wanted: Any, live: Any) -> Any:
     for key in EXACT:
         if isinstance(wanted.get(key), dict) and isinstance(live.get(key), dict):
             patch[key] |= {added: None for added in live[key] if added not in wanted[key]}
-    return patch
+    return patch | dict.fromkeys(_added(live, wanted))
 
 
 def part(live: Any, wanted: Any) -> Any:

@@ -98,6 +98,8 @@ class Observer:
             log.exception("%s: this should not happen; asked again", question.about)
             asked.error = f"{type(error).__name__}: {error}"
         if (asked.value, asked.error) != before:
+            if asked.error:
+                log.info("%s: %s", question.about, asked.error)
             self._wake(key)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
 from tidegate.plan.cache import store
-from tidegate.plan.cache.status import cache_status, question, said, secret, server
+from tidegate.plan.cache.status import answers, cache_status, question, secret, server
 from tidegate.plan.kube.pods import about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.plan import Manifest, Plan, Question
@@ -30,7 +30,7 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     return Plan(
         status=cache_status(world, managed=managed is not None, now=now),
         apply=tuple(objects(world, managed) if managed else ()),
-        ask=questions(world),
+        ask=questions(world, answers=answers(world, managed=managed is not None)),
         again=managed is not None and secret(world) is None,
     )
 
@@ -44,9 +44,9 @@ def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
     return made
 
 
-def questions(world: CacheWorld) -> dict[Question, float]:
+def questions(world: CacheWorld, *, answers: bool) -> dict[Question, float]:
     """The store, and the Events of its Pod, or of what should make one."""
-    answers, workload = bool(said(world).server), server(world)
+    workload = server(world)
     pace = ANSWERING_EVERY if answers else SILENT_EVERY
     asked = about(world.pods)
     if workload and not world.pods and not answers:

@@ -7,7 +7,7 @@ existing   there           silent        Reconciling: StoreUnreachable, asked ag
 existing   there           answers       Ready
 managed    lacks its key   any           Reconciling: SecretNotFound, with what to do
 managed    there           starts        Reconciling, with the Pod's own words
-managed    there           answers       Ready
+managed    there           answers       Ready, while its Pod is
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from tidegate import names
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.kube.pods import complaints, trouble
+from tidegate.plan.kube.pods import complaints, ready, trouble
 from tidegate.plan.kube.workloads import refused
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import StoreCheck
@@ -38,6 +38,11 @@ def said(world: CacheWorld) -> StoreCheck:
     return StoreCheck(error=sample.error if sample and sample.error else "it was not asked yet")
 
 
+def answers(world: CacheWorld, *, managed: bool) -> bool:
+    """Whether the store answered when it was asked last and, where it is ours, its Pod has not ended since."""
+    return bool(said(world).server) and (not managed or any(ready(pod) for pod in world.pods))
+
+
 def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str, Any]:
     """The whole status block."""
     check = said(world)
@@ -55,7 +60,7 @@ def verdict(world: CacheWorld, *, managed: bool) -> Verdict:
     check = said(world)
     if check.missing and not managed:
         return conditions.progressing(conditions.SECRET_MISSING, check.missing)
-    if check.server:
+    if answers(world, managed=managed):
         return conditions.done(f"{check.server} answers at {check.address}")
     if check.missing and secret(world) is not None:
         todo = "delete the Secret, so that a new one is made and the server takes the new password"

@@ -41,6 +41,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         delete=delete,
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision),
+        again=_retires_now(facts, decision),
         next_check=next_timer(decision.revisions, decision.startup_budget, now),
         reasons=_reasons(facts, decision),
     )
@@ -124,6 +125,12 @@ def questions(facts: ModelFacts, decision: ModelDecision) -> dict[Question, floa
     absent = [facts.workloads.get(r.name) for r in waiting if not facts.pods.get(r.name)]
     asked += [about_pods_of(found) for found in absent if found and found["kind"] == "LeaderWorkerSet"]
     return dict.fromkeys(asked, EVENTS_EVERY)
+
+
+def _retires_now(facts: ModelFacts, decision: ModelDecision) -> bool:
+    """Whether a revision has just lost the traffic: it goes in the next pass, where no router sends to it."""
+    before = {r.name for r in facts.recorded if r.role == "Retiring"}
+    return any(r.role == "Retiring" and r.name not in before for r in decision.revisions)
 
 
 def _reasons(facts: ModelFacts, decision: ModelDecision) -> tuple[str, ...]:
