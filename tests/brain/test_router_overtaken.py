@@ -116,7 +116,9 @@ async def test_what_was_under_way_when_a_refused_one_came_back_is_taken_back(
         await come_true(lambda: "refused" in router.not_taken)
         monkeypatch.setattr(router.files, "switch", lambda _: changed(BROKEN, router))
         changed(BETTER, router)
-        await come_true(lambda: router.config is not None and router.config.hash() == BROKEN.hash() and not router._offer)
+        await come_true(
+            lambda: router.config is not None and router.config.hash() == BROKEN.hash() and not router._offer
+        )
         assert "b.r1" not in _text(tmp_path, "cds")
         assert "refused" in router.not_taken
         assert (await router.status())["config"] == GOOD.hash()

@@ -70,12 +70,12 @@ class FakeApi(Api):
             target[last] = operation["value"]
         return self._keep(key, live, uid=live["metadata"]["uid"])
 
-    async def adopt(self, key: ObjectKey, uid: str, references: list[Any]) -> dict[str, Any]:
+    async def adopt(self, key: ObjectKey, uid: str, metadata: Manifest) -> dict[str, Any]:
         self._write("adopt", key)
         live = self._found(key)
         if live["metadata"]["uid"] != uid:
             raise Conflict("uid mismatch")
-        return self._keep(key, merge(live, {"metadata": {"ownerReferences": references}}), uid=uid)
+        return self._keep(key, merge(live, {"metadata": dict(metadata)}), uid=uid)
 
     async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
         self._write("status", key)

@@ -16,3 +16,5 @@ SERVED_NAME: Final = 128
 """Characters of a served or public model name."""
 NAME: Final = 63
 """Characters of a name inside an object."""
+SENT_REVISIONS: Final = 16
+"""Revisions of a model that routers may send to at the same time."""

@@ -57,9 +57,9 @@ def _spelled(value: Any, annotation: Any, metadata: Any = ()) -> Any:
     canonical = next((marker for marker in metadata if isinstance(marker, Canonical)), None)
     if canonical and isinstance(value, str):
         return canonical.of(value)
-    if isinstance(value, Part):
+    if isinstance(value, Part) and value.model_config.get("extra") != "allow":
         return normal(value)
-    if isinstance(value, Written):
+    if isinstance(value, Written):  # a piece of a patch: every field of it counts, as it is written
         return value.model_dump(by_alias=True, exclude_unset=True)
     return _by_annotation(value, get_origin(annotation), get_args(annotation))
 

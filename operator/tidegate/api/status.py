@@ -64,6 +64,10 @@ class RevisionStatus(Part):
     """Engines that it should have."""
     answered: bool = False
     """Whether one of its engines has ever answered: then it stays until another revision does."""
+    completed: bool = False
+    """Whether all of its engines have ever answered at the same time."""
+    silent_since: Annotated[str, Field(max_length=40)] | None = None
+    """Of a Retiring one: since when no router says that it sends to it, and not all have left it, RFC 3339 in UTC."""
     incomplete_since: Annotated[str, Field(max_length=40)] | None = None
     """Since when fewer of its engines answer than should, RFC 3339 in UTC; absent while all do."""
     identity: Short | None = None
@@ -85,6 +89,8 @@ class ModelDeploymentStatus(Status):
     """Engines of the active revision that answer, of those that should: `1/2`."""
     active_revision: Short | None = None
     """The revision that gets the traffic."""
+    room_made_for: Short | None = None
+    """The revision for which the annotation tidegate.dev/make-room has acted: it does so once."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0
@@ -111,7 +117,9 @@ class BackendStatus(Part):
 
     name: Short
     """Name of the backend."""
-    revisions: Annotated[list[SentTo], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    model: Short = ""
+    """The ModelDeployment that it stands for."""
+    revisions: Annotated[list[SentTo], Field(max_length=bounds.SENT_REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Revisions that its requests are sent to."""
 
 
@@ -129,7 +137,9 @@ class ConfigurationStatus(Part):
     reads: Count = 1
     """The newest documents that every router reads; a configuration that needs newer routers waits for them."""
     backends: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
-    """Where requests are sent: by the newest configuration alone when every ready router runs it, by older ones too until then."""
+    """Where the newest configuration sends requests."""
+    older: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
+    """Where other configurations sent them, which routers may still run; empty when every ready router runs the newest."""
 
 
 class RoutingPolicyStatus(Status):

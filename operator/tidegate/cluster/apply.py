@@ -58,13 +58,20 @@ def belongs(live: Manifest, manifest: Manifest, owner: Manifest) -> bool:
 
 def _settled(live: Manifest, wanted: Manifest) -> bool:
     if wanted["kind"] == "ControllerRevision":
-        return covers(_references(live), _references(wanted))
+        return covers(live["metadata"], _lasting_metadata(wanted, live))
     return covers(live, wanted)
 
 
-def _references(manifest: Manifest) -> list[Any]:
-    found: list[Any] = manifest["metadata"].get("ownerReferences", [])
-    return found
+def _lasting_metadata(wanted: Manifest, live: Manifest) -> dict[str, Any]:
+    """What may change of a record: its labels, and our reference among its owners."""
+    return {"labels": wanted["metadata"].get("labels", {}), "ownerReferences": _owners(wanted, live)}
+
+
+def _owners(wanted: Manifest, live: Manifest) -> list[Any]:
+    """Our reference after those of others."""
+    ours = wanted["metadata"].get("ownerReferences", [])
+    uids = {reference["uid"] for reference in ours}
+    return [*(r for r in live["metadata"].get("ownerReferences", []) if r.get("uid") not in uids), *ours]
 
 
 async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifest) -> dict[str, Any] | None:
@@ -83,7 +90,7 @@ async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifes
 async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
     pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}}
     if wanted["kind"] == "ControllerRevision":
-        return await api.adopt(ObjectKey.of(wanted), live["metadata"]["uid"], _references(wanted))
+        return await api.adopt(ObjectKey.of(wanted), live["metadata"]["uid"], _lasting_metadata(wanted, live))
     if wanted["kind"] == "Secret":
         return await api.merge(pinned)  # an apply would take away what it does not name
     await _own_by_apply(api, live)
@@ -91,9 +98,16 @@ async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
         applied = await api.server_side_apply(pinned)
     except Invalid:
         # an apply leaves items that others put into a list: a port under another number beside ours of the same name, say
-        return await api.merge(without_additions(pinned, live))
+        return await api.merge(_whole(pinned, live))
     # it leaves, too, what others added to a selector or to an environment
-    return applied if _settled(applied, wanted) else await api.merge(without_additions(pinned, applied))
+    return applied if _settled(applied, wanted) else await api.merge(_whole(pinned, applied))
+
+
+def _whole(pinned: Manifest, live: Manifest) -> dict[str, Any]:
+    """A patch that says every list as a whole, owners of others included."""
+    metadata = {**pinned["metadata"], "ownerReferences": _owners(pinned, live)}
+    patch: dict[str, Any] = without_additions({**pinned, "metadata": metadata}, live)
+    return patch
 
 
 async def _own_by_apply(api: Api, live: Manifest) -> None:

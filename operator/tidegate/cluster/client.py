@@ -160,9 +160,9 @@ class Api:
         url = path(key.api_version, key.kind, key.namespace, key.name)
         return await self.request("PATCH", url, None, operations, "application/json-patch+json")
 
-    async def adopt(self, key: ObjectKey, uid: str, references: list[Any]) -> dict[str, Any]:
-        """Gives this very object these owners, and changes nothing else."""
-        body = {"metadata": {"uid": uid, "ownerReferences": references}}
+    async def adopt(self, key: ObjectKey, uid: str, metadata: Manifest) -> dict[str, Any]:
+        """Gives this very object these labels and owners, and changes nothing else."""
+        body = {"metadata": {"uid": uid, **metadata}}
         url = path(key.api_version, key.kind, key.namespace, key.name)
         query = {"fieldManager": names.FIELD_MANAGER}
         return await self.request("PATCH", url, query, body, "application/merge-patch+json")

@@ -141,8 +141,9 @@ class CarryOut:
         except TidegateError as error:
             await self._failed(key, error)
             return
+        self._imposed.forget(key)
         if not live["metadata"].get("finalizers"):
-            self._store.drop(key, uid)  # the next pass must not take it for alive because its event is late
+            self._store.end(key, uid)  # the next pass must not take it for alive because its event is late
         log.info("%s: deleted %s", ObjectKey.of(owner), key)
 
     async def _failed(self, key: ObjectKey, error: TidegateError) -> None:

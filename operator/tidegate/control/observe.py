@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -20,8 +21,10 @@ log = logging.getLogger("tidegate.observe")
 Ask = Callable[[Question], Awaitable[Any]]
 TIMEOUT: Final = 10.0
 """Seconds for one answer."""
+AGAIN: Final = 2.0
+"""Seconds at most until a question that had no answer is asked again."""
 AT_ONCE: Final = 16
-"""Questions that are under way at the same time."""
+"""Questions about one kind of object that are under way at the same time."""
 
 
 @dataclass
@@ -35,6 +38,21 @@ class _Asked:
     error: str = ""
     at: float = 0.0
     """When `value` came, by the loop's clock."""
+    failing_since: float = 0.0
+    """When the first of the questions in a row that had no answer was over; 0 while they have."""
+
+    def sample(self, now: float) -> Sample:
+        """What a pass reads at this moment of the loop's clock."""
+        return Sample(self.value, now - self.at, self.error, now - self.failing_since if self.error else 0.0)
+
+    def answered(self, value: Any, now: float) -> None:
+        """The newest question has an answer."""
+        self.value, self.at, self.error = value, now, ""
+
+    def failed(self, error: str, now: float) -> None:
+        """The newest question has none."""
+        self.failing_since = self.failing_since if self.error else now
+        self.error = error
 
 
 class Observer:
@@ -44,13 +62,13 @@ class Observer:
         self._ask = ask
         self._wake = wake
         self._asked: dict[ObjectKey, dict[Question, _Asked]] = {}
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
 
     def samples(self, key: ObjectKey) -> Samples:
         """What this key's questions were answered."""
         now = asyncio.get_running_loop().time()
         asked = self._asked.get(key, {})
-        return {q: Sample(a.value, now - a.at, a.error) for q, a in asked.items() if a.value is not None or a.error}
+        return {q: a.sample(now) for q, a in asked.items() if a.value is not None or a.error}
 
     def want(self, key: ObjectKey, questions: Mapping[Question, float]) -> None:
         """The questions of a key's newest plan, with their pace in seconds; those of older plans are dropped."""
@@ -86,26 +104,38 @@ class Observer:
 
     async def _once(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
         before = (asked.value, asked.error)
+        clock = asyncio.get_running_loop().time
         try:
-            async with self._room, asyncio.timeout(TIMEOUT):
-                asked.value, asked.error = await self._ask(question), ""
-            asked.at = asyncio.get_running_loop().time()
+            async with self._room[question.about.kind], asyncio.timeout(TIMEOUT):
+                answer = await self._ask(question)
+            asked.answered(answer, clock())
         except TimeoutError:
-            asked.error = f"no answer within {TIMEOUT:.0f} s"
+            asked.failed(f"no answer within {TIMEOUT:.0f} s", clock())
         except TidegateError as error:
-            asked.error = str(error)
+            asked.failed(str(error), clock())
         except Exception as error:
             log.exception("%s: this should not happen; asked again", question.about)
-            asked.error = f"{type(error).__name__}: {error}"
-        if (asked.value, asked.error) != before:
-            if asked.error:
-                log.info("%s: %s", question.about, asked.error)
-            self._wake(key)
+            asked.failed(f"{type(error).__name__}: {error}", clock())
+        if _news(before, asked):
+            self._tell(key, question, asked)
+
+    def _tell(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
+        if asked.error:
+            log.info("%s: %s", question.about, asked.error)
+        self._wake(key)
+
+
+def _news(before: tuple[Any, str], asked: _Asked) -> bool:
+    """Whether a pass would read something else than before; a first answer that says nothing is none."""
+    if before == (None, "") and not asked.error:
+        return bool(asked.value)
+    return (asked.value, asked.error) != before
 
 
 async def _pause(asked: _Asked) -> None:
-    """Until the next turn: sooner when a newer plan asks more often, and then after that plan's own pause."""
-    deadline = asyncio.get_running_loop().time() + asked.every
+    """Until the next turn: soon after a question that had no answer, and sooner when a newer plan asks more often, and then after
+    that plan's own pause."""
+    deadline = asyncio.get_running_loop().time() + (min(asked.every, AGAIN) if asked.error else asked.every)
     while (left := deadline - asyncio.get_running_loop().time()) > 0:
         try:
             async with asyncio.timeout(left):

@@ -87,7 +87,7 @@ class Reconciler:
         for reason in plan.reasons:
             log.info("%s: %s", ObjectKey.of(owner), reason)
         failures = await work.run(owner)
-        if announced != plan.status and not failures.reason:
+        if announced != plan.status and not failures.reason and not failures.retry:
             await self._report(owner, plan.status)
         return failures
 

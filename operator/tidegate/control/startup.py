@@ -216,7 +216,7 @@ def asking(api: Api, http: httpx.AsyncClient, store: Store) -> Ask:
         if question.about.kind == names.CACHE_TIER:
             owner = store.get(question.about)
             return await stores.check(api, owner) if owner else None
-        return await complaints.ask(api, question.about)
+        return await complaints.ask(api, question)
 
     return ask
 

@@ -23,11 +23,16 @@ UNREAD: Final = dict.fromkeys((*PLURALS, "Deployment", "StatefulSet", "LeaderWor
 """The part of an object that no plan depends on, by kind; of all others it is the status (of budgets it changes often)."""
 
 
+REMEMBERED: Final = 1000
+
+
 class Store:
     """Objects by key, and an inverted index: a pass looks at what it is about and never at everything."""
 
     def __init__(self) -> None:
         self._objects: dict[ObjectKey, Manifest] = {}
+        self._ended: dict[str, None] = {}
+        """uids of what we deleted lately, the oldest first."""
         self._index: defaultdict[Term, set[ObjectKey]] = defaultdict(set)
 
     def put(self, manifest: Manifest) -> bool:
@@ -35,6 +40,8 @@ class Store:
         whether anything changed that a plan may depend on."""
         key = ObjectKey.of(manifest)
         known = self._objects.get(key)
+        if _uid(manifest) in self._ended:
+            return False
         if known and _version(known) >= _version(manifest):
             return False
         slim = _slim(manifest)
@@ -56,6 +63,13 @@ class Store:
             if not self._index[term]:
                 del self._index[term]
         return True
+
+    def end(self, key: ObjectKey, uid: str) -> None:
+        """Forgets an object that was deleted, for good: an event of before may still come."""
+        self.drop(key, uid)
+        self._ended[uid] = None
+        while len(self._ended) > REMEMBERED:
+            del self._ended[next(iter(self._ended))]
 
     def get(self, key: ObjectKey) -> Manifest | None:
         """The newest known version."""

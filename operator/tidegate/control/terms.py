@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
+from tidegate.plan.kube.reading import maps, text
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -61,6 +62,8 @@ def terms(manifest: Manifest) -> list[Term]:
 
 
 def models_of(policy: Manifest) -> set[str]:
-    """Names of the ModelDeployments that a policy names."""
-    backends = policy.get("spec", {}).get("backends", [])
-    return {b["modelDeploymentRef"]["name"] for b in backends if "modelDeploymentRef" in b}
+    """Names of the ModelDeployments that a policy names, or whose engines its routers may still send to."""
+    configuration = (policy.get("status") or {}).get("configuration")
+    named = {text(b.get("modelDeploymentRef"), "name") for b in maps(policy.get("spec"), "backends")}
+    sent_to = {text(b, "model") for field in ("backends", "older") for b in maps(configuration, field)}
+    return (named | sent_to) - {""}

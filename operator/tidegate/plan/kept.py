@@ -16,9 +16,9 @@ KIND = "ControllerRevision"
 
 
 def records(children: Iterable[Manifest]) -> dict[str, Manifest]:
-    """The ControllerRevisions among these objects, by the revision that they keep."""
-    kept = ((c["metadata"].get("labels", {}).get(names.REVISION_LABEL), c) for c in children if c["kind"] == KIND)
-    return {revision: record for revision, record in kept if revision}
+    """The ControllerRevisions among these objects, by the revision that they keep: the last word of their name, whatever has
+    become of their labels."""
+    return {c["metadata"]["name"].rpartition("-")[2]: c for c in children if c["kind"] == KIND}
 
 
 def record(

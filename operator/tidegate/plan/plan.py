@@ -35,6 +35,8 @@ class Question:
 
     about: ObjectKey
     """A router Pod, a CacheTier for its store, or an object of which Events may tell what is the matter."""
+    version: str = ""
+    """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
     """Where to ask, for a router Pod."""
 

@@ -19,6 +19,8 @@ class Sample:
     """Seconds since the answer."""
     error: str = ""
     """Why the newest question has no answer; empty when `value` is the newest."""
+    failing: float = 0.0
+    """Seconds since the first of the questions in a row that had no answer; 0 when the newest has one."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Complaint:
 
     reason: str = ""
     message: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.message)
 
 
 Samples = Mapping[Question, Sample]

@@ -24,16 +24,20 @@ from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import StoreCheck
 from tidegate.plan.world import CacheWorld
 
+OUTDATED = 120.0
+"""Seconds for which an answer counts while the store cannot be asked again."""
+
 
 def question(owner: Manifest) -> Question:
     """Asks the store of a tier who it is."""
-    return Question(ObjectKey.of(owner))
+    meta = owner["metadata"]
+    return Question(ObjectKey.of(owner), f"{meta.get('uid', '')}/{meta.get('generation', 0)}")
 
 
 def said(world: CacheWorld) -> StoreCheck:
     """What the store said last."""
     sample = world.samples.get(question(world.owner))
-    if sample and isinstance(sample.value, StoreCheck):
+    if sample and isinstance(sample.value, StoreCheck) and sample.failing < OUTDATED:
         return sample.value
     return StoreCheck(error=sample.error if sample and sample.error else "it was not asked yet")
 

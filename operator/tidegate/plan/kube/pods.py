@@ -51,7 +51,7 @@ def creating(pod: Manifest) -> bool:
 
 def about(pods: Iterable[Manifest]) -> list[Question]:
     """Asks for the Events of Pods that are being created."""
-    return [Question(ObjectKey.of(pod)) for pod in pods if creating(pod)]
+    return [Question(ObjectKey.of(pod), pod["metadata"].get("uid", "")) for pod in pods if creating(pod)]
 
 
 def complaints(pods: Iterable[Manifest], samples: Samples) -> dict[str, Complaint]:

@@ -46,6 +46,8 @@ class ModelDecision:
     """What each live revision's ControllerRevision keeps, or will keep."""
     update: tuple[str, ...]
     """Paths in which the newest revision would be rendered differently today."""
+    room_made_for: str
+    """The revision for which a person's annotation has acted."""
 
     @property
     def startup_budget(self) -> float:
@@ -71,23 +73,27 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     readiness = _readiness(model, newest, facts)
+    asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
+    made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     situation = Situation(
         newest=newest,
         identity=meaning,
         replicas=model.spec.replicas,
         readiness=readiness,
         departures=departures(facts),
-        room_for=text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION),
+        room_for="" if made == asked else asked,
     )
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
-    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, ())
+    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, (), made)
     if model.spec.suspend:
         return decision
     live = advance(facts.recorded, situation, now)
     fresh = rendered(model, newest, world.defaults, workload_kind(world, model))
     data = {r.name: kept.get(r.name, fresh) for r in live if r.name in kept or r.name == newest}
     update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
-    return replace(decision, revisions=live, data=data, update=update)
+    if asked == newest and any(r.name == newest and r.completed for r in live):
+        made = asked  # it acts until the revision has its engines, and then never again
+    return replace(decision, revisions=live, data=data, update=update, room_made_for=made)
 
 
 def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:

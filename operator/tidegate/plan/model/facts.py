@@ -48,32 +48,43 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class RouterView:
-    """What the routers of one policy say about this model."""
+    """What the routers of one policy say about this model, from the policy's status.
+
+    the revision is in             routers that run it     then
+    ----------------------------   ---------------------   -------
+    (nothing is known yet)         any                     silent
+    neither configuration          any                     left
+    the newest configuration       some                    sending
+    older ones                     some                    sending
+    one of them                    none says               silent
+    """
 
     policy: str
-    sent_to: Mapping[str, frozenset[str]]
-    """Revisions that requests are sent to, by the policy's name for the model; only names that a route gives a share."""
-    answering: int
-    """Ready routers that said which configuration they run."""
-    settled: bool
-    """Every ready router runs the newest configuration, and there is one."""
+    known: bool
+    """Whether the policy's status says anything of what its routers run."""
+    newest: frozenset[str]
+    """Revisions that the newest configuration sends to."""
+    older: frozenset[str]
+    """Revisions that other configurations sent to, which routers may still run."""
+    live: int
+    """Ready routers that run the newest configuration."""
+    behind: int
+    """Ready routers that run another one."""
 
-    def departure(self, revision: str, active: str) -> Departure:
-        """Whether these routers have left a revision."""
-        if not self.sent_to:
+    def departure(self, revision: str) -> Departure:
+        """The table above."""
+        if self.known and revision not in self.newest | self.older:
             return "left"
-        if self.answering and any(revision in sent for sent in self.sent_to.values()):
-            return "sending"
-        left = self.settled and all(active in sent and revision not in sent for sent in self.sent_to.values())
-        return "left" if left else "silent"
+        sending = (revision in self.newest and self.live) or (revision in self.older and self.behind)
+        return "sending" if sending else "silent"
 
 
 def read(world: ModelWorld, now: datetime) -> ModelFacts:
     """Everything, from the world as it is."""
     model = world.owner["metadata"]["name"]
-    workloads = {c["metadata"]["name"].removeprefix(f"{model}-"): c for c in world.children if c["kind"] in WORKLOADS}
     written = maps(world.owner.get("status"), "revisions")
-    recorded = tuple(revision for entry in written if (revision := _revision(entry)))
+    workloads = _workloads(world, {text(entry, "name") for entry in written})
+    recorded = tuple(revision for entry in written if (revision := _revision(entry, workloads, now)))
     return ModelFacts(
         recorded=recorded + _unrecorded(world, workloads, recorded, now),
         told={text(entry, "name"): _told(entry) for entry in written},
@@ -86,9 +97,8 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
 
 
 def departures(facts: ModelFacts) -> dict[str, Departure]:
-    """Of each Retiring revision, the strongest word of any policy: sending, then silent, then left."""
-    active = next((r.name for r in facts.recorded if r.role == "Active"), "")
-    found = {r.name: {view.departure(r.name, active) for view in facts.views} for r in facts.recorded}
+    """Of each revision, the strongest word of any policy: sending, then silent, then left."""
+    found = {r.name: {view.departure(r.name) for view in facts.views} for r in facts.recorded}
     strength: tuple[Departure, ...] = ("sending", "silent")
     return {name: next((word for word in strength if word in said), "left") for name, said in found.items()}
 
@@ -98,29 +108,47 @@ def ready_replicas(workload: Manifest | None) -> int:
     return integer((workload or {}).get("status"), "readyReplicas")
 
 
-def _revision(entry: Manifest) -> Revision | None:
-    """An entry of status.revisions; None when it does not even say which revision it is, in which role."""
-    role = ROLES.get(text(entry, "role"))
-    since = _moment(entry, "since")
-    if not role or not since or not text(entry, "name"):
+def _workloads(world: ModelWorld, known: set[str]) -> dict[str, Manifest]:
+    """By revision: of those that the status names, and of those whose label and name say the same. A copy under another name
+    is somebody else's."""
+    model = world.owner["metadata"]["name"]
+    found = {}
+    for child in (c for c in world.children if c["kind"] in WORKLOADS):
+        label = text(child["metadata"].get("labels"), names.REVISION_LABEL)
+        revision = child["metadata"]["name"].removeprefix(f"{model}-")
+        if revision in known or revision == label:
+            found[revision] = child
+    return found
+
+
+def _revision(entry: Manifest, workloads: Mapping[str, Manifest], now: datetime) -> Revision | None:
+    """An entry of status.revisions; None when it does not even say which revision it is. One in a role that only a later version
+    knows is kept as one that has served. What an earlier version did not write down is taken for what protects most."""
+    name, role = text(entry, "name"), ROLES.get(text(entry, "role"), "Retiring")
+    if not name:
         return None
+    proven = role != "Candidate"
+    running = integer(workloads.get(name, {}).get("spec"), "replicas", 1)
     return Revision(
-        name=text(entry, "name"),
+        name=name,
         role=role,
-        since=since,
+        since=_moment(entry, "since") or now,
         identity=text(entry, "identity"),
-        replicas=integer(entry, "replicas", 1),
-        # an operator that did not write this down protected nobody: whoever has a role that traffic gives is protected
-        answered=bool(entry.get("answered", role != "Candidate")),
+        replicas=integer(entry, "replicas", running),
+        answered=bool(entry.get("answered", proven)),
         incomplete_since=_moment(entry, "incompleteSince"),
+        completed=bool(entry.get("completed", proven)),
+        silent_since=_moment(entry, "silentSince"),
     )
 
 
 def _moment(entry: Manifest, field: str) -> datetime | None:
+    """RFC 3339; None when it is anything else, a time without a zone included."""
     try:
-        return datetime.fromisoformat(text(entry, field))
+        found = datetime.fromisoformat(text(entry, field))
     except ValueError:
         return None
+    return found if found.tzinfo else None
 
 
 def _told(entry: Manifest) -> Told:
@@ -133,7 +161,7 @@ def _unrecorded(
     """Revisions that are there although the status does not name them: all of them when it names none, because it was lost, and
     else those whose engines answer, because it is older than they are. The stable Service says which had the traffic."""
     known = {revision.name for revision in recorded}
-    selected = "" if any(r.role == "Active" for r in recorded) else _selected(world)
+    selected = "" if any(r.role == "Active" for r in recorded) else selected_revision(world)
     return tuple(
         Revision(
             name,
@@ -141,6 +169,7 @@ def _unrecorded(
             now,
             replicas=integer(workload.get("spec"), "replicas", 1),
             answered=True,
+            completed=True,
         )
         for name, workload in workloads.items()
         if name not in known
@@ -149,7 +178,7 @@ def _unrecorded(
     )
 
 
-def _selected(world: ModelWorld) -> str:
+def selected_revision(world: ModelWorld) -> str:
     """The revision that the stable Service sends to."""
     name = names.model_service(world.owner["metadata"]["name"])
     services = (c for c in world.children if c["kind"] == "Service" and c["metadata"]["name"] == name)
@@ -166,17 +195,20 @@ def _by_revision(pods: Iterable[Manifest]) -> dict[str, tuple[Manifest, ...]]:
 
 
 def _view(policy: Manifest, model: str) -> RouterView:
-    spec, configuration = policy.get("spec"), (policy.get("status") or {}).get("configuration")
-    shares = [entry for route in maps(spec, "routes") for entry in maps(route.get("to"), "backends")]
-    used = {text(entry, "name") for entry in shares if integer(entry, "weight", 1) > 0}
-    named = {text(b, "name") for b in maps(spec, "backends") if text(b.get("modelDeploymentRef"), "name") == model}
-    sent = {text(entry, "name"): _sent_to(entry) for entry in maps(configuration, "backends")}
-    live, behind, silent = (integer(configuration, field) for field in ("live", "behind", "silent"))
+    configuration = (policy.get("status") or {}).get("configuration")
+    named = {text(b, "name"): text(b.get("modelDeploymentRef"), "name") for b in maps(policy.get("spec"), "backends")}
+
+    def sent_to(field: str) -> frozenset[str]:
+        mine = (b for b in maps(configuration, field) if (text(b, "model") or named.get(text(b, "name"))) == model)
+        return frozenset(revision for backend in mine for revision in _sent_to(backend))
+
     return RouterView(
         policy=policy["metadata"]["name"],
-        sent_to={name: sent.get(name, frozenset()) for name in named & used},
-        answering=live + behind,
-        settled=live > 0 and behind == 0 and silent == 0,
+        known=isinstance(configuration, Mapping),
+        newest=sent_to("backends"),
+        older=sent_to("older"),
+        live=integer(configuration, "live"),
+        behind=integer(configuration, "behind"),
     )
 
 

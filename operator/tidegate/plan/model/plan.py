@@ -8,13 +8,13 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
-from tidegate.plan.kube.objects import DROPPED, model_labels, revision_labels, service_account
+from tidegate.plan.kube.objects import DROPPED, controlled_by, model_labels, revision_labels, service_account
 from tidegate.plan.kube.pods import about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import services
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
-from tidegate.plan.model.facts import ModelFacts, read
+from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
@@ -86,7 +86,7 @@ def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], decision: ModelDec
     child                                              then
     ------------------------------------------------   ------------------------------------------------------------
     wanted, or of a kind that a plan never deletes     stays
-    without an owner                                   stays: retained on purpose, or left behind by another object
+    not controlled by this object                      stays: retained on purpose, or left behind by another object
     the workload of a live revision without a record   stays: nobody could make it again
     the claim, while two revisions live                stays: older engines may read from it
     any other                                          goes
@@ -94,8 +94,8 @@ def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], decision: ModelDec
     keep = {ObjectKey.of(manifest) for manifest in wanted}
     live = {names.revision_name(decision.model.metadata.name, revision.name) for revision in decision.revisions}
     switching = len(decision.revisions) > 1
-    candidates = (child for child in world.children if child["metadata"].get("ownerReferences"))
-    keys = (ObjectKey.of(child) for child in candidates)
+    mine = (child for child in world.children if controlled_by(child, world.owner["metadata"]["uid"]))
+    keys = (ObjectKey.of(child) for child in mine)
     return tuple(
         key
         for key in keys
@@ -109,13 +109,16 @@ def unwanted(world: ModelWorld, wanted: list[dict[str, Any]], decision: ModelDec
 def needs(
     world: ModelWorld, wanted: list[dict[str, Any]], delete: tuple[ObjectKey, ...]
 ) -> dict[ObjectKey, frozenset[ObjectKey]]:
-    """A workload is made from its record, and nothing goes before the stable Service sends to what stays."""
+    """A workload is made from its record, and what the stable Service sends to at present goes after it sends elsewhere."""
     model = world.owner["metadata"]["name"]
     keys = [ObjectKey.of(manifest) for manifest in wanted]
     kept = {key.name: key for key in keys if key.kind == "ControllerRevision"}
     stable = frozenset(key for key in keys if key.kind == "Service" and key.name == names.model_service(model))
     workloads = [key for key in keys if key.kind in ("Deployment", "LeaderWorkerSet")]
-    return {key: frozenset({kept[key.name]}) for key in workloads if key.name in kept} | dict.fromkeys(delete, stable)
+    selected = names.revision_name(model, selected_revision(world))
+    return {key: frozenset({kept[key.name]}) for key in workloads if key.name in kept} | {
+        key: stable for key in delete if key.name == selected
+    }
 
 
 def questions(facts: ModelFacts, decision: ModelDecision) -> dict[Question, float]:

@@ -6,6 +6,8 @@
     none                     none answers                    the newest: there is nothing to protect
     the newest               it answers, or no other does    A
     the newest, silent       another one answers             the other one, until the newest answers again
+    the newest, in part and  another one is complete         the other one: it serves as before
+      never complete yet
     older                    a person makes room             the newest: the annotation names it
     older                    the newest is complete          the newest
     older, answers           the newest is not complete      A
@@ -17,9 +19,14 @@
 "Answers" is an engine that answers, or that none is wanted; "complete" is as many as are wanted. No row rests on one silent
 moment of A alone: what takes the traffic from it answers, or a person said so, or A never served.
 
-The newest one without the traffic is the Candidate. Everybody else who ever answered is Retiring: it goes when the Active one
-answers and every router has left it, or no router has said anything of it for RETIRE_AFTER seconds. Who never answered goes at
-once, and so do all older ones when a person makes room for the newest.
+The newest one without the traffic is the Candidate. Everybody else is Retiring, and goes, when
+
+    it                       the Active one                  routers
+    ----------------------   -----------------------------   -------------------------------------------------------------
+    never answered           any                             any
+    answered                 any, and a person makes room    any
+    answered, was Retiring   answers, and was complete once  all have left it
+    answered, was Retiring   answers, and was complete once  none says that it sends to it, for RETIRE_AFTER seconds
 """
 
 from __future__ import annotations
@@ -30,8 +37,8 @@ from datetime import datetime
 from typing import Final, Literal
 
 RETIRE_AFTER: Final = 60.0
-"""Seconds after which routers that are silent or gone no longer hold a Retiring revision. One that reports that it still
-sends to it holds it for as long as it says so."""
+"""Seconds of silence after which routers that are silent or gone no longer hold a Retiring revision. One that reports that it
+still sends to it holds it for as long as it says so."""
 Role = Literal["Active", "Candidate", "Retiring"]
 Departure = Literal["left", "sending", "silent"]
 """What the routers say of a revision: all have left it, some report that they still send to it, or some do not say."""
@@ -52,6 +59,10 @@ class Revision:
     """Whether an engine of it has ever answered."""
     incomplete_since: datetime | None = None
     """Since when fewer engines answer than should."""
+    completed: bool = False
+    """Whether all of its engines have ever answered at the same time."""
+    silent_since: datetime | None = None
+    """Of a Retiring one: since when no router says that it sends to it, and not all have left it."""
 
     @property
     def traffic(self) -> int:
@@ -106,7 +117,7 @@ def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[
     taking = [(active, "Active"), *([(now.newest, "Candidate")] if now.newest != active else [])]
     live = [_in_role(_named(known, name), name, role, now, at) for name, role in taking]  # type: ignore[arg-type]
     staying = [_in_role(_named(known, name), name, "Retiring", now, at) for name in others]
-    return (*live, *(r for r in staying if not _gone(r, _named(known, r.name), active, now, at)))
+    return (*live, *(r for r in staying if not _gone(r, _named(known, r.name), live[0], now, at)))
 
 
 def _with_the_traffic(known: tuple[Revision, ...], now: Situation) -> str:
@@ -117,10 +128,22 @@ def _with_the_traffic(known: tuple[Revision, ...], now: Situation) -> str:
     if active is None:
         return answering or now.newest
     if active.name == now.newest:
-        return active.name if newest.answers else answering or active.name
+        return _of_the_newest(active, known, now)
     if newest.complete or now.room_for == now.newest:
         return now.newest
     return _of_an_older_one(active, answering, now)
+
+
+def _of_the_newest(active: Revision, known: tuple[Revision, ...], now: Situation) -> str:
+    """The rows of a newest one that is Active."""
+    mine = now.readiness.get(active.name, NOTHING)
+    others = [r.name for r in known if r.name != active.name]
+    if not mine.answers:
+        return next((name for name in others if _answers(name, now)), active.name)
+    if active.completed or mine.complete or now.room_for == active.name:
+        return active.name
+    whole = (name for name in others if _answers(name, now) and now.readiness[name].complete)
+    return next(whole, active.name)
 
 
 def _of_an_older_one(active: Revision, answering: str, now: Situation) -> str:
@@ -143,19 +166,30 @@ def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at:
     since = kept.since if kept.role == role else at
     replicas = kept.replicas if role == "Retiring" else now.replicas
     readiness = now.readiness.get(name, NOTHING)
-    answered = kept.answered or readiness.ready > 0
-    incomplete = None if readiness.complete else kept.incomplete_since or at
-    return Revision(name, role, since, "" if meaning == name else meaning, replicas, answered, incomplete)
+    silent = role == "Retiring" and now.departures.get(name, "silent") == "silent"
+    return Revision(
+        name=name,
+        role=role,
+        since=since,
+        identity="" if meaning == name else meaning,
+        replicas=replicas,
+        answered=kept.answered or readiness.ready > 0,
+        incomplete_since=None if readiness.complete else kept.incomplete_since or at,
+        completed=kept.completed or (readiness.complete and readiness.answers),
+        silent_since=(kept.silent_since or at) if silent else None,
+    )
 
 
-def _gone(revision: Revision, before: Revision | None, active: str, now: Situation, at: datetime) -> bool:
-    """Whether a Retiring revision goes."""
+def _gone(revision: Revision, before: Revision | None, active: Revision, now: Situation, at: datetime) -> bool:
+    """The second table."""
     if not revision.answered or now.room_for == now.newest:
         return True
-    if before is None or before.role != "Retiring" or not now.readiness.get(active, NOTHING).answers:
+    served = active.completed and now.readiness.get(active.name, NOTHING).answers
+    if before is None or before.role != "Retiring" or not served:
         return False
-    departure = now.departures.get(revision.name, "silent")
-    return departure == "left" or (departure == "silent" and (at - revision.since).total_seconds() >= RETIRE_AFTER)
+    if revision.silent_since is None:
+        return now.departures.get(revision.name, "silent") == "left"
+    return (at - revision.silent_since).total_seconds() >= RETIRE_AFTER
 
 
 def find(revisions: tuple[Revision, ...], role: Role) -> Revision | None:
@@ -169,7 +203,7 @@ def _named(revisions: tuple[Revision, ...], name: str) -> Revision | None:
 
 def next_timer(revisions: tuple[Revision, ...], startup_budget: float, now: datetime) -> float | None:
     """Seconds until the next Retiring revision goes without a word of its routers, or an incomplete one is late."""
-    waits = [RETIRE_AFTER - (now - r.since).total_seconds() for r in revisions if r.role == "Retiring"]
+    waits = [RETIRE_AFTER - (now - r.silent_since).total_seconds() for r in revisions if r.silent_since]
     waits += [startup_budget - (now - r.incomplete_since).total_seconds() for r in revisions if r.incomplete_since]
     due = [wait for wait in waits if wait > 0]
     return min(due) if due else None

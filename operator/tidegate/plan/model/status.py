@@ -28,6 +28,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
     return {
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
+        "roomMadeFor": decision.room_made_for or None,
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
         "ready": f"{decision.of(active).ready}/{decision.model.spec.replicas}",
@@ -63,7 +64,7 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     if active and not readiness.complete:
         return _starting(world, facts, decision, active, now)
     if retiring := decision.role("Retiring"):
-        message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, decision, retiring)}"
+        message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
     if readiness.wanted == 0:
         return conditions.done(
@@ -72,10 +73,9 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     return conditions.done(_engines(readiness))
 
 
-def _leaving(facts: ModelFacts, decision: ModelDecision, retiring: Revision) -> str:
+def _leaving(facts: ModelFacts, retiring: Revision) -> str:
     """Why a Retiring revision is still there."""
-    active = decision.role("Active")
-    said = {v.policy: v.departure(retiring.name, active.name if active else "") for v in facts.views}
+    said = {v.policy: v.departure(retiring.name) for v in facts.views}
     sending = sorted(policy for policy, word in said.items() if word == "sending")
     silent = sorted(policy for policy, word in said.items() if word == "silent")
     if sending:
@@ -150,14 +150,16 @@ def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) ->
         "replicas": revision.replicas,
         "readyReplicas": decision.of(revision).ready,
         "answered": revision.answered,
+        "completed": revision.completed,
         "servedNames": data["servedNames"] if data else last.served_names,
         "adapters": data["adapters"] if data else last.adapters,
         "workload": kind_of(facts, decision, revision),
     }
     if revision.identity:
         entry["identity"] = revision.identity
-    if revision.incomplete_since:
-        entry["incompleteSince"] = revision.incomplete_since.isoformat()
+    for field, moment in (("incompleteSince", revision.incomplete_since), ("silentSince", revision.silent_since)):
+        if moment:
+            entry[field] = moment.isoformat()
     return entry
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate import names
 from tidegate.contract.router_config import READS
 from tidegate.plan.kept import records
 from tidegate.plan.kube.pods import ready
-from tidegate.plan.kube.reading import integer, maps, text
+from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import RouterReport, Sample
 from tidegate.plan.world import RouterWorld
 
 SILENT_AFTER = 10.0
 """Seconds for which a router that no longer answers is taken at its last word."""
-WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,10 @@ class RouterFacts:
     routers: tuple[Manifest, ...]
     """Router Pods that are not on their way out."""
     ready: tuple[Manifest, ...]
+    unasked: bool
+    """Whether some ready router was not asked yet: this operator has just begun, or the router has."""
+    next_silence: float | None
+    """Seconds until a router that does not answer counts as silent."""
     reports: Mapping[str, RouterReport]
     """What ready routers say, by Pod; silent ones are left out."""
     records: Mapping[str, Manifest]
@@ -36,8 +39,8 @@ class RouterFacts:
     """The document that the routers are told at present; empty before the first."""
     reads: int
     """The newest documents that every router reads: as they say, or as they last said."""
-    sent_to: Mapping[str, Mapping[str, int]]
-    """From the last status: weights of revisions, by backend."""
+    last: Manifest
+    """The configuration block of the last status."""
 
     def running(self, config: str) -> int:
         """Ready routers that run this configuration."""
@@ -50,7 +53,7 @@ class RouterFacts:
 
 def question(pod: Manifest) -> Question:
     """Asks a router's brain."""
-    return Question(ObjectKey.of(pod), pod.get("status", {}).get("podIP", ""))
+    return Question(ObjectKey.of(pod), pod["metadata"].get("uid", ""), pod.get("status", {}).get("podIP", ""))
 
 
 def read(world: RouterWorld) -> RouterFacts:
@@ -64,12 +67,14 @@ def read(world: RouterWorld) -> RouterFacts:
     return RouterFacts(
         routers=tuple(pod for pod in world.pods if not pod["metadata"].get("deletionTimestamp")),
         ready=answering,
+        unasked=any(sample is None for sample in said.values()),
+        next_silence=_next_silence(sample for sample in said.values() if sample),
         reports=reports,
         written=text(config_map.get("data"), names.ROUTER_CONFIG_KEY),
         reads=min((report.reads for report in reports.values()), default=integer(configuration, "reads", READS)),
         records=records(world.children),
         deployment=deployment,
-        sent_to=_sent_to(world.owner),
+        last=configuration if isinstance(configuration, Mapping) else {},
     )
 
 
@@ -77,15 +82,9 @@ def _heard(sample: Sample | None) -> RouterReport | None:
     """A router's last word, unless it has been silent for long."""
     if sample is None or not isinstance(sample.value, RouterReport):
         return None
-    return None if sample.error and sample.age > SILENT_AFTER else sample.value
+    return None if sample.failing >= SILENT_AFTER else sample.value
 
 
-def _sent_to(owner: Manifest) -> dict[str, dict[str, int]]:
-    """Where requests were sent, as the last status says; an older operator wrote one revision without a weight."""
-    configuration = (owner.get("status") or {}).get("configuration")
-    found: dict[str, dict[str, int]] = {}
-    for backend in maps(configuration, "backends"):
-        weights = {text(r, "name"): integer(r, "weight", WHOLE) for r in maps(backend, "revisions")}
-        old = text(backend, "revision")
-        found[text(backend, "name")] = weights or ({old: WHOLE} if old else {})
-    return found
+def _next_silence(samples: Iterable[Sample]) -> float | None:
+    left = [SILENT_AFTER - sample.failing for sample in samples if 0 < sample.failing < SILENT_AFTER]
+    return min(left) if left else None

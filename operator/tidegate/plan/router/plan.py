@@ -40,6 +40,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         needs=_needs(wanted),
         ask=questions(facts, decision.hash),
         again=not workload.account(world.children),
+        next_check=facts.next_silence,
         reasons=decision.traffic.unresolved,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.world import RouterWorld
@@ -28,7 +28,7 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
         "models": sorted(model for route in decision.config.routes for model in route.models),
-        "configuration": _configuration(facts, decision),
+        "configuration": configuration(facts, decision),
         "conditions": conditions.written(found, world.owner, now),
     }
 
@@ -87,28 +87,6 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
     reason, message = found or (conditions.ROUTERS_STARTING, "")
     make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
     return make(reason, f"{text}; {message}" if message else text, serving=serving)
-
-
-def _configuration(facts: RouterFacts, decision: RouterDecision) -> dict[str, Any]:
-    """`backends` forgets where requests were sent only when every ready router runs the newest configuration: models wait
-    for it."""
-    live = facts.running(decision.hash)
-    behind = sum(bool(report.config) and report.config != decision.hash for report in facts.reports.values())
-    sent = decision.traffic.sent_to if live else {}
-    if not facts.confirmed(decision.hash):
-        sent = {name: {**facts.sent_to.get(name, {}), **sent.get(name, {})} for name in {**facts.sent_to, **sent}}
-    return {
-        "hash": decision.hash,
-        "live": live,
-        "behind": behind,
-        "silent": len(facts.ready) - live - behind,
-        "reads": facts.reads,
-        "backends": [{"name": name, "revisions": _weights(weights)} for name, weights in sent.items()],
-    }
-
-
-def _weights(weights: Mapping[str, int]) -> list[dict[str, Any]]:
-    return [{"name": revision, "weight": weight} for revision, weight in weights.items()]
 
 
 def _resolved(decision: RouterDecision) -> dict[str, str]:
