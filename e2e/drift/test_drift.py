@@ -56,7 +56,7 @@ EDITS = [
         "{.spec.ports[0].targetPort}",
         "http",
     ),
-    ("cm/front-router", '{"data":{"router.json":"{}"}}', "{.data.router\\.json}", '{"version":1'),
+    ("cm/front-router", '{"data":{"router.json":"{}"}}', "{.data.router\\.json}", '{"minReader":1'),
     ("deploy/front-router", '{"spec":{"replicas":0}}', "{.spec.replicas}", "1"),
     ("pdb/front-router", '{"spec":{"maxUnavailable":5}}', "{.spec.maxUnavailable}", "1"),
     ("role/front-router", '{"rules":[]}', "{.rules[0].resources[0]}", "configmaps"),

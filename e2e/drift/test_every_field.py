@@ -18,11 +18,12 @@ TIER: Object = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "sh
 MODEL = model(replicas=0, model={"storage": {"claim": {"size": "1Gi"}}})
 CHILDREN = {
     "api/v1": ("serviceaccounts", "services", "configmaps", "secrets", "persistentvolumeclaims"),
-    "apis/apps/v1": ("deployments", "statefulsets", "controllerrevisions"),
+    "apis/apps/v1": ("deployments", "statefulsets"),
     "apis/policy/v1": ("poddisruptionbudgets",),
     "apis/networking.k8s.io/v1": ("networkpolicies",),
     "apis/rbac.authorization.k8s.io/v1": ("roles", "rolebindings"),
 }
+"""A ControllerRevision is not among them: it is written once, and afterwards only adopted."""
 PASSWORD = ("/data/password", "/data/auth.conf")
 """Of the store's Secret: made once and known to nobody but the store. A Secret that is gone is made anew."""
 RUNNING = ("front-router", "shared-store")
