@@ -8,6 +8,7 @@ TidegateError
 └── Stall                 waits for a person: Stalled=True with `reason`, tried again when an input changes
     ├── InvalidManifest   the object cannot be read as the API describes it
     ├── NotOurs           an object with the name of one of our children belongs to somebody else
+    ├── Overridden        something changes what we write whenever we write it
     ├── MissingKind       the cluster lacks a kind that the model needs (plan/model.py)
     ├── StatusRefused     the API server does not take a status (control/reconcile.py)
     └── Refused           the API server will not take what we write (cluster/client.py)
@@ -63,4 +64,15 @@ class NotOurs(Stall):
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(
             f"{kind} {name!r} exists and does not belong to this object; rename or delete it, or rename this object"
+        )
+
+
+class Overridden(Stall):
+    """Something in the cluster, an admission webhook or policy, changes what we write as it is written."""
+
+    reason = "ChangedByOthers"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(
+            f"{kind} {name!r} is changed by something else whenever it is written, an admission webhook or policy; exempt it there"
         )

@@ -15,12 +15,21 @@ from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
-from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, MANAGED_BY, MANAGED_BY_LABEL, ROLE_ENGINE, ROLE_LABEL
+from tidegate.names import (
+    ANY_ADDRESS,
+    BIND_VARIABLE,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    REVISION_LABEL,
+    ROLE_ENGINE,
+    ROLE_LABEL,
+)
 
 log = logging.getLogger("tidegate.brain")
 
-ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE}"
-"""EndpointSlices carry the labels of their Service."""
+ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE},{REVISION_LABEL}"
+"""EndpointSlices carry the labels of their Service: those of revisions, and not a model's stable one, whose name may be that of
+another model's revision."""
 
 
 async def run(

@@ -41,8 +41,15 @@ async def apply(api: Api, manifest: Manifest, live: Manifest | None, owner: Mani
     return None if _settled(live, wanted) else await _update(api, wanted, live)
 
 
+def leaving(live: Manifest) -> bool:
+    """Whether an object is on its way out: it is not written any more, and its end is an event."""
+    return bool(live["metadata"].get("deletionTimestamp"))
+
+
 def up_to_date(manifest: Manifest, live: Manifest | None, owner: Manifest) -> bool:
     """Whether apply() would write nothing."""
+    if live is not None and leaving(live):
+        return True
     return live is not None and belongs(live, manifest, owner) and _settled(live, stamped(without_content(manifest)))
 
 
@@ -82,6 +89,8 @@ async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifes
         live = await api.get(ObjectKey.of(wanted))
     if live is None:
         raise Conflict(f"{ObjectKey.of(wanted)} came and went")
+    if leaving(live):
+        raise Conflict(f"{ObjectKey.of(wanted)} is being deleted, and is made anew when it is gone")
     if not belongs(live, wanted, owner):
         raise NotOurs(wanted["kind"], wanted["metadata"]["name"])
     return live if _settled(live, wanted) else await _update(api, wanted, live)
@@ -90,7 +99,7 @@ async def _create(api: Api, manifest: Manifest, wanted: Manifest, owner: Manifes
 async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
     pinned = {**wanted, "metadata": {**wanted["metadata"], "uid": live["metadata"]["uid"]}}
     if wanted["kind"] == "ControllerRevision":
-        return await api.adopt(ObjectKey.of(wanted), live["metadata"]["uid"], _lasting_metadata(wanted, live))
+        return await _record(api, wanted, live)
     if wanted["kind"] == "Secret":
         return await api.merge(pinned)  # an apply would take away what it does not name
     await _own_by_apply(api, live)
@@ -101,6 +110,14 @@ async def _update(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
         return await api.merge(_whole(pinned, live))
     # it leaves, too, what others added to a selector or to an environment
     return applied if _settled(applied, wanted) else await api.merge(_whole(pinned, applied))
+
+
+async def _record(api: Api, wanted: Manifest, live: Manifest) -> dict[str, Any]:
+    """Its labels and owners. One that was not encoded as the API server does it refuses every change: it stays as it is."""
+    try:
+        return await api.adopt(ObjectKey.of(wanted), live["metadata"]["uid"], _lasting_metadata(wanted, live))
+    except Invalid:
+        return dict(live)
 
 
 def _whole(pinned: Manifest, live: Manifest) -> dict[str, Any]:

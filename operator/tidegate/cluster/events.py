@@ -11,7 +11,7 @@ from typing import Any, Final
 from tidegate.cluster.client import Api
 from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
-from tidegate.plan.conditions import READY, RECONCILING, RESOLVED_REFS, STALLED, known
+from tidegate.plan.conditions import ON_ITS_WAY, READY, RECONCILING, RESOLVED_REFS, STALLED, known
 from tidegate.plan.kube.reading import text
 from tidegate.plan.plan import Manifest
 
@@ -34,7 +34,9 @@ def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[s
         for c in status.get("conditions", [])
         if c["type"] in TOLD and before.get(c["type"]) != (c["status"], c["reason"])
     ]
-    return [_event(owner, c, now) for c in changed if not _unremarkable(c, before)]
+    stalled = {c["reason"] for c in changed if c["type"] == STALLED and c["status"] == "True"}
+    news = [c for c in changed if not _unremarkable(c, before) and not (c["type"] == READY and c["reason"] in stalled)]
+    return [_event(owner, c, now) for c in news]
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
@@ -43,9 +45,14 @@ def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bo
     return condition["type"] not in before and condition["status"] == good
 
 
+def _alarming(condition: Manifest) -> bool:
+    if condition["type"] == READY:
+        return condition["reason"] not in ON_ITS_WAY
+    return bool(condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING) else "False"))
+
+
 def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any]:
     meta = owner["metadata"]
-    bad = condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING) else "False")
     said = "|".join((meta["uid"], condition["type"], condition["status"], condition["reason"], now.isoformat()))
     stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {
@@ -66,7 +73,7 @@ def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any
             "resourceVersion": meta["resourceVersion"],
         },
         "note": f"{condition['type']} is {condition['status']}: {condition['message'] or condition['reason']}"[:1024],
-        "type": "Warning" if bad and condition["type"] != READY else "Normal",
+        "type": "Warning" if _alarming(condition) else "Normal",
     }
 
 

@@ -20,13 +20,13 @@ from tidegate.cluster.apply import apply, up_to_date
 from tidegate.cluster.client import Api, Refused
 from tidegate.cluster.covers import part
 from tidegate.control.store import Store
-from tidegate.errors import Conflict, NotOurs, Stall, TidegateError
+from tidegate.errors import Conflict, NotOurs, Overridden, Stall, TidegateError
 from tidegate.plan import conditions
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
 
 log = logging.getLogger("tidegate.reconcile")
 
-ACTION_FAILED: Final = (NotOurs.reason, Refused.reason, conditions.STATUS_REFUSED)
+ACTION_FAILED: Final = (NotOurs.reason, Refused.reason, Overridden.reason, conditions.STATUS_REFUSED)
 """Reasons of Stalled that the cluster gives, not the plan."""
 
 
@@ -68,6 +68,11 @@ class Imposed:
         """It is as it was written."""
         self._made.pop(key, None)
 
+    def of_services(self, plan: Plan) -> dict[ObjectKey, TidegateError]:
+        """Services of a plan that lead elsewhere because something changes them whenever they are written."""
+        keys = (ObjectKey.of(manifest) for manifest in plan.apply if manifest["kind"] == "Service")
+        return {key: Overridden(key.kind, key.name) for key in keys if key in self._made}
+
     def holds(self, wanted: Manifest, live: Manifest | None) -> bool:
         """Whether this object is what came back when the same was written last."""
         made = self._made.get(ObjectKey.of(wanted))
@@ -97,7 +102,7 @@ class CarryOut:
             log.info("%s: wrote %s", ObjectKey.of(owner), ", ".join(written))
         for key in self._unwanted():
             await self._delete(owner, key)
-        return Failures(self._failures)
+        return Failures(self._failures | self._imposed.of_services(self._plan))
 
     def _stale(self, owner: Manifest) -> list[Manifest]:
         live = [(manifest, self._store.get(ObjectKey.of(manifest))) for manifest in self._plan.apply]

@@ -53,6 +53,23 @@ NO_ENGINES: Final = "NoEngineAnswers"
 STATUS_REFUSED: Final = "StatusRefused"
 
 
+ON_ITS_WAY: Final = frozenset(
+    {
+        SERVING,
+        AS_SPECIFIED,
+        STARTING,
+        SWITCHING,
+        RETIRING,
+        SCALED_TO_ZERO,
+        SUSPENDED_REASON,
+        ROUTERS_STARTING,
+        CONFIG_PENDING,
+        STORE_STARTING,
+    }
+)
+"""Reasons of Ready that nobody has to be warned of."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What holds, and why: one row of the table above."""

@@ -13,6 +13,10 @@ CREATING: Final = ("ContainerCreating", "PodInitializing")
 """Reasons of waiting that say nothing: what a container waits for stands in the Pod's Events."""
 
 
+CRASHES: Final = 2
+"""Restarts after which a container that ends is one that crashes again and again."""
+
+
 def ready(pod: Manifest) -> bool:
     """Whether the Pod answers and is not on its way out."""
     if pod["metadata"].get("deletionTimestamp"):
@@ -86,7 +90,11 @@ def _container(container: dict[str, Any]) -> tuple[str, str, str] | None:
         return "waiting", reason, f"container {name} {reason}: {message}".rstrip(": ")
     terminated = state.get("terminated") or (last.get("terminated") if not container.get("ready") else None)
     if terminated and terminated.get("exitCode"):
-        return "terminated", terminated.get("reason", "Error"), f"container {name}: {_ended(terminated)}"
+        again = (
+            container.get("restartCount", 0) >= CRASHES
+        )  # it waits, runs and ends by turns: one reason for all three
+        reason = "CrashLoopBackOff" if again else terminated.get("reason", "Error")
+        return "terminated", reason, f"container {name}: {_ended(terminated)}"
     return None
 
 

@@ -111,7 +111,12 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
 def _readiness(model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
     """Engines that answer and engines that should, of every revision that lives or may live."""
     wanted = {r.name: r.replicas if r.role == "Retiring" else model.spec.replicas for r in facts.recorded}
-    return {
-        name: Readiness(ready_replicas(facts.workloads.get(name)), count, exists=name in facts.workloads)
-        for name, count in (wanted | {newest: model.spec.replicas}).items()
-    }
+    return {name: _how_far(name, count, facts) for name, count in (wanted | {newest: model.spec.replicas}).items()}
+
+
+def _how_far(revision: str, wanted: int, facts: ModelFacts) -> Readiness:
+    """A workload that is being deleted takes its engines with it: it is as good as gone."""
+    workload = facts.workloads.get(revision)
+    there = workload is not None and not workload["metadata"].get("deletionTimestamp")
+    ready = ready_replicas(workload) if there else 0
+    return Readiness(ready, wanted, exists=there, reachable=revision in facts.reachable)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.plan.kept import records
+from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.kube.reading import integer, maps, text, texts
 from tidegate.plan.model.rollout import Departure, Revision, Role
 from tidegate.plan.plan import Manifest
@@ -40,6 +41,8 @@ class ModelFacts:
     """Deployments and LeaderWorkerSets, by revision."""
     pods: Mapping[str, tuple[Manifest, ...]]
     """Engine Pods, by revision."""
+    reachable: frozenset[str]
+    """Revisions of which the headless Service is there, and this object's."""
     claim: Manifest | None
     """The claim for weights, if it is there."""
     views: tuple[RouterView, ...]
@@ -91,6 +94,7 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         records=records(world.children),
         workloads=workloads,
         pods=_by_revision(world.pods),
+        reachable=_reachable(world, workloads),
         claim=next((c for c in world.children if c["kind"] == "PersistentVolumeClaim"), None),
         views=tuple(_view(policy, model) for policy in world.policies),
     )
@@ -119,6 +123,14 @@ def _workloads(world: ModelWorld, known: set[str]) -> dict[str, Manifest]:
         if revision in known or revision == label:
             found[revision] = child
     return found
+
+
+def _reachable(world: ModelWorld, workloads: Mapping[str, Manifest]) -> frozenset[str]:
+    """Routers find engines by this Service; one of somebody else by that name leads elsewhere."""
+    meta = world.owner["metadata"]
+    mine = {c["metadata"]["name"] for c in world.children if c["kind"] == "Service" and controlled_by(c, meta["uid"])}
+    named = {revision: names.engines_service(meta["name"], revision, w["kind"]) for revision, w in workloads.items()}
+    return frozenset(revision for revision, service in named.items() if service in mine)
 
 
 def _revision(entry: Manifest, workloads: Mapping[str, Manifest], now: datetime) -> Revision | None:

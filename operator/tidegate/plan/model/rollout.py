@@ -78,16 +78,18 @@ class Readiness:
     wanted: int
     exists: bool = True
     """Whether its workload is there."""
+    reachable: bool = True
+    """Whether the Service by which routers find its engines is there, and ours."""
 
     @property
     def complete(self) -> bool:
-        """Every engine that should answer does."""
-        return self.exists and self.ready >= self.wanted
+        """Every engine that should answer does, and routers find them."""
+        return self.exists and self.reachable and self.ready >= self.wanted
 
     @property
     def answers(self) -> bool:
         """Some engine answers, or none should."""
-        return self.exists and (self.ready > 0 or self.wanted == 0)
+        return self.exists and self.reachable and (self.ready > 0 or self.wanted == 0)
 
 
 NOTHING: Final = Readiness(0, 1, exists=False)
@@ -156,7 +158,8 @@ def _of_an_older_one(active: Revision, answering: str, now: Situation) -> str:
 
 
 def _answers(name: str, now: Situation) -> bool:
-    return now.readiness.get(name, NOTHING).ready > 0
+    readiness = now.readiness.get(name, NOTHING)
+    return readiness.reachable and readiness.ready > 0
 
 
 def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at: datetime) -> Revision:

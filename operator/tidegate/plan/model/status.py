@@ -58,7 +58,7 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     active, candidate = decision.role("Active"), decision.role("Candidate")
     readiness = decision.of(active)
     if decision.model.spec.suspend:
-        return Verdict(readiness.ready > 0, False, False, conditions.SUSPENDED_REASON, SUSPENDED)
+        return Verdict(serves(readiness), False, False, conditions.SUSPENDED_REASON, SUSPENDED)
     if candidate:
         return _switching(world, facts, decision, candidate, now)
     if active and not readiness.complete:
@@ -91,7 +91,7 @@ def _starting(
     readiness = decision.of(revision)
     reason, message = _trouble(world, facts, revision) or (conditions.STARTING, "")
     text = f"{_engines(readiness)}; {message}" if message else _engines(readiness)
-    serving = readiness.ready > 0
+    serving = serves(readiness)
     if _late(facts, decision, revision, now):
         told = f"{text}; startup took longer than spec.engine.startupTimeout"
         return conditions.stalled(reason if message else conditions.DEADLINE, told, serving=serving)
@@ -102,7 +102,7 @@ def _switching(
     world: ModelWorld, facts: ModelFacts, decision: ModelDecision, candidate: Revision, now: datetime
 ) -> Verdict:
     """The candidate starts, has no room, or cannot start."""
-    serving = decision.of(decision.role("Active")).ready > 0
+    serving = serves(decision.of(decision.role("Active")))
     late = _late(facts, decision, candidate, now)
     make = conditions.stalled if late else conditions.progressing
     if said := unschedulable(facts.pods.get(candidate.name, ())):
@@ -167,3 +167,8 @@ def kind_of(facts: ModelFacts, decision: ModelDecision, revision: Revision) -> s
     """The kind of a revision's workload; of the live one when its record was lost."""
     known = decision.data.get(revision.name) or facts.workloads.get(revision.name)
     return str(known["kind"]) if known else "Deployment"
+
+
+def serves(readiness: Readiness) -> bool:
+    """Whether some engine answers, and routers find it."""
+    return readiness.reachable and readiness.ready > 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tidegate import names
 from tidegate.contract.router_config import READS
 from tidegate.plan.kept import records
+from tidegate.plan.kube.objects import router_labels
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.plan import Manifest, ObjectKey, Question
@@ -35,6 +36,8 @@ class RouterFacts:
     """ControllerRevisions, by revision."""
     deployment: Manifest
     """The routers' Deployment; empty before it is made."""
+    reachable: bool
+    """Whether the Service in front of them selects them, and nothing else."""
     written: str
     """The document that the routers are told at present; empty before the first."""
     reads: int
@@ -74,8 +77,13 @@ def read(world: RouterWorld) -> RouterFacts:
         reads=min((report.reads for report in reports.values()), default=integer(configuration, "reads", READS)),
         records=records(world.children),
         deployment=deployment,
+        reachable=any(_selects(world, child) for child in world.children if child["kind"] == "Service"),
         last=configuration if isinstance(configuration, Mapping) else {},
     )
+
+
+def _selects(world: RouterWorld, service: Manifest) -> bool:
+    return (service.get("spec") or {}).get("selector") == router_labels(world.owner["metadata"]["name"])
 
 
 def _heard(sample: Sample | None) -> RouterReport | None:

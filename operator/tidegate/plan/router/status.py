@@ -46,6 +46,9 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     routers ready   routes answered   configuration        then
     -------------   ---------------   ------------------   ------------------------------------------------------------
     none            any               any                  Reconciling with the Pods' own trouble; Stalled when late
+    some, behind a  any               any                  Reconciling
+      Service that
+      is not ours
     some            none              any                  Reconciling until an engine answers
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
@@ -56,6 +59,10 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
     if not facts.ready:
         return _starting(world, facts, wanted, serving=False)
+    if not facts.reachable:
+        return conditions.progressing(
+            conditions.ROUTERS_STARTING, "the Service in front of the routers does not select them"
+        )
     if not traffic.serving:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
         return conditions.progressing(reason, "; ".join((*traffic.unresolved, *traffic.silent)))

@@ -84,7 +84,7 @@ def revisions(model: Manifest) -> list[Serving]:
         share = integer(entry, "traffic", WHOLE if text(entry, "role") == "Active" else 0)
         served = texts(entry, "servedNames")
         if share > 0 and served and text(entry, "name"):
-            answers = integer(entry, "readyReplicas") > 0
+            answers = integer(entry, "readyReplicas") > 0 and not model["metadata"].get("deletionTimestamp")
             adapters, workload = texts(entry, "adapters"), text(entry, "workload") or "Deployment"
             found.append(Serving(text(entry, "name"), share, served[0], adapters, workload, answers))
     return found
