@@ -93,12 +93,16 @@ def test_upgrade_and_rollback_between_versions(place: Place, as_released: Cluste
     helm(as_released, "upgrade", "tidegate", str(tmp_path / "charts/tidegate"), "--set", image, "--wait")
     for ref in ("mdep/small", "rpol/front"):
         place.wait(partial(_update_waits, place, ref), f"{ref} says that an update waits")
+    place.wait(lambda: "came later" in _document(place), "the new version writes what it knows")
+    place.ready("rpol/front")
+    assert place.get("rpol/front")["status"]["configuration"]["live"] == 2, "routers of the earlier version run it"
     _edit(place, nextField=True, replicas=2)
     place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 2, "the new version acts")
     assert place.get("mdep/small")["spec"]["nextField"] is True
     helm(as_released, "rollback", "tidegate", "--wait")
     _edit(place, replicas=1)
     place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] == 1, "the old version acts")
+    place.wait(lambda: "came later" not in _document(place), "the old version writes what it knows")
     for ref in ("mdep/small", "rpol/front"):
         place.wait(partial(_nothing_waits, place, ref), f"nothing waits for {ref} any more")
     place.ready("mdep/small", "rpol/front")
@@ -107,6 +111,11 @@ def test_upgrade_and_rollback_between_versions(place: Place, as_released: Cluste
     assert set(after.values()) == {0}
     assert place.get("mdep/small")["status"]["activeRevision"] == revision
     assert "nextField" not in place.get("mdep/small")["spec"]
+
+
+def _document(place: Place) -> str:
+    """What the routers are told."""
+    return str(place.get("cm/front-router")["data"]["router.json"])
 
 
 def _edit(place: Place, **spec: object) -> None:
