@@ -70,6 +70,9 @@ ON_ITS_WAY: Final = frozenset(
 """Reasons of Ready that nobody has to be warned of."""
 
 
+MOST_SENTENCES: Final = 5
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What holds, and why: one row of the table above."""
@@ -138,6 +141,12 @@ def known(owner: Manifest) -> list[Manifest]:
 def holds(owner: Manifest, kind: str) -> bool:
     """Whether a condition of an object's status is True."""
     return any(c["type"] == kind and c["status"] == "True" for c in known(owner))
+
+
+def listed(sentences: Sequence[str]) -> str:
+    """Sentences as one message: the first few, and how many more there are."""
+    more = len(sentences) - MOST_SENTENCES
+    return "; ".join(sentences[:MOST_SENTENCES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def update_pending(paths: Sequence[str], version: str, adopted_with: str) -> dict[str, str]:

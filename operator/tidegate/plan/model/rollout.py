@@ -4,11 +4,11 @@
     ----------------------   -----------------------------   -------------------------------------------------------------
     none                     one answers                     that one: its status was lost, its engines were not
     none                     none answers                    the newest: there is nothing to protect
+    any                      a person makes room             the newest: the annotation names it
     the newest               it answers, or no other does    A
     the newest, silent       another one answers             the other one, until the newest answers again
     the newest, in part and  another one is complete         the other one: it serves as before
       never complete yet
-    older                    a person makes room             the newest: the annotation names it
     older                    the newest is complete          the newest
     older, answers           the newest is not complete      A
     older, silent            the newest answers in part      the newest: better than nobody
@@ -129,9 +129,11 @@ def _with_the_traffic(known: tuple[Revision, ...], now: Situation) -> str:
     answering = next((r.name for r in known if _answers(r.name, now)), "")
     if active is None:
         return answering or now.newest
+    if now.room_for == now.newest:
+        return now.newest
     if active.name == now.newest:
         return _of_the_newest(active, known, now)
-    if newest.complete or now.room_for == now.newest:
+    if newest.complete:
         return now.newest
     return _of_an_older_one(active, answering, now)
 
@@ -142,7 +144,7 @@ def _of_the_newest(active: Revision, known: tuple[Revision, ...], now: Situation
     others = [r.name for r in known if r.name != active.name]
     if not mine.answers:
         return next((name for name in others if _answers(name, now)), active.name)
-    if active.completed or mine.complete or now.room_for == active.name:
+    if active.completed or mine.complete:
         return active.name
     whole = (name for name in others if _answers(name, now) and now.readiness[name].complete)
     return next(whole, active.name)

@@ -94,5 +94,5 @@ def _heard(sample: Sample | None) -> RouterReport | None:
 
 
 def _next_silence(samples: Iterable[Sample]) -> float | None:
-    left = [SILENT_AFTER - sample.failing for sample in samples if 0 < sample.failing < SILENT_AFTER]
+    left = [SILENT_AFTER - s.failing for s in samples if s.error and s.failing < SILENT_AFTER]
     return min(left) if left else None

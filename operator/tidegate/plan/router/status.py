@@ -65,7 +65,7 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if not traffic.serving:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
-        return conditions.progressing(reason, "; ".join((*traffic.unresolved, *traffic.silent)))
+        return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
     return _configured(facts, decision)
@@ -75,14 +75,14 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
     """The rows of enough routers and some routes that are answered."""
     wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
-        return conditions.stalled(conditions.CONFIG_REFUSED, "; ".join(errors), serving=True)
+        return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
     if decision.held:
         return conditions.stalled(conditions.ROUTERS_OUTDATED, decision.held, serving=True)
     if not facts.confirmed(decision.hash):
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = "; ".join((*traffic.unresolved, *traffic.silent))
+    rest = conditions.listed((*traffic.unresolved, *traffic.silent))
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
@@ -98,6 +98,6 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
 
 def _resolved(decision: RouterDecision) -> dict[str, str]:
     if decision.traffic.unresolved:
-        message = "; ".join(decision.traffic.unresolved)
+        message = conditions.listed(decision.traffic.unresolved)
         return conditions.condition(conditions.RESOLVED_REFS, False, conditions.BACKEND_MISSING, message)
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
