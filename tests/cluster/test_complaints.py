@@ -10,10 +10,10 @@ import pytest
 from tests.support.fake_api import FakeApi
 from tidegate.cluster.complaints import ask
 from tidegate.errors import Unavailable
-from tidegate.plan.plan import ObjectKey
+from tidegate.plan.plan import ObjectKey, Question
 from tidegate.plan.samples import Complaint
 
-POD = ObjectKey("v1", "Pod", "shop", "engine-0")
+POD = Question(ObjectKey("v1", "Pod", "shop", "engine-0"))
 
 
 class Events(FakeApi):
@@ -38,10 +38,11 @@ def event(reason: str, message: str, **when: Any) -> dict[str, Any]:
     return {"reason": reason, "message": message, **when}
 
 
-async def test_warnings_about_this_very_object_are_asked_for() -> None:
+@pytest.mark.parametrize(("version", "of_it"), [("", ""), ("u-1", ",involvedObject.uid=u-1")])
+async def test_warnings_about_this_very_object_are_asked_for(version: str, of_it: str) -> None:
     api = Events({"items": []})
-    await ask(api, POD)
-    selector = "involvedObject.kind=Pod,involvedObject.name=engine-0,type=Warning"
+    await ask(api, Question(POD.about, version))
+    selector = f"involvedObject.kind=Pod,involvedObject.name=engine-0,type=Warning{of_it}"
     assert api.asked == [("GET", "/api/v1/namespaces/shop/events", {"fieldSelector": selector})]
 
 
@@ -65,6 +66,15 @@ async def test_warnings_about_this_very_object_are_asked_for() -> None:
             Complaint("New", ""),
         ),
         ([event("Only", "words")], Complaint("Only", "words")),
+        # a Pod that has its node by now is not told that it had none
+        ([event("FailedScheduling", "0/2 nodes")], Complaint()),
+        (
+            [
+                event("FailedScheduling", "0/2 nodes", lastTimestamp="2026-03-01T12:00:09Z"),
+                event("FailedMount", "no volume", lastTimestamp="2026-03-01T12:00:01Z"),
+            ],
+            Complaint("FailedMount", "no volume"),
+        ),
         (["?", {"reason": 1}], Complaint()),
     ],
 )

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from tests.support.virtual_time import now, run
-from tidegate.control.observe import AT_ONCE, TIMEOUT, Observer
+from tidegate.control.observe import AGAIN, AT_ONCE, TIMEOUT, Observer
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey, Question
-from tidegate.plan.samples import Sample
+from tidegate.plan.samples import Complaint, Sample
 
 KEY, OTHER = (ObjectKey("tidegate.dev/v1alpha1", "RoutingPolicy", "shop", name) for name in ("chat", "other"))
 
 
-def about(name: str) -> Question:
-    return Question(ObjectKey("v1", "Pod", "shop", name), "10.0.0.1")
+def about(name: str, kind: str = "Pod") -> Question:
+    return Question(ObjectKey("v1", kind, "shop", name))
 
 
 ONE, TWO = about("one"), about("two")
@@ -178,7 +178,7 @@ def test_a_question_that_hangs_delays_no_other() -> None:
         await asyncio.sleep(TIMEOUT + 0.5)
         assert world.times(TWO) == list(range(11))
         assert world.times(ONE) == [0]
-        assert world.sample(ONE) == Sample(None, TIMEOUT + 0.5, f"no answer within {TIMEOUT:.0f} s")
+        assert world.sample(ONE) == Sample(None, TIMEOUT + 0.5, f"no answer within {TIMEOUT:.0f} s", 0.5)
         await asyncio.sleep(1)
         assert world.times(ONE) == [0, TIMEOUT + 1]
 
@@ -201,17 +201,72 @@ def test_only_so_many_are_under_way_at_once() -> None:
     observing(story)
 
 
+def test_each_kind_has_room_of_its_own() -> None:
+    """Stores that hang keep no router waiting."""
+
+    async def story(world: World) -> None:
+        slow = [about(f"slow-{n}", "CacheTier") for n in range(2 * AT_ONCE)]
+        world.hung |= set(slow)
+        world.observer.want(OTHER, dict.fromkeys(slow, 100.0))
+        world.observer.want(KEY, {TWO: 1})
+        await asyncio.sleep(2.5)
+        assert world.times(TWO) == [0, 1, 2]
+
+    observing(story)
+
+
 def test_the_last_answer_stays_beside_an_error() -> None:
     async def story(world: World) -> None:
         world.observer.want(KEY, {ONE: 10})
         await asyncio.sleep(5)
         world.hung.add(ONE)
         await asyncio.sleep(20)
-        assert world.sample() == Sample("same", 25, f"no answer within {TIMEOUT:.0f} s")
+        assert world.sample() == Sample("same", 25, f"no answer within {TIMEOUT:.0f} s", 5)
         world.hung.clear()
         await asyncio.sleep(10)
-        assert world.sample() == Sample("same", 5)
-        assert [at for at, _ in world.woken] == [0, 20, 30]
+        assert world.sample() == Sample("same", 1)
+        assert [at for at, _ in world.woken] == [0, 20, 34]
+
+    observing(story)
+
+
+def test_silence_lasts_from_the_first_question_without_an_answer() -> None:
+    """Not from the last answer: whoever is asked once a minute is not silent for a minute after one that is missed."""
+
+    async def story(world: World) -> None:
+        world.observer.want(KEY, {ONE: 60})
+        await asyncio.sleep(59.5)
+        assert world.sample() == Sample("same", 59.5)
+        world.answers[ONE] = fails(Unavailable("no"))
+        await asyncio.sleep(1)
+        assert world.sample() == Sample("same", 60.5, "no", 0.5)
+        await asyncio.sleep(4)
+        assert world.sample() == Sample("same", 64.5, "no", 4.5), "and from the first of several"
+        world.answers[ONE] = fails(Unavailable("no, again"))
+        await asyncio.sleep(2)
+        assert world.sample() == Sample("same", 66.5, "no, again", 6.5), "whatever each of them says"
+        del world.answers[ONE]
+        await asyncio.sleep(2)
+        assert (world.sample() or Sample(None, 0)).failing == 0.0
+        world.answers[ONE] = fails(Unavailable("no"))
+        await asyncio.sleep(60)
+        sample = world.sample()
+        assert sample
+        assert sample.failing < AGAIN + 60 - 58, "a new silence begins anew"
+
+    observing(story)
+
+
+@pytest.mark.parametrize(("pace", "then"), [(60.0, AGAIN), (1.0, 1.0)])
+def test_a_question_without_an_answer_is_asked_again_soon(pace: float, then: float) -> None:
+    async def story(world: World) -> None:
+        world.answers[ONE] = fails(Unavailable("no"))
+        world.observer.want(KEY, {ONE: pace})
+        await asyncio.sleep(then + 0.5)
+        assert world.times(ONE) == [0, then]
+        del world.answers[ONE]
+        await asyncio.sleep(then + pace - 1)
+        assert world.times(ONE) == [0, then, 2 * then], "and then at its own pace"
 
     observing(story)
 
@@ -227,15 +282,19 @@ def test_only_another_answer_wakes() -> None:
     observing(story)
 
 
-def test_nothing_to_say_wakes_nobody() -> None:
-    """The CacheTier of a question is gone."""
-
+@pytest.mark.parametrize("answer", [None, Complaint()], ids=["the CacheTier is gone", "no Event complains"])
+def test_nothing_to_say_wakes_nobody(answer: Any) -> None:
     async def story(world: World) -> None:
-        world.answers[ONE] = lambda: None
+        world.answers[ONE] = lambda: answer
         world.observer.want(KEY, {ONE: 1})
         await asyncio.sleep(2.5)
         assert world.woken == []
-        assert world.sample() is None
+        world.answers[ONE] = lambda: Complaint("FailedMount", "no volume")
+        await asyncio.sleep(1)
+        assert world.woken == [(3, "chat")]
+        world.answers[ONE] = lambda: answer
+        await asyncio.sleep(1)
+        assert world.woken == [(3, "chat"), (4, "chat")], "that it is over is news"
 
     observing(story)
 

@@ -52,6 +52,16 @@ def test_one_of_an_operator_that_did_not_note_its_version() -> None:
 
 def test_records_by_revision() -> None:
     aa, bb = live(made("aa")), live(made("bb"))
-    unlabelled = live(child("ControllerRevision", "x", OWNER, {}, {}))
     service = live(child("Service", "llama-aa", OWNER, revision_labels("llama", "aa"), {}))
-    assert records([service, aa, unlabelled, bb]) == {"aa": aa, "bb": bb}
+    assert records([service, aa, bb]) == {"aa": aa, "bb": bb}
+
+
+@pytest.mark.parametrize("labels", [None, {}, {names.REVISION_LABEL: "other"}])
+def test_a_record_is_found_by_its_name(labels: Any) -> None:
+    """Whatever somebody did to its labels: a revision without its record could never be made again."""
+    kept = live(made("aa"))
+    kept["metadata"]["labels"] = labels
+    assert records([kept]) == {"aa": kept}
+    again = made("aa", records([kept]), version="2.0.0")
+    assert again["metadata"]["labels"] == made("aa")["metadata"]["labels"], "they are put right"
+    assert again["revision"] == kept["revision"]

@@ -44,6 +44,8 @@ class Simulation:
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, RouterReport] = field(default_factory=dict)
     """What brains say, by router Pod."""
+    silent: dict[str, float] = field(default_factory=dict)
+    """For how many seconds a brain has answered nothing, by router Pod."""
     complaints: dict[str, Complaint] = field(default_factory=dict)
     """What Events say, by the name of what they are about."""
     check: StoreCheck | None = None
@@ -103,9 +105,14 @@ class Simulation:
 
     def router_world(self) -> RouterWorld:
         said = {router_question(pod): pod["metadata"]["name"] for pod in self.pods}
-        samples = {q: Sample(self.reports[name], 0.0) for q, name in said.items() if name in self.reports}
-        heard = samples | self._heard()
+        heard = {q: self._said(name) for q, name in said.items() if name in self.reports or name in self.silent}
+        heard |= self._heard()
         return RouterWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), self.models, heard)
+
+    def _said(self, router: str) -> Sample:
+        failing = self.silent.get(router)
+        error, seconds_ = ("", 0.0) if failing is None else ("no answer", failing)
+        return Sample(self.reports.get(router), seconds_, error, seconds_)
 
     def cache_world(self) -> CacheWorld:
         samples = {store_question(self.owner): Sample(self.check, 0.0)} if self.check else {}
@@ -116,9 +123,10 @@ class Simulation:
         """Events of everything that could be asked about."""
         objects = [*self.pods, *({**c, "apiVersion": "apps/v1", "kind": "StatefulSet"} for c in self.children.values())]
         return {
-            Question(ObjectKey.of(manifest)): Sample(self.complaints[manifest["metadata"]["name"]], 0.0)
+            Question(ObjectKey.of(manifest), version): Sample(self.complaints[manifest["metadata"]["name"]], 0.0)
             for manifest in objects
             if manifest["metadata"]["name"] in self.complaints
+            for version in ("", manifest["metadata"].get("uid", ""))
         }
 
     # --- what happens in the cluster, or what people do
@@ -188,7 +196,7 @@ class Simulation:
 
     def _pod(self, name: str, labels: dict[str, str], status: dict[str, Any]) -> None:
         namespace = self.owner["metadata"]["namespace"]
-        metadata = {"name": name, "namespace": namespace, "labels": labels}
+        metadata = {"name": name, "namespace": namespace, "labels": labels, "uid": f"uid-of-{name}"}
         self.pods.append({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status})
 
     def _make(self, manifest: dict[str, Any]) -> None:

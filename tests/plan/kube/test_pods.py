@@ -124,7 +124,7 @@ MOUNT = Complaint("FailedMount", 'MountVolume.SetUp failed: secret "token" not f
 def test_creating(status: dict[str, Any], expected: bool) -> None:
     one = broken(**status)
     assert creating(one) == expected
-    assert about([one]) == ([Question(key_of(one))] if expected else [])
+    assert about([one]) == ([Question(key_of(one), "uid-of-p")] if expected else [])
 
 
 WAITS = broken("waits", conditions=[PLACED], containerStatuses=[CREATING])
@@ -135,13 +135,19 @@ WAITS = broken("waits", conditions=[PLACED], containerStatuses=[CREATING])
     [(MOUNT, {"waits": MOUNT}), (Complaint(), {}), (Complaint("Reason"), {}), (None, {}), (RouterReport("x"), {})],
 )
 def test_complaints(value: Any, heard: dict[str, Complaint]) -> None:
-    samples = {Question(key_of(WAITS)): Sample(value, 1.0)}
+    samples = {Question(key_of(WAITS), "uid-of-waits"): Sample(value, 1.0)}
     assert complaints([WAITS, broken("other")], samples) == heard
+
+
+def test_events_of_another_pod_of_that_name_do_not_count() -> None:
+    """A StatefulSet makes its Pods anew under the same names."""
+    for version in ("", "uid-of-the-one-before"):
+        assert complaints([WAITS], {Question(key_of(WAITS), version): Sample(MOUNT, 1.0)}) == {}
 
 
 def test_events_of_what_starts_by_now_are_old_news() -> None:
     started = broken("waits", conditions=[PLACED], containerStatuses=[RUNNING])
-    assert complaints([started], {Question(key_of(started)): Sample(MOUNT, 1.0)}) == {}
+    assert complaints([started], {Question(key_of(started), "uid-of-waits"): Sample(MOUNT, 1.0)}) == {}
 
 
 def test_what_a_pod_waits_for() -> None:

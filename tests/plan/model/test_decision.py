@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.builders import DEFAULTS, NOW, live, model, policy
 from tests.support.simulation import Simulation, revision_of
+from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.model.decision import DEADLINE_MARGIN, MissingKind, ModelDecision, decide, workload_kind
 from tidegate.plan.model.facts import read
 from tidegate.plan.model.rollout import NOTHING, Revision
-from tidegate.plan.plan import Manifest
+from tidegate.plan.plan import Manifest, Plan
 from tidegate.plan.world import Capabilities, ModelWorld
 
 GROUP = {"gpus": {"count": 8}, "parallelism": {"tensor": 16}}
@@ -124,6 +125,66 @@ def test_a_retiring_one_that_the_spec_asks_for_again_has_to_be_complete(ready: i
     simulation.ready("Retiring", ready)
     simulation.edit({"model": {"uri": "hf://acme/llama-8b"}})
     assert {r.name: r.role for r in decided(simulation).revisions}[first] == role
+
+
+def asked(simulation: Simulation, revision: str) -> Plan:
+    """A pass after somebody set the annotation, or removed it."""
+    simulation.annotate({names.MAKE_ROOM_ANNOTATION: revision})
+    return simulation.run()
+
+
+def uri(name: str) -> dict[str, Any]:
+    return {"model": {"uri": f"hf://acme/{name}"}}
+
+
+def workloads(plan: Plan) -> list[str]:
+    return [key.name for key in plan.delete if key.kind == "Deployment"]
+
+
+@pytest.mark.parametrize("parts", [("status",), ("status", "apply"), ()])
+def test_room_is_made_also_after_a_pass_that_was_interrupted(parts: tuple[str, ...]) -> None:
+    simulation = serving()
+    old = simulation.revision("Active")
+    simulation.edit(uri("b"))
+    simulation.annotate({names.MAKE_ROOM_ANNOTATION: "newest"})
+    first = simulation.plan()
+    simulation.carry_out(first, *parts)
+    again = simulation.run()
+    assert workloads(first) == workloads(again) == [f"llama-{old}"]
+    assert again.status["roomMadeFor"] is None, "it has no engines yet"
+
+
+def test_room_is_made_once() -> None:
+    simulation = serving()
+    simulation.edit(uri("b"))
+    asked(simulation, "newest")
+    b = simulation.revision("Active")
+    simulation.ready("Active", 1)
+    assert simulation.run().status["roomMadeFor"] is None, "it is not complete"
+    simulation.ready("Active", 2)
+    assert simulation.run().status["roomMadeFor"] == b
+
+    simulation.edit(uri("c"))
+    simulation.run()
+    simulation.ready("Candidate", 2)
+    simulation.settle()
+    c = simulation.revision("Active")
+    simulation.edit(uri("b"))
+    back = simulation.run()
+    assert (back.status["activeRevision"], back.status["roomMadeFor"], workloads(back)) == (c, b, [])
+    assert simulation.revision("Candidate") == b
+
+    assert asked(simulation, "").status["roomMadeFor"] is None
+    once_more = asked(simulation, b)
+    assert (once_more.status["activeRevision"], workloads(once_more)) == (b, [f"llama-{c}"])
+
+
+def test_room_for_another_revision_than_the_newest_is_not_made() -> None:
+    simulation = serving()
+    old = simulation.revision("Active")
+    simulation.edit(uri("b"))
+    plan = asked(simulation, "cccc")
+    assert (plan.status["activeRevision"], plan.status["roomMadeFor"], plan.delete) == (old, None, ())
 
 
 def test_a_record_without_data_is_none() -> None:

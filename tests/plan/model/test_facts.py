@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
 A, B = "aaaa", "bbbb"
+LATER = "2026-03-01T11:30:00+00:00"
 ENTRY = {"name": A, "role": "Active", "since": EARLIER, "replicas": 2, "answered": True, "readyReplicas": 1}
 
 
@@ -42,27 +44,40 @@ def roles(found: ModelFacts) -> dict[str, str]:
 
 
 def test_a_recorded_revision() -> None:
-    more = {"identity": "meaning", "incompleteSince": EARLIER, "servedNames": ["llama"], "adapters": ["tone"]}
+    times = {"incompleteSince": EARLIER, "silentSince": LATER}
+    more = {"identity": "meaning", "servedNames": ["llama"], "adapters": ["tone"], "completed": True, **times}
     found = facts(owner(ENTRY | more))
     (revision,) = found.recorded
-    assert revision == Revision(A, "Active", revision.since, "meaning", 2, True, revision.since)
-    assert revision.since.isoformat() == EARLIER
+    began = datetime.fromisoformat(EARLIER)
+    silent = datetime.fromisoformat(LATER)
+    assert revision == Revision(A, "Active", began, "meaning", 2, True, began, True, silent)
     assert (found.told[A].served_names, found.told[A].adapters) == (["llama"], ["tone"])
 
 
 @pytest.mark.parametrize(
-    ("role", "written", "answered"),
+    ("role", "written", "proven"),
     [
-        ("Active", {}, True),  # an operator that did not write it down protected nobody
-        ("Retiring", {}, True),
-        ("Candidate", {}, False),
-        ("Active", {"answered": False}, False),
-        ("Candidate", {"answered": True}, True),
+        ("Active", None, True),  # an operator that did not write it down protected nobody
+        ("Retiring", None, True),
+        ("Shadow", None, True),  # of a newer operator
+        ("Candidate", None, False),
+        ("Active", False, False),
+        ("Candidate", True, True),
     ],
 )
-def test_who_has_answered(role: str, written: dict[str, Any], answered: bool) -> None:
-    entry = {"name": A, "role": role, "since": EARLIER, **written}
-    assert facts(owner(entry)).recorded[0].answered == answered
+@pytest.mark.parametrize("field", ["answered", "completed"])
+def test_who_has_answered_and_was_complete(role: str, written: bool | None, proven: bool, field: str) -> None:
+    entry = {"name": A, "role": role, "since": EARLIER} | ({} if written is None else {field: written})
+    assert getattr(facts(owner(entry)).recorded[0], field) == proven
+
+
+@pytest.mark.parametrize(("role", "kept"), [("Active", 3), ("Candidate", 3), ("Retiring", 3), ("Shadow", 3)])
+def test_engines_that_no_status_tells_are_those_of_the_workload(role: str, kept: int) -> None:
+    """An operator before 0.2 did not write them down, and was upgraded in the middle of a switch."""
+    entry = {"name": A, "role": role, "since": EARLIER}
+    assert facts(owner(entry), workload(A, replicas=kept)).recorded[0].replicas == kept
+    assert facts(owner(entry | {"replicas": 5}), workload(A, replicas=kept)).recorded[0].replicas == 5
+    assert facts(owner(entry)).recorded[0].replicas == 1
 
 
 @pytest.mark.parametrize(
@@ -71,28 +86,53 @@ def test_who_has_answered(role: str, written: dict[str, Any], answered: bool) ->
         {},
         "?",
         None,
-        {"name": A},
-        {"name": A, "role": "Active"},
-        {"name": A, "since": EARLIER},
         {"role": "Active", "since": EARLIER},
-        {"name": A, "role": "Shadow", "since": EARLIER},  # of a newer operator
-        {"name": A, "role": ["Active"], "since": EARLIER},
-        {"name": A, "role": "Active", "since": "yesterday"},
-        {"name": A, "role": "Active", "since": 7},
         {"name": 7, "role": "Active", "since": EARLIER},
+        {"name": "", "role": "Active", "since": EARLIER},
     ],
 )
-def test_an_entry_that_cannot_be_read_is_read_past(entry: Any) -> None:
+def test_an_entry_that_does_not_say_whose_it_is_is_read_past(entry: Any) -> None:
     assert [r.name for r in facts(owner(entry, ENTRY | {"name": B})).recorded] == [B]
 
 
 @pytest.mark.parametrize(
+    ("entry", "role", "since"),
+    [
+        ({"name": A}, "Retiring", None),
+        ({"name": A, "role": "Active"}, "Active", None),
+        ({"name": A, "since": EARLIER}, "Retiring", EARLIER),
+        ({"name": A, "role": "Shadow", "since": EARLIER}, "Retiring", EARLIER),  # of a newer operator
+        ({"name": A, "role": ["Active"], "since": EARLIER}, "Retiring", EARLIER),
+        ({"name": A, "role": "Active", "since": "yesterday"}, "Active", None),
+        ({"name": A, "role": "Active", "since": "2026-01-01"}, "Active", None),  # without a zone
+        ({"name": A, "role": "Active", "since": 7}, "Active", None),
+    ],
+)
+def test_an_entry_that_can_be_read_in_part_keeps_its_revision(entry: Any, role: str, since: str | None) -> None:
+    """As one that has served, since now: nobody who may still be sent to is forgotten."""
+    found = facts(owner(entry, ENTRY | {"name": B})).recorded[0]
+    assert (found.name, found.role, found.answered) == (A, role, True)
+    assert found.since == (datetime.fromisoformat(since) if since else NOW)
+
+
+@pytest.mark.parametrize(
     ("field", "value"),
-    [("replicas", "2"), ("identity", 7), ("incompleteSince", "?"), ("servedNames", "x"), ("added", {"later": [1]})],
+    [
+        ("replicas", "2"),
+        ("identity", 7),
+        ("incompleteSince", "?"),
+        ("incompleteSince", "2026-01-01"),  # without a zone
+        ("incompleteSince", "2026-01-01T12:00:00"),
+        ("silentSince", "2026-01-01"),
+        ("silentSince", 7),
+        ("servedNames", "x"),
+        ("added", {"later": [1]}),
+    ],
 )
 def test_a_field_that_cannot_be_read_is_left_out(field: str, value: Any) -> None:
     (revision,) = facts(owner(ENTRY | {field: value})).recorded
-    assert (revision.name, revision.identity, revision.incomplete_since) == (A, "", None)
+    assert (revision.name, revision.identity) == (A, "")
+    assert (revision.incomplete_since, revision.silent_since) == (None, None)
 
 
 @pytest.mark.parametrize("status", [None, {}, {"revisions": None}, {"revisions": "?"}, {"revisions": {}}, {"x": 1}])
@@ -121,7 +161,31 @@ def test_revisions_that_no_status_names(recorded: list[Any], children: list[Any]
 
 def test_what_no_status_names_is_protected() -> None:
     (found,) = facts(owner(), workload(A, replicas=4), service(A)).recorded
-    assert found == Revision(A, "Active", NOW, "", 4, answered=True)
+    assert found == Revision(A, "Active", NOW, "", 4, answered=True, completed=True)
+
+
+@pytest.mark.parametrize("recorded", [[], [ENTRY]])
+def test_a_copy_under_another_name_is_no_revision(recorded: list[Any]) -> None:
+    """`kubectl get -o yaml`, another name, and `kubectl apply`: labels and all."""
+    copied = workload(B, 2)
+    copied["metadata"]["name"] = "llama-debug"
+    found = facts(owner(*recorded), copied, workload(A, 1), service(A))
+    assert roles(found) == {A: "Active"}
+    assert set(found.workloads) == {A}
+
+
+def test_a_copy_does_not_stand_for_what_it_was_copied_from() -> None:
+    copied = workload(A, 2)
+    copied["metadata"]["name"] = "llama-debug"
+    for children in ([workload(A, 0), copied], [copied, workload(A, 0)]):
+        assert ready_replicas(facts(owner(ENTRY), *children).workloads[A]) == 0
+
+
+def test_a_workload_that_the_status_names_is_found_without_its_labels() -> None:
+    bare = workload(A, 1)
+    bare["metadata"]["labels"] = {}
+    assert set(facts(owner(ENTRY), bare).workloads) == {A}
+    assert facts(owner(), bare).recorded == ()
 
 
 def test_what_is_on_its_way_out_is_no_revision() -> None:
@@ -150,47 +214,55 @@ def test_ready_replicas(workload_: Any, ready: int) -> None:
     assert ready_replicas(workload_) == ready
 
 
-def sends(*revisions: str, live: int = 1, behind: int = 0, silent: int = 0, **spec: Any) -> dict[str, Any]:
-    """A policy whose routers send its one backend's requests to these revisions."""
-    sent = [{"name": name, "weight": 100} for name in revisions]
-    said = {"live": live, "behind": behind, "silent": silent, "backends": [{"name": "to-llama", "revisions": sent}]}
+def told(name: str, *revisions: str, weight: int = 100, **more: Any) -> dict[str, Any]:
+    """A backend of a policy's status."""
+    return {"name": name, "revisions": [{"name": r, "weight": weight} for r in revisions], **more}
+
+
+def sends(
+    *revisions: str, older: tuple[str, ...] = (), live: int = 1, behind: int = 0, silent: int = 0, **spec: Any
+) -> dict[str, Any]:
+    """A policy whose newest configuration sends to these revisions, and whose routers may still run one that sends to others."""
+    numbers = {"live": live, "behind": behind, "silent": silent}
+    said = numbers | {"backends": [told("to-llama", *revisions)], "older": [told("to-llama", *older)] if older else []}
     return policy("chat", **spec) | {"status": {"configuration": said}}
-
-
-def elsewhere() -> dict[str, Any]:
-    """A policy that names the model, and sends it nothing."""
-    routes = [{"name": "main", "models": ["chat"], "to": {"backends": [{"name": "to-llama", "weight": 0}]}}]
-    return sends(A, B, routes=routes)
 
 
 @pytest.mark.parametrize(
     ("said", "departure"),
     [
-        # left: every ready router runs the newest, and it does not send to it
-        (sends(B), "left"),
-        (sends(B, live=3), "left"),
-        (elsewhere(), "left"),
-        # sending: some router answers, and what they run or ran sends to it
-        (sends(A, B), "sending"),
-        (sends(A), "sending"),
-        (sends(A, B, live=1, behind=1), "sending"),
-        (sends(A, B, live=0, behind=1), "sending"),
-        (sends(A, B, live=0, behind=1, silent=1), "sending"),
-        # silent: nobody says so, or not all of them
-        (sends(A, B, live=0), "silent"),
-        (sends(A, B, live=0, silent=2), "silent"),
-        (sends(B, live=1, silent=1), "silent"),
-        (sends(B, live=0), "silent"),
-        (sends(), "silent"),  # the policy has not seen the Active one yet
-        (sends("cccc"), "silent"),
+        # nothing is known yet
         (policy("chat"), "silent"),
         (policy("chat") | {"status": {"configuration": "?"}}, "silent"),
+        # neither configuration sends to it
+        (sends(B), "left"),
+        (sends(B, live=3), "left"),
+        (sends(B, live=0, behind=1), "left"),
+        (sends(B, live=0, silent=2), "left"),
+        (sends(), "left"),
+        (sends("cccc"), "left"),
+        (sends(B, older=("cccc",), live=0, behind=2), "left"),
+        # the newest one does, and some run it
+        (sends(A), "sending"),
+        (sends(A, B), "sending"),
+        (sends(A, live=1, behind=1), "sending"),
+        # older ones do, and some run another one than the newest
+        (sends(B, older=(A,), live=0, behind=1), "sending"),
+        (sends(B, older=(A,), live=1, behind=1), "sending"),
+        (sends(B, older=(A,), live=0, behind=1, silent=1), "sending"),
+        # one of them does, and nobody says so
+        (sends(A, live=0), "silent"),
+        (sends(A, live=0, behind=1), "silent"),
+        (sends(A, live=0, silent=2), "silent"),
+        (sends(B, older=(A,), live=1), "silent"),
+        (sends(B, older=(A,), live=1, silent=1), "silent"),
+        (sends(B, older=(A,), live=0, silent=2), "silent"),
     ],
 )
 def test_departure(said: Manifest, departure: str) -> None:
     """Whether the routers have left A, while B has the traffic."""
     found = facts(owner(ENTRY | {"role": "Retiring"}, ENTRY | {"name": B}), policies=(said,))
-    assert found.views[0].departure(A, B) == departure
+    assert found.views[0].departure(A) == departure
     assert departures(found)[A] == departure
 
 
@@ -208,24 +280,50 @@ def test_the_strongest_word_of_any_policy(said: list[Manifest], strongest: str) 
     assert departures(found)[A] == strongest
 
 
+@pytest.mark.parametrize("field", ["backends", "older"])
 @pytest.mark.parametrize(
     ("backend", "sent_to"),
     [
+        (told("to-llama", A, B), {A, B}),
         ({"name": "to-llama", "revisions": [{"name": A, "weight": 100}, {"name": B, "weight": 0}]}, {A}),
         ({"name": "to-llama", "revisions": [{"name": A}]}, {A}),
         ({"name": "to-llama", "revision": A}, {A}),  # as an operator before 0.2 wrote it
         ({"name": "to-llama", "revisions": "?"}, set()),
         ({"name": "another", "revision": A}, set()),
+        (told("another", A, model="llama"), {A}),  # which the spec no longer names
+        (told("to-llama", A, model="mistral"), set()),  # the spec has another model under this name by now
     ],
 )
-def test_where_requests_are_sent(backend: dict[str, Any], sent_to: set[str]) -> None:
-    said = policy("chat") | {"status": {"configuration": {"live": 1, "backends": [backend, "?"]}}}
-    assert facts(owner(), policies=(said,)).views[0].sent_to == {"to-llama": sent_to}
+def test_where_requests_are_sent(backend: dict[str, Any], sent_to: set[str], field: str) -> None:
+    said = policy("chat") | {"status": {"configuration": {"live": 1, field: [backend, "?"]}}}
+    (view,) = facts(owner(), policies=(said,)).views
+    assert {"backends": view.newest, "older": view.older}[field] == sent_to
+    assert {"backends": view.older, "older": view.newest}[field] == set()
+
+
+def nobody(name: str = "to-llama") -> dict[str, Any]:
+    """A route that gives this backend no weight."""
+    return {"name": "main", "models": ["chat"], "to": {"backends": [{"name": name, "weight": 0}]}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [{"routes": [nobody()]}, {"routes": []}, {"routes": [], "backends": []}],
+    ids=["no weight", "no route", "no backend"],
+)
+def test_what_the_spec_says_by_now_is_not_what_routers_run(spec: dict[str, Any]) -> None:
+    """They are behind, and send to A as they did."""
+    said = sends(older=(A,), live=0, behind=2, **spec)
+    for backend in said["status"]["configuration"]["older"]:
+        backend["model"] = "llama"
+    found = facts(owner(ENTRY | {"role": "Retiring"}, ENTRY | {"name": B}), policies=(said,))
+    assert departures(found)[A] == "sending"
 
 
 def test_a_policy_that_cannot_be_read_sends_nothing() -> None:
     broken = {"metadata": {"name": "chat"}, "spec": {"backends": "?", "routes": [{"to": 7}, None]}, "status": None}
-    assert facts(owner(), policies=(broken,)).views[0].sent_to == {}
+    (view,) = facts(owner(), policies=(broken,)).views
+    assert (view.known, view.newest, view.older) == (False, set(), set())
 
 
 def test_names_of_workloads_are_names_of_revisions() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import DEFAULTS, live, pod, policy
+from tests.support.builders import DEFAULTS, NOW, live, pod, policy
+from tidegate.contract.router_config import READS
 from tidegate.plan.kube.objects import child, router_labels
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router.facts import SILENT_AFTER, RouterFacts, question, read
+from tidegate.plan.router.plan import plan_router
 from tidegate.plan.samples import Complaint, RouterReport, Sample
 from tidegate.plan.world import RouterWorld
 
@@ -30,9 +32,11 @@ def facts(*pods: Manifest, said: dict[str, Sample] | None = None, **status: Any)
         (Sample(NEWEST, 0.0), NEWEST),
         (Sample(REFUSES, 5.0), REFUSES),
         (Sample(NEWEST, 3600.0), NEWEST),  # asked once a minute, and never contradicted
-        (Sample(NEWEST, SILENT_AFTER, "no answer"), NEWEST),
-        (Sample(NEWEST, SILENT_AFTER + 0.1, "no answer"), None),
+        (Sample(NEWEST, 70.0, "no answer", 0.0), NEWEST),  # and one answer missed is no silence
+        (Sample(NEWEST, 70.0, "no answer", SILENT_AFTER - 0.1), NEWEST),
+        (Sample(NEWEST, SILENT_AFTER, "no answer", SILENT_AFTER), None),
         (Sample(None, 0.0, "no answer"), None),
+        (Sample(None, 0.0, "no answer", 3600.0), None),
         (Sample(Complaint("x", "y"), 0.0), None),
         (None, None),
     ],
@@ -40,6 +44,43 @@ def facts(*pods: Manifest, said: dict[str, Sample] | None = None, **status: Any)
 def test_a_routers_last_word(sample: Sample | None, heard: RouterReport | None) -> None:
     found = facts(ONE, said={"one": sample} if sample else {})
     assert found.reports == ({"one": heard} if heard else {})
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ({}, None),
+        ({"one": Sample(NEWEST, 70.0)}, None),
+        ({"one": Sample(NEWEST, 70.0, "no answer", 0.0)}, SILENT_AFTER),
+        ({"one": Sample(NEWEST, 70.0, "no answer", 4.0), "two": Sample(OLD, 9.0, "no answer", 1.0)}, SILENT_AFTER - 4),
+        ({"one": Sample(NEWEST, 70.0, "no answer", SILENT_AFTER)}, None),
+    ],
+)
+def test_when_the_next_router_counts_as_silent(said: dict[str, Sample], wait: float | None) -> None:
+    """Nothing happens then of which anybody would be told."""
+    assert facts(ONE, TWO, said=said).next_silence == wait
+    world = RouterWorld(
+        OWNER,
+        DEFAULTS,
+        pods=(ONE, TWO),
+        samples={question(p): said[p["metadata"]["name"]] for p in (ONE, TWO) if p["metadata"]["name"] in said},
+    )
+    assert plan_router(world, NOW).next_check == wait
+
+
+@pytest.mark.parametrize(
+    ("pods", "said", "unasked"),
+    [
+        ((), {}, False),
+        ((STARTING,), {}, False),
+        ((ONE,), {}, True),
+        ((ONE, TWO), {"one": Sample(NEWEST, 0.0)}, True),
+        ((ONE,), {"one": Sample(None, 0.0, "no answer")}, False),
+        ((ONE, TWO, STARTING), {"one": Sample(NEWEST, 0.0), "two": Sample(NEWEST, 0.0)}, False),
+    ],
+)
+def test_who_was_not_asked_yet(pods: tuple[Manifest, ...], said: dict[str, Sample], unasked: bool) -> None:
+    assert facts(*pods, said=said).unasked == unasked
 
 
 @pytest.mark.parametrize(
@@ -72,37 +113,38 @@ def test_only_ready_routers_count() -> None:
     assert found.reports == {"one": NEWEST}
 
 
+@pytest.mark.parametrize("configuration", [None, "?", 7, []])
+def test_a_status_that_cannot_be_read(configuration: Any) -> None:
+    found = facts(configuration=configuration)
+    assert (found.last, found.reads) == ({}, READS)
+
+
 @pytest.mark.parametrize(
-    ("backend", "sent_to"),
+    ("said", "written", "reads"),
     [
-        (
-            {"name": "b", "revisions": [{"name": "r1", "weight": 10}, {"name": "r2", "weight": 90}]},
-            {"b": {"r1": 10, "r2": 90}},
-        ),
-        ({"name": "b", "revisions": [{"name": "r1"}]}, {"b": {"r1": 100}}),
-        ({"name": "b", "revision": "r1"}, {"b": {"r1": 100}}),  # as an operator before 0.2 wrote it
-        ({"name": "b"}, {"b": {}}),
-        ({"name": "b", "revisions": "?"}, {"b": {}}),
+        ({}, None, READS),
+        ({}, 5, 5),  # silent routers are still those that they were
+        ({"one": RouterReport("new", reads=3), "two": RouterReport("new", reads=2)}, 5, 2),
+        ({"one": RouterReport("new", reads=3)}, 1, 3),
     ],
 )
-def test_where_requests_were_sent(backend: dict[str, Any], sent_to: dict[str, Any]) -> None:
-    assert facts(configuration={"backends": [backend, None]}).sent_to == sent_to
-
-
-@pytest.mark.parametrize("configuration", [None, "?", {}, {"backends": 7}, {"added": 1}])
-def test_a_status_that_cannot_be_read(configuration: Any) -> None:
-    assert facts(configuration=configuration).sent_to == {}
+def test_what_every_router_reads(said: dict[str, RouterReport], written: int | None, reads: int) -> None:
+    samples = {name: Sample(report, 0.0) for name, report in said.items()}
+    configuration = {} if written is None else {"reads": written}
+    assert facts(ONE, TWO, said=samples, configuration=configuration).reads == reads
 
 
 def test_a_routers_address_is_part_of_the_question() -> None:
-    """A Pod that comes back under another address is asked anew."""
+    """A Pod that comes back under another address, or as another Pod, is asked anew."""
+    reborn = {**ONE, "metadata": {**ONE["metadata"], "uid": "another"}}
+    assert question(ONE) != question(reborn)
     assert question(ONE) != question(pod("one", LABELS, podIP="127.0.0.10"))
     assert question({**ONE, "status": {}}).address == ""
 
 
 def test_children() -> None:
     deployment = live(child("Deployment", "chat-router", OWNER, LABELS, {"spec": {}}))
-    record = live(child("ControllerRevision", "r", OWNER, LABELS | {"tidegate.dev/revision": "r1"}, {}))
+    record = live(child("ControllerRevision", "chat-router-r1", OWNER, LABELS | {"tidegate.dev/revision": "r1"}, {}))
     found = read(RouterWorld(OWNER, DEFAULTS, children=(record, deployment)))
     assert (found.deployment, found.records) == (deployment, {"r1": record})
     assert facts().deployment == {}

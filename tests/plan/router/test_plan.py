@@ -40,11 +40,11 @@ NEWEST, OLD = RouterReport("new"), RouterReport("old")
         ([READY], None, {question(READY): UNCONFIRMED_EVERY}),
         ([READY, STARTING], OLD, {question(READY): UNCONFIRMED_EVERY}),
         # being created
-        ([CREATING], None, {Question(key_of(CREATING)): EVENTS_EVERY}),
+        ([CREATING], None, {Question(key_of(CREATING), "uid-of-c"): EVENTS_EVERY}),
         (
             [READY, CREATING],
             NEWEST,
-            {question(READY): CONFIRMED_EVERY, Question(key_of(CREATING)): EVENTS_EVERY},
+            {question(READY): CONFIRMED_EVERY, Question(key_of(CREATING), "uid-of-c"): EVENTS_EVERY},
         ),
     ],
 )
