@@ -17,6 +17,7 @@ from tidegate.errors import Conflict, NotOurs
 from tidegate.plan.kube.objects import child, store_labels
 
 OWNER = managed_tier()
+LABELS = store_labels("shared")
 WANTED = child("ConfigMap", "conf", OWNER, {"a": "b"}, {"data": {"key": "value"}})
 
 
@@ -124,17 +125,78 @@ async def test_what_a_secret_keeps_is_made_once() -> None:
     assert (await apply(api, other, None, OWNER)) == again, "the store was behind"
 
 
-async def test_a_controller_revision_is_never_written_again() -> None:
-    """A later operator's other labels must not make every model Stalled: nobody can change a label of one."""
-    record = child("ControllerRevision", "small-1", OWNER, {"a": "b"}, {"data": {"spec": {}}, "revision": 1})
-    live = on_server(record)
-    later = copy.deepcopy(record)
-    later["metadata"]["labels"]["c"] = "d"
+RECORD = child("ControllerRevision", "small-1", OWNER, {"a": "b"}, {"data": {"spec": {}}, "revision": 1})
+
+
+async def test_what_a_controller_revision_keeps_is_never_written_again() -> None:
+    """A later operator would keep something else, and must not make every model Stalled: nobody can change the data."""
+    live = on_server(RECORD)
+    later = {**copy.deepcopy(RECORD), "data": {"spec": {"never": "written"}}, "revision": 7}
     assert up_to_date(later, live, OWNER)
     api = FakeApi(live)
     assert await apply(api, later, live, OWNER) is None
     assert await apply(api, later, None, OWNER) == live, "the store was behind"
     assert [what for what, _ in api.log] == ["create"]
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"a": "else"}, {"added": "by somebody"}])
+async def test_a_controller_revision_gets_its_labels_back(labels: Any) -> None:
+    live = on_server(RECORD)
+    live["metadata"]["labels"] = labels
+    api = FakeApi(live)
+    assert not up_to_date(RECORD, live, OWNER)
+    made = await apply(api, RECORD, live, OWNER)
+    assert made is not None
+    assert made["metadata"]["labels"] == (labels or {}) | RECORD["metadata"]["labels"]
+    assert (made["data"], made["metadata"]["ownerReferences"]) == (live["data"], live["metadata"]["ownerReferences"])
+    assert [what for what, _ in api.log] == ["adopt"]
+    assert up_to_date(RECORD, made, OWNER)
+    assert await apply(api, RECORD, made, OWNER) is None
+
+
+THEIRS = {"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": "theirs"}
+
+
+def referred(manifest: dict[str, Any], *, ours: bool) -> dict[str, Any]:
+    """An object that somebody else's refers to, too."""
+    made = on_server(manifest)
+    own = made["metadata"]["ownerReferences"] if ours else []
+    made["metadata"]["ownerReferences"] = [THEIRS, *own]
+    return made
+
+
+@pytest.mark.parametrize("ours", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_record_keeps_the_references_of_others(ours: bool, known: bool) -> None:
+    record = child("ControllerRevision", "small-1", OWNER, LABELS, {"data": {"spec": {}}, "revision": 1})
+    api = FakeApi(referred(record, ours=ours))
+    made = await apply(api, record, referred(record, ours=ours) if known else None, OWNER)
+    there = api.objects[key_of(record)]
+    assert there["metadata"]["ownerReferences"] == [THEIRS, *record["metadata"]["ownerReferences"]]
+    assert up_to_date(record, there, OWNER)
+    assert (made is None) == (ours and known)
+
+
+async def test_a_merge_keeps_the_references_of_others() -> None:
+    live = referred(WANTED | {"data": {"key": "old"}}, ours=True)
+    api = FakeApi(live)
+    api.failures["apply", key_of(WANTED)] = Invalid("Duplicate value")
+    made = await apply(api, WANTED, live, OWNER)
+    assert made is not None
+    assert made["metadata"]["ownerReferences"] == [THEIRS, *WANTED["metadata"]["ownerReferences"]]
+    assert made["data"] == {"key": "value"}
+    assert [what for what, _ in api.log] == ["json_patch", "apply", "merge"]
+
+
+async def test_a_merge_of_what_others_added_keeps_their_references() -> None:
+    service = child("Service", "store", OWNER, LABELS, {"spec": {"selector": {"app": "store"}}})
+    live = referred(service, ours=True)
+    live["spec"]["selector"] = {"app": "store", "shadow": "yes"}
+    api = FakeApi(live)
+    made = await apply(api, service, live, OWNER)
+    assert made is not None
+    assert made["spec"]["selector"] == {"app": "store"}
+    assert made["metadata"]["ownerReferences"] == [THEIRS, *service["metadata"]["ownerReferences"]]
 
 
 async def test_where_an_apply_is_not_valid_the_whole_list_is_ours() -> None:
@@ -191,7 +253,6 @@ async def test_a_newer_version_of_the_same_object_is_a_conflict_and_no_refusal()
         await apply(FakeApi(newer), WANTED, different(), OWNER)
 
 
-LABELS = store_labels("shared")
 CLAIM = child("PersistentVolumeClaim", "weights", OWNER, LABELS, {"spec": {}}, owned=False)
 
 

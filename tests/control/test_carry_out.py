@@ -232,6 +232,33 @@ async def test_a_new_wish_is_written_once() -> None:
     assert await place.run(conf("a", "new")) == []
 
 
+async def test_what_is_deleted_and_made_again_is_written_as_wanted() -> None:
+    """What admission made of the one before says nothing of the next."""
+    place = Place(Meddling())
+    await place.run(A)
+    place.watch()
+    assert await place.run(A) == [], "it stays so"
+    before = copy.deepcopy(place.api.objects[key("a")])
+    assert await place.run(delete="a") == [("delete", "a")]
+    place.api.meddles = False  # type: ignore[attr-defined]
+    place.api.objects[key("a")] = {**before, "metadata": {**before["metadata"], "uid": "another"}}
+    place.watch()
+    assert ("apply", "a") in await place.run(A)
+    assert place.api.objects[key("a")]["data"] == {"key": "x"}
+
+
+async def test_a_late_event_of_what_was_deleted_is_no_news() -> None:
+    place = Place()
+    await place.run(A)
+    place.watch()
+    late = copy.deepcopy(place.api.objects[key("a")])
+    await place.run(delete="a")
+    late["metadata"]["resourceVersion"] = "999"
+    assert not place.store.put(late)
+    assert place.store.get(key("a")) is None
+    assert await place.run(A) == [("create", "a")]
+
+
 async def test_what_somebody_else_makes_of_it_is_mended() -> None:
     place = Place(Meddling())
     await place.run(A)

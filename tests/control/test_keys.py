@@ -118,6 +118,21 @@ def test_models_of() -> None:
     assert models_of({"metadata": {}}) == set()
 
 
+@pytest.mark.parametrize(
+    ("configuration", "found"),
+    [
+        ({"backends": [{"name": "to-gone", "model": "gone"}]}, {"gone"}),
+        ({"older": [{"name": "to-gone", "model": "gone"}, {"name": "x", "model": "llama"}]}, {"gone"}),
+        ({"older": [{"name": "to-gone"}, "?", {"name": "x", "model": 7}]}, set()),
+        ({"older": "?", "backends": None}, set()),
+        ("?", set()),
+    ],
+)
+def test_models_of_what_routers_still_send_to(configuration: Any, found: set[str]) -> None:
+    """The spec no longer names them."""
+    assert models_of(POLICY | {"status": {"configuration": configuration}}) == {"llama", "mistral"} | found
+
+
 def test_policies_naming_in_a_stable_order() -> None:
     store = Store()
     for name in ("b", "a"):

@@ -181,6 +181,67 @@ async def test_what_was_stalled_recovers() -> None:
     assert place.written == [("create", "Service"), ("status", "ModelDeployment")]
 
 
+async def test_a_refusal_that_comes_and_goes_with_silence_does_not_flap() -> None:
+    place = Place(model())
+    place.api.failures["create", SERVICE] = Refused("exceeded quota")
+    assert await place.run(model()) == STALLED_CHECK
+    before = copy.deepcopy(place.api.objects[key_of(model())])
+    for _ in range(2):
+        place.api.failures["create", SERVICE] = Unavailable("no answer")
+        with pytest.raises(Unavailable):
+            await place.run(model())
+        assert place.news == []
+        place.api.failures["create", SERVICE] = Refused("exceeded quota")
+        assert await place.run(model()) == STALLED_CHECK
+        assert place.news == []
+        assert place.api.objects[key_of(model())] == before
+    assert await place.run(model()) != STALLED_CHECK
+    assert verdict(place.status(model())) == ("False", "True", "False")
+
+
+def of_revision(place: Place, revision: str) -> set[str]:
+    """Kinds of what is there of a revision."""
+    return {key.kind for key in place.api.objects if key.name.startswith(f"llama-{revision}")}
+
+
+async def test_what_had_no_traffic_goes_although_the_stable_service_is_refused() -> None:
+    """B never answered, and C took its place; the Service is refused for another reason all the while."""
+    place = Place(model())
+    await place.run(model())
+    (a,) = (r["name"] for r in place.status(model())["revisions"])
+    engines = ObjectKey("apps/v1", "Deployment", "shop", f"llama-{a}")
+    place.api.changed_by_others(engines, status={"readyReplicas": 1, "replicas": 1})
+    place.watch()
+    place.store.put(place.api.changed_by_others(key_of(model()), spec=OTHER["spec"]))
+    await place.run(model())
+    b = next(r["name"] for r in place.status(model())["revisions"] if r["role"] == "Candidate")
+    assert "Deployment" in of_revision(place, b)
+    spec = place.api.objects[SERVICE]["spec"]
+    place.api.changed_by_others(SERVICE, spec={**spec, "ports": [{**spec["ports"][0], "port": 81}]})
+    place.watch()
+    third = model(source={"uri": "hf://acme/third"})
+    place.store.put(place.api.changed_by_others(key_of(model()), spec=third["spec"]))
+    place.api.failures["apply", SERVICE] = Refused("no Services today")
+    assert await place.run(model()) == STALLED_CHECK
+    assert of_revision(place, b) == set()
+    assert "Deployment" in of_revision(place, a)
+
+
+async def test_what_the_stable_service_sends_to_waits_for_it() -> None:
+    place = Place(model())
+    await place.run(model())
+    (a,) = (r["name"] for r in place.status(model())["revisions"])
+    place.watch()
+    place.store.put(place.api.changed_by_others(key_of(model()), spec=OTHER["spec"]))
+    place.api.failures["json_patch", SERVICE] = Refused("no Services today")
+    place.api.failures["apply", SERVICE] = Refused("no Services today")
+    assert await place.run(model()) == STALLED_CHECK
+    assert "Deployment" in of_revision(place, a), "it never answered, but it is where the Service sends to"
+    place.api.failures.clear()
+    await place.run(model())
+    assert of_revision(place, a) == set()
+
+
 async def test_a_new_spec_is_announced_even_if_the_last_one_stalled() -> None:
     place = Place(model(), stranger())
     place.store.drop(SERVICE)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import key_of, model, pod, policy
 from tidegate import names
 from tidegate.cluster.metadata import ListedObject
-from tidegate.control.store import Store
+from tidegate.control.store import REMEMBERED, Store
 from tidegate.control.terms import naming, pods_of
 from tidegate.plan.plan import ObjectKey
 
@@ -80,6 +80,29 @@ def test_drop() -> None:
     assert store.get(KEY) is None
 
 
+def test_a_late_event_revives_nobody() -> None:
+    """We deleted it, and what was seen of it before comes only now."""
+    store = Store()
+    store.put(thing(5))
+    store.end(KEY, "u1")
+    assert store.get(KEY) is None
+    assert not store.put(thing(9))
+    assert store.get(KEY) is None
+    assert store.children("u1") == ()
+    assert store.put(thing(10, "u2")), "its successor is another object"
+    store.end(KEY, "u1")
+    assert store.get(KEY), "only this very one ends"
+
+
+def test_what_ended_is_remembered_for_long_enough() -> None:
+    store = Store()
+    for number in range(REMEMBERED + 1):
+        store.end(KEY, f"u{number}")
+    assert not store.put(thing(uid="u1"))
+    assert not store.put(thing(uid=f"u{REMEMBERED}"))
+    assert store.put(thing(uid="u0")), "and not for ever"
+
+
 def test_children_follow_their_controller() -> None:
     store = Store()
     store.put(thing(name="b", controller="owner"))
@@ -125,6 +148,15 @@ def test_policies_follow_the_models_that_they_name() -> None:
     store.put(changed)
     assert store.find(naming(key_of(model("llama")))) == ()
     assert [p["metadata"]["name"] for p in store.find(naming(key_of(model("mistral"))))] == ["front"]
+
+
+def test_policies_are_found_by_the_models_that_their_routers_still_send_to() -> None:
+    store = Store()
+    sent = [{"name": "gone", "model": "llama", "revisions": []}]
+    for number, field in enumerate(("backends", "older")):
+        said = policy(f"front-{number}", ("mistral",)) | {"status": {"configuration": {field: sent}}}
+        store.put(said)
+    assert [p["metadata"]["name"] for p in store.find(naming(key_of(model("llama"))))] == ["front-0", "front-1"]
 
 
 def listed(*items: tuple[str, str, int]) -> list[ListedObject]:

@@ -175,7 +175,7 @@ def test_weights_name_destinations_that_exist(manifest: dict[str, Any], statuses
         for name, near in simulation.models.items()
         for r in near["status"].get("revisions", [])
     }
-    assert {d.service for d in config.destinations} <= revisions
+    assert {d.engine.service for d in config.destinations if d.engine} <= revisions
     for route, written in zip(config.routes, manifest["spec"]["routes"], strict=True):
         assert len(route.targets) <= len(written["to"]["backends"])
 

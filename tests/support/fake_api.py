@@ -165,8 +165,17 @@ def merge(old: Any, patch: Any) -> Any:
 def _over(live: Any, wanted: Any) -> Any:
     """The live object with everything that is wanted; what is not mentioned stays."""
     if isinstance(live, dict) and isinstance(wanted, dict):
-        return {**live, **{key: _over(live.get(key), value) for key, value in wanted.items()}}
+        return {**live, **{key: _over(live.get(key), value) for key, value in wanted.items()}} | _owners(live, wanted)
     return copy.deepcopy(wanted)
+
+
+def _owners(live: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Owner references are merged by their uid."""
+    if "ownerReferences" not in wanted:
+        return {}
+    uids = {reference["uid"] for reference in wanted["ownerReferences"]}
+    others = [reference for reference in live.get("ownerReferences", []) if reference["uid"] not in uids]
+    return {"ownerReferences": [*others, *wanted["ownerReferences"]]}
 
 
 def _without_version(manifest: Manifest) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_a_whole_one_that_is_silent_for_a_moment_gets_the_traffic_back() -> None
     moment = step(*before, ready={A: 0, D: 1}, wanted=10)
     assert roles(moment) == {D: "Active", A: "Retiring"}
     for departure in ("left", "silent", "sending"):
-        again = step(*moment, ready={A: 10, D: 1}, wanted=10, left={A: departure})  # type: ignore[dict-item]
+        again = step(*moment, ready={A: 10, D: 1}, wanted=10, left={A: departure})
         assert roles(again) == {A: "Active", D: "Candidate"}
 
 

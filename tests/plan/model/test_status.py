@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.support.builders import condition, model, policy, verdict
 from tests.support.simulation import Simulation
 from tidegate import names
-from tidegate.plan.plan import Manifest
+from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Complaint
 from tidegate.plan.world import Capabilities
 
@@ -224,6 +225,44 @@ def test_a_whole_service_gets_its_traffic_back() -> None:
     again = simulation.run()
     assert (again.status["activeRevision"], again.delete) == (good, ())
     assert {r["name"]: r["role"] for r in again.status["revisions"]} == {good: "Active", candidate: "Candidate"}
+
+
+STRANGERS = {"apiVersion": "v1", "kind": "ConfigMap", "name": "theirs", "uid": "theirs"}
+
+
+@pytest.mark.parametrize("references", [[], [STRANGERS], [{**STRANGERS, "controller": True}]])
+def test_what_is_not_ours_is_not_deleted(references: list[Any]) -> None:
+    """A claim that was retained on purpose, to which somebody else's object refers by now."""
+    storage = {"claim": {"size": "1Gi", "retention": {"whenDeleted": "Retain"}}}
+    simulation = serving(source={"storage": storage})
+    key = next(key for key in simulation.children if key.kind == "PersistentVolumeClaim")
+    claim = simulation.children[key]
+    simulation.children[key] = {**claim, "metadata": {**claim["metadata"], "ownerReferences": references}}
+    simulation.edit({"model": {"storage": None}})
+    simulation.run()
+    simulation.ready("Candidate", 1)
+    for _ in range(3):
+        assert key not in simulation.run().delete
+        simulation.wait("1h")
+    assert len(revisions(simulation)) == 1
+
+
+@pytest.mark.parametrize("references", [None, [STRANGERS]])
+def test_a_copy_of_a_workload_is_left_alone(references: Any) -> None:
+    """Under another name, with our labels: no revision, and not ours to delete."""
+    simulation = serving()
+    key = next(key for key in simulation.children if key.kind == "Deployment")
+    copied = copy.deepcopy(simulation.children[key])
+    del copied["metadata"]["ownerReferences"]
+    copied["metadata"] |= {"name": "llama-debug", "uid": "copy"} | (
+        {"ownerReferences": references} if references else {}
+    )
+    simulation.children[ObjectKey.of(copied)] = copied
+    before = simulation.owner["status"]["revisions"]
+    plan = simulation.run()
+    assert (plan.status["revisions"], plan.delete) == (before, ())
+    simulation.owner = {**simulation.owner, "status": {}}
+    assert [r["name"] for r in simulation.run().status["revisions"]] == [before[0]["name"]]
 
 
 def test_an_upgrade_in_the_middle_of_a_switch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,17 @@ def with_deployment(simulation: Simulation, *conditions: dict[str, str]) -> Simu
     return simulation
 
 
+def outdated(*configs: str, error: str = "") -> Simulation:
+    """Routers of an older version, which would misread what the operator writes by now; they have a configuration."""
+    simulation = say(place(ENTRY), "newest", "newest")
+    simulation.run()
+    simulation.reports = {pod: replace(report, reads=0) for pod, report in simulation.reports.items()}
+    simulation.models["m0"] = model("m0") | {"status": {"revisions": [ENTRY | {"name": "r2"}]}}
+    said = say(simulation, *configs, error=error).reports if configs else simulation.reports
+    simulation.reports = {pod: replace(report, reads=0) for pod, report in said.items()}
+    return simulation
+
+
 ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
@@ -76,6 +88,10 @@ TABLE = [
     (with_deployment(place(ENTRY, routers=1), LATE), OUTDATED, "RoutersStarting", "1 of 2 routers answer"),
     # refused by a brain
     (say(place(ENTRY), "old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
+    # too new for them
+    (outdated(), OUTDATED, "RoutersOutdated", "needs routers that read 1, and these read 0: they go on with the one"),
+    (outdated("old", "newest"), OUTDATED, "RoutersOutdated", "an annotation in podMetadata is enough"),
+    (outdated("old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
     # not everywhere yet
     (say(place(ENTRY), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
     (place(ENTRY), SERVES, "ConfigurationPending", "are taking the newest"),
@@ -106,38 +122,6 @@ def test_a_router_that_waits_for_what_only_events_tell() -> None:
     simulation = with_pod(place(ENTRY, routers=1), status)
     simulation.complaints["pod-x"] = Complaint("FailedMount", "configmap not found")
     assert "FailedMount: configmap not found" in condition(simulation.plan().status, "Ready")["message"]
-
-
-def sent_to(simulation: Simulation) -> dict[str, int]:
-    (backend,) = simulation.plan().status["configuration"]["backends"]
-    return {revision["name"]: revision["weight"] for revision in backend["revisions"]}
-
-
-@pytest.mark.parametrize(
-    ("configs", "error", "expected"),
-    [
-        (("old", "old"), "", {"r1": 100}),
-        (("old", "newest"), "", {"r1": 100, "r2": 100}),
-        (("newest",), "", {"r1": 100, "r2": 100}),  # the other one does not say
-        ((), "", {"r1": 100}),
-        (("old", "old"), "it cannot be read", {"r1": 100}),
-        (ALL, "", {"r2": 100}),
-    ],
-)
-def test_where_requests_were_sent_is_forgotten_when_every_router_has_left(
-    configs: tuple[str, ...], error: str, expected: dict[str, int]
-) -> None:
-    """Models wait for it, however long a router goes on with the old configuration."""
-    simulation = say(place(ENTRY), *ALL)
-    simulation.run()
-    assert sent_to(simulation) == {"r1": 100}
-    simulation.models["m0"] = model("m0") | {"status": {"revisions": [ENTRY | {"name": "r2"}]}}
-    simulation.reports = {}
-    for _ in range(3):
-        simulation.wait("1h")
-        say(simulation, *configs, error=error)
-        simulation.run()
-        assert sent_to(simulation) == expected
 
 
 def test_numbers_and_names() -> None:
