@@ -105,7 +105,7 @@ def test_events_tell_transitions_only(place: Place) -> None:
     place.ready("mdep/small")
     place.at_rest()
     told = [(event["reason"], event["type"]) for event in events(place, "small")]
-    assert told[-1] == ("AsSpecified", "Normal")
+    assert told[-1] == ("Serving", "Normal")
     assert len(told) <= 3, told
 
 
