@@ -143,7 +143,8 @@ def test_a_status_without_revisions(status: Any) -> None:
 @pytest.mark.parametrize(
     ("recorded", "children", "expected"),
     [
-        # none is named: all that are there; the stable Service says which had the traffic
+        # no Active one is named: all that are there; the stable Service says which had the traffic
+        ([{"name": "x"}], [workload(A), workload(B), service(B)], {"x": "Retiring", A: "Retiring", B: "Active"}),
         ([], [workload(A), workload(B), service(B)], {A: "Retiring", B: "Active"}),
         ([], [workload(A, 1), service(A)], {A: "Active"}),
         ([], [workload(A)], {A: "Retiring"}),

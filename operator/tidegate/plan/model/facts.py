@@ -170,10 +170,11 @@ def _told(entry: Manifest) -> Told:
 def _unrecorded(
     world: ModelWorld, workloads: Mapping[str, Manifest], recorded: tuple[Revision, ...], now: datetime
 ) -> tuple[Revision, ...]:
-    """Revisions that are there although the status does not name them: all of them when it names none, because it was lost, and
-    else those whose engines answer, because it is older than they are. The stable Service says which had the traffic."""
+    """Revisions that are there although the status does not name them: all of them when it names no Active one, because it was
+    lost, and else those whose engines answer, because it is older than they are. The stable Service says which had the traffic."""
     known = {revision.name for revision in recorded}
-    selected = "" if any(r.role == "Active" for r in recorded) else selected_revision(world)
+    whole = any(r.role == "Active" for r in recorded)
+    selected = "" if whole else selected_revision(world)
     return tuple(
         Revision(
             name,
@@ -185,7 +186,7 @@ def _unrecorded(
         )
         for name, workload in workloads.items()
         if name not in known
-        and (not recorded or ready_replicas(workload))
+        and (not whole or ready_replicas(workload))
         and not workload["metadata"].get("deletionTimestamp")
     )
 
