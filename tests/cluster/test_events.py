@@ -36,8 +36,21 @@ def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
     [
         (FINE, FINE, []),
         (None, FINE, [("Normal", "AsSpecified", "Ready is True: about Ready")]),
-        (None, status(Ready=("False", "Starting")), [("Normal", "Starting", "Ready is False: about Ready")]),
-        (FINE, status(Ready=("True", "Draining")), [("Normal", "Draining", "Ready is True: about Ready")]),
+        (
+            None,
+            status(Ready=("False", "EnginesStarting")),
+            [("Normal", "EnginesStarting", "Ready is False: about Ready")],
+        ),
+        (
+            FINE,
+            status(Ready=("True", "OldRevisionDraining")),
+            [("Normal", "OldRevisionDraining", "Ready is True: about Ready")],
+        ),
+        (
+            FINE,
+            status(Ready=("False", "CrashLoopBackOff")),
+            [("Warning", "CrashLoopBackOff", "Ready is False: about Ready")],
+        ),
         (FINE, status(Stalled=("True", "NameTaken")), [("Warning", "NameTaken", "Stalled is True: about Stalled")]),
         (
             status(Stalled=("True", "NameTaken")),
