@@ -49,7 +49,8 @@ def play(story: dict[str, Any]) -> dict[str, Any]:
         simulation.run()
     happen(simulation, last)
     try:
-        return written(simulation.plan(), simulation, whole=story.get("whole", False))
+        plan = written(simulation.plan(), simulation, whole=story.get("whole", False))
+        return shown(plan, story["shows"]) if "shows" in story else plan
     except Stall as stall:
         return {"stall": {"reason": stall.reason, "message": str(stall)}}
 
@@ -72,6 +73,14 @@ def written(plan: Plan, simulation: Simulation, *, whole: bool) -> dict[str, Any
         "unchanged": [str(ObjectKey.of(manifest)) for manifest in same],
         "apply": [dict(manifest) for manifest in plan.apply if manifest not in same],
     }
+
+
+def shown(plan: dict[str, Any], about: list[str]) -> dict[str, Any]:
+    """Of a plan what a situation is about: parts of the plan by their names, objects by their kinds."""
+    objects = [manifest for manifest in plan["apply"] if manifest["kind"] in about]
+    missing = set(about) - plan.keys() - {manifest["kind"] for manifest in objects}
+    assert not missing, f"nothing to show of {missing}"
+    return {part: value for part, value in plan.items() if part in about and part != "apply"} | {"apply": objects}
 
 
 def ready(simulation: Simulation, counts: dict[str, int]) -> None:
