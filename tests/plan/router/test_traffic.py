@@ -149,3 +149,24 @@ def test_a_backend_of_two_routes_is_told_of_once() -> None:
     result = found(two, having("llama", SILENT))
     assert len(result.silent) == 1
     assert len(result.destinations) == 1
+
+
+@pytest.mark.parametrize("adapter", [None, "tone"])
+@pytest.mark.parametrize("status", [{}, {"revisions": None}, {"revisions": []}, {"revisions": [{"name": "x"}]}])
+def test_a_model_whose_status_is_lost_is_sent_to_as_before(status: dict[str, Any], adapter: str | None) -> None:
+    entry = {"name": "to-llama"} | ({"adapter": adapter} if adapter else {})
+    routes = [{"name": "main", "models": ["chat"], "to": {"backends": [entry]}}]
+    parsed = RoutingPolicy.model_validate(policy(routes=routes))
+    revision = {
+        "name": "aaaa0000",
+        "role": "Active",
+        "servedNames": ["llama"],
+        "adapters": ["tone"],
+        "readyReplicas": 1,
+    }
+    before = traffic(parsed, {"llama": {**model(), "status": {"revisions": [revision]}}})
+    after = traffic(parsed, {"llama": {**model(), "status": status}}, before.destinations)
+    assert (after.routes, after.destinations, after.unresolved) == (before.routes, before.destinations, ())
+    assert traffic(parsed, {"llama": {**model(), "status": status}}).destinations == ()
+    assert traffic(parsed, {}, before.destinations).destinations == (), "a model that is gone is gone"
+    assert not after.serving

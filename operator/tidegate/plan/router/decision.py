@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tidegate.api.identity import normal
 from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
@@ -39,13 +40,21 @@ class RouterDecision:
 
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
-    shares = traffic(policy, world.models)
+    shares = traffic(policy, world.models, _told(facts))
     config, held = _readable(document(policy, shares), facts)
     revision = template_revision(world.owner, policy, facts)
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
     return RouterDecision(policy, shares, config, config.hash(), held, revision, data, update)
+
+
+def _told(facts: RouterFacts) -> tuple[Destination, ...]:
+    """The destinations that the routers know at present."""
+    try:
+        return load(facts.written).destinations if facts.written else ()
+    except UnreadableConfig:
+        return ()
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:

@@ -6,7 +6,7 @@ are shared by the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate import names
@@ -50,6 +50,7 @@ class Serving:
 
 @dataclass
 class _Sum:
+    told: tuple[Destination, ...]
     destinations: dict[str, Destination] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
@@ -57,10 +58,10 @@ class _Sum:
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest]) -> Traffic:
-    """Every route with its targets."""
+def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterable[Destination] = ()) -> Traffic:
+    """Every route with its targets. `told` are the destinations that the routers know at present."""
     backends = {backend.name: backend for backend in policy.spec.backends}
-    found = _Sum()
+    found = _Sum(told=tuple(told))
     routes = []
     for route in policy.spec.routes:
         targets: list[Target] = []
@@ -95,7 +96,9 @@ def _targets(
 ) -> list[Target]:
     """What a route's backend comes to; says in `found` what is wrong with it."""
     name = backend.model_deployment_ref.name
-    live = revisions(models[name]) if name in models else []
+    live = (
+        revisions(models[name]) or _as_before(backend.name, name, entry.adapter, found.told) if name in models else []
+    )
     if problem := _problem(name, models, live, entry.adapter):
         found.unresolved.append(f"route {route}: backend {backend.name}: {problem}")
         return []
@@ -114,6 +117,19 @@ def _targets(
     return targets
 
 
+def _as_before(backend: str, model: str, adapter: str | None, told: Iterable[Destination]) -> list[Serving]:
+    """A model whose status names no revision at the moment, because it was lost, is sent to as before: its next pass finds what
+    runs. Its destinations are those of the document that the routers have."""
+    found = []
+    for destination, engine in [(d, d.engine) for d in told if d.backend == backend and d.engine]:
+        revision = destination.revision
+        workloads = {names.engines_service(model, revision, kind): kind for kind in ("Deployment", "LeaderWorkerSet")}
+        if engine.service in workloads and destination.name == _name(backend, revision, adapter):
+            adapters = [adapter] if adapter else []
+            found.append(Serving(revision, WHOLE, engine.model, adapters, workloads[engine.service], answers=False))
+    return found
+
+
 def _problem(name: str, models: Mapping[str, Manifest], live: list[Serving], adapter: str | None) -> str:
     if name not in models:
         return f"ModelDeployment {name!r} does not exist; create it, or correct the name"
@@ -126,7 +142,7 @@ def _problem(name: str, models: Mapping[str, Manifest], live: list[Serving], ada
 
 def _destination(backend: str, model: str, revision: Serving, adapter: str | None) -> Destination:
     return Destination(
-        name=".".join(filter(None, (backend, revision.name, adapter))),
+        name=_name(backend, revision.name, adapter),
         backend=backend,
         revision=revision.name,
         engine=Engine(
@@ -135,6 +151,10 @@ def _destination(backend: str, model: str, revision: Serving, adapter: str | Non
             model=adapter or revision.served_name,
         ),
     )
+
+
+def _name(backend: str, revision: str, adapter: str | None) -> str:
+    return ".".join(filter(None, (backend, revision, adapter)))
 
 
 def _reduced(targets: list[Target]) -> tuple[Target, ...]:
