@@ -72,6 +72,15 @@ def test_each_question_at_its_own_pace() -> None:
     observing(story)
 
 
+def test_a_patient_question_is_asked_later_for_the_first_time() -> None:
+    async def story(world: World) -> None:
+        world.observer.want(KEY, {Question(ONE.about, patience=7): 10})
+        await asyncio.sleep(30)
+        assert world.times(ONE) == [7, 17, 27]
+
+    observing(story)
+
+
 def test_the_same_plan_again_changes_no_pace() -> None:
     async def story(world: World) -> None:
         for _ in range(7):

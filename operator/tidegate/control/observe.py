@@ -97,7 +97,7 @@ class Observer:
         return _Asked(every, task, asyncio.Event())
 
     async def _keep_asking(self, key: ObjectKey, question: Question) -> None:
-        await asyncio.sleep(0)  # want() files the question first
+        await asyncio.sleep(question.patience)  # and, if that is 0, until want() has filed the question
         while (asked := self._asked.get(key, {}).get(question)) is not None:
             await self._once(key, question, asked)
             await _pause(asked)

@@ -39,6 +39,8 @@ class Question:
     """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
     """Where to ask, for a router Pod."""
+    patience: float = field(default=0.0, compare=False)
+    """Seconds before it is asked for the first time: most of what begins needs no question."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ CREATING: Final = ("ContainerCreating", "PodInitializing")
 """Reasons of waiting that say nothing: what a container waits for stands in the Pod's Events."""
 
 
+USUAL: Final = 10.0
+"""Seconds for which a Pod may be created without anybody asking why."""
 CRASHES: Final = 2
 """Restarts after which a container that ends is one that crashes again and again."""
 
@@ -55,7 +57,8 @@ def creating(pod: Manifest) -> bool:
 
 def about(pods: Iterable[Manifest]) -> list[Question]:
     """Asks for the Events of Pods that are being created."""
-    return [Question(ObjectKey.of(pod), pod["metadata"].get("uid", "")) for pod in pods if creating(pod)]
+    waiting = (pod for pod in pods if creating(pod))
+    return [Question(ObjectKey.of(pod), pod["metadata"].get("uid", ""), patience=USUAL) for pod in waiting]
 
 
 def complaints(pods: Iterable[Manifest], samples: Samples) -> dict[str, Complaint]:
