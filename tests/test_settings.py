@@ -21,10 +21,13 @@ def test_the_chart_writes_what_is_read_and_nothing_else() -> None:
 def test_every_variable_reaches_its_field() -> None:
     given = {name: "3" if name.endswith(("PORT", "WORKERS")) else f"x{n}" for n, name in enumerate(variables())}
     given |= {"TIDEGATE_LOG_LEVEL": "ERROR", "TIDEGATE_LOG_FORMAT": "json"}
+    given |= {"TIDEGATE_BIND_ADDRESS": "0.0.0.0", "TIDEGATE_ASSIGN_USER": "False"}
     read = from_environment(given)
     assert [str(value) for value in read.model_dump().values()] == list(given.values())
     assert read.defaults.brain_image == given["TIDEGATE_ROUTER_IMAGE"]
     assert read.defaults.log_format == "json"
+    assert read.defaults.bind_address == "0.0.0.0"
+    assert read.defaults.assign_user is False
 
 
 def test_defaults_and_what_is_not_ours() -> None:

@@ -277,6 +277,6 @@ def test_scale_and_printer_columns(api_server: Cluster) -> None:
         api_server.kubectl("scale", "mdep/small", "--replicas=3")
         assert api_server.api.get(f"{path}/small")["spec"]["replicas"] == 3
         header = api_server.kubectl("get", "mdep").splitlines()[0].split()
-        assert header == ["NAME", "STATUS", "READY", "WANTED", "REVISION", "MODEL", "AGE"]
+        assert header == ["NAME", "STATUS", "READY", "REVISION", "MODEL", "AGE"]
     finally:
         api_server.api.delete(f"{path}/small")

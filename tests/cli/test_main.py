@@ -76,8 +76,16 @@ def test_wrong_settings_end_the_operator_before_it_begins(monkeypatch: pytest.Mo
     [
         (["operator", "--log-format", "json"], "log_format='json'"),
         (
-            ["brain", "--namespace=a", "--config-map=b", "--run-dir=/c", "--drain-key=d", "--drain-seconds=5"],
-            "{'namespace': 'a', 'config_map': 'b', 'run_dir': PosixPath('/c'), 'port': 9092, 'drain_seconds': 5.0, 'drain_key': 'd'}",
+            [
+                "brain",
+                "--namespace=a",
+                "--config-map=b",
+                "--run-dir=/c",
+                "--drain-key=d",
+                "--drain-seconds=5",
+                "--memory=6",
+            ],
+            "{'namespace': 'a', 'config_map': 'b', 'run_dir': PosixPath('/c'), 'port': 9092, 'drain_seconds': 5.0, 'drain_key': 'd', 'memory': 6}",
         ),
     ],
 )
