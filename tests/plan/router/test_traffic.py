@@ -124,10 +124,22 @@ def test_an_adapter_that_every_revision_has(adapters: list[list[str]], resolved:
     ],
 )
 def test_who_is_silent(llama: Any, mistral: Any, serving: bool, silent: tuple[str, ...]) -> None:
-    """It keeps its share: the routers see engines come and go, and the others take its requests meanwhile."""
+    """The others of its route take its share, while any of them answers."""
     result = found(spec(LLAMA, MISTRAL), having("llama", llama), having("mistral", mistral))
     assert (result.serving, result.silent) == (serving, silent)
-    assert targets(result) == {"to-llama.r1": 1, "to-mistral.r1": 1}
+    both = {"to-llama.r1": 1, "to-mistral.r1": 1}
+    assert targets(result) == (both if len(silent) != 1 else {"to-llama.r1": 1})
+    assert {d.name for d in result.destinations} == targets(result).keys()
+
+
+def test_shares_are_taken_over_route_by_route() -> None:
+    """Who is silent in one route may be all that another one has."""
+    routes = [
+        {"name": "both", "models": ["b"], "to": {"backends": [LLAMA, MISTRAL]}},
+        {"name": "alone", "models": ["a"], "to": {"backends": [MISTRAL]}},
+    ]
+    result = found(spec(LLAMA, MISTRAL) | {"routes": routes}, having("llama", ENTRY), having("mistral", SILENT))
+    assert [[t.destination for t in route.targets] for route in result.routes] == [["to-llama.r1"], ["to-mistral.r1"]]
 
 
 def test_one_revision_that_answers_is_enough() -> None:

@@ -1,7 +1,13 @@
 """Who answers a policy's routes: shares of backends times the traffic of each model's revisions.
 
-A backend whose model does not exist, or has no active revision, or lacks the adapter, gets no traffic; the weights of a route
-are shared by the others.
+a backend's model                                  then
+------------------------------------------------   --------------------------------------------------------------
+does not exist, has no active revision, or lacks   no traffic: the others of the route take its share, and the
+  the adapter                                        policy says so (ResolvedRefs)
+has no engine that answers                         the others take its share, if any of them answers; the policy
+                                                     says so
+lost its status                                    as before, until its next pass finds what runs
+any other                                          its share, divided among its revisions
 """
 
 from __future__ import annotations
@@ -48,6 +54,17 @@ class Serving:
     answers: bool
 
 
+@dataclass(frozen=True)
+class _Share:
+    """A backend's part in a route."""
+
+    backend: str
+    model: str
+    entry: WeightedBackend
+    live: list[Serving]
+    answers: bool
+
+
 @dataclass
 class _Sum:
     told: tuple[Destination, ...]
@@ -64,9 +81,8 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
     found = _Sum(told=tuple(told))
     routes = []
     for route in policy.spec.routes:
-        targets: list[Target] = []
-        for entry in route.to.backends:
-            targets += _targets(route.name, backends[entry.name], entry, models, found)
+        shares = [_share(route.name, backends[entry.name], entry, models, found) for entry in route.to.backends]
+        targets = [target for share in _taken(shares) for target in _targets(share, found)]
         routes.append(Route(name=route.name, models=tuple(route.models), targets=_reduced(targets)))
     return Traffic(
         routes=tuple(routes),
@@ -91,9 +107,9 @@ def revisions(model: Manifest) -> list[Serving]:
     return found
 
 
-def _targets(
+def _share(
     route: str, backend: Backend, entry: WeightedBackend, models: Mapping[str, Manifest], found: _Sum
-) -> list[Target]:
+) -> _Share | None:
     """What a route's backend comes to; says in `found` what is wrong with it."""
     name = backend.model_deployment_ref.name
     live = (
@@ -101,19 +117,30 @@ def _targets(
     )
     if problem := _problem(name, models, live, entry.adapter):
         found.unresolved.append(f"route {route}: backend {backend.name}: {problem}")
-        return []
+        return None
     if entry.share == 0:
-        return []
-    if any(revision.answers for revision in live):
-        found.serving = True
-    else:
+        return None
+    answers = any(revision.answers for revision in live)
+    found.serving = found.serving or answers
+    if not answers:
         found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
+    return _Share(backend.name, name, entry, live, answers)
+
+
+def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
+    """Those who get a route's requests: while some answer, the shares of those who do not are theirs."""
+    found = [share for share in shares if share]
+    return [share for share in found if share.answers] or found
+
+
+def _targets(share: _Share, found: _Sum) -> list[Target]:
+    """A target for each revision of a backend's model."""
     targets = []
-    for revision in live:
-        destination = _destination(backend.name, name, revision, entry.adapter)
+    for revision in share.live:
+        destination = _destination(share.backend, share.model, revision, share.entry.adapter)
         found.destinations[destination.name] = destination
-        found.sent_to.setdefault(backend.name, {})[revision.name] = revision.traffic
-        targets.append(Target(destination=destination.name, weight=entry.share * revision.traffic))
+        found.sent_to.setdefault(share.backend, {})[revision.name] = revision.traffic
+        targets.append(Target(destination=destination.name, weight=share.entry.share * revision.traffic))
     return targets
 
 
