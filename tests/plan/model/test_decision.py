@@ -179,6 +179,16 @@ def test_room_is_made_once() -> None:
     assert (once_more.status["activeRevision"], workloads(once_more)) == (b, [f"llama-{c}"])
 
 
+def test_no_room_is_made_when_nobody_knows_whether_it_was() -> None:
+    simulation = serving()
+    old = simulation.revision("Active")
+    simulation.edit(uri("b"))
+    simulation.annotate({names.MAKE_ROOM_ANNOTATION: "newest"})
+    simulation.owner = {**simulation.owner, "status": {}}
+    plan = simulation.run()
+    assert (plan.status["activeRevision"], plan.delete) == (old, ())
+
+
 def test_room_for_another_revision_than_the_newest_is_not_made() -> None:
     simulation = serving()
     old = simulation.revision("Active")

@@ -75,13 +75,14 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     readiness = _readiness(model, newest, facts)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
+    lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made
     situation = Situation(
         newest=newest,
         identity=meaning,
         replicas=model.spec.replicas,
         readiness=readiness,
         departures=departures(facts),
-        room_for="" if made == asked else asked,
+        room_for="" if lost or made == asked else asked,
     )
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
     decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, (), made)
