@@ -10,7 +10,7 @@ import pytest
 from tests.support.builders import key_of, managed_tier
 from tests.support.fake_api import FakeApi
 from tidegate.cluster.client import Refused
-from tidegate.control.carry_out import CarryOut, Failures, Imposed
+from tidegate.control.carry_out import TRY_AGAIN, CarryOut, Failures, Imposed
 from tidegate.control.store import Store
 from tidegate.errors import Conflict, NotOurs, TidegateError, Unavailable
 from tidegate.plan.kube.objects import child, store_labels
@@ -38,7 +38,8 @@ class Place:
     def __init__(self, api: FakeApi | None = None) -> None:
         self.api = api or FakeApi()
         self.store = Store()
-        self.imposed = Imposed()
+        self.now = 0.0
+        self.imposed = Imposed(lambda: self.now)
 
     def watch(self) -> None:
         for manifest in self.api.objects.values():
@@ -199,6 +200,9 @@ class Meddling(FakeApi):
 DEPLOYMENT = child("Deployment", "d", OWNER, LABELS, {"spec": {"replicas": 1, "selector": {"matchLabels": LABELS}}})
 
 
+SERVICE = child("Service", "s", OWNER, LABELS, {"spec": {"type": "ClusterIP", "selector": LABELS, "replicas": 1}})
+
+
 @pytest.mark.parametrize("manifest", [A, DEPLOYMENT], ids=["ConfigMap", "Deployment"])
 async def test_what_something_in_between_changes_stays_so(
     manifest: dict[str, Any], caplog: pytest.LogCaptureFixture
@@ -223,6 +227,32 @@ async def test_its_status_is_no_reason_to_write_it_again() -> None:
     noted["annotations"] = {**noted["annotations"], "deployment.kubernetes.io/revision": "1"}
     place.store.put({**there, "metadata": noted, "status": {"readyReplicas": 1}})
     assert await place.run(DEPLOYMENT) == []
+
+
+async def test_it_is_tried_again_after_a_while() -> None:
+    """What changed it may be gone."""
+    place = Place(Meddling())
+    await place.run(A)
+    place.api.meddles = False  # type: ignore[attr-defined]
+    place.now = TRY_AGAIN - 1
+    assert await place.run(A) == []
+    place.now = TRY_AGAIN
+    assert ("apply", "a") in await place.run(A)
+    assert place.api.objects[key("a")]["data"] == {"key": "x"}
+
+
+@pytest.mark.parametrize("heals", [False, True])
+async def test_a_service_that_is_changed_may_lead_elsewhere(heals: bool) -> None:
+    place = Place(Meddling())
+    await place.run(SERVICE)
+    assert (place.failures.reason, SERVICE["metadata"]["name"] in place.failures.message) == ("ChangedByOthers", True)
+    if heals:
+        place.api.meddles = False  # type: ignore[attr-defined]
+        place.api.changed_by_others(key_of(SERVICE), spec=SERVICE["spec"])
+        place.watch()
+        place.now = TRY_AGAIN
+    await place.run(SERVICE)
+    assert place.failures.reason == ("" if heals else "ChangedByOthers")
 
 
 async def test_a_new_wish_is_written_once() -> None:

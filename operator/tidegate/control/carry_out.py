@@ -13,7 +13,8 @@ All failures are told together; those that pass by themselves are tried again wi
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tidegate.cluster.apply import apply, up_to_date
@@ -28,6 +29,9 @@ log = logging.getLogger("tidegate.reconcile")
 
 ACTION_FAILED: Final = (NotOurs.reason, Refused.reason, Overridden.reason, conditions.STATUS_REFUSED)
 """Reasons of Stalled that the cluster gives, not the plan."""
+
+
+TRY_AGAIN: Final = 300.0
 
 
 class Failures:
@@ -52,21 +56,25 @@ class Failures:
 
 
 class Imposed:
-    """What admission made of our writes, where that is not what we wrote: writing it again would never end."""
+    """What admission made of our writes, where that is not what we wrote: writing it again at once would never end. After TRY_AGAIN
+    seconds it is, because what changed it may be gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._made: dict[ObjectKey, tuple[Manifest, Manifest]] = {}
+        self._at: dict[ObjectKey, float] = {}
 
     def remember(self, wanted: Manifest, made: Manifest) -> None:
         """What came back when this was written."""
         key = ObjectKey.of(wanted)
         if key not in self._made:
             log.warning("%s is changed by something else whenever it is written; it stays so", key)
-        self._made[key] = (wanted, part(made, wanted))
+        self._made[key], self._at[key] = (wanted, part(made, wanted)), self._clock()
 
     def forget(self, key: ObjectKey) -> None:
-        """It is as it was written."""
+        """It is as it was written, or gone."""
         self._made.pop(key, None)
+        self._at.pop(key, None)
 
     def of_services(self, plan: Plan) -> dict[ObjectKey, TidegateError]:
         """Services of a plan that lead elsewhere because something changes them whenever they are written."""
@@ -75,8 +83,11 @@ class Imposed:
 
     def holds(self, wanted: Manifest, live: Manifest | None) -> bool:
         """Whether this object is what came back when the same was written last."""
-        made = self._made.get(ObjectKey.of(wanted))
-        return made is not None and live is not None and made == (wanted, part(live, wanted))
+        key = ObjectKey.of(wanted)
+        made = self._made.get(key)
+        if made is None or live is None or self._clock() - self._at[key] >= TRY_AGAIN:
+            return False
+        return made == (wanted, part(live, wanted))
 
 
 class CarryOut:
@@ -105,8 +116,15 @@ class CarryOut:
         return Failures(self._failures | self._imposed.of_services(self._plan))
 
     def _stale(self, owner: Manifest) -> list[Manifest]:
-        live = [(manifest, self._store.get(ObjectKey.of(manifest))) for manifest in self._plan.apply]
-        return [m for m, there in live if not (up_to_date(m, there, owner) or self._imposed.holds(m, there))]
+        return [manifest for manifest in self._plan.apply if not self._settled(manifest, owner)]
+
+    def _settled(self, manifest: Manifest, owner: Manifest) -> bool:
+        key = ObjectKey.of(manifest)
+        live = self._store.get(key)
+        if up_to_date(manifest, live, owner):
+            self._imposed.forget(key)
+            return True
+        return self._imposed.holds(manifest, live)
 
     def _unwanted(self) -> list[ObjectKey]:
         live = {key: self._store.get(key) for key in self._plan.delete}
