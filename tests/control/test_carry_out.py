@@ -55,8 +55,8 @@ class Place:
         self.api.log.clear()
         dependent = {key(name): frozenset(map(key, others)) for name, others in (needs or {}).items()}
         plan = Plan({}, wanted, tuple(map(key, delete)), dependent)
-        work = CarryOut(self.api, self.store, self.imposed, plan)
-        pending = work.pending(OWNER)
+        work = CarryOut(self.api, self.store, self.imposed, plan, OWNER)
+        pending = work.pending()
         self.failures = await work.run(OWNER)
         assert pending or not self.api.log, "what is not pending is not done"
         return [(what, key.name) for what, key in self.api.log]

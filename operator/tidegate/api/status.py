@@ -53,7 +53,7 @@ class RevisionStatus(Part):
     """One live revision of a model: a Deployment and its headless Service."""
 
     name: Short
-    """Hash of spec.model and spec.engine as written."""
+    """Hash of what shapes its Pods, in one spelling; of how it was written in revisions of before 0.2."""
     role: Literal["Active", "Candidate", "Retiring"]
     """Active serves; Candidate starts; Retiring finishes its streams."""
     since: Annotated[str, Field(max_length=40)]

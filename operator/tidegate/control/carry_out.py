@@ -29,9 +29,8 @@ log = logging.getLogger("tidegate.reconcile")
 
 ACTION_FAILED: Final = (NotOurs.reason, Refused.reason, Overridden.reason, conditions.STATUS_REFUSED)
 """Reasons of Stalled that the cluster gives, not the plan."""
-
-
 TRY_AGAIN: Final = 300.0
+"""Seconds after which what something in between changes is written once more."""
 
 
 class Failures:
@@ -61,20 +60,19 @@ class Imposed:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._made: dict[ObjectKey, tuple[Manifest, Manifest]] = {}
-        self._at: dict[ObjectKey, float] = {}
+        self._made: dict[ObjectKey, tuple[Manifest, Manifest, float]] = {}
+        """What was wanted, what came back, and when."""
 
     def remember(self, wanted: Manifest, made: Manifest) -> None:
         """What came back when this was written."""
         key = ObjectKey.of(wanted)
         if key not in self._made:
             log.warning("%s is changed by something else whenever it is written; it stays so", key)
-        self._made[key], self._at[key] = (wanted, part(made, wanted)), self._clock()
+        self._made[key] = wanted, part(made, wanted), self._clock()
 
     def forget(self, key: ObjectKey) -> None:
         """It is as it was written, or gone."""
         self._made.pop(key, None)
-        self._at.pop(key, None)
 
     def of_services(self, plan: Plan) -> dict[ObjectKey, TidegateError]:
         """Services of a plan that lead elsewhere because something changes them whenever they are written."""
@@ -83,17 +81,17 @@ class Imposed:
 
     def holds(self, wanted: Manifest, live: Manifest | None) -> bool:
         """Whether this object is what came back when the same was written last."""
-        key = ObjectKey.of(wanted)
-        made = self._made.get(key)
-        if made is None or live is None or self._clock() - self._at[key] >= TRY_AGAIN:
+        known = self._made.get(ObjectKey.of(wanted))
+        if known is None or live is None:
             return False
-        return made == (wanted, part(live, wanted))
+        before, made, at = known
+        return self._clock() - at < TRY_AGAIN and (before, made) == (wanted, part(live, wanted))
 
 
 class CarryOut:
-    """One plan on its way."""
+    """One plan of an owner on its way. What is to be written is looked for once in a pass."""
 
-    def __init__(self, api: Api, store: Store, imposed: Imposed, plan: Plan) -> None:
+    def __init__(self, api: Api, store: Store, imposed: Imposed, plan: Plan, owner: Manifest) -> None:
         self._api = api
         self._store = store
         self._imposed = imposed
@@ -101,22 +99,20 @@ class CarryOut:
         self._failures: dict[ObjectKey, TidegateError] = {}
         self._without: set[ObjectKey] = set()
         """What failed, and what waits for it."""
+        self._stale = [manifest for manifest in plan.apply if not self._settled(manifest, owner)]
 
-    def pending(self, owner: Manifest) -> bool:
+    def pending(self) -> bool:
         """Whether anything is to be done at all."""
-        return bool(self._stale(owner) or self._unwanted())
+        return bool(self._stale or self._unwanted())
 
     async def run(self, owner: Manifest) -> Failures:
         """Applies and deletes in the plan's order."""
-        written = [str(ObjectKey.of(m)) for m in self._stale(owner) if await self._apply(owner, m)]
+        written = [str(ObjectKey.of(m)) for m in self._stale if await self._apply(owner, m)]
         if written:
             log.info("%s: wrote %s", ObjectKey.of(owner), ", ".join(written))
         for key in self._unwanted():
             await self._delete(owner, key)
         return Failures(self._failures | self._imposed.of_services(self._plan))
-
-    def _stale(self, owner: Manifest) -> list[Manifest]:
-        return [manifest for manifest in self._plan.apply if not self._settled(manifest, owner)]
 
     def _settled(self, manifest: Manifest, owner: Manifest) -> bool:
         key = ObjectKey.of(manifest)

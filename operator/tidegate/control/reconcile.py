@@ -82,8 +82,8 @@ class Reconciler:
     async def _carry_out(self, owner: Manifest, plan: Plan) -> Failures:
         """Status, apply, delete; then the status of the plan, if another one was announced and nothing failed."""
         announced = still_failing(owner, plan.status, ACTION_FAILED, self.clock())
-        work = CarryOut(self.api, self.store, self.imposed, plan)
-        owner = await self._report(owner, announced, fence=work.pending(owner))
+        work = CarryOut(self.api, self.store, self.imposed, plan, owner)
+        owner = await self._report(owner, announced, fence=work.pending())
         for reason in plan.reasons:
             log.info("%s: %s", ObjectKey.of(owner), reason)
         failures = await work.run(owner)

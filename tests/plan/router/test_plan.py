@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.builders import DEFAULTS, NOW, key_of, live, pod, policy
 from tidegate.plan.kube.objects import child, router_labels
+from tidegate.plan.kube.pods import EVENTS_EVERY
 from tidegate.plan.plan import Manifest, Question
 from tidegate.plan.router.facts import question, read
-from tidegate.plan.router.plan import CONFIRMED_EVERY, EVENTS_EVERY, UNCONFIRMED_EVERY, plan_router, questions
+from tidegate.plan.router.plan import CONFIRMED_EVERY, UNCONFIRMED_EVERY, plan_router, questions
 from tidegate.plan.samples import RouterReport, Sample
 from tidegate.plan.world import RouterWorld
 

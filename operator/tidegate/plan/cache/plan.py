@@ -10,7 +10,7 @@ from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
 from tidegate.plan.cache import store
 from tidegate.plan.cache.status import answers, cache_status, question, secret, server
-from tidegate.plan.kube.pods import about
+from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.plan import Manifest, Plan, Question
 from tidegate.plan.world import CacheWorld
@@ -19,8 +19,6 @@ SILENT_EVERY = 5.0
 """Seconds between two questions to a store that does not answer."""
 ANSWERING_EVERY = 60.0
 """Seconds between two questions to a store that does."""
-EVENTS_EVERY = 10.0
-"""Seconds between two looks at the Events of a store that does not start."""
 
 
 def plan_cache(world: CacheWorld, now: datetime) -> Plan:

@@ -13,6 +13,8 @@ CREATING: Final = ("ContainerCreating", "PodInitializing")
 """Reasons of waiting that say nothing: what a container waits for stands in the Pod's Events."""
 
 
+EVENTS_EVERY: Final = 10.0
+"""Seconds between two looks at the Events of what does not start."""
 USUAL: Final = 10.0
 """Seconds for which a Pod may be created without anybody asking why."""
 CRASHES: Final = 2

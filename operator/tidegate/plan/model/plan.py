@@ -9,7 +9,7 @@ from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import DROPPED, controlled_by, model_labels, revision_labels, service_account
-from tidegate.plan.kube.pods import about
+from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import services
 from tidegate.plan.model.claim import fitted
@@ -20,9 +20,6 @@ from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.world import ModelWorld
-
-EVENTS_EVERY = 10.0
-"""Seconds between two looks at the Events of what does not start."""
 
 
 def plan_model(world: ModelWorld, now: datetime) -> Plan:

@@ -9,7 +9,7 @@ from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import disruption_budget, router_labels, service_account
-from tidegate.plan.kube.pods import about
+from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.router import workload
 from tidegate.plan.router.access import access
@@ -22,8 +22,6 @@ UNCONFIRMED_EVERY = 1.0
 """Seconds between two questions to routers that do not run the newest configuration yet."""
 CONFIRMED_EVERY = 60.0
 """Seconds between two questions to routers that do."""
-EVENTS_EVERY = 10.0
-"""Seconds between two looks at the Events of routers that do not start."""
 
 
 def plan_router(world: RouterWorld, now: datetime) -> Plan:
