@@ -8,8 +8,8 @@ from typing import Final
 
 from tidegate.contract.destinations import Destination, Engine
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy.lua import rewrite_model
-from tidegate.envoy.types import Resource, duration, extension, typed
+from tidegate.envoy import attempt
+from tidegate.envoy.types import Resource, duration, typed
 
 LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
 CONNECT_TIMEOUT: Final = 2.0
@@ -75,13 +75,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                 common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
                 explicit_http_config={"http_protocol_options": {}},
-                http_filters=[
-                    rewrite_model(engine.model),
-                    extension(
-                        "envoy.filters.http.upstream_codec",
-                        "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
-                    ),
-                ],
+                http_filters=attempt.filters(engine.model),
             )
         },
     }

@@ -19,10 +19,10 @@ from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
 from tidegate.envoy import chain, openai
+from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clusters import UNPARSED
-from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
+from tidegate.names import BACKEND_HEADER, INTERNAL_HEADERS, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
 
 ROUTES: Final = "models"
 """Name of the route configuration."""
@@ -34,14 +34,10 @@ LONGER_NAME: Final = 1 << 10
 """Bytes by which a body may grow when an engine's own name for the model is put in."""
 RETRY_AFTER: Final = "5"
 """Seconds that a client is asked to wait when no engine is ready."""
-PICKS: Final = 20
-"""How often a retry picks again when the pick was asked before. Least request likes engines that have just lost all their
-requests: with half of them on a lost machine three picks of four are such an engine."""
-RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 LARGEST_ANSWER: Final = 4 << 20
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER)
+ENGINES_HEADERS: Final = ("server", *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and names that are ours to write."""
 
 
@@ -145,32 +141,3 @@ def _labels(route: str, destination: Destination) -> list[Resource]:
         _set_header(REVISION_HEADER, destination.revision),
         _set_header(ROUTE_HEADER, route),
     ]
-
-
-def retry_policy(config: RouterConfig) -> Resource:
-    """Another engine each time. The answer of one that is shutting down is tried again even when attempts are 0:
-    the client would see an error for nothing but our own roll-out."""
-    retry = config.retry
-    conditions = ["retriable-headers"]
-    if retry.attempts:
-        conditions += [name for reason in retry.reasons for name in RETRY_ON[reason]]
-        conditions += ["retriable-status-codes"] if retry.codes else []
-    policy: Resource = {
-        "retry_on": ",".join(conditions),
-        "num_retries": max(retry.attempts, 1),
-        "retriable_headers": [{"name": DRAINING_HEADER, "present_match": True}],
-        "retry_host_predicate": [
-            extension(
-                "envoy.retry_host_predicates.previous_hosts",
-                "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-            )
-        ],
-        "host_selection_retry_max_attempts": PICKS,
-        "retry_back_off": {
-            "base_interval": duration(retry.backoff_seconds),
-            "max_interval": duration(retry.backoff_seconds * 10),
-        },
-    }
-    if retry.attempts and retry.codes:
-        policy["retriable_status_codes"] = list(retry.codes)
-    return policy
