@@ -81,6 +81,10 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# folders
+RUN_DIR: Final = "/run/tidegate"
+"""Of a router Pod: what Envoy and its brain share."""
+
 # containers
 ENGINE_CONTAINER: Final = "engine"
 ENVOY_CONTAINER: Final = "envoy"

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from pydantic import PrivateAttr, ValidationError
 
 from tidegate.contract.destinations import Destination
+from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
 from tidegate.contract.routes import Route
@@ -44,6 +45,7 @@ class RouterConfig(Piece):
     routes: tuple[Route, ...]
     retry: Retry
     timeouts: Timeouts
+    observation: Observation = Observation()
     _written: str = PrivateAttr(default="")
 
     def text(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tidegate.envoy import chain
+from tidegate.envoy import chain, observe
 from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.routes import ROUTES
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import ANY_ADDRESS, INTERNAL_PREFIX, ROUTER_PORT
+from tidegate.names import ANY_ADDRESS, INTERNAL_PREFIX
 
 STAT_PREFIX: Final = "in"
 BUFFER: Final = 1 << 20
@@ -38,9 +39,10 @@ FOREIGN: Final = ("x-envoy-", INTERNAL_PREFIX)
 """What only we may say: with x-envoy- headers Envoy lets a caller choose retries and timeouts; here the policy does."""
 
 
-def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT) -> Resource:
-    """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}. At ANY_ADDRESS it takes IPv4 too."""
-    return listen("main", address, port, manager(STAT_PREFIX, rds, [chain.place()]))
+def listener(start: Start, routes: Resource) -> Resource:
+    """`routes` is where they come from: {"rds": ...} or {"route_config": ...}."""
+    fixed = manager(STAT_PREFIX, routes, chain.place(), access_log=observe.access_logs(), **observe.tracing(start))
+    return listen("main", start.address, start.port, fixed)
 
 
 def listen(name: str, address: str, port: int, manager_: Resource) -> Resource:
@@ -53,7 +55,7 @@ def listen(name: str, address: str, port: int, manager_: Resource) -> Resource:
     }
 
 
-def manager(stat_prefix: str, routes: Resource, filters: list[Resource]) -> Resource:
+def manager(stat_prefix: str, routes: Resource, *filters: Resource, **more: Any) -> Resource:
     """HTTP as the front door takes it: liberal where nothing hangs on it, strict where two readers could disagree."""
     return extension(
         "envoy.filters.network.http_connection_manager",
@@ -61,6 +63,7 @@ def manager(stat_prefix: str, routes: Resource, filters: list[Resource]) -> Reso
         stat_prefix=stat_prefix,
         codec_type="AUTO",
         **routes,
+        **more,
         early_header_mutation_extensions=[_drop_foreign_headers()],
         http_filters=[*filters, _router()],
         local_reply_config=local_replies(),

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import clusters, listener, routes
+from tidegate.envoy import clusters, listener, observe, routes
 from tidegate.envoy.bootstrap import XDS
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
+from tidegate.names import RUN_DIR
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
+RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Snapshot:
     endpoints: Mapping[str, Sequence[Endpoint]]
     """By destination."""
     routes: Resource
+    switches: Resource
+    """What is told of how many requests."""
 
     def static(self) -> Resource:
         """One bootstrap that holds everything, for `tidegate render --envoy` and `envoy --mode validate`."""
@@ -36,17 +41,17 @@ class Snapshot:
              "load_assignment": clusters.load_assignment(name, self.endpoints.get(name, ()))}
             for name, c in self.clusters.items()
         ]  # fmt: skip
+        start = Start(RUN_DIR)
         return {
             "static_resources": {
-                "listeners": [listener.listener({"route_config": self.routes})],
-                "clusters": [clusters.unparsed(), *fixed],
-            }
+                "listeners": [listener.listener(start, {"route_config": self.routes})],
+                "clusters": [clusters.unparsed(), *observe.clusters(start), *fixed],
+            },
+            "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
 
 
-def snapshot(
-    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = "/run/tidegate"
-) -> Snapshot:
+def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = RUN_DIR) -> Snapshot:
     """`engines` are the ready engines by headless Service."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
@@ -54,6 +59,7 @@ def snapshot(
         clusters={d.name: clusters.cluster(d, engine, config, eds_path(run_dir, d.name)) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
         routes=routes.route_configuration(config),
+        switches=observe.switches(config.observation),
     )
 
 
@@ -68,7 +74,7 @@ def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource
     return {"version_info": version, "resources": [{"@type": url, **resource} for resource in resources]}
 
 
-def listeners(run_dir: str, address: str) -> Resource:
+def listeners(start: Start) -> Resource:
     """lds.json."""
-    made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"), address)
+    made = listener.listener(start, listener.from_files(f"{start.run_dir}/{XDS}/rds.json"))
     return response(LISTENER, "1", [made])
