@@ -15,6 +15,7 @@ from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
+from tidegate.envoy.decide import SOCKET
 from tidegate.envoy.start import Start
 from tidegate.names import (
     MANAGED_BY,
@@ -48,16 +49,18 @@ async def run(post: Post) -> None:
     """Runs until SIGTERM, or until a part ends (which none does but by a defect)."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    run_dir = post.envoy.run_dir
-    admin = Admin(Path(run_dir) / "admin.sock")
-    router = Router(post.config_map, run_dir, Files(post.envoy), admin)
+    run_dir = Path(post.envoy.run_dir)
+    admin = Admin(run_dir / "admin.sock")
+    router = Router(post.config_map, post.envoy.run_dir, Files(post.envoy), admin)
     if router.files.begun():
         router.started.set()
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
+    deciding = await router.decisions.serve(run_dir / SOCKET)
     api = await _connect()
     try:
         await _until(stop, api, post.namespace, router)
     finally:
+        deciding.close()
         await server.cleanup()
         await admin.close()
         await api.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
@@ -67,6 +68,7 @@ class Router:
     run_dir: str
     files: Files
     admin: Admin
+    decisions: Decisions = field(default_factory=Decisions)
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
     unreadable: str = ""
@@ -144,6 +146,7 @@ class Router:
             self.files.engines(snapshot(self._config_running, self.engines, self.run_dir).endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
+            self.decisions.follow(self._config_running, self.engines)
 
     def _let_go(self) -> None:
         """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
@@ -199,6 +202,7 @@ class Router:
         self.files.settle(wanted, self._leaving)
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
+        self.decisions.follow(offer.config, self.engines or {})
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 

@@ -24,7 +24,7 @@ from tidegate.contract.piece import Piece
 from tidegate.contract.routes import Route
 from tidegate.names import short_hash
 
-READS: Final = 1
+READS: Final = 2
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -36,7 +36,7 @@ class UnreadableConfig(ValueError):
 class RouterConfig(Piece):
     """The whole document."""
 
-    min_reader: int = READS
+    min_reader: int = 1
     """The least that a program must read to run this document as it is meant."""
     namespace: str
     policy: str

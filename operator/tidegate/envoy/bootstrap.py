@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import observe
+from tidegate.envoy import fixed_clusters, observe
 from tidegate.envoy.listener import listen, manager
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
@@ -29,7 +29,7 @@ def bootstrap(start: Start) -> Resource:
         "node": {"id": "router", "cluster": "tidegate"},
         "admin": {"address": {"pipe": {"path": f"{start.run_dir}/admin.sock", "mode": 0o600}}},
         "dynamic_resources": {"lds_config": _file(f"{xds}/lds.json"), "cds_config": _file(f"{xds}/cds.json")},
-        "static_resources": {"listeners": [_probe_listener(start)], "clusters": observe.clusters(start)},
+        "static_resources": {"listeners": [_probe_listener(start)], "clusters": fixed_clusters.clusters(start)},
         "layered_runtime": {"layers": [_switches(f"{xds}/{observe.SWITCHES}.json")]},
         "overload_manager": _overload(start.memory),
     }

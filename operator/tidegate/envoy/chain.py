@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import decide
 from tidegate.envoy.lua import route_by_model
 from tidegate.envoy.types import Resource, extension, typed
 
@@ -21,6 +23,8 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy() -> Resource:
+def of_policy(config: RouterConfig) -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": [route_by_model()]})}
+    asks = decide.needed(config)
+    filters = [route_by_model(), *([decide.ask_the_brain()] if asks else [])]
+    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters}), **(decide.nowhere() if asks else {})}

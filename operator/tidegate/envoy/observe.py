@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidegate.contract.observation import Observation
-from tidegate.envoy.start import Collector, Start
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
 
@@ -25,6 +25,7 @@ RECORD: Final = "tidegate.record"
 TRACE: Final = "tracing.random_sampling"
 """Envoy's own key, in hundredths of a percent."""
 RECORDS: Final = "records"
+SOCKET: Final = "records.sock"
 COLLECTOR: Final = "collector"
 RECORDS_BUFFER: Final = 1 << 20
 RECORDS_FLUSH: Final = 0.5
@@ -102,19 +103,3 @@ def tracing(start: Start) -> Resource:
     # Envoy's own has the query, in which a client could hide a key
     url = {"tag": "http.url", "value": "%PATH(NQ:PATH)%"}
     return {"tracing": {"provider": provider, "random_sampling": {"value": 0}, "custom_tags": [url]}}
-
-
-def clusters(start: Start) -> list[Resource]:
-    """What the listener names must stand in the bootstrap: Envoy refuses a listener that names what comes later."""
-    brain = _cluster(RECORDS, "STATIC", {"pipe": {"path": f"{start.run_dir}/records.sock"}})
-    return [brain, *([_collector(start.collector)] if start.collector else [])]
-
-
-def _collector(to: Collector) -> Resource:
-    return _cluster(COLLECTOR, "STRICT_DNS", {"socket_address": {"address": to.host, "port_value": to.port}})
-
-
-def _cluster(name: str, kind: str, address: Resource) -> Resource:
-    hosts = [{"endpoint": {"address": address}}]
-    assignment = {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]}
-    return {"name": name, "type": kind, "connect_timeout": duration(1), "load_assignment": assignment}

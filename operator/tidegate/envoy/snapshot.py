@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import clusters, listener, observe, routes
+from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
 from tidegate.envoy.bootstrap import XDS
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.start import Start
@@ -45,7 +45,7 @@ class Snapshot:
         return {
             "static_resources": {
                 "listeners": [listener.listener(start, {"route_config": self.routes})],
-                "clusters": [clusters.unparsed(), *observe.clusters(start), *fixed],
+                "clusters": [clusters.unparsed(), *fixed_clusters.clusters(start), *fixed],
             },
             "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
