@@ -138,7 +138,7 @@ def drain_key(uid: str) -> str:
 
 
 def router(policy: str) -> str:
-    """Every child of a policy: Deployment, Service, ConfigMap, ServiceAccount, Role, RoleBinding, PodDisruptionBudget."""
+    """Every child of a policy: Deployment, Service, ConfigMap, ServiceAccount, Role, RoleBinding, PodDisruptionBudget, PodMonitor."""
     return f"{policy}-router"
 
 

@@ -177,7 +177,7 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
             assert (await brain.get("/status")).json() == wanted | {"config": CONFIG.hash()}
             metrics = await brain.get("/metrics")
             assert metrics.headers["content-type"].startswith("text/plain")
-            assert "\nenvoy_listener_manager_lds_update_success{} 1\n" in metrics.text
+            assert "\nenvoy_server_live{} 1\n" in metrics.text
 
 
 async def test_envoy_may_start_when_its_files_are_there(tmp_path: Path) -> None:

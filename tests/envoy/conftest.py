@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -191,9 +192,9 @@ class RealEnvoy:
         except Silent:
             return None
 
-    def metrics(self) -> str:
-        """All of them, as Prometheus would read them."""
-        return self._admin("/stats/prometheus?usedonly")
+    def metrics(self, wanted: str = ".*") -> str:
+        """As Prometheus would read them; `wanted` is over Envoy's own names."""
+        return self._admin(f"/stats/prometheus?{urlencode({'filter': wanted})}")
 
     def stat(self, name: str) -> int:
         """One number."""

@@ -251,6 +251,13 @@ class Router:
         except Silent:
             return None
 
+    @property
+    def current(self) -> bool:
+        """Whether Envoy runs the newest configuration, as far as is known."""
+        if not self.config or not self._running or self._offer or self.unreadable:
+            return False
+        return self._running.version == self.config.hash()
+
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()

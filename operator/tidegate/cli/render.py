@@ -71,14 +71,16 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
-        plans.append(_router(owner, near, defaults))
+        plans.append(_router(owner, near, capabilities, defaults))
     plans += [_cache(owner, defaults) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
 
 
-def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]], defaults: Defaults) -> Plan:
+def _router(
+    owner: Manifest, models: Mapping[str, Mapping[str, Any]], capabilities: Capabilities, defaults: Defaults
+) -> Plan:
     def plan(children: tuple[Manifest, ...]) -> Plan:
-        return plan_router(RouterWorld(owner, defaults, children, models=models), EPOCH)
+        return plan_router(RouterWorld(owner, defaults, children, models=models, capabilities=capabilities), EPOCH)
 
     return followed(plan)
 
