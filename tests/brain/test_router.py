@@ -22,7 +22,7 @@ from tidegate.envoy.start import Start
 
 @asynccontextmanager
 async def _running(envoy: RealEnvoy, folder: Path) -> AsyncIterator[Router]:
-    async with looping(Router(CONFIG_MAP, str(folder), envoy.files, Admin(folder / "admin.sock"))) as router:
+    async with looping(Router(CONFIG_MAP, envoy.files, Admin(folder / "admin.sock"))) as router:
         yield router
 
 
@@ -90,7 +90,7 @@ class SuddenAdmin(Admin):
 
 async def test_an_unreadable_configuration_is_told_of_though_the_one_before_has_just_been_taken(tmp_path: Path) -> None:
     admin = SuddenAdmin(tmp_path / "admin.sock")
-    admin.router = router = Router(CONFIG_MAP, str(tmp_path), Files(Start(str(tmp_path))), admin)
+    admin.router = router = Router(CONFIG_MAP, Files(Start(str(tmp_path))), admin)
     changed(config({"chat": {"a": 1}}), router)
     router.engines_changed({})
     async with looping(router):

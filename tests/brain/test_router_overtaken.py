@@ -64,7 +64,7 @@ class ToldEnvoy(Admin):
 async def _brain(folder: Path) -> AsyncIterator[tuple[Router, ToldEnvoy]]:
     """A new one, beside an Envoy that has run for as long as there are files."""
     admin = ToldEnvoy(folder)
-    router = Router(CONFIG_MAP, str(folder), Files(Start(str(folder))), admin)
+    router = Router(CONFIG_MAP, Files(Start(str(folder))), admin)
     if router.files.begun():
         router.started.set()
     async with looping(router):

@@ -27,7 +27,7 @@ class Slow(Admin):
 
 
 def router(folder: Path, *, started: bool) -> Router:
-    made = Router(CONFIG_MAP, str(folder), Files(Start(str(folder))), Slow(folder / "admin.sock"))
+    made = Router(CONFIG_MAP, Files(Start(str(folder))), Slow(folder / "admin.sock"))
     if started:
         made.started.set()
     return made

@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def _made(run: Path, wanted: RouterConfig, ends: dict[str, tuple[Endpoint, ...]] = ENDS) -> Snapshot:
-    return snapshot(wanted, ends, str(run))
+    return snapshot(wanted, ends, Start(str(run)))
 
 
 def _clusters(run: Path) -> list[str]:

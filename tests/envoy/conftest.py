@@ -24,6 +24,7 @@ import pytest
 from aiohttp import web
 
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.kernel import knows_rto_max
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination
 from tidegate.contract.destinations import Engine as EngineBlock
@@ -146,7 +147,7 @@ class RealEnvoy:
     """One Envoy on 127.0.0.1 with files in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.begin_with(Start(str(folder), "127.0.0.1", free_port(), free_port()))
+        self.begin_with(Start(str(folder), "127.0.0.1", free_port(), free_port(), rto_max=knows_rto_max()))
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=15)
@@ -160,7 +161,7 @@ class RealEnvoy:
     def offer(self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]]) -> None:
         """Writes the files and waits until Envoy runs them."""
         ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
-        made = snapshot(wanted, ends, str(self._folder))
+        made = snapshot(wanted, ends, self.start)
         clusters = self.files.offer(made)
         if self._process is None:
             self.files.switch(made)

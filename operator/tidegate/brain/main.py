@@ -51,7 +51,7 @@ async def run(post: Post) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     run_dir = Path(post.envoy.run_dir)
     admin = Admin(run_dir / "admin.sock")
-    router = Router(post.config_map, post.envoy.run_dir, Files(post.envoy), admin)
+    router = Router(post.config_map, Files(post.envoy), admin)
     if router.files.begun():
         router.started.set()
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)

@@ -65,7 +65,6 @@ class Router:
     """What one router Pod knows and runs."""
 
     config_map: str
-    run_dir: str
     files: Files
     admin: Admin
     decisions: Decisions = field(default_factory=Decisions)
@@ -117,7 +116,7 @@ class Router:
             self._changed.clear()
             if self.config is None or self.engines is None:
                 continue
-            wanted = snapshot(self.config, self.engines, self.run_dir)
+            wanted = snapshot(self.config, self.engines, self.files.start)
             self._keep_engines_current()
             self._let_go()
             if not self._too_early(wanted):
@@ -143,7 +142,7 @@ class Router:
     def _keep_engines_current(self) -> None:
         """The running configuration goes on with the engines that there are."""
         if self._config_running and self.engines is not None:
-            self.files.engines(snapshot(self._config_running, self.engines, self.run_dir).endpoints)
+            self.files.engines(snapshot(self._config_running, self.engines, self.files.start).endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from tidegate.envoy.bootstrap import XDS, bootstrap
+from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.observe import SWITCHES
 from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, Snapshot, listeners, response
@@ -35,9 +35,9 @@ class Files:
     """The run folder of one router Pod."""
 
     def __init__(self, start: Start) -> None:
-        self._start = start
+        self.start = start
         self._run = Path(start.run_dir)
-        self._xds = self._run / XDS
+        self._xds = Path(start.xds)
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
@@ -49,8 +49,8 @@ class Files:
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
-        self._write(self._xds / "lds.json", listeners(self._start))
-        self._write(self._run / "bootstrap.json", bootstrap(self._start))
+        self._write(self._xds / "lds.json", listeners(self.start))
+        self._write(self._run / "bootstrap.json", bootstrap(self.start))
 
     def clusters(self) -> Collection[str]:
         """The destinations that Envoy may know."""

@@ -159,6 +159,7 @@ def brain(
     _leave_out_httpx_command()
     import uvloop
 
+    from tidegate.brain.kernel import knows_rto_max
     from tidegate.brain.main import Post, run
     from tidegate.cli import logs
     from tidegate.envoy import start
@@ -166,5 +167,5 @@ def brain(
     logs.begin(log_level, log_format)
     traces = start.collector(collector, f"{config_map}.{namespace}")
     address = os.environ.get(BIND_VARIABLE, ANY_ADDRESS)
-    envoy = start.Start(str(run_dir), address, memory=memory, collector=traces)
+    envoy = start.Start(str(run_dir), address, memory=memory, collector=traces, rto_max=knows_rto_max())
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

@@ -17,8 +17,9 @@ from tidegate.api.validate import check, ours
 from tidegate.cli.manifests import Document, Unreadable, read
 from tidegate.contract.router_config import load
 from tidegate.envoy.snapshot import snapshot
+from tidegate.envoy.start import Start
 from tidegate.errors import TidegateError
-from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
+from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY, RUN_DIR
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, Plan
@@ -110,4 +111,4 @@ def _as_created(document: Document, namespace: str) -> Manifest:
 def _envoy(manifests: Sequence[Any]) -> list[Manifest]:
     """Each policy's Envoy configuration, with no engines yet."""
     texts = [m["data"][ROUTER_CONFIG_KEY] for m in manifests if m["kind"] == "ConfigMap"]
-    return [snapshot(load(text), {}).static() for text in texts]
+    return [snapshot(load(text), {}, Start(RUN_DIR)).static() for text in texts]

@@ -13,8 +13,6 @@ from tidegate.envoy.listener import listen, manager
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
 
-XDS: Final = "xds"
-"""Folder of the dynamic files below the run folder."""
 MOST_CONNECTIONS: Final = 50_000
 HEAP_SHARE: Final = 0.9
 """Of the container's memory: code and stacks are not heap."""
@@ -24,13 +22,15 @@ SMALLEST_ACCOUNT: Final = 20
 
 def bootstrap(start: Start) -> Resource:
     """The admin interface is a Unix socket: only the brain reaches it."""
-    xds = f"{start.run_dir}/{XDS}"
     return {
         "node": {"id": "router", "cluster": "tidegate"},
         "admin": {"address": {"pipe": {"path": f"{start.run_dir}/admin.sock", "mode": 0o600}}},
-        "dynamic_resources": {"lds_config": _file(f"{xds}/lds.json"), "cds_config": _file(f"{xds}/cds.json")},
+        "dynamic_resources": {
+            "lds_config": _file(f"{start.xds}/lds.json"),
+            "cds_config": _file(f"{start.xds}/cds.json"),
+        },
         "static_resources": {"listeners": [_probe_listener(start)], "clusters": fixed_clusters.clusters(start)},
-        "layered_runtime": {"layers": [_switches(f"{xds}/{observe.SWITCHES}.json")]},
+        "layered_runtime": {"layers": [_switches(f"{start.xds}/{observe.SWITCHES}.json")]},
         "overload_manager": _overload(start.memory),
     }
 

@@ -8,11 +8,9 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
-from tidegate.envoy.bootstrap import XDS
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
-from tidegate.names import RUN_DIR
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -33,6 +31,8 @@ class Snapshot:
     routes: Resource
     switches: Resource
     """What is told of how many requests."""
+    start: Start
+    """What the Envoy was started with."""
 
     def static(self) -> Resource:
         """One bootstrap that holds everything, for `tidegate render --envoy` and `envoy --mode validate`."""
@@ -41,31 +41,26 @@ class Snapshot:
              "load_assignment": clusters.load_assignment(name, self.endpoints.get(name, ()))}
             for name, c in self.clusters.items()
         ]  # fmt: skip
-        start = Start(RUN_DIR)
         return {
             "static_resources": {
-                "listeners": [listener.listener(start, {"route_config": self.routes})],
-                "clusters": [clusters.unparsed(), *fixed_clusters.clusters(start), *fixed],
+                "listeners": [listener.listener(self.start, {"route_config": self.routes})],
+                "clusters": [clusters.unparsed(), *fixed_clusters.clusters(self.start), *fixed],
             },
             "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
 
 
-def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = RUN_DIR) -> Snapshot:
+def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start) -> Snapshot:
     """`engines` are the ready engines by headless Service."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
         version=config.hash(),
-        clusters={d.name: clusters.cluster(d, engine, config, eds_path(run_dir, d.name)) for d, engine in asked},
+        clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
         routes=routes.route_configuration(config),
         switches=observe.switches(config.observation),
+        start=start,
     )
-
-
-def eds_path(run_dir: str, destination: str) -> str:
-    """One file for each destination: Envoy reads a whole file for one cluster."""
-    return f"{run_dir}/{XDS}/eds.{destination}.json"
 
 
 def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource:
@@ -76,5 +71,5 @@ def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource
 
 def listeners(start: Start) -> Resource:
     """lds.json."""
-    made = listener.listener(start, listener.from_files(f"{start.run_dir}/{XDS}/rds.json"))
+    made = listener.listener(start, listener.from_files(f"{start.xds}/rds.json"))
     return response(LISTENER, "1", [made])

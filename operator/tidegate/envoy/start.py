@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from tidegate.names import ANY_ADDRESS, PROBE_PORT, ROUTER_PORT
 
+TCP_RTO_MAX_MS: Final = 44
+"""A socket option of Linux 6.15 and later."""
 OTLP_PORT: Final = 4318
 OTLP_PATH: Final = "/v1/traces"
 
@@ -45,3 +47,10 @@ class Start:
     """Bytes that Envoy's container may take; 0 is no limit."""
     collector: Collector | None = None
     """Absent where nobody asked for traces."""
+    rto_max: bool = False
+    """Whether the kernel knows TCP_RTO_MAX_MS."""
+
+    @property
+    def xds(self) -> str:
+        """The folder of the files that Envoy watches."""
+        return f"{self.run_dir}/xds"
