@@ -7,9 +7,8 @@ from pathlib import Path
 
 from benchmarks.router import report
 from benchmarks.router.results import Results
-from benchmarks.router.run import place, run, seconds_each
+from benchmarks.router.run import place, run
 from benchmarks.router.trees import ROOT
-from benchmarks.router.workloads import WORKLOADS
 
 OUT = ROOT / "benchmarks/out"
 PAGE = ROOT / "docs/benchmarks.md"
@@ -19,9 +18,7 @@ def main() -> None:
     """Reads the command line, measures, reports."""
     arguments = _parser().parse_args()
     with place(arguments.against) as here:
-        seconds = seconds_each(arguments.minutes, arguments.rounds, len(here.running) * len(WORKLOADS))
-        here.say(f"{arguments.rounds} rounds, {seconds:.1f} s for each form and workload")
-        results = run(here, arguments.rounds, seconds)
+        results = run(here, arguments.rounds, arguments.minutes)
     report.write(results, OUT)
     print(report.text(results))
     if arguments.docs:
@@ -31,7 +28,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.router", description=__doc__)
     parser.add_argument("--against", default="c34ca50^", help="commit of the form `earlier` (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="of each form under each workload (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="of each form under each workload (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=6.0, help="of all rounds together (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument(

@@ -42,6 +42,7 @@ class Form:
 
     name: str
     title: str
+    """`{against}` stands for the commit of the earlier router."""
     bootstrap: Callable[[Ground], Bootstrap]
     """Raises NoSuchCommit where the form cannot be made; it is left out then."""
     model: str
@@ -84,7 +85,7 @@ def plain(ground: Ground) -> Bootstrap:
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
 
 
-@form("earlier", "the router as it was before it took what all clients send")
+@form("earlier", "the router of commit {against}")
 def earlier(ground: Ground) -> Bootstrap:
     """Of the commit that is asked for."""
     return rendered(exported(ground.against, ground.folder), ground.engine_port)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
@@ -120,8 +120,3 @@ class Results:
             for w, f in self.pairs()
         ]
         return {**asdict(self), "middles": middles}
-
-
-def order(rounds: int, workloads: Sequence[str], forms: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-    """Round, workload, form: forms take turns one right after the other, so that they meet the same noise."""
-    return ((n, workload, form) for n in range(rounds) for workload in workloads for form in forms)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,22 +17,25 @@ from benchmarks.router.clock import Cores, cores
 from benchmarks.router.drive import Order
 from benchmarks.router.envoys import Running
 from benchmarks.router.flight import WrongAnswer
-from benchmarks.router.forms import FORMS, Ground
+from benchmarks.router.forms import FORMS, Form, Ground
 from benchmarks.router.processes import Load
-from benchmarks.router.results import Machine, Results, Round, order, round_of
+from benchmarks.router.results import Machine, Results, Round, round_of
 from benchmarks.router.trees import NoSuchCommit
 from benchmarks.router.workloads import WORKLOADS
+
+AROUND = 0.7
+"""Seconds beside the driving: a share of the starts, the connections and their warm-up, and a paced stream that ends late."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Everything that runs."""
+    """What runs from begin to end."""
 
     cores: Cores
+    engine: int
+    """Its port."""
     load: Load
-    running: Mapping[str, Running]
-    """By form."""
-    left_out: Mapping[str, str]
+    against: str
     machine: Machine
     begin: float = field(default_factory=time.monotonic)
 
@@ -43,46 +46,67 @@ class Place:
 
 @contextmanager
 def place(against: str) -> Iterator[Place]:
-    """One engine, one load, and an Envoy for each form that can be made; all end with the block."""
+    """One engine and one load, which end with the block."""
     here, before = cores(os.sched_getaffinity(0)), machine()
-    running, left_out = {}, {}
-    with (
-        TemporaryDirectory() as folder,
-        processes.engine(here) as port,
-        processes.load(here) as load,
-        ExitStack() as all_,
-    ):
-        for form in FORMS.values():
-            ground = Ground(Path(folder) / form.name, port, against)
+    with processes.engine(here) as port, processes.load(here) as load:
+        yield Place(here, port, load, against, before)
+
+
+@contextmanager
+def started(place: Place, forms: Iterable[Form]) -> Iterator[list[Running]]:
+    """An Envoy for each form, all new: by where its memory happens to lie, one is some per cent faster than the next one."""
+    with TemporaryDirectory() as folder, ExitStack() as stack:
+        running = []
+        for form in forms:
+            ground = Ground(Path(folder) / form.name, place.engine, place.against)
             ground.folder.mkdir()
+            made = envoys.running(form, form.bootstrap(ground), ground, place.cores)
+            running.append(stack.enter_context(made))
+        yield running
+
+
+def possible(place: Place) -> tuple[list[Form], dict[str, str]]:
+    """The forms that can be made here, and why the others cannot."""
+    forms, left_out = [], {}
+    for form in FORMS.values():
+        with TemporaryDirectory() as folder:
             try:
-                made = form.bootstrap(ground)
+                form.bootstrap(Ground(Path(folder), place.engine, place.against))
+                forms.append(form)
             except NoSuchCommit as error:
                 left_out[form.name] = str(error)
-                continue
-            running[form.name] = all_.enter_context(envoys.running(form, made, ground, here))
-        yield Place(here, load, running, left_out, before)
+    return forms, left_out
 
 
-def run(place: Place, rounds: int, seconds: float, workloads: Sequence[str] = tuple(WORKLOADS)) -> Results:
-    """All rounds, each of `seconds`. Raises WrongAnswer, with which form it was."""
-    titles = {name: one.form.title for name, one in place.running.items()}
-    asked = {name: WORKLOADS[name].title for name in workloads}
-    results = Results(place.machine, titles, place.left_out, asked)
-    for n, workload, form in order(rounds, workloads, list(titles)):
-        done = _round(place, workload, place.running[form], seconds)
-        results.add(workload, form, done)
-        said = f"{done.cpu:7.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}"
-        place.say(f"round {n + 1} of {rounds}  {workload:6} {form:8} {said}")
+def run(place: Place, rounds: int, minutes: float, workloads: Sequence[str] = tuple(WORKLOADS)) -> Results:
+    """All rounds. Raises WrongAnswer, with which form it was."""
+    forms, left_out = possible(place)
+    titles = {form.name: form.title.format(against=place.against) for form in forms}
+    results = Results(place.machine, titles, left_out, {name: WORKLOADS[name].title for name in workloads})
+    seconds = seconds_each(minutes, rounds, len(forms) * len(workloads))
+    for n in range(rounds):
+        with started(place, forms) as running:
+            place.say(f"round {n + 1} of {rounds}, {seconds:.1f} s for each form and workload")
+            for workload, one in turns(workloads, running):
+                done = _drive(place, workload, one, seconds)
+                results.add(workload, one.form.name, done)
+                place.say(
+                    f"{workload:6} {one.form.name:8} {done.cpu:7.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}"
+                )
     return results
 
 
-def _round(place: Place, workload: str, running: Running, seconds: float) -> Round:
+def _drive(place: Place, workload: str, running: Running, seconds: float) -> Round:
     order = Order(workload, running.port, seconds, running.pids, place.cores.envoy)
     try:
         return round_of(place.load.drive(order))
     except WrongAnswer as error:
         raise WrongAnswer(f"{running.form.name}, {WORKLOADS[workload].title}: {error}") from error
+
+
+def turns(workloads: Sequence[str], running: Sequence[Running]) -> Iterator[tuple[str, Running]]:
+    """Forms take turns one right after the other, so that they meet the same noise."""
+    return ((workload, one) for workload in workloads for one in running)
 
 
 def machine() -> Machine:
@@ -96,7 +120,3 @@ def machine() -> Machine:
 def seconds_each(minutes: float, rounds: int, pairs: int) -> float:
     """How long each round of each pair of workload and form may drive, so that all fit; at least a tenth of a second."""
     return max(0.1, minutes * 60 / (rounds * pairs) - AROUND)
-
-
-AROUND = 0.6
-"""Seconds that a round takes beside the driving: connections, warm-up, and a paced stream that ends after its time."""

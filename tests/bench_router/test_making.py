@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.router.clock import Cores, cores
-from benchmarks.router.envoys import listening
+from benchmarks.router.envoys import Running, listening
 from benchmarks.router.forms import FORMS, Bootstrap, Ground, form
 from benchmarks.router.results import BASE
-from benchmarks.router.run import seconds_each
+from benchmarks.router.run import seconds_each, turns
 from benchmarks.router.trees import TODAY, NoSuchCommit, exported, rendered
 from benchmarks.router.workloads import CHUNKS, PUBLIC, SERVED, WORKLOADS, events, json_answer
 
@@ -85,9 +85,16 @@ def test_a_paced_round_is_of_whole_streams(seconds: float, streams: int) -> None
     assert WORKLOADS["json"].asks_for(seconds) == seconds
 
 
-@pytest.mark.parametrize(("pairs", "seconds"), [(15, 2.83), (30, 1.11), (300, 0.1)])
+@pytest.mark.parametrize(("pairs", "seconds"), [(15, 2.73), (30, 1.01), (300, 0.1)])
 def test_more_forms_get_less_time_each(pairs: int, seconds: float) -> None:
     assert seconds_each(6, 7, pairs) == pytest.approx(seconds, abs=0.01)
+
+
+def test_forms_take_turns() -> None:
+    plain, now = (Running(FORMS[name], 80, {}, Path("log")) for name in ("plain", "now"))
+    assert list(turns(["json", "burst"], [plain, now])) == [
+        ("json", plain), ("json", now), ("burst", plain), ("burst", now),
+    ]  # fmt: skip
 
 
 def test_envoy_has_a_core_for_itself() -> None:

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.router import report
 from benchmarks.router.__main__ import publish
 from benchmarks.router.drive import Driven
-from benchmarks.router.results import Machine, Middle, Results, Round, middle, order, round_of
+from benchmarks.router.results import Machine, Middle, Results, Round, middle, round_of
 
 MACHINE = Machine(2, "a processor", "1.40.0", 0.25)
 
@@ -49,13 +49,6 @@ def test_a_round_is_told_by_request() -> None:
     driven = Driven(1000, 0.5, {"envoy": 50_000_000, "helper": 10_000_000}, 0.2, 0.005, 0.009)
     assert round_of(driven) == Round(50.0, 10.0, 2000.0, 5.0, 9.0, 0.2)
     assert round_of(Driven(1000, 0.5, {"envoy": 50_000_000})).helper is None
-
-
-def test_forms_take_turns() -> None:
-    assert list(order(2, ["json", "burst"], ["plain", "now"])) == [
-        (0, "json", "plain"), (0, "json", "now"), (0, "burst", "plain"), (0, "burst", "now"),
-        (1, "json", "plain"), (1, "json", "now"), (1, "burst", "plain"), (1, "burst", "now"),
-    ]  # fmt: skip
 
 
 def test_a_ratio_is_of_the_same_round() -> None:
