@@ -59,7 +59,7 @@ bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m benchmarks.operator --docs
 
-bench-router: init ## what a request costs in the router, form by form (8 minutes); a table in docs/benchmarks.md
+bench-router: init ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.router --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
