@@ -1,0 +1,122 @@
+"""How a new revision takes over."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tidegate.api.base import Part, Rule
+from tidegate.api.values import Duration, Percent, fraction, seconds
+
+WHOLE_PERCENT = r"^[1-9][0-9]?%$"
+
+Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=3)]
+"""A whole share between 1% and 99%."""
+
+
+class Step(Part):
+    """A share of the traffic that the new revision gets, and for how long."""
+
+    traffic: Traffic
+    """Share of the model's requests."""
+    hold: Duration | None = None
+    """Least time at this share, once every router sends it. Default: 10m; with approval 0s."""
+    approval: Literal["Manual"] | None = None
+    """Manual waits until a person says so: `kubectl annotate mdep/NAME tidegate.dev/promote=REVISION`."""
+
+    @property
+    def hold_seconds(self) -> float:
+        """Least time, in seconds."""
+        return seconds(self.hold or ("0s" if self.approval else "10m"))
+
+    @property
+    def share(self) -> int:
+        """Percent."""
+        return int(fraction(self.traffic) * 100)
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.hold) || duration(self.hold) <= duration('168h')",
+            "hold must be at most 168h, for example 10m",
+            lambda s: s.hold is None or seconds(s.hold) <= 604_800,
+            ".hold",
+        ),
+    )
+
+
+DEFAULT_STEPS = [Step(traffic=f"{share}%") for share in (1, 5, 10, 25, 50)]
+
+
+class CompareWithStable(Part):
+    """The new revision is judged against the old one over the same time, too."""
+
+    tolerance: Percent = "10%"
+    """By how much it may be worse: a share of what the old one shows, or of the objective's limit, whichever is more."""
+    confidence: Annotated[Percent, Field(pattern=r"^(8[0-9]|9[0-9])(\.[0-9]{1,2})?%$")] = "95%"
+    """At most the rest of all rollouts of a revision that is no worse are taken back, over the whole rollout. 80% to 99.99%."""
+
+
+class Canary(Part):
+    """Shares of the traffic, one after the other, then all of it."""
+
+    steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = DEFAULT_STEPS
+    """Ascending shares; the last one is followed by all of the traffic."""
+    min_requests: Annotated[int, Field(ge=10, le=1_000_000)] = 100
+    """Requests of the new revision in a step without which a gate says nothing."""
+    warm_up: Duration = "3m"
+    """Time at the beginning of each step that does not count against latency: caches are cold."""
+    compare_with_stable: CompareWithStable = CompareWithStable()
+    """How it is judged against the old revision."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.steps) || self.steps.map(s, int(s.traffic.replace('%', ''))).isSorted() && "
+            "self.steps.all(s, self.steps.exists_one(o, o.traffic == s.traffic))",
+            "steps must ascend, for example 1%, 5%, 25%",
+            lambda c: [s.share for s in c.steps] == sorted({s.share for s in c.steps}),
+            ".steps",
+        ),
+    )
+
+
+class Gates(Part):
+    """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
+
+    interval: Duration = "30s"
+    """Time between two looks."""
+    on_failure: Literal["Rollback", "Pause"] = "Rollback"
+    """Rollback sends everybody to the old revision at once; Pause keeps the share until a person decides."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.interval) || (duration(self.interval) >= duration('5s') && duration(self.interval) <= duration('1h'))",
+            "interval must be between 5s and 1h, for example 30s",
+            lambda g: 5 <= seconds(g.interval) <= 3600,
+            ".interval",
+        ),
+    )
+
+
+class Rollout(Part):
+    """How a new revision takes over. Without this block it does so when all of its engines answer."""
+
+    strategy: Literal["Canary"] = "Canary"
+    """Canary gives it a growing share of the traffic."""
+    paused: bool = False
+    """true: nothing is promoted; the share stays."""
+    canary: Canary = Canary()
+    """Shares, and how they are judged."""
+    gates: Gates = Gates()
+    """Looks at the objectives."""
+    progress_deadline: Duration = "2h"
+    """Time without a step forward after which the rollout pauses; 0s is none."""
+
+    rules: ClassVar = (
+        Rule(
+            "!has(self.progressDeadline) || duration(self.progressDeadline) <= duration('720h')",
+            "progressDeadline must be at most 720h; 0s is none",
+            lambda r: seconds(r.progress_deadline) <= 2_592_000,
+            ".progressDeadline",
+        ),
+    )
