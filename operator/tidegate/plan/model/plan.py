@@ -46,9 +46,14 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision),
         again=_retires_now(facts, decision),
-        next_check=next_timer(decision.revisions, decision.startup_budget, now),
+        next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
     )
+
+
+def _next_check(decision: ModelDecision, now: datetime) -> float | None:
+    waits = (next_timer(decision.revisions, decision.startup_budget, now), decision.trying.next_look)
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> list[dict[str, Any]]:

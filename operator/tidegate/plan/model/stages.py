@@ -27,10 +27,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
-from typing import Literal
+from typing import Final, Literal, get_args
 
-Phase = Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "RolledBack"]
+Phase = Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack"]
 """What it waits for: engines, routers, its hold, a gate or an approval, a person, all of its engines; or nothing any more."""
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
         "roomMadeFor": decision.room_made_for or None,
+        "rollout": _rollout(decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
         "ready": f"{decision.of(active).ready}/{decision.model.spec.replicas}",
@@ -134,6 +135,24 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
     return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
+def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
+    trial, rollout = decision.trying.trial, decision.model.spec.rollout
+    if trial is None:
+        return None
+    moments = {"began": trial.began, "entered": trial.entered, "confirmed": trial.confirmed}
+    return {
+        "revision": trial.revision,
+        "phase": trial.phase,
+        "step": trial.stage,
+        "steps": len(rollout.canary.steps) if rollout else 0,
+        "traffic": decision.trying.share,
+        "message": trial.message,
+        "abort": trial.abort or None,
+        "retry": trial.retry or None,
+        **{name: moment.isoformat() for name, moment in moments.items() if moment},
+    }
+
+
 def _engines(readiness: Readiness) -> str:
     return f"{readiness.ready} of {readiness.wanted} engines answer"
 
@@ -146,7 +165,7 @@ def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) ->
         "name": revision.name,
         "role": revision.role,
         "since": revision.since.isoformat(),
-        "traffic": revision.traffic,
+        "traffic": decision.traffic(revision),
         "replicas": revision.replicas,
         "readyReplicas": decision.of(revision).ready,
         "answered": revision.answered,
