@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import decide
+from tidegate.envoy import cors, decide
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
 
@@ -25,7 +25,7 @@ def place() -> Resource:
 
 def of_policy(config: RouterConfig) -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    return {**_chain(config), **(decide.nowhere() if decide.needed(config) else {})}
+    return {**_chain(config), **cors.policy(config.cors), **(decide.nowhere() if decide.needed(config) else {})}
 
 
 def of_unusual(config: RouterConfig) -> Resource:

@@ -20,7 +20,7 @@ from typing import Final
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import chain, decide, openai, paths
+from tidegate.envoy import chain, cors, decide, openai, paths
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.limits import LARGEST_BODY, LONGER_NAME, ONE_READ, RETRY_AFTER, UPLOAD_IDLE
@@ -42,8 +42,8 @@ UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", *INTERNAL_HEADERS)
-"""Not passed on from an engine's answer: what it runs, and names that are ours to write."""
+ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
+"""Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
 def route_configuration(config: RouterConfig) -> Resource:
@@ -53,6 +53,7 @@ def route_configuration(config: RouterConfig) -> Resource:
         "validate_clusters": True,
         "max_direct_response_body_size_bytes": LARGEST_ANSWER,
         "request_headers_to_remove": list(CLIENTS_SECRETS),
+        "response_headers_to_add": cors.varies(config.cors),
         "response_headers_to_remove": list(ENGINES_HEADERS),
         "virtual_hosts": [
             {
