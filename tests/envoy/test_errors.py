@@ -76,7 +76,12 @@ BEFORE_PATHS = ("a character that no header has",)
 
 
 def test_every_error_has_the_shape_of_its_path(envoy: RealEnvoy, engines: Engines, mute: Mute) -> None:
-    ends: dict[str, list[Listening]] = {"a": [engines.start()], "none": [], "dead": [Engine(free_port())], "mute": [mute]}
+    ends: dict[str, list[Listening]] = {
+        "a": [engines.start()],
+        "none": [],
+        "dead": [Engine(free_port())],
+        "mute": [mute],
+    }
     envoy.offer(served(), ends)
     for name, (status, data) in REFUSALS.items():
         for path, kinds in (
