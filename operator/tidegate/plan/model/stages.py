@@ -34,6 +34,13 @@ Phase = Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoti
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 
+WAITS: Final[dict[bool, tuple[Phase, str]]] = {
+    False: ("Starting", "its engines for this step do not all answer"),
+    True: ("Weighing", "routers are taking its share"),
+}
+"""For whom, by whether its engines answer."""
+
+
 @dataclass(frozen=True)
 class Stage:
     """A step of the spec."""
@@ -128,11 +135,9 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
         return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort)
     if known.free(course):
         return replace(known, phase="Promoting", message="takes all of the traffic when all of its engines answer")
-    if not look.complete:
-        return replace(known, phase="Starting", confirmed=None, message="its engines for this step do not all answer")
-    if not look.weighed:
-        return replace(known, phase="Weighing", confirmed=None, message="routers are taking its share")
-    return _held(replace(known, confirmed=known.confirmed or now), course, look, now)
+    if look.complete and look.weighed:
+        return _held(replace(known, confirmed=known.confirmed or now), course, look, now)
+    return replace(known, confirmed=None, phase=WAITS[look.complete][0], message=WAITS[look.complete][1])
 
 
 def _begun(look: Look, now: datetime) -> Trial:

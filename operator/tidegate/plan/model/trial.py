@@ -81,16 +81,13 @@ def trying(
         return Trying(_ended(facts, newest))
     known = facts.trial
     readiness = ready.get(newest, NOTHING)
-    look = Look(
-        newest,
-        complete=readiness.complete,
-        weighed=bool(known) and _weighed(facts, newest, known.share(course) if known else 0),
-        **_said(owner, newest),
-    )
+    weighed = known is not None and _weighed(facts, newest, known.share(course))
+    said = _said(owner, newest)
+    look = Look(newest, readiness.complete, weighed, promote=said["promote"], abort=said["abort"], retry=said["retry"])
     trial = step(known, course, look, now)
     return Trying(
         trial,
-        free=trial.free(course),
+        free=trial.free(course) and known is not None and known.free(course),  # its engines were counted for all of it
         refused=trial.phase == "RolledBack",
         share=shares(trial, course, readiness.ready > 0),
         replicas=trial.engines(course, model.spec.replicas),
@@ -111,7 +108,7 @@ def _weighed(facts: ModelFacts, revision: str, share: int) -> bool:
 
 
 def _said(owner: Manifest, revision: str) -> dict[str, str]:
-    """Annotations that speak of a revision."""
+    """Annotations that speak of a revision; empty where none does."""
     written = owner["metadata"].get("annotations")
     said = {word: text(written, f"{names.GROUP}/{word}") for word in ("promote", "abort", "retry")}
-    return {word: value for word, value in said.items() if value.partition("/")[0] == revision}
+    return {word: value if value.partition("/")[0] == revision else "" for word, value in said.items()}
