@@ -19,7 +19,8 @@ local function is(kind, status)
   return found[kind] ~= nil and found[kind].status == status
 end
 if (obj.spec ~= nil and obj.spec.suspend == true) or is("Suspended", "True") then
-  return {status = "Suspended", message = "suspended: nothing is touched until spec.suspend is false"}
+  local paused = is("Suspended", "True") and found.Suspended.message
+  return {status = "Suspended", message = paused or "suspended: nothing is touched until spec.suspend is false"}
 end
 if found.Ready == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "waiting for the operator"}

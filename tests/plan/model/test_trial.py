@@ -46,6 +46,11 @@ class Walk(Simulation):
         found: dict[str, Any] = self.owner["status"]["rollout"]
         return found
 
+    def says(self, kind: str) -> tuple[str, str, str]:
+        """Status, reason and message of a condition."""
+        found = next(c for c in self.owner["status"]["conditions"] if c["type"] == kind)
+        return found["status"], found["reason"], found["message"]
+
     def traffic(self) -> dict[str, int]:
         """By role."""
         return {r["role"]: r["traffic"] for r in self.owner["status"]["revisions"]}
@@ -158,3 +163,25 @@ def test_without_a_policy_there_is_nobody_to_share(walk: Walk) -> None:
     walk.policies = []
     walk.run()
     assert walk.replicas() == {"Active": 4, "Candidate": 4}
+
+
+def test_what_people_read(walk: Walk) -> None:
+    assert walk.says("Reconciling")[1] == "NewRevisionStarting"
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried, stable = walk.revision("Candidate"), walk.revision("Active")
+    words = f"revision {tried} gets 10 % of the requests (step 1 of 2): 10m00s of its hold are left"
+    assert walk.says("Ready") == ("True", "RolloutProgressing", words)
+    assert walk.says("Reconciling") == ("True", "RolloutProgressing", words)
+    walk.edit({"rollout": {"paused": True}})
+    walk.go_on()
+    assert walk.says("Suspended")[:2] == ("True", "RolloutPaused")
+    assert walk.says("Suspended")[2].endswith("paused by spec.rollout.paused")
+    walk.annotate({"tidegate.dev/abort": tried})
+    walk.go_on()
+    status, reason, words = walk.says("Stalled")
+    assert (status, reason, walk.says("Ready")[0]) == ("True", "RolledBack", "True")
+    assert words == (
+        f"revision {tried} was taken back: taken back by a person; revision {stable} serves. Change the spec, or try it again: "
+        f"kubectl annotate --overwrite mdep/small tidegate.dev/retry={tried}/1"
+    )

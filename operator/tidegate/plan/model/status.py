@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tidegate.names import MAKE_ROOM_ANNOTATION
+from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.objects import model_labels
@@ -43,6 +43,9 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     if decision.model.spec.suspend:
         return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+    if decision.trying.waits_for_a_person:
+        paused = conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision))
+        return [paused, conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     return [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
 
 
@@ -51,6 +54,9 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
 
     candidate   Active one's engines   then
     ---------   --------------------   --------------------------------------------------------------
+    was taken   any                    Stalled, and Ready while some engine answers
+      back
+    on trial    any                    Reconciling, with its share and what it waits for
     none        all answer             Reconciling while an old revision drains, else as it should be
     none        some, or none          Reconciling; Stalled when they are late
     starting    any                    Reconciling; Stalled when the candidate is late
@@ -60,6 +66,11 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     readiness = decision.of(active)
     if decision.model.spec.suspend:
         return Verdict(serves(readiness), False, False, conditions.SUSPENDED_REASON, SUSPENDED)
+    if decision.trying.refused:
+        return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serves(readiness))
+    if candidate and decision.trying.share:
+        reason = conditions.PAUSED if decision.trying.waits_for_a_person else conditions.TRYING
+        return conditions.progressing(reason, trying_words(decision), serving=serves(readiness))
     if candidate:
         return _switching(world, facts, decision, candidate, now)
     if active and not readiness.complete:
@@ -72,6 +83,27 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
             "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
         )
     return conditions.done(_engines(readiness))
+
+
+def trying_words(decision: ModelDecision) -> str:
+    """Which share a revision on trial gets, and what it waits for."""
+    trial, rollout = decision.trying.trial, decision.model.spec.rollout
+    if trial is None or rollout is None:
+        return ""
+    steps = len(rollout.canary.steps)
+    where = f"step {min(trial.stage, steps - 1) + 1} of {steps}"
+    return f"revision {trial.revision} gets {decision.trying.share} % of the requests ({where}): {trial.message}"
+
+
+def _taken_back(world: ModelWorld, decision: ModelDecision) -> str:
+    trial, active, name = decision.trying.trial, decision.role("Active"), world.owner["metadata"]["name"]
+    if trial is None:
+        return ""
+    serving = f"; revision {active.name} serves" if active else ""
+    again = f"kubectl annotate --overwrite mdep/{name} {GROUP}/retry={trial.revision}/1"
+    return (
+        f"revision {trial.revision} was taken back: {trial.message}{serving}. Change the spec, or try it again: {again}"
+    )
 
 
 def _leaving(facts: ModelFacts, retiring: Revision) -> str:

@@ -39,6 +39,11 @@ class Trying:
     next_look: float | None = None
     """Seconds until something may be different without an event."""
 
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Paused, or at an approval."""
+        return self.share > 0 and self.trial is not None and self.trial.phase == "Paused"
+
 
 def course_of(rollout: Rollout) -> Course:
     """What the spec says."""
