@@ -2,7 +2,8 @@
 --
 --   situation                                         health
 --   -----------------------------------------------   -----------------------------------------------
---   spec.suspend, or Suspended is True                Suspended
+--   Suspended is True                                 Suspended, with its message
+--   spec.suspend                                      Suspended
 --   no status of this generation, or no Ready in it   Progressing
 --   Stalled is True (serving or not: rolled back,     Degraded, with the message of Stalled
 --     refused, cannot start)

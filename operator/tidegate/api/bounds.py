@@ -18,7 +18,3 @@ NAME: Final = 63
 """Characters of a name inside an object."""
 SENT_REVISIONS: Final = 16
 """Revisions of a model that routers may send to at the same time."""
-OBJECTIVES: Final = 16
-"""Objectives of a model."""
-ROLLOUT_HISTORY: Final = 10
-"""Rollouts that a model's status remembers."""

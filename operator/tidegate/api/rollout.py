@@ -7,9 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api.base import Part, Rule
-from tidegate.api.values import Duration, Percent, fraction, seconds
-
-WHOLE_PERCENT = r"^[1-9][0-9]?%$"
+from tidegate.api.values import WHOLE_PERCENT, Duration, fraction, seconds
 
 Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=3)]
 """A whole share between 1% and 99%."""
@@ -48,27 +46,11 @@ class Step(Part):
 DEFAULT_STEPS = [Step(traffic=f"{share}%") for share in (1, 5, 10, 25, 50)]
 
 
-class CompareWithStable(Part):
-    """The new revision is judged against the old one over the same time, too."""
-
-    tolerance: Percent = "10%"
-    """By how much it may be worse: a share of what the old one shows, or of the objective's limit, whichever is more."""
-    confidence: Annotated[Percent, Field(pattern=r"^(8[0-9]|9[0-9])(\.[0-9]{1,2})?%$")] = "95%"
-    """At most the rest of all rollouts of a revision that is no worse are taken back, over the whole rollout. 80% to 99.99%."""
-
-
 class Canary(Part):
     """Shares of the traffic, one after the other, then all of it."""
 
     steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = DEFAULT_STEPS
     """Ascending shares; the last one is followed by all of the traffic."""
-    min_requests: Annotated[int, Field(ge=10, le=1_000_000)] = 100
-    """Requests of the new revision in a step without which a gate says nothing."""
-    warm_up: Duration = "3m"
-    """Time at the beginning of each step that does not count against latency: caches are cold."""
-    compare_with_stable: CompareWithStable = CompareWithStable()
-    """How it is judged against the old revision."""
-
     rules: ClassVar = (
         Rule(
             "!has(self.steps) || self.steps.map(s, int(s.traffic.replace('%', ''))).isSorted() && "
@@ -80,43 +62,10 @@ class Canary(Part):
     )
 
 
-class Gates(Part):
-    """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
-
-    interval: Duration = "30s"
-    """Time between two looks."""
-    on_failure: Literal["Rollback", "Pause"] = "Rollback"
-    """Rollback sends everybody to the old revision at once; Pause keeps the share until a person decides."""
-
-    rules: ClassVar = (
-        Rule(
-            "!has(self.interval) || (duration(self.interval) >= duration('5s') && duration(self.interval) <= duration('1h'))",
-            "interval must be between 5s and 1h, for example 30s",
-            lambda g: 5 <= seconds(g.interval) <= 3600,
-            ".interval",
-        ),
-    )
-
-
 class Rollout(Part):
     """How a new revision takes over. Without this block it does so when all of its engines answer."""
 
-    strategy: Literal["Canary"] = "Canary"
-    """Canary gives it a growing share of the traffic."""
     paused: bool = False
     """true: nothing is promoted; the share stays."""
     canary: Canary = Canary()
-    """Shares, and how they are judged."""
-    gates: Gates = Gates()
-    """Looks at the objectives."""
-    progress_deadline: Duration = "2h"
-    """Time without a step forward after which the rollout pauses; 0s is none."""
-
-    rules: ClassVar = (
-        Rule(
-            "!has(self.progressDeadline) || duration(self.progressDeadline) <= duration('720h')",
-            "progressDeadline must be at most 720h; 0s is none",
-            lambda r: seconds(r.progress_deadline) <= 2_592_000,
-            ".progressDeadline",
-        ),
-    )
+    """Shares, one after the other. They need a RoutingPolicy that names the model: without one there is nobody to share the requests."""

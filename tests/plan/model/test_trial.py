@@ -182,6 +182,6 @@ def test_what_people_read(walk: Walk) -> None:
     status, reason, words = walk.says("Stalled")
     assert (status, reason, walk.says("Ready")[0]) == ("True", "RolledBack", "True")
     assert words == (
-        f"revision {tried} was taken back: taken back by a person; revision {stable} serves. Change the spec, or try it again: "
+        f"revision {tried} was taken back: a person said so; revision {stable} serves. Change the spec, or try it again: "
         f"kubectl annotate --overwrite mdep/small tidegate.dev/retry={tried}/1"
     )

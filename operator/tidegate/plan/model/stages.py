@@ -5,21 +5,18 @@
     is not on trial yet                                                     step 0 begins, without traffic
     was taken back                  nobody says `retry`                     stays out
     is on trial                     a person says `abort`                   taken back
-                                    a gate failed, onFailure: Rollback      taken back
-                                    a gate failed, onFailure: Pause         the share stays, until a person promotes or aborts
                                     its engines for this step do not all    the share stays, or none while none of them answers;
                                       answer                                  the step begins anew
                                     some router does not send this share    the share of this step; its time does not run
                                     the rollout is paused                   the share stays
                                     the step's hold is not over             the share stays
-                                    a gate has not passed                   the share stays; paused after progressDeadline
                                     a person has to approve, and has not    the share stays
                                     there is another step                   the next step
                                     it was the last one                     free: it takes all when all of its engines answer
 
 `promote`, `abort` and `retry` are annotations whose value begins with the revision, so that they are for that one alone: the plan notes
 down what it heeded, and a value acts once. A promotion stands for everything that a step waits for but engines and routers: a person
-takes the place of gates, holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`).
+takes the place of holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`).
 """
 
 from __future__ import annotations
@@ -58,9 +55,6 @@ class Course:
 
     stages: tuple[Stage, ...]
     paused: bool = False
-    pause_on_failure: bool = False
-    deadline: float = 0.0
-    """Seconds without a step forward after which it pauses; 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +92,6 @@ class Trial:
         return max(ceil(replicas * self.share(course) / 100), min(replicas, 1))
 
 
-Gate = Literal["passed", "failed", "open"]
-
-
 @dataclass(frozen=True)
 class Look:
     """What a step depends on."""
@@ -111,10 +102,6 @@ class Look:
     """Whether all engines answer that it should have at this step."""
     weighed: bool
     """Whether every router of every policy sends it this step's share."""
-    gate: Gate = "passed"
-    """All gates together."""
-    words: str = ""
-    """What the gate that decided said."""
     promote: str = ""
     abort: str = ""
     retry: str = ""
@@ -131,8 +118,8 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
         return _begun(look, now)
     if known.phase == "RolledBack":
         return _begun(look, now) if look.retry and look.retry != known.retry else known
-    if why := _taken_back(known, course, look):
-        return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort)
+    if look.abort and look.abort != known.abort:
+        return replace(known, phase="RolledBack", confirmed=None, message="a person said so", abort=look.abort)
     if known.free(course):
         return replace(known, phase="Promoting", message="takes all of the traffic when all of its engines answer")
     if look.complete and look.weighed:
@@ -144,32 +131,20 @@ def _begun(look: Look, now: datetime) -> Trial:
     return Trial(look.revision, 0, now, now, message="its engines start", abort=look.abort, retry=look.retry)
 
 
-def _taken_back(known: Trial, course: Course, look: Look) -> str:
-    """Why; empty if it is not."""
-    if look.abort and look.abort != known.abort:
-        return "taken back by a person"
-    final = look.gate == "failed" and not course.pause_on_failure and not known.free(course)
-    return look.words if final else ""
-
-
 def _held(trial: Trial, course: Course, look: Look, now: datetime) -> Trial:
     """The rows of a step that every router sends."""
     if look.promotes(course.stages[trial.stage].share):
         return _next(trial, now)
-    waits = _waits_for(trial, course, look, now)
+    waits = _waits_for(trial, course, now)
     return replace(trial, phase=waits[0], message=waits[1]) if waits else _next(trial, now)
 
 
-def _waits_for(trial: Trial, course: Course, look: Look, now: datetime) -> tuple[Phase, str] | None:
+def _waits_for(trial: Trial, course: Course, now: datetime) -> tuple[Phase, str] | None:
     stage = course.stages[trial.stage]
     left = stage.hold - _seconds(trial.confirmed, now)
-    late = bool(course.deadline) and _seconds(trial.entered, now) > course.deadline
     rows: list[tuple[bool, Phase, str]] = [
-        (look.gate == "failed", "Paused", look.words),
         (course.paused, "Paused", "paused by spec.rollout.paused"),
-        (left > 0, "Holding", look.words or f"{_spoken(left)} of its hold are left"),
-        (look.gate == "open" and late, "Paused", f"progressDeadline is over: {look.words}"),
-        (look.gate == "open", "Waiting", look.words),
+        (left > 0, "Holding", f"{_spoken(left)} of its hold are left"),
         (stage.approval, "Waiting", "waits until a person promotes it"),
     ]
     return next(((phase, words) for holds, phase, words in rows if holds), None)
@@ -190,14 +165,14 @@ def _spoken(seconds: float) -> str:
     return f"{whole // 60}m{whole % 60:02}s" if whole >= 60 else f"{whole}s"
 
 
-def next_look(trial: Trial | None, course: Course, interval: float, now: datetime) -> float | None:
-    """Seconds until something may be different without an event: a hold that ends, or the next look at the gates."""
+def next_look(trial: Trial | None, course: Course, now: datetime) -> float | None:
+    """Seconds until something may be different without an event: until a hold ends."""
     if trial is None or trial.phase == "RolledBack" or trial.free(course):
         return None
     if trial.confirmed is None:
         return None
     left = course.stages[trial.stage].hold - _seconds(trial.confirmed, now)
-    return min(interval, left) if left > 0 else interval
+    return left if left > 0 else None
 
 
 def shares(trial: Trial | None, course: Course | None, answers: bool) -> int:

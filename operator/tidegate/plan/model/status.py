@@ -66,15 +66,17 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     readiness = decision.of(active)
     if decision.model.spec.suspend:
         return Verdict(serves(readiness), False, False, conditions.SUSPENDED_REASON, SUSPENDED)
-    if decision.trying.refused:
-        return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serves(readiness))
-    if candidate and decision.trying.share:
-        reason = conditions.PAUSED if decision.trying.waits_for_a_person else conditions.TRYING
-        return conditions.progressing(reason, trying_words(decision), serving=serves(readiness))
+    if tried := _trying(world, decision, serves(readiness)):
+        return tried
     if candidate:
         return _switching(world, facts, decision, candidate, now)
     if active and not readiness.complete:
         return _starting(world, facts, decision, active, now)
+    return _settled(facts, decision, readiness)
+
+
+def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -> Verdict:
+    """All engines of the Active one answer."""
     if retiring := decision.role("Retiring"):
         message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
@@ -83,6 +85,16 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
             "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
         )
     return conditions.done(_engines(readiness))
+
+
+def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:
+    """The rows of a trial that has given a share, or has failed."""
+    if decision.trying.refused:
+        return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serving)
+    if not decision.trying.share or not decision.role("Candidate"):
+        return None
+    reason = conditions.PAUSED if decision.trying.waits_for_a_person else conditions.TRYING
+    return conditions.progressing(reason, trying_words(decision), serving=serving)
 
 
 def trying_words(decision: ModelDecision) -> str:

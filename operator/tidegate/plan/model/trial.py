@@ -16,7 +16,6 @@ from datetime import datetime
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.rollout import Rollout
-from tidegate.api.values import seconds
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.facts import ModelFacts
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
@@ -48,7 +47,7 @@ class Trying:
 def course_of(rollout: Rollout) -> Course:
     """What the spec says."""
     stages = tuple(Stage(s.share, s.hold_seconds, s.approval == "Manual") for s in rollout.canary.steps)
-    return Course(stages, rollout.paused, rollout.gates.on_failure == "Pause", seconds(rollout.progress_deadline))
+    return Course(stages, rollout.paused)
 
 
 def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts) -> Course | None:
@@ -96,7 +95,7 @@ def trying(
         refused=trial.phase == "RolledBack",
         share=shares(trial, course, readiness.ready > 0),
         replicas=trial.engines(course, model.spec.replicas),
-        next_look=next_look(trial, course, seconds(model.spec.rollout.gates.interval), now),
+        next_look=next_look(trial, course, now),
     )
 
 
