@@ -22,7 +22,7 @@ takes the place of holds and approvals, of one step (`REVISION/25%`) or of all t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Final, Literal, get_args
 
@@ -144,7 +144,7 @@ def _waits_for(trial: Trial, course: Course, now: datetime) -> tuple[Phase, str]
     left = stage.hold - _seconds(trial.confirmed, now)
     rows: list[tuple[bool, Phase, str]] = [
         (course.paused, "Paused", "paused by spec.rollout.paused"),
-        (left > 0, "Holding", f"{_spoken(left)} of its hold are left"),
+        (left > 0, "Holding", f"its hold ends at {_end(trial, stage):%Y-%m-%dT%H:%M:%SZ}"),
         (stage.approval, "Waiting", "waits until a person promotes it"),
     ]
     return next(((phase, words) for holds, phase, words in rows if holds), None)
@@ -160,9 +160,9 @@ def _seconds(since: datetime | None, now: datetime) -> float:
     return (now - since).total_seconds() if since else 0.0
 
 
-def _spoken(seconds: float) -> str:
-    whole = ceil(seconds)
-    return f"{whole // 60}m{whole % 60:02}s" if whole >= 60 else f"{whole}s"
+def _end(trial: Trial, stage: Stage) -> datetime:
+    """A moment, and not what is left until then: a message that changes by itself would be written again and again."""
+    return ((trial.confirmed or trial.entered) + timedelta(seconds=stage.hold)).astimezone(UTC)
 
 
 def next_look(trial: Trial | None, course: Course, now: datetime) -> float | None:
