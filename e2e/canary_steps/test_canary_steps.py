@@ -10,7 +10,11 @@ import pytest
 from e2e.harness import Load, Object, Place, Tally, engine_env, model, policy
 
 pytestmark = pytest.mark.cluster
-STEPS = [{"traffic": "10%", "hold": "4s"}, {"traffic": "50%", "approval": "Manual"}]
+STEPS = [
+    {"traffic": "1%", "hold": "4s"},
+    {"traffic": "10%", "approval": "Manual"},
+    {"traffic": "50%", "approval": "Manual"},
+]
 
 
 def _model(decode: int, **rollout: Any) -> Object:
@@ -39,6 +43,11 @@ def _phase(place: Place) -> str:
     return str((_status(place).get("rollout") or {}).get("phase", ""))
 
 
+def _at(place: Place) -> tuple[int, str]:
+    rollout = _status(place).get("rollout") or {}
+    return rollout.get("step", 0), rollout.get("phase", "")
+
+
 def _annotate(place: Place, word: str, value: str) -> None:
     place.kubectl("annotate", "--overwrite", "mdep/small", f"tidegate.dev/{word}={value}")
 
@@ -57,10 +66,13 @@ def test_it_walks_and_takes_over(serving: Place) -> None:
     with load.running(streams=4, tokens=20, short=8) as tally:
         serving.wait(lambda: tally.answers[200] > 20, "the load runs")
         serving.apply(_model(6))
-        serving.wait(lambda: _phase(serving) == "Holding", "the first step")
+        serving.wait(
+            lambda: _at(serving) == (1, "Waiting"), "the first step is over, the second one waits for a person"
+        )
         tried = _status(serving)["rollout"]["revision"]
-        assert 0.02 < _share(serving, load, tried, 400) < 0.25
-        serving.wait(lambda: _phase(serving) == "Waiting", "the second step waits for a person")
+        assert 0.04 < _share(serving, load, tried, 400) < 0.18
+        _annotate(serving, "promote", f"{tried}/10%")
+        serving.wait(lambda: _at(serving) == (2, "Waiting"), "the third one does")
         assert 0.4 < _share(serving, load, tried, 400) < 0.6
         assert serving.condition("mdep/small", "Ready")["status"] == "True"
         _annotate(serving, "promote", f"{tried}/50%")

@@ -9,7 +9,7 @@ from pydantic import Field
 from tidegate.api.base import Part, Rule
 from tidegate.api.values import WHOLE_PERCENT, Duration, fraction, seconds
 
-Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=3)]
+Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=7)]
 """A whole share between 1% and 99%."""
 
 
