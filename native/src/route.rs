@@ -1,0 +1,233 @@
+//! The filter of a request: names its model in a header for the routes and says where it stands, so that the filter after the
+//! choice of an engine can splice bytes; the body itself is not touched. On the way back it passes events on whole, reads
+//! what the answer says of its tokens, and ends a stream that breaks off.
+//!
+//! | path                                   | method      | content-encoding | then                                       |
+//! |----------------------------------------|-------------|------------------|--------------------------------------------|
+//! | one of our own                         | GET or HEAD | any              | the routes answer, which know no queries   |
+//! | one of our own                         | another     | any              | 405                                        |
+//! | one of an engine's                     | another     | any              | 405                                        |
+//! | one of an engine's                     | POST        | a compression    | 415                                        |
+//! | one of an engine's                     | POST        | none             | the body decides, once it is there         |
+//! | another                                | any         | any              | 404                                        |
+//!
+//! A slash at the end of a path is taken off if it is known without.
+
+mod paths;
+
+use crate::answer::{refusal, Answer, Api};
+use crate::end;
+use crate::engine::Place;
+use crate::events::Events;
+use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
+use crate::form::Form;
+use crate::model::{Finder, Found, Wrong};
+use crate::scanner::Scanner;
+use crate::usage::Usage;
+pub use paths::Config;
+use paths::{without_query, Kind};
+use std::sync::Arc;
+use std::time::Instant;
+
+const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
+const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
+const NO_OBJECT: &str = "the body must be a JSON object";
+const NO_FORM: &str = "the body must be multipart/form-data with a boundary";
+
+/// One request and its answer.
+pub struct Route {
+    config: Arc<Config>,
+    api: Api,
+    /// While the body comes.
+    finder: Option<Finder>,
+    begun: Instant,
+    first: Option<f64>,
+    usage: Usage,
+    /// Of an answer that is a stream which has not ended.
+    stream: Option<Stream>,
+    ours: bool,
+}
+
+struct Stream {
+    events: Events,
+    /// A body whose end the client must be told (RFC 9112 section 6.3).
+    chunked: bool,
+}
+
+impl Route {
+    /// At its beginning.
+    pub fn new(config: Arc<Config>) -> Route {
+        Route {
+            config,
+            api: Api::OpenAi,
+            finder: None,
+            begun: Instant::now(),
+            first: None,
+            usage: Usage::default(),
+            stream: None,
+            ours: false,
+        }
+    }
+
+    fn refuse(&self, status: u32, message: &str) -> Request {
+        Request::Answer(refusal(self.api, status, message))
+    }
+
+    fn not_allowed(&self, message: &str, allow: &'static str) -> Request {
+        Request::Answer(Answer { allow: Some(allow), ..refusal(self.api, 405, message) })
+    }
+
+    /// A path that needs no engine.
+    fn own(&self, host: &mut dyn Host, path: &[u8]) -> Request {
+        if !matches!(host.header(Side::Request, ":method", 0), Some(b"GET" | b"HEAD")) {
+            return self.not_allowed("this path takes GET", "GET, HEAD");
+        }
+        if host.header(Side::Request, ":path", 0) != Some(path) {
+            host.set_header(Side::Request, ":path", path);
+            host.clear_route_cache();
+        }
+        Request::Continue
+    }
+
+    /// A path of engines.
+    fn engines(&mut self, host: &mut dyn Host, form: bool, end: bool) -> Request {
+        if host.header(Side::Request, ":method", 0) != Some(b"POST") {
+            return self.not_allowed("this path takes POST", "POST");
+        }
+        if is_compressed(host) {
+            return self.refuse(415, COMPRESSED);
+        }
+        self.finder = if form { form_finder(host) } else { Some(Finder::Json(Scanner::default())) };
+        match self.finder {
+            None => self.refuse(400, NO_FORM),
+            Some(_) if end => self.refuse(400, if form { NO_FORM } else { NO_OBJECT }),
+            Some(_) => Request::Wait,
+        }
+    }
+
+    /// The whole body is there.
+    fn decide(&mut self, host: &mut dyn Host, said: Result<Found, Wrong>, length: usize) -> Request {
+        let found = match said {
+            Err(wrong) => return self.refuse(400, wrong),
+            Ok(found) => found,
+        };
+        let mut text = [0; 64];
+        let mut used = 0;
+        Place { first: found.first, end: found.end, length }.write(|piece| {
+            text[used..used + piece.len()].copy_from_slice(piece);
+            used += piece.len();
+        });
+        host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
+        host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
+        host.clear_route_cache();
+        Request::Continue
+    }
+
+    fn finish(&mut self, host: &mut dyn Host) -> Request {
+        match self.finder.take() {
+            None => Request::Continue,
+            Some(mut finder) => {
+                let said = finder.finish();
+                self.decide(host, said, finder.seen())
+            }
+        }
+    }
+}
+
+fn form_finder(host: &dyn Host) -> Option<Finder> {
+    Form::new(host.header(Side::Request, "content-type", 0)?).map(Finder::Form)
+}
+
+fn is_compressed(host: &dyn Host) -> bool {
+    let values = (0..).map_while(|index| host.header(Side::Request, "content-encoding", index));
+    values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether an answer is one of events, to which some may be added.
+fn is_stream(host: &dyn Host) -> bool {
+    let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
+    kind.starts_with(b"text/event-stream") && host.header(Side::Response, "content-length", 0).is_none()
+}
+
+impl Filter for Route {
+    fn request_headers(&mut self, host: &mut dyn Host, end: bool) -> Request {
+        let config = self.config.clone();
+        let asked = host.header(Side::Request, ":path", 0).unwrap_or_default();
+        let (path, query) = without_query(asked);
+        self.api = Api::of(path);
+        let (kind, path) = match config.kind(path) {
+            None => return self.refuse(404, NO_PATH),
+            Some((Kind::Own, path)) => {
+                let path = path.to_vec();
+                return self.own(host, &path);
+            }
+            Some(known) => known,
+        };
+        if path.len() + query.len() != asked.len() {
+            let shorter = [path, query].concat();
+            host.set_header(Side::Request, ":path", &shorter);
+        }
+        self.engines(host, kind == Kind::Form, end)
+    }
+
+    fn request_body(&mut self, host: &mut dyn Host, end: bool) -> Request {
+        let Some(finder) = &mut self.finder else { return Request::Continue };
+        host.each_slice(Side::Request, &mut |slice| finder.feed(slice));
+        if end {
+            self.finish(host)
+        } else {
+            Request::Wait
+        }
+    }
+
+    fn request_trailers(&mut self, host: &mut dyn Host) -> Request {
+        self.finish(host)
+    }
+
+    fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if !end && !self.ours && self.config.end && is_stream(host) {
+            let chunked = host.protocol() == Some(b"HTTP/1.1");
+            self.stream = Some(Stream { events: Events::default(), chunked });
+        }
+        Response::Continue
+    }
+
+    fn response_body(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if self.first.is_none() && host.body_size(Side::Response) > 0 {
+            self.first = Some(self.begun.elapsed().as_secs_f64() * 1e3);
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.events.pass(host, end);
+        }
+        host.each_slice(Side::Response, &mut |slice| self.usage.feed(slice));
+        if end {
+            self.stream = None;
+        }
+        Response::Continue
+    }
+
+    fn local_reply(&mut self, _host: &mut dyn Host, status: u32) -> Option<Farewell> {
+        self.ours = true;
+        let Stream { events, chunked } = self.stream.take()?;
+        Some(Farewell { event: end::event(self.api, status, events.open()), chunked })
+    }
+
+    fn complete(&mut self, host: &mut dyn Host) {
+        let tokens = [
+            ("prompt_tokens", self.usage.prompt),
+            ("completion_tokens", self.usage.completion),
+            ("cached_tokens", self.usage.cached),
+        ];
+        for (key, number) in tokens {
+            if let Some(number) = number {
+                host.set_number(key, number as f64);
+            }
+        }
+        if let Some(milliseconds) = self.first {
+            host.set_number("first_chunk_ms", milliseconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
