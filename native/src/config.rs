@@ -5,10 +5,11 @@
 //! | `route`  | `json PATH`, `form PATH`, `own PATH`, each any number; `end` for an error event in a broken stream         |
 //! | `engine` | `model NAME` once; `hold` for headers that wait for the first byte                                        |
 //! | both     | `model-header`, `splice-header`, `draining-header`, each once                                              |
-//! | `panics` | none: its requests break the filter, for the test that shows that nothing else breaks                      |
+//! | `panics` | none (panics.rs)                                                                                         |
 
 use crate::engine::{self, Engine};
-use crate::filter::{Filter, Host, Request};
+use crate::filter::Filter;
+use crate::panics::Panics;
 use crate::route::{self, Route};
 use std::sync::Arc;
 
@@ -109,14 +110,6 @@ fn split(text: &str) -> Result<(Lines<'_>, Headers), String> {
     let headers =
         Headers { model: name("model-header")?, splice: name("splice-header")?, draining: name("draining-header")? };
     Ok((lines, headers))
-}
-
-struct Panics;
-
-impl Filter for Panics {
-    fn request_headers(&mut self, _host: &mut dyn Host, _end: bool) -> Request {
-        panic!("on purpose");
-    }
 }
 
 #[cfg(test)]

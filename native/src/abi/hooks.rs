@@ -16,7 +16,7 @@ use std::ptr::{null, null_mut};
 
 /// What Envoy 1.40 asks for.
 const ABI: &[u8] = b"v0.2.0\0";
-const PANICS: &[u8] = b"tidegate_native_panics_total";
+const PANICS: &[u8] = b"panics_total";
 
 extern "C" {
     fn envoy_dynamic_module_callback_http_filter_config_define_counter(

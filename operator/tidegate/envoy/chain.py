@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy.lua import route_by_model
+from tidegate.envoy import native
 from tidegate.envoy.types import Resource, extension, typed
 
 NAME: Final = "chain"
@@ -23,4 +23,4 @@ def place() -> Resource:
 
 def of_policy() -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": [route_by_model()]})}
+    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": [native.route()]})}

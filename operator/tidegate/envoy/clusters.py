@@ -8,7 +8,7 @@ from typing import Final
 
 from tidegate.contract.destinations import Destination, Engine
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy.lua import rewrite_model
+from tidegate.envoy import native
 from tidegate.envoy.types import Resource, duration, extension, typed
 
 LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
@@ -76,7 +76,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
                 common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
                 explicit_http_config={"http_protocol_options": {}},
                 http_filters=[
-                    rewrite_model(engine.model),
+                    native.engine(engine.model),
                     extension(
                         "envoy.filters.http.upstream_codec",
                         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",

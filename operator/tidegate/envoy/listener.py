@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import chain
+from tidegate.envoy import chain, native
 from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.routes import ROUTES
@@ -50,16 +50,16 @@ ENVOY_HEADERS: Final = "x-envoy-"
 
 def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT) -> Resource:
     """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}. At ANY_ADDRESS it takes IPv4 too."""
-    return listen("main", address, port, manager(STAT_PREFIX, rds, [chain.place()]))
+    return listen("main", address, port, native.end(), manager(STAT_PREFIX, rds, [chain.place()]))
 
 
-def listen(name: str, address: str, port: int, manager_: Resource) -> Resource:
+def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:
     """A listener with one chain."""
     return {
         "name": name,
         "address": {"socket_address": _socket(address, port)},
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [manager_]}],
+        "filter_chains": [{"filters": [*filters]}],
     }
 
 

@@ -2,7 +2,7 @@
 
 reply                                   status   type
 -------------------------------------   ------   -----------------------
-of our script or our routes             as is    as is
+of our filter or our routes             as is    as is
 body over the limit                     413      RequestTooLarge
 a timeout of the policy                 504      Timeout
 no engine, or none that can be reached  503      ServiceUnavailable
@@ -15,10 +15,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidegate.envoy import openai
+from tidegate.envoy.native import DETAILS
 from tidegate.envoy.routes import LARGEST_BODY, RETRY_AFTER
 from tidegate.envoy.types import Resource, extension
 
-OURS: Final = 'response.code_details in ["lua_response", "direct_response"]'
+OURS: Final = f'response.code_details in ["{DETAILS}", "direct_response"]'
 REFUSED: Final = {
     400: ("The request is not valid HTTP.", "BadRequestError"),
     403: ("A connection cannot be upgraded here.", "UpgradeRefused"),

@@ -171,11 +171,11 @@ ELSEWHERE = [
     "/config_dump", "/clusters", "/quitquitquit", "/status", "/drain", "/livez", "/ready", "/started", "/sleep", "/wake_up",
     "/is_sleeping", "/load_lora_adapter", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/invocations", "/reset_prefix_cache",
     "/collective_rpc", "/server_info", "/start_profile", "/stop_profile", "/scale_elastic_ep", "/pause", "/resume",
-    "/v1/audio/transcriptions", "/v1/realtime", "/inference/v1/generate", "/v1/responses/resp_1", "/v1/responses/resp_1/cancel",
-    CHAT + "/", CHAT + "/../../../sleep", CHAT + "/%2e%2e/%2e%2e/%2e%2e/sleep", CHAT + "%2f..%2f..%2f..%2fsleep", CHAT + ";x",
+    "/v1/audio/speech", "/v1/realtime", "/inference/v1/generate", "/v1/responses/resp_1", "/v1/responses/resp_1/cancel",
+    CHAT + "/x", CHAT + "/../../../sleep", CHAT + "/%2e%2e/%2e%2e/%2e%2e/sleep", CHAT + "%2f..%2f..%2f..%2fsleep", CHAT + ";x",
     CHAT + "%20", CHAT + "%zz", CHAT + "%3f", CHAT + "%252f..%252f..%252f..%252fsleep", "/V1/chat/completions", "//sleep", "/./sleep",
     "/v1/models/../../sleep", "/v1/models/%2e%2e/%2e%2e/sleep", "/healthz/../sleep", "http://router/sleep", "/sleep?/v1/models/",
-    "/sleep;/v1/models/chat", "/healthz/", "/v1/models/..%2f..%2fsleep", "/v1\\..\\sleep",
+    "/sleep;/v1/models/chat", "/healthz/x", "/v1/models/..%2f..%2fsleep", "/v1\\..\\sleep",
 ]  # fmt: skip
 
 
@@ -202,10 +202,30 @@ def test_own_paths_take_a_query_and_nothing_else(front: Front) -> None:
     ]  # fmt: skip
     assert json.loads(get("/v1/models/ns%2Fbig.model:8b")[1])["id"] == "ns/big.model:8b"
     assert get("/healthz?x") == (200, b"ok\n")
-    for path in ("/v1/models/cha", "/v1/models/Chat", "/v1/models/chat/", "/v1/models/", "/v1/models/%"):
+    for path in ("/v1/models/cha", "/v1/models/Chat", "/v1/models/%"):
         assert get(path)[0] == 404, path
     for method in ("POST", "PUT", "PATCH", "OPTIONS"):
         assert get("/v1/models", method)[0] == get("/healthz?x", method)[0] == 405
+
+
+def test_a_slash_at_the_end_is_taken_off(front: Front) -> None:
+    for path, same in ((CHAT + "/", CHAT), (CHAT + "//", CHAT), (CHAT + "/?a=b/", CHAT + "?a=b/")):
+        assert ask(front.port, request(path=path)).status == 200, path
+        assert front.engine().requests.pop().path == same
+    for path, same in (
+        ("/v1/models/", "/v1/models"),
+        ("/v1/models/chat/", "/v1/models/chat"),
+        ("/healthz/", "/healthz"),
+    ):
+        bodies = [ask(front.port, request(b"", path=p, method="GET", length=False)).body for p in (path, same)]
+        assert bodies[0] == bodies[1] != b"", path
+
+
+def test_anthropics_paths_are_refused_in_its_shape(front: Front) -> None:
+    for path in ("/v1/messages", "/v1/messages/count_tokens"):
+        answer = ask(front.port, request(b"[]", path=path))
+        assert (answer.status, json.loads(answer.body)["type"]) == (400, "error")
+        assert answer.error()["type"] == "invalid_request_error"
 
 
 DECISIONS = ("model", "splice", "draining", "backend", "revision", "decision")
@@ -290,7 +310,7 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def _http2(body: bytes, *headers: tuple[str, str]) -> bytes:
+def http2_request(body: bytes, *headers: tuple[str, str]) -> bytes:
     """One request with prior knowledge, its headers as literals. RFC 9113, RFC 7541."""
     fields = [(":method", "POST"), (":scheme", "http"), (":authority", "router"), (":path", CHAT), *headers]
     block = b"".join(
@@ -318,10 +338,10 @@ def _data(port: int, sent: bytes) -> bytes:
 
 def test_http2_is_the_same_door(front: Front) -> None:
     spoofed = (("x-tidegate-model", "chat-2"), ("x-envoy-max-retries", "9"), ("x-tidegate-splice", "1-1/1"))
-    assert b"chat.completion" in _data(front.port, _http2(HELLO, *spoofed))
+    assert b"chat.completion" in _data(front.port, http2_request(HELLO, *spoofed))
     assert front.arrived() == [("a", b'{"model":"served-a"}')]
-    assert json.loads(_data(front.port, _http2(b'{"model":"none"}')))["error"]["code"] == 404
-    assert _data(front.port, _http2(HELLO, ("content-length", "3"))) == b""
-    assert _data(front.port, _http2(HELLO, ("transfer-encoding", "chunked"))) == b""
-    assert _data(front.port, _http2(HELLO)[:40] + b"\xff" * 400) == b""
+    assert json.loads(_data(front.port, http2_request(b'{"model":"none"}')))["error"]["code"] == 404
+    assert _data(front.port, http2_request(HELLO, ("content-length", "3"))) == b""
+    assert _data(front.port, http2_request(HELLO, ("transfer-encoding", "chunked"))) == b""
+    assert _data(front.port, http2_request(HELLO)[:40] + b"\xff" * 400) == b""
     assert len(front.arrived()) == 1

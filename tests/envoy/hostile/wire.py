@@ -52,8 +52,12 @@ class Answer:
         """The error of an answer, whose shape is checked."""
         assert self.headers.get("content-type") == "application/json", (self.status, self.headers, self.body[:200])
         said = json.loads(self.body)
-        assert said.keys() == {"error"}
         error: dict[str, Any] = said["error"]
+        if said.keys() == {"type", "error"}:  # Anthropic's shape: the status stands in HTTP alone
+            assert said["type"] == "error"
+            error = {**error, "param": None, "code": self.status}
+        else:
+            assert said.keys() == {"error"}
         assert error.keys() == {"message", "type", "param", "code"}
         assert error["code"] == self.status
         assert isinstance(error["message"], str)

@@ -1,0 +1,68 @@
+"""The native filters (native/): one shared object that Envoy loads, a dynamic module. What each is for stands at the top of its
+source; the lines that configure them are read by native/src/config.rs.
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/dynamic_modules/v3/dynamic_modules.proto
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
+from tidegate.envoy.openai import PATHS
+from tidegate.envoy.types import Resource, extension, typed
+from tidegate.names import MODEL_HEADER
+
+MODULE: Final = "tidegate"
+"""Envoy loads lib{MODULE}.so from the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names."""
+METRICS: Final = "tidegate_native"
+"""Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
+DETAILS: Final = "tidegate_refused"
+"""What `response.code_details` says of the answers of these filters."""
+OWN_PATHS: Final = ("/v1/models", "/v1/models/", "/healthz")
+"""What the routes answer; one that ends with a slash stands for all below it."""
+FORM_PATHS: Final = ("/v1/audio/transcriptions", "/v1/audio/translations")
+"""What is passed on to engines and names its model in a form."""
+_HTTP: Final = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+_NETWORK: Final = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
+_HEADERS: Final = (
+    ("model-header", MODEL_HEADER),
+    ("splice-header", SPLICE_HEADER),
+    ("draining-header", DRAINING_HEADER),
+)
+
+
+def route(*, end_broken: bool = True) -> Resource:
+    """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event."""
+    paths = [("json", path) for path in PATHS] + [("form", path) for path in FORM_PATHS]
+    own = [("own", path) for path in OWN_PATHS]
+    return _filter("route", [*paths, *own, *([("end", "")] if end_broken else [])])
+
+
+def engine(model: str) -> Resource:
+    """The upstream filter of one destination: `model` is what its engines call it."""
+    if not model.isascii() or not model.isprintable():
+        raise ValueError(f"not a plain name: {model!r}")
+    return _filter("engine", [("model", model), ("hold", "")])
+
+
+def end() -> Resource:
+    """The network filter below HTTP, without which a broken stream of HTTP/1.1 cannot end."""
+    return extension(
+        "tidegate.end", _NETWORK, dynamic_module_config={"name": MODULE}, filter_name="end", filter_config=_text("")
+    )
+
+
+def _filter(name: str, lines: list[tuple[str, str]]) -> Resource:
+    text = "".join(f"{word} {value}".rstrip() + "\n" for word, value in (*_HEADERS, *lines))
+    return extension(
+        f"tidegate.{name}",
+        _HTTP,
+        dynamic_module_config={"name": MODULE, "metrics_namespace": METRICS},
+        filter_name=name,
+        filter_config=_text(text),
+    )
+
+
+def _text(text: str) -> Resource:
+    return typed("google.protobuf.StringValue", value=text)

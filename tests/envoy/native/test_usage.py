@@ -1,0 +1,70 @@
+"""What an answer says of its tokens is in the access log, however it was cut and even if it broke off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.envoy.conftest import RealEnvoy
+from tests.envoy.hostile.test_clients import until
+from tests.envoy.hostile.wire import ask, request
+from tests.envoy.native.conftest import offer
+from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
+from tidegate.envoy import listener
+from tidegate.envoy.types import Resource, extension
+
+pytestmark = pytest.mark.envoy
+
+NUMBERS = ("prompt_tokens", "completion_tokens", "cached_tokens", "first_chunk_ms")
+USAGE = '{"prompt_tokens":20,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":16}}'
+FINAL = f'data: {{"choices":[],"usage":{USAGE}}}\n\ndata: [DONE]\n\n'.encode()
+ANTHROPIC = (
+    'event: message_start\ndata: {"message":{"usage":{"input_tokens":20,"cache_read_input_tokens":16,"output_tokens":1}}}\n\n'
+    'event: message_delta\ndata: {"usage":{"output_tokens":7}}\n\n'
+)
+
+
+def cut(data: bytes, size: int) -> tuple[Step, ...]:
+    """In chunks of a size."""
+    return tuple(chunk(data[at : at + size]) for at in range(0, len(data), size))
+
+
+ANSWERS: dict[str, tuple[Step, ...]] = {
+    "JSON": (JSON, chunk(f'{{"usage":{USAGE}}}'.encode()), END),
+    "one piece": (STREAM, chunk(FINAL), END),
+    "pieces of 7 bytes": (STREAM, *cut(FINAL, 7), END),
+    "a broken stream": (STREAM, event(f'{{"usage":{USAGE}}}'), MOMENT, Then.RESET),
+    "Anthropic's": (STREAM, chunk(ANTHROPIC.encode()), END),
+}
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An access log with what the filter found."""
+    path = tmp_path / "access.log"
+    fields = {name: f"%DYNAMIC_METADATA(tidegate:{name})%" for name in NUMBERS}
+    kind = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
+    written = extension("log", kind, path=str(path), log_format={"json_format": fields})
+    real = listener.manager
+
+    def logging(*arguments: Any) -> Resource:
+        made = real(*arguments)
+        made["typed_config"]["access_log"] = [written]
+        return made
+
+    monkeypatch.setattr(listener, "manager", logging)
+    return path
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path, answer: str) -> None:
+    offer(envoy, stage.player(MOMENT, *ANSWERS[answer]))
+    ask(envoy.port, request())
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+    found = json.loads(log.read_text())
+    milliseconds = found.pop("first_chunk_ms")
+    assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16}
+    assert MOMENT * 1e3 <= milliseconds < 5e3
