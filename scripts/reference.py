@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scripts import helm_values
 from tidegate.api import KINDS
 from tidegate.api.crd import crd
+from tidegate.brain import metrics
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -32,7 +33,8 @@ def pages() -> dict[str, str]:
     template = environment.get_template("reference.md.j2")
     kinds = {f"{kind.lower()}.md": template.render(kind=kind, **_content(kind)) for kind in KINDS}
     chart = environment.get_template("helm_values.md.j2").render(values=helm_values.values())
-    return kinds | {"helm-values.md": chart}
+    told = environment.get_template("metrics.md.j2").render(metrics=metrics)
+    return kinds | {"helm-values.md": chart, "metrics.md": told}
 
 
 def _content(kind: str) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import pages
 from benchmarks.operator.plot import svg
 from benchmarks.operator.results import Results, Row, rows
 from e2e.devcluster import Cluster
 from e2e.install import NAMESPACE
 
-MARKERS = ("<!-- operator: begin -->", "<!-- operator: end -->")
+NAME = "operator"
+"""Of the markers in the page."""
 EXPLANATION = """\
 The bare client creates the same custom resources and the same children, with the same library and as many requests under way,
 while no operator runs. The operator also writes statuses and Events for each object, watches everything with two replicas,
@@ -48,18 +50,15 @@ def keep_logs(cluster: Cluster, folder: Path) -> None:
 
 def insert(document: Path, text: str, picture: str) -> None:
     """Puts table and plot between the markers of a document. Raises ValueError when it has none."""
-    before, begin, rest = document.read_text().partition(MARKERS[0])
-    _, end, after = rest.partition(MARKERS[1])
-    if not (begin and end):
-        raise ValueError(f"{document} has no {MARKERS[0]} and {MARKERS[1]}")
     image = f"![seconds until every child exists]({picture})"
-    document.write_text(f"{before}{begin}\n{EXPLANATION}\n{text}\n{image}\n{end}{after}")
+    pages.insert(document, NAME, f"{EXPLANATION}\n{text}\n{image}\n")
 
 
 def page(results: Results) -> str:
     """Both tables."""
     goals = ((row.what, row.value, row.goal, _met(row)) for row in rows(results))
-    return "\n".join([_table(("what", "measured", "goal", "met"), goals), COSTS, _table(COSTS_HEAD, _costs(results))])
+    goals_table = pages.table(("what", "measured", "goal", "met"), goals)
+    return "\n".join([goals_table, COSTS, pages.table(COSTS_HEAD, _costs(results))])
 
 
 def _costs(results: Results) -> Iterator[Sequence[str]]:
@@ -68,12 +67,6 @@ def _costs(results: Results) -> Iterator[Sequence[str]]:
         one = sorted(rounds, key=lambda done: done.ratio)[(len(rounds) - 1) // 2]
         parts = (one.operator.control_plane, one.operator.client, one.bare.control_plane, one.bare.client)
         yield (f"{size:,}", *(f"{seconds:.1f} s" for seconds in parts))
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table of GitHub's Markdown."""
-    ruled = (head, ["---"] * len(head), *lines)
-    return "".join(f"| {' | '.join(line)} |\n" for line in ruled)
 
 
 def plain(table: list[Row]) -> str:

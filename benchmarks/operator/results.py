@@ -12,6 +12,7 @@ from benchmarks.operator.flood import Flood
 from benchmarks.operator.idle import Idle
 from benchmarks.operator.processes import Memory
 from benchmarks.operator.restart import Restart
+from benchmarks.percentile import percentile
 
 RATIO = 1.5
 """A flood may take so many times what the bare client takes, by the median of all rounds."""
@@ -65,11 +66,6 @@ class Row:
     value: str
     goal: str = ""
     met: bool | None = None
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest rank: the smallest value that at least this share of all does not exceed."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
 def rows(results: Results) -> list[Row]:

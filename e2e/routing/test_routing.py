@@ -103,7 +103,7 @@ def test_refusals_are_openai_errors(pair: Place) -> None:
         answer = _ask(url, body, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, status), body[:80]
         assert message in answer.json()["error"]["message"], body[:80]
-    spoofed = _ask(url, '{"model":"nope"}', **{"x-tidegate-model": "chat", "x-tidegate-splice": "1-2"})
+    spoofed = _ask(url, '{"model":"nope"}', **{"x-tidegate-in-model": "chat", "x-tidegate-in-splice": "1-2"})
     assert spoofed.status_code == 404
     assert httpx.get(f"{url}/v1/models/nope").status_code == 404
     assert httpx.get(f"{url}/v1/chat/completions").status_code == 405

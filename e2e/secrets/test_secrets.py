@@ -13,8 +13,7 @@ import pytest
 from e2e.devcluster import Cluster
 from e2e.harness import API, Object, Place, everything, model, policy
 from e2e.install import NAMESPACE
-from tidegate.names import BRAIN_PORT
-from tidegate.plan.router.workload import RUN_DIR
+from tidegate.names import BRAIN_PORT, RUN_DIR
 
 pytestmark = pytest.mark.cluster
 DOWNLOAD = "hf_" + "s3cr3t" * 5

@@ -49,8 +49,18 @@ MAKE_ROOM_ANNOTATION: Final = f"{GROUP}/make-room"
 """On a ModelDeployment: the revision for which all older ones go at once, whether they serve or not."""
 
 # headers of the data plane
-HEADER_PREFIX: Final = "x-tidegate-"
-MODEL_HEADER: Final = "x-tidegate-model"
+INTERNAL_PREFIX: Final = "x-tidegate-in-"
+"""What one of our filters tells the next. Whatever comes from outside under these names is dropped whole, so that every other
+x-tidegate- header is free for clients."""
+MODEL_HEADER: Final = f"{INTERNAL_PREFIX}model"
+"""The public model of a request."""
+SPLICE_HEADER: Final = f"{INTERNAL_PREFIX}splice"
+"""Where the model's name stands in the body, as `first-last/length of the body`."""
+DRAINING_HEADER: Final = f"{INTERNAL_PREFIX}draining"
+"""Set on the answer of an engine that is shutting down; makes the router try another one."""
+DECIDED_HEADER: Final = f"{INTERNAL_PREFIX}route"
+"""The route that a decision chose."""
+INTERNAL_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED_HEADER)
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
@@ -70,6 +80,10 @@ PROBE_PORT: Final = 8081
 BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
+
+# folders
+RUN_DIR: Final = "/run/tidegate"
+"""Of a router Pod: what Envoy and its brain share."""
 
 # containers
 ENGINE_CONTAINER: Final = "engine"
@@ -124,7 +138,7 @@ def drain_key(uid: str) -> str:
 
 
 def router(policy: str) -> str:
-    """Every child of a policy: Deployment, Service, ConfigMap, ServiceAccount, Role, RoleBinding, PodDisruptionBudget."""
+    """Every child of a policy: Deployment, Service, ConfigMap, ServiceAccount, Role, RoleBinding, PodDisruptionBudget, PodMonitor."""
     return f"{policy}-router"
 
 

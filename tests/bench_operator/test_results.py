@@ -13,7 +13,9 @@ from benchmarks.operator.flood import Flood
 from benchmarks.operator.idle import Idle
 from benchmarks.operator.processes import Memory
 from benchmarks.operator.restart import Restart
-from benchmarks.operator.results import Results, Round, percentile, rows
+from benchmarks.operator.results import Results, Round, rows
+from benchmarks.pages import markers
+from benchmarks.percentile import percentile
 
 
 def _flood(seconds: float) -> Flood:
@@ -83,7 +85,7 @@ def test_the_files(tmp_path: Path) -> None:
 
 def test_the_page(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    begin, end = report.MARKERS
+    begin, end = markers(report.NAME)
     page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
     report.insert(page, "| new |", "plot.svg")
     text = page.read_text()

@@ -17,11 +17,12 @@ from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.start import Start
 
 
 @asynccontextmanager
 async def _running(envoy: RealEnvoy, folder: Path) -> AsyncIterator[Router]:
-    async with looping(Router(CONFIG_MAP, str(folder), envoy.files, Admin(folder / "admin.sock"))) as router:
+    async with looping(Router(CONFIG_MAP, envoy.files, Admin(folder / "admin.sock"))) as router:
         yield router
 
 
@@ -89,7 +90,7 @@ class SuddenAdmin(Admin):
 
 async def test_an_unreadable_configuration_is_told_of_though_the_one_before_has_just_been_taken(tmp_path: Path) -> None:
     admin = SuddenAdmin(tmp_path / "admin.sock")
-    admin.router = router = Router(CONFIG_MAP, str(tmp_path), Files(tmp_path), admin)
+    admin.router = router = Router(CONFIG_MAP, Files(Start(str(tmp_path))), admin)
     changed(config({"chat": {"a": 1}}), router)
     router.engines_changed({})
     async with looping(router):
@@ -194,7 +195,7 @@ async def test_another_brain_goes_on_where_the_last_one_ended(envoy: RealEnvoy, 
     first, second = config({"chat": {"a": 1}}), config({"chat": {"b": 1}})
     async with _serving(envoy, tmp_path, first, "a", "b"):
         pass
-    envoy.files = Files(tmp_path)
+    envoy.files = Files(Start(str(tmp_path)))
     async with _running(envoy, tmp_path) as router:
         router.engines_changed(slices("b"))
         changed(second, router)

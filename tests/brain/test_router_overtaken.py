@@ -16,6 +16,7 @@ from tests.envoy.conftest import config
 from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
+from tidegate.envoy.start import Start
 
 GOOD, BETTER, BROKEN = config({"chat": {"a": 1}}), config({"chat": {"b": 1}}), config({"chat": {"a": 1, "c": 1}})
 
@@ -63,7 +64,7 @@ class ToldEnvoy(Admin):
 async def _brain(folder: Path) -> AsyncIterator[tuple[Router, ToldEnvoy]]:
     """A new one, beside an Envoy that has run for as long as there are files."""
     admin = ToldEnvoy(folder)
-    router = Router(CONFIG_MAP, str(folder), Files(folder), admin)
+    router = Router(CONFIG_MAP, Files(Start(str(folder))), admin)
     if router.files.begun():
         router.started.set()
     async with looping(router):

@@ -9,6 +9,7 @@ from tests.brain.support import CONFIG_MAP
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
+from tidegate.envoy.start import Start
 
 REFUSED_THRICE = Reading(routes="a", clusters="a", warming=0, refusals=3, active=0, live=True)
 
@@ -26,7 +27,7 @@ class Slow(Admin):
 
 
 def router(folder: Path, *, started: bool) -> Router:
-    made = Router(CONFIG_MAP, str(folder), Files(folder), Slow(folder / "admin.sock"))
+    made = Router(CONFIG_MAP, Files(Start(str(folder))), Slow(folder / "admin.sock"))
     if started:
         made.started.set()
     return made

@@ -18,6 +18,7 @@ from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import READS
+from tidegate.envoy.start import Start
 from tidegate.names import DRAIN_HEADER, ROUTER_CONFIG_KEY
 
 DEADLINE = 10.0
@@ -81,7 +82,7 @@ def _reading(routes: str = "abc", active: int = 0, live: bool = True) -> Reading
 @asynccontextmanager
 async def _brain(admin: Admin, folder: Path, drain_seconds: float = DEADLINE) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the brain's server. Its router wants CONFIG."""
-    router = Router("front-router", str(folder), Files(folder), admin)
+    router = Router("front-router", Files(Start(str(folder))), admin)
     router.config_changed({"front-router": {"data": {ROUTER_CONFIG_KEY: CONFIG.text()}}})
     router.started.set()
     port = free_port()
@@ -176,12 +177,12 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
             assert (await brain.get("/status")).json() == wanted | {"config": CONFIG.hash()}
             metrics = await brain.get("/metrics")
             assert metrics.headers["content-type"].startswith("text/plain")
-            assert "\nenvoy_listener_manager_lds_update_success{} 1\n" in metrics.text
+            assert "\nenvoy_server_live{} 1\n" in metrics.text
 
 
 async def test_envoy_may_start_when_its_files_are_there(tmp_path: Path) -> None:
     admin = ToldAdmin(_reading())
-    router = Router("front-router", str(tmp_path), Files(tmp_path), admin)
+    router = Router("front-router", Files(Start(str(tmp_path))), admin)
     port = free_port()
     runner = await Server(router, admin, DEADLINE, KEY).start(port, "127.0.0.1")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as brain:

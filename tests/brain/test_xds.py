@@ -13,6 +13,7 @@ from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, snapshot
+from tidegate.envoy.start import Start
 
 ENDS: dict[str, tuple[Endpoint, ...]] = {"a": (Endpoint("10.0.0.1", 8000),)}
 
@@ -24,7 +25,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def _made(run: Path, wanted: RouterConfig, ends: dict[str, tuple[Endpoint, ...]] = ENDS) -> Snapshot:
-    return snapshot(wanted, ends, str(run))
+    return snapshot(wanted, ends, Start(str(run)))
 
 
 def _clusters(run: Path) -> list[str]:
@@ -37,13 +38,15 @@ def _read(run: Path, name: str) -> dict[str, Any]:
 
 
 def test_the_first_offer_is_complete_before_envoy_may_start(run: Path) -> None:
-    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files, wanted = Files(Start(str(run))), _made(run, config({"chat": {"a": 1}}))
     files.offer(wanted)
     files.switch(wanted)
     assert not files.begun()
     files.begin()
     assert files.begun()
-    assert {path.name for path in (run / "xds").iterdir()} == {"lds.json", "cds.json", "rds.json", "eds.a.r1.json"}
+    assert {path.name for path in (run / "xds").iterdir()} == {
+        *("lds.json", "cds.json", "rds.json", "eds.a.r1.json", "switches.json")
+    }
     assert _read(run, "rds")["version_info"] == wanted.version
 
 
@@ -56,13 +59,13 @@ def test_the_first_offer_is_complete_before_envoy_may_start(run: Path) -> None:
     ],
 )
 def test_envoy_listens_where_the_brain_is_told(run: Path, address: str, wanted: dict[str, Any]) -> None:
-    Files(run, address).begin()
+    Files(Start(str(run), address)).begin()
     [listener] = _read(run, "lds")["resources"]
     assert listener["address"]["socket_address"] == wanted
 
 
 def test_envoy_listens_on_both_families_when_nothing_is_said(run: Path) -> None:
-    Files(run).begin()
+    Files(Start(str(run))).begin()
     [listener] = _read(run, "lds")["resources"]
     assert listener["address"]["socket_address"]["ipv4_compat"] is True
 
@@ -75,7 +78,7 @@ def _run(files: Files, wanted: Snapshot) -> None:
 
 
 def test_old_clusters_stay_until_the_new_routes_are_live(run: Path) -> None:
-    files = Files(run)
+    files = Files(Start(str(run)))
     first, second = _made(run, config({"chat": {"a": 1}})), _made(run, config({"chat": {"b": 1}}))
     _run(files, first)
     version = files.offer(second)
@@ -95,9 +98,9 @@ def test_old_clusters_stay_until_the_new_routes_are_live(run: Path) -> None:
 
 def test_another_brain_of_the_same_pod_keeps_what_envoy_runs(run: Path) -> None:
     first, second = _made(run, config({"chat": {"a": 1}})), _made(run, config({"chat": {"b": 1}}))
-    before = Files(run)
+    before = Files(Start(str(run)))
     _run(before, first)
-    after = Files(run)
+    after = Files(Start(str(run)))
     assert set(after.clusters()) == {"a.r1"}
     after.offer(second)
     assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
@@ -109,7 +112,7 @@ def test_another_brain_of_the_same_pod_keeps_what_envoy_runs(run: Path) -> None:
 
 def test_what_was_offered_in_between_stays_too(run: Path) -> None:
     """Envoy may already run it: nobody has looked."""
-    files = Files(run)
+    files = Files(Start(str(run)))
     first, between, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
     _run(files, first)
     files.offer(between)
@@ -120,7 +123,7 @@ def test_what_was_offered_in_between_stays_too(run: Path) -> None:
 
 
 def test_what_was_refused_does_not_stay(run: Path) -> None:
-    files = Files(run)
+    files = Files(Start(str(run)))
     first, refused, last = (_made(run, config({"chat": {name: 1}})) for name in "abc")
     _run(files, first)
     files.offer(refused)
@@ -133,7 +136,7 @@ def test_what_was_refused_does_not_stay(run: Path) -> None:
 
 
 def test_engines_alone_touch_one_file(run: Path) -> None:
-    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files, wanted = Files(Start(str(run))), _made(run, config({"chat": {"a": 1}}))
     _run(files, wanted)
     before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
     files.engines({"a.r1": ()})
@@ -143,7 +146,7 @@ def test_engines_alone_touch_one_file(run: Path) -> None:
 
 
 def test_the_same_again_writes_nothing(run: Path) -> None:
-    files, wanted = Files(run), _made(run, config({"chat": {"a": 1}}))
+    files, wanted = Files(Start(str(run))), _made(run, config({"chat": {"a": 1}}))
     _run(files, wanted)
     before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
     _run(files, wanted)

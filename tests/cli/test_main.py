@@ -84,8 +84,11 @@ def test_wrong_settings_end_the_operator_before_it_begins(monkeypatch: pytest.Mo
                 "--drain-key=d",
                 "--drain-seconds=5",
                 "--memory=6",
+                "--collector=http://c:1/d/",
             ],
-            "{'namespace': 'a', 'config_map': 'b', 'run_dir': PosixPath('/c'), 'port': 9092, 'drain_seconds': 5.0, 'drain_key': 'd', 'memory': 6}",
+            "Post(namespace='a', config_map='b', port=9092, drain_seconds=5.0, drain_key='d', envoy=Start(run_dir='/c', "
+            "address='::', port=8080, probe_port=8081, memory=6, "
+            "collector=Collector(host='c', port=1, path='/d', service_name='b.a')",
         ),
     ],
 )

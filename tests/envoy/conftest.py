@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import shutil
@@ -18,23 +17,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from aiohttp import web
 
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.kernel import knows_rto_max
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination
 from tidegate.contract.destinations import Engine as EngineBlock
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
-from tidegate.envoy import listener
-from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.native import MODULE
-from tidegate.envoy.snapshot import LISTENER, response, snapshot
+from tidegate.envoy.snapshot import snapshot
+from tidegate.envoy.start import Start
 
 DEADLINE = 10.0
 BELOW_EPHEMERAL = (12_000, 32_000)
@@ -155,17 +155,21 @@ class RealEnvoy:
     """One Envoy on 127.0.0.1 with files in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.probe_port, self.memory = free_port(), free_port(), 0
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.files = Files(folder)
+        self.begin_with(Start(str(folder), "127.0.0.1", free_port(), free_port(), rto_max=knows_rto_max()))
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=15)
 
+    def begin_with(self, start: Start) -> None:
+        """What it is started with, before it is."""
+        self.start, self.files = start, Files(start)
+        self.port, self.probe_port = start.port, start.probe_port
+        self.url = f"http://127.0.0.1:{start.port}"
+
     def offer(self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]]) -> None:
         """Writes the files and waits until Envoy runs them."""
         ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
-        made = snapshot(wanted, ends, str(self._folder))
+        made = snapshot(wanted, ends, self.start)
         clusters = self.files.offer(made)
         if self._process is None:
             self.files.switch(made)
@@ -197,17 +201,19 @@ class RealEnvoy:
         except Silent:
             return None
 
-    def metrics(self) -> str:
-        """All of them, as Prometheus would read them."""
+    def metrics(self, wanted: str = ".*") -> str:
+        """As Prometheus would read them; `wanted` is over Envoy's own names."""
+        return self._admin(f"/stats/prometheus?{urlencode({'filter': wanted})}")
 
-        async def ask() -> str:
-            admin = Admin(self._folder / "admin.sock")
-            try:
-                return await admin.prometheus()
-            finally:
-                await admin.close()
+    def stat(self, name: str) -> int:
+        """One number."""
+        found = self._admin(f"/stats?filter=^{name}$")
+        return int(found.split(": ")[1]) if found else 0
 
-        return asyncio.run(ask())
+    def _admin(self, path: str) -> str:
+        transport = httpx.HTTPTransport(uds=str(self._folder / "admin.sock"))
+        with httpx.Client(transport=transport, base_url="http://envoy") as client:
+            return client.get(path).raise_for_status().text
 
     def until(self, condition: Callable[[Reading], bool]) -> Reading:
         """Waits for a reading."""
@@ -220,11 +226,7 @@ class RealEnvoy:
         raise TimeoutError((self._folder / "envoy.log").read_text()[-2000:])
 
     def _start(self) -> None:
-        made = listener.listener(listener.from_files(f"{self._folder}/xds/rds.json"), "127.0.0.1", self.port)
-        (self._folder / "xds/lds.json").write_text(json.dumps(response(LISTENER, "1", [made])))
-        (self._folder / "bootstrap.json").write_text(
-            json.dumps(bootstrap(str(self._folder), "127.0.0.1", self.probe_port, self.memory))
-        )
+        self.files.begin()
         argv = [
             envoy_binary(),
             "-c",
@@ -234,7 +236,10 @@ class RealEnvoy:
         ]
         log = (self._folder / "envoy.log").open("wb")
         self._process = subprocess.Popen(
-            [*argv, "--concurrency", "1", "--log-level", "warning"], stdout=log, stderr=log, env=environment()
+            [*argv, "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "50"],
+            stdout=log,
+            stderr=log,
+            env=environment(),
         )
         log.close()
 

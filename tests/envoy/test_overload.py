@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ LIMIT = 256 * MIB
 def small(tmp_path: Path, engines: Engines) -> Iterator[RealEnvoy]:
     """An Envoy that may take 256 MiB."""
     made = RealEnvoy(tmp_path)
-    made.memory = LIMIT
+    made.begin_with(replace(made.start, memory=LIMIT))
     try:
         made.offer(config({"chat": {"a": 1}}), {"a": [engines.start()]})
         yield made

@@ -78,9 +78,9 @@ def test_decision_headers_are_ours(envoy: RealEnvoy, engines: Engines) -> None:
     engine = engines.start()
     envoy.offer(config({"chat": {"a": 1}}), {"a": [engine]})
     spoofed = {
-        "x-tidegate-model": "chat",
-        "x-tidegate-splice": "1-9",
-        "x-tidegate-draining": "1",
+        "x-tidegate-in-model": "chat",
+        "x-tidegate-in-splice": "1-9",
+        "x-tidegate-in-draining": "1",
         "x-tidegate-user": "me",
     }
     assert envoy.client.post(CHAT, content='{"model":"other"}', headers=spoofed).status_code == 404
@@ -88,7 +88,7 @@ def test_decision_headers_are_ours(envoy: RealEnvoy, engines: Engines) -> None:
     told = {name: answer.headers[f"x-tidegate-{name}"] for name in ("backend", "revision", "decision")}
     assert told == {"backend": "a", "revision": "r1", "decision": "to-chat"}
     assert engine.bodies == [b'{"model":"served-a"}']
-    assert engine.headers[0]["x-tidegate-splice"] != "1-9"
+    assert engine.headers[0]["x-tidegate-in-splice"] != "1-9"
     assert engine.headers[0]["x-tidegate-user"] == "me"
 
 

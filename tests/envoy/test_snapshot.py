@@ -13,6 +13,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint, load_assignment
 from tidegate.envoy.lua import _quoted
 from tidegate.envoy.snapshot import snapshot
+from tidegate.envoy.start import Start
 
 SHAPES: dict[str, RouterConfig] = {
     "one model": config({"chat": {"a": 1}}),
@@ -36,7 +37,7 @@ SHAPES: dict[str, RouterConfig] = {
 def test_envoy_takes_it(shape: str, tmp_path: Path) -> None:
     ends = {"a": (Endpoint("10.0.0.1", 8000), Endpoint("fd00::1", 8000))}
     file = tmp_path / "envoy.json"
-    file.write_text(json.dumps(snapshot(SHAPES[shape], ends).static()))
+    file.write_text(json.dumps(snapshot(SHAPES[shape], ends, Start(str(tmp_path))).static()))
     result = subprocess.run(
         [envoy_binary(), "--mode", "validate", "-c", str(file)],
         capture_output=True,

@@ -39,7 +39,7 @@ def test_whatever_a_model_says(manifest: dict[str, Any]) -> None:
 @given(policies())
 def test_whatever_a_policy_says(manifest: dict[str, Any]) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "uid": "b"}}
-    plan = plan_router(RouterWorld(manifest, DEFAULTS, (account,)), NOW)
+    plan = plan_router(RouterWorld(manifest, DEFAULTS, (account,), capabilities=EVERYTHING), NOW)
     assert [problem for made in plan.apply for problem in problems(made)] == []
 
 

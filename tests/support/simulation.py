@@ -107,7 +107,8 @@ class Simulation:
         said = {router_question(pod): pod["metadata"]["name"] for pod in self.pods}
         heard = {q: self._said(name) for q, name in said.items() if name in self.reports or name in self.silent}
         heard |= self._heard()
-        return RouterWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), self.models, heard)
+        around = (self._sorted(), tuple(self.pods), self.models, heard)
+        return RouterWorld(self.owner, self.defaults, *around, capabilities=self.capabilities)
 
     def _said(self, router: str) -> Sample:
         failing = self.silent.get(router)

@@ -23,7 +23,7 @@ from tidegate.api.base import (
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.status import RoutingPolicyStatus
-from tidegate.api.values import Duration, seconds
+from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
 
 
 class RouterService(Part):
@@ -194,6 +194,32 @@ class Timeouts(Part):
     )
 
 
+class AccessLog(Part):
+    """A line of JSON on the routers' stdout for each request: who was asked, who answered, how long it took. Bodies, queries and
+    keys are not in it."""
+
+    sampling: Percent = "100%"
+    """Share of the requests."""
+
+
+class Tracing(Part):
+    """OpenTelemetry traces from the router to the engine, which vLLM goes on with."""
+
+    otlp_endpoint: Annotated[str, Field(pattern=HTTP_URL, max_length=512)]
+    """Collector, OTLP over HTTP: `http://HOST:PORT/PATH`. Default port 4318, default path `/v1/traces`. Another one replaces the router Pods."""
+    sampling: Percent = "1%"
+    """Share of the requests, whatever their clients ask for; a client's trace is gone on with."""
+
+
+class Observability(Part):
+    """What the routers tell of requests, beside their metrics."""
+
+    access_log: AccessLog | None = None
+    """Lines on stdout. Default: none; `{}` for every request."""
+    tracing: Tracing | None = None
+    """Traces. Default: none."""
+
+
 _UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"
 _REPEATED = "model {} stands in several routes, and may stand in one only; remove it from the others"
 # map with a condition, because the API server forgets the bounds of what filter()[0] gives
@@ -240,6 +266,8 @@ class RoutingPolicySpec(Part):
     """What is tried again on another engine."""
     timeouts: Timeouts = Timeouts()
     """How long things may take."""
+    observability: Observability = Observability()
+    """What the routers tell of requests."""
 
     rules: ClassVar = (
         Rule(

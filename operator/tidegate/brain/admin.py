@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 import httpx
 
+from tidegate.brain import metrics
 from tidegate.envoy.listener import STAT_PREFIX
 from tidegate.envoy.routes import ROUTES
 
@@ -72,8 +74,8 @@ class Admin:
         return parse(await self._ask("GET", f"/stats?filter={WANTED}"))
 
     async def prometheus(self) -> str:
-        """All stats that were ever used, in Prometheus' text format. Raises Silent."""
-        return await self._ask("GET", "/stats/prometheus?usedonly")
+        """The chosen metrics, in Prometheus' text format. Raises Silent."""
+        return await self._ask("GET", f"/stats/prometheus?{urlencode({'filter': metrics.wanted()})}")
 
     async def drain(self) -> None:
         """Answers say `connection: close`; the listener stays open, because others still believe in it. Raises Silent."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes.aio import client, config
@@ -15,9 +15,9 @@ from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
+from tidegate.envoy.decide import SOCKET
+from tidegate.envoy.start import Start
 from tidegate.names import (
-    ANY_ADDRESS,
-    BIND_VARIABLE,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     REVISION_LABEL,
@@ -32,21 +32,35 @@ ENGINES = f"{MANAGED_BY_LABEL}={MANAGED_BY},{ROLE_LABEL}={ROLE_ENGINE},{REVISION
 another model's revision."""
 
 
-async def run(
-    namespace: str, config_map: str, run_dir: Path, port: int, drain_seconds: float, drain_key: str, memory: int
-) -> None:
+@dataclass(frozen=True)
+class Post:
+    """Where a brain stands: the policy that it serves, and the Envoy beside it."""
+
+    namespace: str
+    config_map: str
+    port: int
+    """Of probes, status and metrics."""
+    drain_seconds: float
+    drain_key: str
+    envoy: Start
+
+
+async def run(post: Post) -> None:
     """Runs until SIGTERM, or until a part ends (which none does but by a defect)."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    run_dir = Path(post.envoy.run_dir)
     admin = Admin(run_dir / "admin.sock")
-    router = Router(config_map, str(run_dir), Files(run_dir, _address(), memory), admin)
+    router = Router(post.config_map, Files(post.envoy), admin)
     if router.files.begun():
         router.started.set()
-    server = await Server(router, admin, drain_seconds, drain_key).start(port)
+    server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
+    deciding = await router.decisions.serve(run_dir / SOCKET)
     api = await _connect()
     try:
-        await _until(stop, api, namespace, router)
+        await _until(stop, api, post.namespace, router)
     finally:
+        deciding.close()
         await server.cleanup()
         await admin.close()
         await api.close()
@@ -71,11 +85,6 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
     await asyncio.gather(*parts, return_exceptions=True)
     for part in done:
         part.result()
-
-
-def _address() -> str:
-    """Where Envoy listens: the operator's own setting, passed on."""
-    return os.environ.get(BIND_VARIABLE, ANY_ADDRESS)
 
 
 async def _connect() -> client.ApiClient:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
@@ -64,9 +65,9 @@ class Router:
     """What one router Pod knows and runs."""
 
     config_map: str
-    run_dir: str
     files: Files
     admin: Admin
+    decisions: Decisions = field(default_factory=Decisions)
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
     unreadable: str = ""
@@ -115,7 +116,7 @@ class Router:
             self._changed.clear()
             if self.config is None or self.engines is None:
                 continue
-            wanted = snapshot(self.config, self.engines, self.run_dir)
+            wanted = snapshot(self.config, self.engines, self.files.start)
             self._keep_engines_current()
             self._let_go()
             if not self._too_early(wanted):
@@ -141,9 +142,10 @@ class Router:
     def _keep_engines_current(self) -> None:
         """The running configuration goes on with the engines that there are."""
         if self._config_running and self.engines is not None:
-            self.files.engines(snapshot(self._config_running, self.engines, self.run_dir).endpoints)
+            self.files.engines(snapshot(self._config_running, self.engines, self.files.start).endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
+            self.decisions.follow(self._config_running, self.engines)
 
     def _let_go(self) -> None:
         """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
@@ -199,6 +201,7 @@ class Router:
         self.files.settle(wanted, self._leaving)
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
+        self.decisions.follow(offer.config, self.engines or {})
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 
@@ -246,6 +249,13 @@ class Router:
             return await self.admin.read()
         except Silent:
             return None
+
+    @property
+    def current(self) -> bool:
+        """Whether Envoy runs the newest configuration, as far as is known."""
+        if not self.config or not self._running or self._offer or self.unreadable:
+            return False
+        return self._running.version == self.config.hash()
 
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""

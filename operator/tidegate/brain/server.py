@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from aiohttp import web
 
+from tidegate.brain import metrics
 from tidegate.brain.admin import Admin, Gone, Incarnation, Silent
 from tidegate.brain.router import Router
 from tidegate.names import DRAIN_HEADER
@@ -69,7 +70,7 @@ class Server:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         try:
-            return web.Response(text=await self._admin.prometheus())
+            return web.Response(text=await self._admin.prometheus() + metrics.of_brain(self._router.current))
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
 

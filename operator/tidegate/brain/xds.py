@@ -2,7 +2,7 @@
 
     1. EDS of every destination   so that a new cluster is warm at once
     2. CDS with old and new       routes of either version find their clusters
-    3. RDS                        the switch, once Envoy says that it runs the clusters: a warming one is not found
+    3. RTDS and RDS               the switch, once Envoy says that it runs the clusters: a warming one is not found
     4. CDS without the old        once nobody can be on the way to them any more
     5. EDS of what is gone        deleted
 
@@ -19,28 +19,29 @@ from typing import Any, Final
 
 import orjson
 
-from tidegate.envoy.bootstrap import XDS, bootstrap
+from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
-from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, Snapshot, listeners, response
+from tidegate.envoy.observe import SWITCHES
+from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, Snapshot, listeners, response
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
-from tidegate.names import ANY_ADDRESS, short_hash
+from tidegate.names import short_hash
 
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
 
 
 class Files:
-    """The run folder of one router Pod, whose Envoy listens at `address` and may take `memory` bytes (0: no limit)."""
+    """The run folder of one router Pod."""
 
-    def __init__(self, run_dir: Path, address: str = ANY_ADDRESS, memory: int = 0) -> None:
-        self._run = run_dir
-        self._address = address
-        self._memory = memory
-        self._xds = run_dir / XDS
+    def __init__(self, start: Start) -> None:
+        self.start = start
+        self._run = Path(start.run_dir)
+        self._xds = Path(start.xds)
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
-        self._good_routes = self._routes()
+        self._good = self._switched()
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
@@ -48,8 +49,8 @@ class Files:
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
-        self._write(self._xds / "lds.json", listeners(str(self._run), self._address))
-        self._write(self._run / "bootstrap.json", bootstrap(str(self._run), self._address, memory=self._memory))
+        self._write(self._xds / "lds.json", listeners(self.start))
+        self._write(self._run / "bootstrap.json", bootstrap(self.start))
 
     def clusters(self) -> Collection[str]:
         """The destinations that Envoy may know."""
@@ -63,14 +64,15 @@ class Files:
         return self._clusters({**self._settled, **self._offered})
 
     def switch(self, snapshot: Snapshot) -> None:
-        """Step 3."""
+        """Step 3, with the switches of what is told."""
+        self._write(self._xds / f"{SWITCHES}.json", response(RUNTIME, snapshot.version, [snapshot.switches]))
         self._write(self._xds / "rds.json", response(ROUTE, snapshot.version, [snapshot.routes]))
 
     def settle(self, snapshot: Snapshot, leaving: Collection[str] = ()) -> None:
         """Steps 4 and 5, but for those that are `leaving`."""
         known = {**self._settled, **self._offered}
         self._settled = {name: known[name] for name in known if name in leaving} | dict(snapshot.clusters)
-        self._offered, self._good_routes = {}, self._routes()
+        self._offered, self._good = {}, self._switched()
         self._clusters(self._settled)
         for path in self._xds.glob("eds.*.json"):
             if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
@@ -89,9 +91,10 @@ class Files:
     def withdraw(self) -> None:
         """Envoy refused: the files say again what they said before the offer, so that an Envoy that starts anew runs that."""
         self._offered = {}
-        if self._good_routes:
+        if self._good:
             self._clusters(self._settled)
-            self._replace(self._xds / "rds.json", self._good_routes)
+            for path, text in self._good.items():
+                self._replace(path, text)
 
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""
@@ -100,9 +103,10 @@ class Files:
             version = str(len(assignment["endpoints"]))
             self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, version, [assignment]))
 
-    def _routes(self) -> bytes:
-        file = self._xds / "rds.json"
-        return file.read_bytes() if file.exists() else b""
+    def _switched(self) -> dict[Path, bytes]:
+        """What step 3 writes, as it stands."""
+        files = (self._xds / f"{SWITCHES}.json", self._xds / "rds.json")
+        return {file: file.read_bytes() for file in files if file.exists()}
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]

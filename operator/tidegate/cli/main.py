@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tidegate import __version__
-from tidegate.names import BRAIN_PORT
+from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, BRAIN_PORT
 
 if TYPE_CHECKING:
     from tidegate.settings import Settings
@@ -149,6 +149,7 @@ def brain(
     run_dir: Annotated[Path, typer.Option(help="Folder that Envoy reads.")],
     drain_key: Annotated[str, typer.Option(help="What a request for a drain has to show.")],
     memory: Annotated[int, typer.Option(help="Bytes that Envoy may take; 0 is no limit.")] = 0,
+    collector: Annotated[str, typer.Option(help="URL that traces are sent to, OTLP over HTTP; empty for none.")] = "",
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
     log_level: Level = "INFO",
@@ -158,8 +159,13 @@ def brain(
     _leave_out_httpx_command()
     import uvloop
 
-    from tidegate.brain.main import run
+    from tidegate.brain.kernel import knows_rto_max
+    from tidegate.brain.main import Post, run
     from tidegate.cli import logs
+    from tidegate.envoy import start
 
     logs.begin(log_level, log_format)
-    uvloop.run(run(namespace, config_map, run_dir, port, drain_seconds, drain_key, memory))
+    traces = start.collector(collector, f"{config_map}.{namespace}")
+    address = os.environ.get(BIND_VARIABLE, ANY_ADDRESS)
+    envoy = start.Start(str(run_dir), address, memory=memory, collector=traces, rto_max=knows_rto_max())
+    uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

@@ -17,8 +17,9 @@ from tidegate.api.validate import check, ours
 from tidegate.cli.manifests import Document, Unreadable, read
 from tidegate.contract.router_config import load
 from tidegate.envoy.snapshot import snapshot
+from tidegate.envoy.start import Start
 from tidegate.errors import TidegateError
-from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY
+from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY, RUN_DIR
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, Plan
@@ -71,14 +72,16 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
-        plans.append(_router(owner, near, defaults))
+        plans.append(_router(owner, near, capabilities, defaults))
     plans += [_cache(owner, defaults) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
 
 
-def _router(owner: Manifest, models: Mapping[str, Mapping[str, Any]], defaults: Defaults) -> Plan:
+def _router(
+    owner: Manifest, models: Mapping[str, Mapping[str, Any]], capabilities: Capabilities, defaults: Defaults
+) -> Plan:
     def plan(children: tuple[Manifest, ...]) -> Plan:
-        return plan_router(RouterWorld(owner, defaults, children, models=models), EPOCH)
+        return plan_router(RouterWorld(owner, defaults, children, models=models, capabilities=capabilities), EPOCH)
 
     return followed(plan)
 
@@ -108,4 +111,4 @@ def _as_created(document: Document, namespace: str) -> Manifest:
 def _envoy(manifests: Sequence[Any]) -> list[Manifest]:
     """Each policy's Envoy configuration, with no engines yet."""
     texts = [m["data"][ROUTER_CONFIG_KEY] for m in manifests if m["kind"] == "ConfigMap"]
-    return [snapshot(load(text), {}).static() for text in texts]
+    return [snapshot(load(text), {}, Start(RUN_DIR)).static() for text in texts]

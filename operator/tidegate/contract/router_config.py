@@ -18,12 +18,13 @@ from typing import Final, Literal
 from pydantic import PrivateAttr, ValidationError
 
 from tidegate.contract.destinations import Destination
+from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
 from tidegate.contract.routes import Route
 from tidegate.names import short_hash
 
-READS: Final = 1
+READS: Final = 2
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -35,7 +36,7 @@ class UnreadableConfig(ValueError):
 class RouterConfig(Piece):
     """The whole document."""
 
-    min_reader: int = READS
+    min_reader: int = 1
     """The least that a program must read to run this document as it is meant."""
     namespace: str
     policy: str
@@ -44,6 +45,7 @@ class RouterConfig(Piece):
     routes: tuple[Route, ...]
     retry: Retry
     timeouts: Timeouts
+    observation: Observation = Observation()
     _written: str = PrivateAttr(default="")
 
     def text(self) -> str:

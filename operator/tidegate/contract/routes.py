@@ -16,9 +16,20 @@ class Target(Piece):
     weight: Annotated[int, Field(gt=0)]
 
 
+class Decision(Piece):
+    """The brain chooses for each request. A document that holds one wants a reader of 2: an earlier one would answer 503."""
+
+    among: tuple[str, ...]
+    """Names of routes, the best first."""
+    reads_body: bool = False
+    """Whether the brain needs the request's body for it."""
+
+
 class Route(Piece):
     """Public model names and who answers them; no targets means that nobody can at present (503)."""
 
     name: str
     models: tuple[str, ...]
     targets: tuple[Target, ...]
+    decision: Decision | None = None
+    """What leads to another route; the targets of this one are not asked then."""

@@ -47,6 +47,7 @@ class Gatherer:
             pods=self.store.find(pods_of(key)),
             models=self._models(owner),
             samples=self.samples(key),
+            capabilities=self.capabilities,
         )
 
     def cache(self, owner: Manifest) -> CacheWorld:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.envoy import fixed_clusters, observe
 from tidegate.envoy.listener import listen, manager
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import ANY_ADDRESS, PROBE_PORT
 
-XDS: Final = "xds"
-"""Folder of the dynamic files below the run folder."""
 MOST_CONNECTIONS: Final = 50_000
 HEAP_SHARE: Final = 0.9
 """Of the container's memory: code and stacks are not heap."""
@@ -21,26 +20,31 @@ SMALLEST_ACCOUNT: Final = 20
 """Power of two in bytes: streams that hold 1 MiB and more are known by what they hold, so that the largest go first."""
 
 
-def bootstrap(run_dir: str, address: str = ANY_ADDRESS, probe_port: int = PROBE_PORT, memory: int = 0) -> Resource:
-    """`memory` is the container's limit in bytes; 0 is none. The admin interface is a Unix socket: only the brain reaches it."""
+def bootstrap(start: Start) -> Resource:
+    """The admin interface is a Unix socket: only the brain reaches it."""
     return {
         "node": {"id": "router", "cluster": "tidegate"},
-        "admin": {"address": {"pipe": {"path": f"{run_dir}/admin.sock", "mode": 0o600}}},
+        "admin": {"address": {"pipe": {"path": f"{start.run_dir}/admin.sock", "mode": 0o600}}},
         "dynamic_resources": {
-            "lds_config": _file(f"{run_dir}/{XDS}/lds.json"),
-            "cds_config": _file(f"{run_dir}/{XDS}/cds.json"),
+            "lds_config": _file(f"{start.xds}/lds.json"),
+            "cds_config": _file(f"{start.xds}/cds.json"),
         },
-        "static_resources": {"listeners": [_probe_listener(address, probe_port)]},
-        "overload_manager": _overload(memory),
+        "static_resources": {"listeners": [_probe_listener(start)], "clusters": fixed_clusters.clusters(start)},
+        "layered_runtime": {"layers": [_switches(f"{start.xds}/{observe.SWITCHES}.json")]},
+        "overload_manager": _overload(start.memory),
     }
 
 
-def _probe_listener(address: str, port: int) -> Resource:
+def _switches(path: str) -> Resource:
+    return {"name": observe.SWITCHES, "rtds_layer": {"name": observe.SWITCHES, "rtds_config": _file(path)}}
+
+
+def _probe_listener(start: Start) -> Resource:
     """At the limit of connections, or of memory, an Envoy that works must not be taken for one that hangs."""
     answer = {"match": {"prefix": "/healthz"}, "direct_response": {"status": 200, "body": {"inline_string": "ok\n"}}}
     routes = {"name": "probes", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]}
     return {
-        **listen("probes", address, port, manager("probes", {"route_config": routes}, [])),
+        **listen("probes", start.address, start.probe_port, manager("probes", {"route_config": routes})),
         "ignore_global_conn_limit": True,
         "bypass_overload_manager": True,
     }

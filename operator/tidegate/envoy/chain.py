@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import native
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import decide, native
 from tidegate.envoy.types import Resource, extension, typed
 
 NAME: Final = "chain"
@@ -21,6 +22,8 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy() -> Resource:
+def of_policy(config: RouterConfig) -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": [native.route()]})}
+    asks = decide.needed(config)
+    filters = [native.route(), *([decide.ask_the_brain()] if asks else [])]
+    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters}), **(decide.nowhere() if asks else {})}

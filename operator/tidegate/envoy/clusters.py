@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contract.destinations import Destination, Engine
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import native
-from tidegate.envoy.types import Resource, duration, extension, typed
+from tidegate.envoy import attempt
+from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
+from tidegate.envoy.types import Resource, duration, typed
 
 LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
 CONNECT_TIMEOUT: Final = 2.0
 IDLE_CONNECTION: Final = 4.0
 """vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
-ENGINE_SILENT: Final = 10.0
-"""Seconds after which an engine that acknowledges no packet is given up: its machine is lost, nobody closes connections.
-Requests that have no answer yet are tried again elsewhere, streams are cut instead of hanging."""
 KEEPALIVE: Final = 5
-"""Seconds of silence before an engine's machine is asked whether it is there: an engine may think for minutes."""
+"""Seconds of silence on a connection before an engine's machine is asked whether it is there: an engine may think for minutes."""
+RTO_MAX: Final = 1.0
+"""Seconds between two tries of the kernel to deliver what nobody has acknowledged. It gives up after 15 (net.ipv4.tcp_retries2), here in
+14 s, and never while the other side's kernel answers."""
+UNREAD: Final = 30.0
+"""Seconds for which nobody acknowledges, *or nobody reads*, where the kernel does not know RTO_MAX."""
+TCP_USER_TIMEOUT: Final = 18
 CONNECT_FAILURES: Final = 2
 """In a row, after which an engine is left alone for EJECTED seconds, and longer each time."""
 EJECTED: Final = 5.0
-TCP: Final = 6
-TCP_USER_TIMEOUT: Final = 18
-"""Linux: a socket option in milliseconds."""
 BUFFER: Final = 1 << 20
 UNPARSED: Final = "unparsed"
 """A cluster without endpoints: where requests point until their model is known."""
@@ -39,7 +41,7 @@ class Endpoint:
     port: int
 
 
-def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_path: str) -> Resource:
+def cluster(destination: Destination, engine: Engine, config: RouterConfig, start: Start) -> Resource:
     """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
     return {
         "name": destination.name,
@@ -47,7 +49,10 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
         "alt_stat_name": destination.name.replace(".", "-"),
         "type": "EDS",
         "eds_cluster_config": {
-            "eds_config": {"path_config_source": {"path": eds_path}, "resource_api_version": "V3"},
+            "eds_config": {
+                "path_config_source": {"path": eds_path(start, destination.name)},
+                "resource_api_version": "V3",
+            },
         },
         "connect_timeout": duration(CONNECT_TIMEOUT),
         "lb_policy": LB_POLICY[config.load_balancing],
@@ -66,7 +71,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
         "upstream_connection_options": {
             "tcp_keepalive": {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
         },
-        "upstream_bind_config": {"socket_options": [_option(TCP, TCP_USER_TIMEOUT, int(ENGINE_SILENT * 1000))]},
+        "upstream_bind_config": {"socket_options": [_lost(start)]},
         "outlier_detection": _unreachable(),
         # however many are left alone, the others get the requests
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
@@ -75,20 +80,30 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, eds_
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                 common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
                 explicit_http_config={"http_protocol_options": {}},
-                http_filters=[
-                    native.engine(engine.model),
-                    extension(
-                        "envoy.filters.http.upstream_codec",
-                        "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
-                    ),
-                ],
+                http_filters=attempt.filters(engine.model),
             )
         },
     }
 
 
-def _option(level: int, name: int, value: int) -> Resource:
-    return {"level": level, "name": name, "int_value": value, "state": "STATE_PREBIND"}
+def _lost(start: Start) -> Resource:
+    """When a connection to a machine that acknowledges nothing ends: requests without an answer are tried again elsewhere, streams are
+    cut instead of hanging. Idle connections end by keep-alive.
+
+    kernel                     option              a lost machine   an engine that is stopped while a large body waits
+    ------------------------   -----------------   --------------   --------------------------------------------------
+    has TCP_RTO_MAX_MS (6.15)  TCP_RTO_MAX_MS      14 s             is waited for
+    has not                    TCP_USER_TIMEOUT    30 s             30 s, too: it cannot tell the two apart
+
+    https://docs.kernel.org/networking/ip-sysctl.html (tcp_retries2), tcp(7)
+    """
+    if start.rto_max:
+        return _option(TCP_RTO_MAX_MS, RTO_MAX)
+    return _option(TCP_USER_TIMEOUT, UNREAD)
+
+
+def _option(name: int, seconds: float) -> Resource:
+    return {"level": socket.IPPROTO_TCP, "name": name, "int_value": int(seconds * 1000), "state": "STATE_PREBIND"}
 
 
 def _unreachable() -> Resource:
@@ -107,6 +122,11 @@ def _unreachable() -> Resource:
         "max_ejection_time_jitter": "1s",
         "max_ejection_percent": 90,
     }
+
+
+def eds_path(start: Start, destination: str) -> str:
+    """One file for each destination: Envoy reads a whole file for one cluster."""
+    return f"{start.xds}/eds.{destination}.json"
 
 
 def unparsed() -> Resource:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tidegate.envoy import chain, native
+from tidegate.envoy import chain, native, observe
 from tidegate.envoy.local_replies import local_replies
-from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.routes import ROUTES
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import (
-    ANY_ADDRESS,
-    BACKEND_HEADER,
-    MODEL_HEADER,
-    REVISION_HEADER,
-    ROUTE_HEADER,
-    ROUTER_PORT,
-)
+from tidegate.names import ANY_ADDRESS, INTERNAL_PREFIX
 
 STAT_PREFIX: Final = "in"
 BUFFER: Final = 1 << 20
@@ -42,15 +35,14 @@ HEADERS_TIMEOUT: Final = 10.0
 """Seconds for a request's headers."""
 REQUEST_TIMEOUT: Final = 300.0
 """Seconds for a request's last byte."""
-DECISION_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, BACKEND_HEADER, REVISION_HEADER, ROUTE_HEADER)
-"""Ours to write; what a client sends under these names is dropped before anything reads it."""
-ENVOY_HEADERS: Final = "x-envoy-"
-"""With these Envoy lets a caller choose retries and timeouts; here the policy does."""
+FOREIGN: Final = ("x-envoy-", INTERNAL_PREFIX)
+"""What only we may say: with x-envoy- headers Envoy lets a caller choose retries and timeouts; here the policy does."""
 
 
-def listener(rds: Resource, address: str = ANY_ADDRESS, port: int = ROUTER_PORT) -> Resource:
-    """`rds` is where routes come from: {"rds": ...} or {"route_config": ...}. At ANY_ADDRESS it takes IPv4 too."""
-    return listen("main", address, port, native.end(), manager(STAT_PREFIX, rds, [chain.place()]))
+def listener(start: Start, routes: Resource) -> Resource:
+    """`routes` is where they come from: {"rds": ...} or {"route_config": ...}."""
+    fixed = manager(STAT_PREFIX, routes, chain.place(), access_log=observe.access_logs(), **observe.tracing(start))
+    return listen("main", start.address, start.port, native.end(), fixed)
 
 
 def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:
@@ -63,7 +55,7 @@ def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:
     }
 
 
-def manager(stat_prefix: str, routes: Resource, filters: list[Resource]) -> Resource:
+def manager(stat_prefix: str, routes: Resource, *filters: Resource, **more: Any) -> Resource:
     """HTTP as the front door takes it: liberal where nothing hangs on it, strict where two readers could disagree."""
     return extension(
         "envoy.filters.network.http_connection_manager",
@@ -71,7 +63,8 @@ def manager(stat_prefix: str, routes: Resource, filters: list[Resource]) -> Reso
         stat_prefix=stat_prefix,
         codec_type="AUTO",
         **routes,
-        early_header_mutation_extensions=[_drop_decision_headers()],
+        **more,
+        early_header_mutation_extensions=[_drop_foreign_headers()],
         http_filters=[*filters, _router()],
         local_reply_config=local_replies(),
         use_remote_address=True,  # and no internal addresses: clients inside the cluster are strangers too
@@ -103,13 +96,12 @@ def _socket(address: str, port: int) -> Resource:
     return {"address": address, "port_value": port, **both}
 
 
-def _drop_decision_headers() -> Resource:
+def _drop_foreign_headers() -> Resource:
     """Early, because a header filter would come after the route was chosen."""
-    any_of_envoy = {"remove_on_match": {"key_matcher": {"prefix": ENVOY_HEADERS}}}
     return extension(
         "envoy.http.early_header_mutation.header_mutation",
         "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[any_of_envoy, *({"remove": name} for name in DECISION_HEADERS)],
+        mutations=[{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in FOREIGN],
     )
 
 

@@ -8,12 +8,8 @@ from typing import Final
 
 from tidegate.envoy.openai import PATHS
 from tidegate.envoy.types import Resource, extension
-from tidegate.names import MODEL_HEADER
+from tidegate.names import DRAINING_HEADER, MODEL_HEADER, SPLICE_HEADER
 
-SPLICE_HEADER: Final = "x-tidegate-splice"
-"""Where the model's name stands in the body, as `first-last/length of the body`; for our second filter."""
-DRAINING_HEADER: Final = "x-tidegate-draining"
-"""Set on the answer of an engine that is shutting down; makes the router try another one."""
 OWN_PATHS: Final = ("/v1/models", "/healthz")
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.openai import PATHS
 from tidegate.envoy.types import Resource, extension, typed
-from tidegate.names import MODEL_HEADER
+from tidegate.names import DRAINING_HEADER, MODEL_HEADER, SPLICE_HEADER
 
 MODULE: Final = "tidegate"
 """Envoy loads lib{MODULE}.so from the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names."""

@@ -5,7 +5,7 @@ path              model header     then
 /healthz          -                200
 /v1/models        -                the list
 /v1/models/NAME   -                one model
-any               a public model   its route (503 when nobody can answer it)
+any               a public model   its route (503 when nobody can answer it); one with a decision waits for the brain's word
 any               another          404
 any               none yet         the filter that finds the model decides
 """
@@ -18,11 +18,11 @@ from typing import Final
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import chain, openai
+from tidegate.envoy import chain, decide, openai
+from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clusters import UNPARSED
-from tidegate.envoy.lua import DRAINING_HEADER, SPLICE_HEADER
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
+from tidegate.names import BACKEND_HEADER, DECIDED_HEADER, INTERNAL_HEADERS, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
 
 ROUTES: Final = "models"
 """Name of the route configuration."""
@@ -34,14 +34,10 @@ LONGER_NAME: Final = 1 << 10
 """Bytes by which a body may grow when an engine's own name for the model is put in."""
 RETRY_AFTER: Final = "5"
 """Seconds that a client is asked to wait when no engine is ready."""
-PICKS: Final = 20
-"""How often a retry picks again when the pick was asked before. Least request likes engines that have just lost all their
-requests: with half of them on a lost machine three picks of four are such an engine."""
-RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 LARGEST_ANSWER: Final = 4 << 20
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER)
+ENGINES_HEADERS: Final = ("server", *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and names that are ours to write."""
 
 
@@ -49,8 +45,10 @@ def route_configuration(config: RouterConfig) -> Resource:
     """The whole table."""
     destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
-    models = {model: _route(_model_route(route, destinations, config)) for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise=_unknown())
+    actions = {route.name: _route(_model_route(route, destinations, config)) for route in config.routes}
+    table = _map(MODEL_HEADER, {model: actions[route.name] for model, route in by_model.items()}, otherwise=_unknown())
+    if decide.needed(config):
+        table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
     return {
         "name": ROUTES,
         "validate_clusters": True,
@@ -61,7 +59,7 @@ def route_configuration(config: RouterConfig) -> Resource:
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(),
+                "typed_per_filter_config": chain.of_policy(config),
                 "matcher": _map(":path", _own(by_model), otherwise={"matcher": table}),
             }
         ],
@@ -109,14 +107,23 @@ def _unknown() -> Resource:
     )
     answer = _route(_answer(404, json.dumps(missing), content_type="application/json"))
     either = {"or_matcher": {"predicate": [has_model, asks_model]}}
-    patience = {"cluster": UNPARSED, "idle_timeout": duration(UPLOAD_IDLE)}
-    waiting = _route({"request_body_buffer_limit": LARGEST_BODY, "route": patience})
+    waiting = _route(_waiting(duration(UPLOAD_IDLE)))
     return {
         "matcher": {"matcher_list": {"matchers": [{"predicate": either, "on_match": answer}]}, "on_no_match": waiting}
     }
 
 
+def _waiting(idle_timeout: str) -> Resource:
+    """Nobody's route: a filter leads the request to another one."""
+    return {
+        "request_body_buffer_limit": LARGEST_BODY,
+        "route": {"cluster": UNPARSED, "idle_timeout": idle_timeout},
+    }
+
+
 def _model_route(route: RouteConfig, destinations: dict[str, Destination], config: RouterConfig) -> Resource:
+    if route.decision:
+        return {**_waiting(duration(decide.TIMEOUT + 1)), "typed_per_filter_config": decide.here(route.decision)}
     if not route.targets:
         nobody = openai.error("No engine can answer this model at present; try again.", "ServiceUnavailable", 503)
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
@@ -145,32 +152,3 @@ def _labels(route: str, destination: Destination) -> list[Resource]:
         _set_header(REVISION_HEADER, destination.revision),
         _set_header(ROUTE_HEADER, route),
     ]
-
-
-def retry_policy(config: RouterConfig) -> Resource:
-    """Another engine each time. The answer of one that is shutting down is tried again even when attempts are 0:
-    the client would see an error for nothing but our own roll-out."""
-    retry = config.retry
-    conditions = ["retriable-headers"]
-    if retry.attempts:
-        conditions += [name for reason in retry.reasons for name in RETRY_ON[reason]]
-        conditions += ["retriable-status-codes"] if retry.codes else []
-    policy: Resource = {
-        "retry_on": ",".join(conditions),
-        "num_retries": max(retry.attempts, 1),
-        "retriable_headers": [{"name": DRAINING_HEADER, "present_match": True}],
-        "retry_host_predicate": [
-            extension(
-                "envoy.retry_host_predicates.previous_hosts",
-                "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-            )
-        ],
-        "host_selection_retry_max_attempts": PICKS,
-        "retry_back_off": {
-            "base_interval": duration(retry.backoff_seconds),
-            "max_interval": duration(retry.backoff_seconds * 10),
-        },
-    }
-    if retry.attempts and retry.codes:
-        policy["retriable_status_codes"] = list(retry.codes)
-    return policy

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import clusters, listener, routes
-from tidegate.envoy.bootstrap import XDS
+from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
+RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Snapshot:
     endpoints: Mapping[str, Sequence[Endpoint]]
     """By destination."""
     routes: Resource
+    switches: Resource
+    """What is told of how many requests."""
+    start: Start
+    """What the Envoy was started with."""
 
     def static(self) -> Resource:
         """One bootstrap that holds everything, for `tidegate render --envoy` and `envoy --mode validate`."""
@@ -38,28 +43,24 @@ class Snapshot:
         ]  # fmt: skip
         return {
             "static_resources": {
-                "listeners": [listener.listener({"route_config": self.routes})],
-                "clusters": [clusters.unparsed(), *fixed],
-            }
+                "listeners": [listener.listener(self.start, {"route_config": self.routes})],
+                "clusters": [clusters.unparsed(), *fixed_clusters.clusters(self.start), *fixed],
+            },
+            "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
 
 
-def snapshot(
-    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], run_dir: str = "/run/tidegate"
-) -> Snapshot:
+def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start) -> Snapshot:
     """`engines` are the ready engines by headless Service."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
         version=config.hash(),
-        clusters={d.name: clusters.cluster(d, engine, config, eds_path(run_dir, d.name)) for d, engine in asked},
+        clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
         routes=routes.route_configuration(config),
+        switches=observe.switches(config.observation),
+        start=start,
     )
-
-
-def eds_path(run_dir: str, destination: str) -> str:
-    """One file for each destination: Envoy reads a whole file for one cluster."""
-    return f"{run_dir}/{XDS}/eds.{destination}.json"
 
 
 def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource:
@@ -68,7 +69,7 @@ def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource
     return {"version_info": version, "resources": [{"@type": url, **resource} for resource in resources]}
 
 
-def listeners(run_dir: str, address: str) -> Resource:
+def listeners(start: Start) -> Resource:
     """lds.json."""
-    made = listener.listener(listener.from_files(f"{run_dir}/{XDS}/rds.json"), address)
+    made = listener.listener(start, listener.from_files(f"{start.xds}/rds.json"))
     return response(LISTENER, "1", [made])

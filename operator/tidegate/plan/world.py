@@ -71,6 +71,7 @@ class RouterWorld:
     """ModelDeployments of the namespace, by name."""
     samples: Samples = field(default_factory=dict)
     """What its routers said."""
+    capabilities: Capabilities = Capabilities()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ EVENT = b"data: " + b"x" * 1000 + b"\n\n"
 PIECE = b"%x\r\n%s\r\n" % (len(EVENT) * 16, EVENT * 16)
 
 
-ONCE = ("host", "content-length", "content-type", "x-request-id", "x-tidegate-model", "x-tidegate-splice")
+ONCE = ("host", "content-length", "content-type", "x-request-id", "x-tidegate-in-model", "x-tidegate-in-splice")
 """Headers that an engine would read differently from us if they came twice."""
 
 

@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a destination": (b'{"model":"a.r1"}', UNKNOWN),
     "a newline": (b'{"model":"chat\\n"}', UNKNOWN),
     "a raw newline": (b'{"model":"chat\n"}', UNKNOWN),
-    "a header": (b'{"model":"chat\\r\\nx-tidegate-splice: 1-1/1"}', UNKNOWN),
+    "a header": (b'{"model":"chat\\r\\nx-tidegate-in-splice: 1-1/1"}', UNKNOWN),
     "a NUL": (b'{"model":"chat\\u0000"}', UNKNOWN),
     "a raw NUL": (b'{"model":"chat\0"}', UNKNOWN),
     "bytes that are no text": (b'{"model":"chat\xff\xfe"}', UNKNOWN),

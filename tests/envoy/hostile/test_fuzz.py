@@ -22,7 +22,7 @@ CASES = 600
 ODDITIES = (
     b"\0", b"\r", b"\n", b"\r\n", b"\r\n\r\n", b" ", b"\t", b":", b",", b";", b"\xff", b"\x80", b'"', b"\\", b"{", b"}", b"[", b"]",
     b"0", b"-1", b"99999999999", b"chunked", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"/../", b"%2f", b"%00",
-    b'"model":"chat-2",', b'"m\\u006fdel":"chat-2",', b"\\u0000", b"x-tidegate-model: chat-2\r\n", b"x-envoy-retry-on: 5xx\r\n",
+    b'"model":"chat-2",', b'"m\\u006fdel":"chat-2",', b"\\u0000", b"x-tidegate-in-model: chat-2\r\n", b"x-envoy-retry-on: 5xx\r\n",
     b"POST /sleep HTTP/1.1\r\nHost: x\r\n\r\n", b"HTTP/1.0",
 )  # fmt: skip
 

@@ -84,9 +84,11 @@ PASSED: dict[str, bytes] = {
     "a chunk's extension": request(b"10;a=b\r\n" + HELLO + b"\r\n0\r\n\r\n", CHUNKED, length=False),
     "a folded transfer-encoding": request(chunked(HELLO), b"Transfer-Encoding:\r\n chunked", length=False),
     "trailers": request(
-        chunked(HELLO, end=b"0\r\nx-tidegate-model: chat-2\r\nx-tidegate-splice: 1-1/1\r\ncontent-length: 1\r\n\r\n"),
+        chunked(
+            HELLO, end=b"0\r\nx-tidegate-in-model: chat-2\r\nx-tidegate-in-splice: 1-1/1\r\ncontent-length: 1\r\n\r\n"
+        ),
         CHUNKED,
-        b"Trailer: x-tidegate-model",
+        b"Trailer: x-tidegate-in-model",
         length=False,
     ),
     "a folded header": request(HELLO, b"X-A: b\r\n c"),
@@ -122,7 +124,7 @@ def test_what_is_passed_on_is_one_clean_request(front: Front) -> None:
         assert [r.body for r in engine.requests] == [b'{"model":"served-a"}'], name
         arrived = engine.requests.pop()
         assert arrived.path.partition("?")[0] == CHAT, name
-        assert arrived.headers["x-tidegate-model"] == "chat", name
+        assert arrived.headers["x-tidegate-in-model"] == "chat", name
         assert not any("\r" in value or "\n" in value for value in arrived.headers.values()), name
         assert not any("_" in key for key in arrived.headers), name
 
@@ -228,11 +230,13 @@ def test_anthropics_paths_are_refused_in_its_shape(front: Front) -> None:
         assert answer.error()["type"] == "invalid_request_error"
 
 
-DECISIONS = ("model", "splice", "draining", "backend", "revision", "decision")
+INTERNAL = ("model", "splice", "draining", "route", "whatever-comes-next")
+DECISIONS = (*(f"in-{name}" for name in INTERNAL), "backend", "revision", "decision")
+SPELLINGS = ("x-tidegate-in", "X-Tidegate-In", "X-TIDEGATE-IN")
 SPOOFED = [
-    *(f"{spelling}-{name}: chat-2" for name in DECISIONS for spelling in ("x-tidegate", "X-Tidegate", "X-TIDEGATE")),
-    "x-tidegate-splice: 1-9/16",
-    "x-tidegate-splice: 99999999999-1/0",
+    *(f"{spelling}-{name}: chat-2" for name in INTERNAL for spelling in SPELLINGS),
+    "x-tidegate-in-splice: 1-9/16",
+    "x-tidegate-in-splice: 99999999999-1/0",
     "x-envoy-retry-on: 5xx,retriable-4xx,retriable-headers",
     "X-Envoy-Retry-On: 5xx",
     "x-envoy-max-retries: 50",
@@ -251,7 +255,7 @@ SPOOFED = [
     "x-envoy-downstream-service-cluster: spoofed",
     "x-forwarded-for: 10.0.0.1, 127.0.0.1",
     "x-forwarded-proto: https",
-    "connection: x-tidegate-model, x-tidegate-splice, content-length, keep-alive",
+    "connection: x-tidegate-in-model, x-tidegate-in-splice, content-length, keep-alive",
     "te: trailers",
     "x-http-method-override: GET",
     "x-original-url: /sleep",
@@ -269,11 +273,12 @@ def test_headers_do_not_steer_the_router(front: Front) -> None:
         [(name, body)] = front.arrived()
         assert (name, body) == ("a", b'{"model":"served-a"}'), line
         arrived = engine.requests.pop().headers
-        assert {key for key in arrived if key.startswith("x-tidegate-")} == {"x-tidegate-model", "x-tidegate-splice"}, (
-            line
-        )
-        assert arrived["x-tidegate-model"] == "chat", line
-        assert arrived["x-tidegate-splice"] == "11-14/16", line
+        assert {key for key in arrived if key.startswith("x-tidegate-")} == {
+            "x-tidegate-in-model",
+            "x-tidegate-in-splice",
+        }, line
+        assert arrived["x-tidegate-in-model"] == "chat", line
+        assert arrived["x-tidegate-in-splice"] == "11-14/16", line
         assert {key for key in arrived if key.startswith("x-envoy-")} <= {"x-envoy-external-address"}, line
         assert arrived.get("x-envoy-external-address") != "10.0.0.1", line
         assert arrived["x-forwarded-proto"] == "http", line
@@ -282,7 +287,10 @@ def test_headers_do_not_steer_the_router(front: Front) -> None:
 
 
 def test_an_engine_does_not_speak_for_the_router(front: Front) -> None:
-    spoken = ("server: engine/1.0", *(f"x-tidegate-{name}: spoofed" for name in DECISIONS))
+    spoken = (
+        "server: engine/1.0",
+        *(f"x-tidegate-{name}: spoofed" for name in DECISIONS if name != "in-whatever-comes-next"),
+    )
     for status in (200, 400, 500):
         front.engine().status, front.engine().headers = status, spoken
         answer = ask(front.port, request(HELLO, b"x-tidegate-backend: spoofed"))
@@ -337,7 +345,7 @@ def _data(port: int, sent: bytes) -> bytes:
 
 
 def test_http2_is_the_same_door(front: Front) -> None:
-    spoofed = (("x-tidegate-model", "chat-2"), ("x-envoy-max-retries", "9"), ("x-tidegate-splice", "1-1/1"))
+    spoofed = (("x-tidegate-in-model", "chat-2"), ("x-envoy-max-retries", "9"), ("x-tidegate-in-splice", "1-1/1"))
     assert b"chat.completion" in _data(front.port, http2_request(HELLO, *spoofed))
     assert front.arrived() == [("a", b'{"model":"served-a"}')]
     assert json.loads(_data(front.port, http2_request(b'{"model":"none"}')))["error"]["code"] == 404

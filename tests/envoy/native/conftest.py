@@ -9,7 +9,7 @@ import pytest
 from tests.envoy.conftest import RealEnvoy, config
 from tests.envoy.native.player import Player, Stage
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import routes
+from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.types import Resource, duration
 
 FIRST_TOKEN = 0.6
@@ -27,12 +27,11 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def first_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine has FIRST_TOKEN for it."""
-    real = routes.retry_policy
 
     def patient(wanted: RouterConfig) -> Resource:
-        return {**real(wanted), "per_try_timeout": duration(FIRST_TOKEN)}
+        return {**retry_policy(wanted), "per_try_timeout": duration(FIRST_TOKEN)}
 
-    monkeypatch.setattr(routes, "retry_policy", patient)
+    monkeypatch.setattr("tidegate.envoy.routes.retry_policy", patient)
 
 
 def offer(envoy: RealEnvoy, *players: Player, **changes: object) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.envoy.conftest import Engines, RealEnvoy, config
 from tests.envoy.hostile.wire import HELLO, ask, request
+from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import chain, native
 from tidegate.envoy.types import Resource
 
@@ -22,17 +23,17 @@ def panics() -> Resource:
 
 
 def counted(envoy: RealEnvoy) -> int:
-    """Panics so far."""
-    found = re.search(r"^envoy_(?:cluster_)?tidegate_native_panics_total\S* (\d+)$", envoy.metrics(), re.MULTILINE)
-    return int(found[1]) if found else 0
+    """Panics so far, of requests and of attempts."""
+    found = re.findall(r"^envoy_(?:cluster_)?tidegate_native_panics_total\S* (\d+)$", envoy.metrics(), re.MULTILINE)
+    return sum(int(number) for number in found)
 
 
 def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the route filter."""
-    real: Callable[[], Resource] = chain.of_policy
+    real = chain.of_policy
 
-    def with_panics() -> Resource:
-        made = real()
+    def with_panics(wanted: RouterConfig) -> Resource:
+        made = real(wanted)
         made[chain.NAME]["filter_chain"]["filters"].insert(0, panics())
         return made
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from tests.envoy.hostile.test_clients import until
 from tests.envoy.hostile.wire import ask, request
 from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
-from tidegate.envoy import listener
-from tidegate.envoy.types import Resource, extension
+from tidegate.envoy import observe
+from tidegate.envoy.types import extension
 
 pytestmark = pytest.mark.envoy
 
@@ -48,14 +47,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     fields = {name: f"%DYNAMIC_METADATA(tidegate:{name})%" for name in NUMBERS}
     kind = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
     written = extension("log", kind, path=str(path), log_format={"json_format": fields})
-    real = listener.manager
-
-    def logging(*arguments: Any) -> Resource:
-        made = real(*arguments)
-        made["typed_config"]["access_log"] = [written]
-        return made
-
-    monkeypatch.setattr(listener, "manager", logging)
+    monkeypatch.setattr(observe, "access_logs", lambda: [written])
     return path
 
 

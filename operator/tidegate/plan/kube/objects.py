@@ -131,6 +131,16 @@ def disruption_budget(
     return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})
 
 
+def pod_monitor(name: str, owner: Manifest, labels: dict[str, str], port: str, told: list[str]) -> dict[str, Any]:
+    """Tells Prometheus to scrape the Pods with these labels, of which `told` stand at each series.
+
+    https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMonitor
+    """
+    endpoint = {"port": port, "path": "/metrics"}
+    spec = {"selector": {"matchLabels": labels}, "podTargetLabels": told, "podMetricsEndpoints": [endpoint]}
+    return child("PodMonitor", name, owner, labels, {"spec": spec})
+
+
 def service_account(name: str, owner: Manifest, labels: dict[str, str]) -> dict[str, Any]:
     """A ServiceAccount whose token no Pod gets unless it asks."""
     return child("ServiceAccount", name, owner, labels, {"automountServiceAccountToken": False})

@@ -8,7 +8,14 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
-from tidegate.plan.kube.objects import DROPPED, controlled_by, model_labels, revision_labels, service_account
+from tidegate.plan.kube.objects import (
+    DROPPED,
+    controlled_by,
+    model_labels,
+    pod_monitor,
+    revision_labels,
+    service_account,
+)
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import services
@@ -54,7 +61,8 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
     if claim := services.weights_claim(owner, decision.model):
         made.append(fitted(claim, facts.claim))
     if world.capabilities.pod_monitor:
-        made.append(services.pod_monitor(owner, name))
+        told = [names.MODEL_LABEL, names.REVISION_LABEL]
+        made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
     for revision in decision.revisions:
         made += _of_revision(world, facts, decision, revision)
     return made

@@ -51,17 +51,3 @@ def weights_claim(owner: Manifest, model: ModelDeployment) -> dict[str, Any] | N
     name = names.weights_claim(model.metadata.name)
     owned = claim.retention.when_deleted == "Delete"
     return child("PersistentVolumeClaim", name, owner, model_labels(model.metadata.name), {"spec": spec}, owned=owned)
-
-
-def pod_monitor(owner: Manifest, model: str) -> dict[str, Any]:
-    """Tells Prometheus to scrape the engines, with the model and the revision as labels.
-
-    https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMonitor
-    """
-    labels = model_labels(model)
-    spec = {
-        "selector": {"matchLabels": labels},
-        "podTargetLabels": [names.MODEL_LABEL, names.REVISION_LABEL],
-        "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}],
-    }
-    return child("PodMonitor", names.pod_monitor(model), owner, labels, {"spec": spec})

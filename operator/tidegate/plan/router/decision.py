@@ -74,7 +74,8 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
 def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:
     """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
     before 0.2 has kept a template under that."""
-    meaning = _hash(normal(policy.spec.router))
+    traces = workload.collector(policy)
+    meaning = _hash(normal(policy.spec.router) | ({"collector": traces} if traces else {}))
     written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in ("replicas", "service")}
     spelling = _hash(written)
     return spelling if spelling in facts.records and meaning not in facts.records else meaning

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.api.values import seconds
+from tidegate.api.routingpolicy import Observability, RoutingPolicy
+from tidegate.api.values import fraction, seconds
+from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.plan.router.traffic import Traffic
@@ -25,4 +26,13 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
             backoff_seconds=seconds(spec.retry.backoff),
         ),
         timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
+        observation=_observation(spec.observability),
+    )
+
+
+def _observation(wanted: Observability) -> Observation:
+    log, traces = wanted.access_log, wanted.tracing
+    return Observation(
+        log_lines=float(fraction(log.sampling) * 100) if log else 0.0,
+        traces=float(fraction(traces.sampling) * 100) if traces else 0.0,
     )

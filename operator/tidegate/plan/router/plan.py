@@ -8,7 +8,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan.kept import record
-from tidegate.plan.kube.objects import disruption_budget, router_labels, service_account
+from tidegate.plan.kube.objects import disruption_budget, pod_monitor, router_labels, service_account
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.router import workload
@@ -58,6 +58,8 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         workload.service(owner, policy),
         disruption_budget(name, owner, labels),
     ]
+    if world.capabilities.pod_monitor:
+        made.append(pod_monitor(name, owner, labels, "brain", [names.POLICY_LABEL]))
     if account := workload.account(world.children):
         made.append(workload.deployment(owner, policy, decision.data, account))
     return made

@@ -15,12 +15,13 @@ from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, rou
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
-RUN_DIR: Final = "/run/tidegate"
-BOOTSTRAP: Final = f"{RUN_DIR}/bootstrap.json"
+BOOTSTRAP: Final = f"{names.RUN_DIR}/bootstrap.json"
 DRAIN_SECONDS: Final = 900
 """How long a router that leaves goes on with its open streams."""
 HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
+LOG_FLUSH: Final = 1000
+"""Milliseconds that a line of the access log waits for others."""
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
 TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 ENVOY_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
@@ -61,12 +62,12 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "command": ["envoy"],
         "args": [
             "--config-path", BOOTSTRAP, "--reject-unknown-dynamic-fields", "--disable-hot-restart",
-            "--log-level", "warning", "--drain-time-s", str(DRAIN_SECONDS), "--concurrency", str(workers(policy)),
+            "--log-level", "warning", "--file-flush-interval-msec", str(LOG_FLUSH), "--drain-time-s", str(DRAIN_SECONDS), "--concurrency", str(workers(policy)),
         ],
         "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
         "resources": template.resources(policy.spec.router.resources, ENVOY_REQUESTS),
         **OURS,
-        "volumeMounts": [{"name": "run", "mountPath": RUN_DIR}],
+        "volumeMounts": [{"name": "run", "mountPath": names.RUN_DIR}],
         "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
         "livenessProbe": {
             **_probe("/healthz", names.PROBE_PORT, period=10, failures=3),
@@ -86,8 +87,9 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "restartPolicy": "Always",
         "args": [
             "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
-            "--run-dir", RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
+            "--run-dir", names.RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
             "--drain-key", names.drain_key(policy.metadata.uid), "--memory", str(_memory(policy)),
+            *(["--collector", collector(policy)] if collector(policy) else []),
         ],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -99,7 +101,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "resources": template.resources(policy.spec.router.brain.resources, BRAIN_REQUESTS),
         **OURS,
         "volumeMounts": [
-            {"name": "run", "mountPath": RUN_DIR},
+            {"name": "run", "mountPath": names.RUN_DIR},
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108
             {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
         ],
@@ -121,6 +123,12 @@ def workers(policy: RoutingPolicy) -> int:
 def _memory(policy: RoutingPolicy) -> int:
     """Bytes that Envoy's container may take; 0 is no limit."""
     return int(amount(policy.spec.router.resources.limits.get("memory", "0")))
+
+
+def collector(policy: RoutingPolicy) -> str:
+    """Where traces go; empty for nowhere."""
+    tracing = policy.spec.observability.tracing
+    return tracing.otlp_endpoint if tracing else ""
 
 
 def _drain(uid: str) -> dict[str, Any]:

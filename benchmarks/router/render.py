@@ -1,0 +1,45 @@
+"""Prints the static bootstrap of the `tidegate` that is on the path, today's or an earlier one's: a script, run with that on PYTHONPATH.
+
+It reads a list of documents from its input, all meaning the same, the newest spelling first, and takes the first one that this
+`tidegate` reads.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
+from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.snapshot import snapshot
+
+
+def _readable(documents: list[dict[str, Any]]) -> RouterConfig:
+    for document in documents[:-1]:
+        try:
+            return load(json.dumps(document))
+        except UnreadableConfig:
+            continue
+    return load(json.dumps(documents[-1]))
+
+
+def _started_in(folder: str) -> list[Any]:
+    """What `snapshot` wants to know of the Pod; an earlier one wanted nothing."""
+    try:
+        from tidegate.envoy.start import Start
+    except ImportError:
+        return []
+    return [Start(folder)]
+
+
+def main() -> None:
+    """Arguments: the Service of the engines, the port of the only one on 127.0.0.1, and the folder of sockets."""
+    service, port, folder = sys.argv[1:]
+    engines = {service: [Endpoint("127.0.0.1", int(port))]}
+    made = snapshot(_readable(json.load(sys.stdin)), engines, *_started_in(folder))
+    json.dump(made.static(), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The decision server of one router Pod."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tidegate.brain.decide.step import Ask, choices
+from tidegate.brain.decide.wire import Answer, Wire
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import openai
+from tidegate.envoy.clusters import Endpoint
+from tidegate.names import DECIDED_HEADER
+
+_UNDECIDED: Final = Answer(
+    503,
+    {"content-type": "application/json", "retry-after": "1"},
+    json.dumps(openai.error("The routes change at this moment; try again.", "ServiceUnavailable", 503)).encode(),
+).encoded()
+
+
+class Decisions:
+    """What is asked for most is computed once for each configuration and set of engines, and is one look-up then."""
+
+    def __init__(self) -> None:
+        self._answers: Mapping[str, bytes] = {}
+
+    def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
+        """`config` is what Envoy runs; `engines` are those that are ready, by Service."""
+        answering = {d.name for d in config.destinations if d.engine and engines.get(d.engine.service)}
+        chosen = choices(config, answering)
+        self._answers = {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
+
+    def decide(self, ask: Ask) -> bytes:
+        """The answer to Envoy."""
+        return self._answers.get(ask.model, _UNDECIDED)
+
+    async def serve(self, socket: Path) -> asyncio.Server:
+        """Listens there; what an earlier brain left is taken over. The caller closes it."""
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.decide), socket)

@@ -1,0 +1,47 @@
+"""What is decided about a request: a pure function of the request, the configuration that Envoy runs, and the engines.
+
+the route of the model                  then
+-------------------------------------   --------------------------------------------------------------
+has no decision, or is unknown          503: Envoy runs another configuration for a moment
+one of the named routes can be          the first of them
+  answered by an engine
+none of them can                        the first of them, whose 503 says so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Decision, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request that waits."""
+
+    model: str
+    """The public name that it asks for."""
+    body: bytes
+    """Empty where the route's decision does not read it."""
+
+
+def choices(config: RouterConfig, answering: Collection[str]) -> dict[str, str]:
+    """The route of every public model that needs a decision; `answering` are the destinations that have an engine."""
+    routes = {route.name: route for route in config.routes}
+    return {
+        model: _chosen(route.decision, routes, answering)
+        for route in config.routes
+        if route.decision
+        for model in route.models
+    }
+
+
+def _chosen(decision: Decision, routes: Mapping[str, Route], answering: Collection[str]) -> str:
+    can = (name for name in decision.among if name in routes and _answered(routes[name], answering))
+    return next(can, decision.among[0])
+
+
+def _answered(route: Route, answering: Collection[str]) -> bool:
+    return any(target.destination in answering for target in route.targets)

@@ -1,0 +1,82 @@
+"""HTTP/1.1 between Envoy and the decision server: requests come one after the other on a connection that is kept.
+
+A parser in C and a protocol without streams: a framework costs ten times what a decision does (docs/benchmarks.md).
+https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext_authz_filter
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+import httptools
+
+from tidegate.brain.decide.step import Ask
+from tidegate.names import MODEL_HEADER
+
+PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
+_MODEL: Final = MODEL_HEADER.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status 200 lets the request go on, with these headers added; any other is the client's answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def encoded(self) -> bytes:
+        """As bytes of HTTP/1.1."""
+        headers = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items()).encode()
+        length = b"content-length: %d\r\n\r\n" % len(self.body)
+        return b"HTTP/1.1 %d %b\r\n" % (self.status, PHRASES[self.status]) + headers + length + self.body
+
+
+Decide = Callable[[Ask], bytes]
+"""From what is asked to the bytes of the answer."""
+
+
+class Wire(asyncio.Protocol):
+    """One connection of Envoy's."""
+
+    def __init__(self, decide: Decide) -> None:
+        self._decide = decide
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._model, self._body = b"", bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods alone
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's. What is not HTTP ends the connection."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._close()
+
+    def on_message_begin(self) -> None:
+        """httptools'."""
+        self._model, self._body = b"", bytearray()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools'. Envoy writes names in lower case."""
+        if name == _MODEL:
+            self._model = value
+
+    def on_body(self, body: bytes) -> None:
+        """httptools'."""
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        """httptools'."""
+        if self._transport:
+            self._transport.write(self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body))))
+
+    def _close(self) -> None:
+        if self._transport:
+            self._transport.close()

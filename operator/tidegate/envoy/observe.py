@@ -1,0 +1,105 @@
+"""What Envoy tells of each request: a line for people, a record for the brain, a trace. They stand in the listener and in the
+bootstrap, which never change; *switches*, a runtime layer from a file, say for how many requests each is on.
+
+log line     JSON on stdout: no body, no query, no header that a client could hide a key in
+record       the same, as MessagePack to the brain's socket: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/access_loggers/fluentd/v3/fluentd.proto
+             A brain that hangs or is gone costs records, never requests: Envoy buffers RECORDS_BUFFER bytes and drops the rest.
+trace        spans to an OpenTelemetry collector, and `traceparent` to the engine
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/operations/runtime
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tidegate.contract.observation import Observation
+from tidegate.envoy.start import Start
+from tidegate.envoy.types import Resource, duration, extension
+from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
+
+SWITCHES: Final = "switches"
+"""Name of the runtime layer."""
+LOG: Final = "tidegate.log_line"
+RECORD: Final = "tidegate.record"
+TRACE: Final = "tracing.random_sampling"
+"""Envoy's own key, in hundredths of a percent."""
+RECORDS: Final = "records"
+SOCKET: Final = "records.sock"
+COLLECTOR: Final = "collector"
+RECORDS_BUFFER: Final = 1 << 20
+RECORDS_FLUSH: Final = 0.5
+"""Seconds after which a record is sent at the latest."""
+EXPORT_TIMEOUT: Final = 1.0
+LINE: Final[dict[str, Any]] = {
+    "time": "%START_TIME%",
+    "method": "%REQUEST_HEADER(:METHOD)%",
+    "path": "%PATH(NQ:PATH)%",
+    "protocol": "%PROTOCOL%",
+    "model": f"%REQUEST_HEADER({MODEL_HEADER})%",
+    "route": f"%RESPONSE_HEADER({ROUTE_HEADER})%",
+    "backend": f"%RESPONSE_HEADER({BACKEND_HEADER})%",
+    "revision": f"%RESPONSE_HEADER({REVISION_HEADER})%",
+    "engine": "%UPSTREAM_HOST%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "bytes_received": "%BYTES_RECEIVED%",
+    "bytes_sent": "%BYTES_SENT%",
+    "first_byte_ms": "%RESPONSE_DURATION%",
+    "duration_ms": "%DURATION%",
+    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
+}
+"""Milliseconds count from the request's first byte. What does not apply is null."""
+
+
+def switches(wanted: Observation) -> Resource:
+    """A Runtime resource."""
+    hundredths = {LOG: wanted.log_lines, RECORD: wanted.records, TRACE: wanted.traces}
+    return {"name": SWITCHES, "layer": {key: round(percent * 100) for key, percent in hundredths.items()}}
+
+
+def access_logs() -> list[Resource]:
+    """Both are off until a switch says otherwise."""
+    line = extension(
+        "envoy.access_loggers.stdout",
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        log_format={"json_format": LINE},
+    )
+    record = extension(
+        "envoy.access_loggers.fluentd",
+        "envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig",
+        cluster=RECORDS,
+        tag="tidegate",
+        stat_prefix=RECORDS,
+        buffer_flush_interval=duration(RECORDS_FLUSH),
+        buffer_size_bytes=RECORDS_BUFFER,
+        record=LINE,
+        retry_options={"backoff_options": {"base_interval": duration(0.5), "max_interval": duration(10)}},
+    )
+    return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}]
+
+
+def _switched(key: str) -> Resource:
+    """On for as many requests as the switch says, whatever their ids are: clients may choose those."""
+    off = {"numerator": 0, "denominator": "TEN_THOUSAND"}
+    return {"runtime_filter": {"runtime_key": key, "percent_sampled": off, "use_independent_randomness": True}}
+
+
+def tracing(start: Start) -> Resource:
+    """A field of the connection manager, where there is a collector."""
+    if not start.collector:
+        return {}
+    to = start.collector
+    service = {"cluster": COLLECTOR, "uri": f"http://{to.host}:{to.port}{to.path}", "timeout": duration(EXPORT_TIMEOUT)}
+    provider = extension(
+        "envoy.tracers.opentelemetry",
+        "envoy.config.trace.v3.OpenTelemetryConfig",
+        http_service={"http_uri": service},
+        service_name=to.service_name,
+    )
+    # Envoy's own has the query, in which a client could hide a key
+    url = {"tag": "http.url", "value": "%PATH(NQ:PATH)%"}
+    return {"tracing": {"provider": provider, "random_sampling": {"value": 0}, "custom_tags": [url]}}

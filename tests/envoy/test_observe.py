@@ -1,0 +1,184 @@
+"""What is told of a request, switched while Envoy runs; and who listens is nobody's business but his own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+
+from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tidegate.contract.observation import Observation
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.start import collector
+
+pytestmark = pytest.mark.envoy
+CHAT = "/v1/chat/completions"
+HELLO = '{"model":"chat"}'
+SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+"""A client's own, https://www.w3.org/TR/trace-context/#traceparent-header"""
+
+
+def telling(**shares: float) -> RouterConfig:
+    """The one route, and what is told of its requests."""
+    return config({"chat": {"a": 1}}, observation=Observation(**shares))
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """The first thing found that is something."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        if thing := found():
+            return thing
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+class Records:
+    """Somebody on the brain's socket. One that is deaf takes connections and reads nothing."""
+
+    def __init__(self, path: Path, *, deaf: bool = False) -> None:
+        self.found: list[dict[str, Any]] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._taken: list[socket.socket] = []
+        self._deaf = deaf
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._taken.append(connection)
+            if not self._deaf:
+                self._read(connection)
+
+    def _read(self, connection: socket.socket) -> None:
+        unpacker = msgpack.Unpacker()
+        while text := connection.recv(1 << 16):
+            unpacker.feed(text)
+            for _tag, entries in unpacker:
+                self.found += [record for _time, record in entries]
+
+    def stop(self) -> None:
+        """Ends it."""
+        for each in self._taken:
+            each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(DEADLINE)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    """A brain that reads."""
+    made = Records(tmp_path / "records.sock")
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Iterator[Records]:
+    """A brain that hangs."""
+    made = Records(tmp_path / "records.sock", deaf=True)
+    yield made
+    made.stop()
+
+
+def lines(envoy: RealEnvoy) -> list[dict[str, Any]]:
+    """What stands on stdout so far."""
+    written = (Path(envoy.start.run_dir) / "envoy.log").read_text().splitlines()
+    return [json.loads(line) for line in written if line.startswith("{")]
+
+
+def switched(envoy: RealEnvoy, engines: list[Any], **shares: float) -> None:
+    """Waits until the switches, too, are those of the configuration: they come by a file of their own."""
+    before = envoy.stat("runtime.load_success")
+    envoy.offer(telling(**shares), {"a": engines})
+    until(lambda: envoy.stat("runtime.load_success") > before)
+
+
+def test_a_line_for_each_request_is_switched_on_and_off(envoy: RealEnvoy, engines: Engines) -> None:
+    engine = engines.start()
+    envoy.offer(telling(), {"a": [engine]})
+    envoy.client.post(CHAT, content=HELLO)
+    switched(envoy, [engine], log_lines=100)
+    envoy.client.post(f"{CHAT}?key=sk-secret", content=HELLO, headers={"x-request-id": "order-4711"})
+    envoy.client.post(CHAT, content='{"model":"none"}', headers={"authorization": "Bearer sk-secret"})
+    served, refused = until(lambda: lines(envoy) if len(lines(envoy)) >= 2 else None)
+    expected = {"method": "POST", "path": CHAT, "protocol": "HTTP/1.1", "model": "chat", "route": "to-chat", "backend": "a",
+                "revision": "r1", "engine": f"127.0.0.1:{engine.port}", "status": 200, "attempts": 1, "client": "127.0.0.1",
+                "request_id": "order-4711", "bytes_received": len(HELLO), "details": "via_upstream"}  # fmt: skip
+    assert {key: served[key] for key in expected} == expected
+    assert 0 <= served["first_byte_ms"] <= served["duration_ms"]
+    assert (refused["status"], refused["model"], refused["backend"]) == (404, "none", None)
+    assert "sk-secret" not in (Path(envoy.start.run_dir) / "envoy.log").read_text()
+    switched(envoy, [engine], log_lines=0)
+    envoy.client.post(CHAT, content=HELLO)
+    switched(envoy, [engine], log_lines=100, records=1)
+    envoy.client.post(CHAT, content='{"model":"last"}')
+    assert [line["model"] for line in until(lambda: lines(envoy)[2:])] == ["last"]
+
+
+def test_a_record_of_each_request_reaches_the_brain(envoy: RealEnvoy, engines: Engines, records: Records) -> None:
+    envoy.offer(telling(records=100), {"a": [engines.start()]})
+    for _ in range(5):
+        assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+    found = until(lambda: records.found if len(records.found) >= 5 else None)
+    assert {(record["model"], record["backend"], record["status"]) for record in found} == {("chat", "a", 200)}
+
+
+def test_a_deaf_brain_costs_records_and_no_requests(envoy: RealEnvoy, engines: Engines, deaf: Records) -> None:
+    envoy.offer(telling(records=100), {"a": [engines.start()]})
+    path = f"/v1/models/{'x' * 8000}"
+    for _ in range(600):
+        assert envoy.client.get(path).status_code == 404
+    assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+
+
+def test_a_brain_that_comes_late_gets_records(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    envoy.offer(telling(records=100), {"a": [engines.start()]})
+    for _ in range(20):
+        assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+    assert (tmp_path / "envoy.log").read_text() == ""
+    late = Records(tmp_path / "records.sock")
+
+    def arrives() -> bool:
+        envoy.client.post(CHAT, content=HELLO)
+        return bool(late.found)
+
+    until(arrives)
+    late.stop()
+
+
+def test_traces_reach_a_collector_and_the_engine(tmp_path: Path, engines: Engines) -> None:
+    engine, somebody = engines.start(), engines.start()
+    envoy = RealEnvoy(tmp_path)
+    traces = collector(f"http://127.0.0.1:{somebody.port}", "chat-router.test")
+    envoy.begin_with(replace(envoy.start, collector=traces))
+    try:
+        envoy.offer(telling(), {"a": [engine]})
+        envoy.client.post(CHAT, content=HELLO)
+        envoy.client.post(CHAT, content=HELLO, headers={"traceparent": SAMPLED})
+        switched(envoy, [engine], traces=100)
+        envoy.client.post(f"{CHAT}?key=sk-secret", content=HELLO, headers={"traceparent": SAMPLED})
+        spans = until(lambda: b"".join(somebody.bodies))
+        assert spans.count(b"chat-router.test") == 1, "what was not sampled is not sent"
+        assert b"sk-secret" not in spans
+        traced = [headers.get("traceparent", "")[-3:] == "-01" for headers in engine.headers]
+        assert traced == [False, False, True], "a client's wish is not followed"
+        assert all(SAMPLED[:35] in headers["traceparent"] for headers in engine.headers[1:]), "its trace is"
+    finally:
+        envoy.stop()
