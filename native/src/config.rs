@@ -2,7 +2,7 @@
 //!
 //! | filter   | lines                                                                                                    |
 //! |----------|----------------------------------------------------------------------------------------------------------|
-//! | `route`  | `json PATH`, `form PATH`, `own PATH`, each any number; `end` for an error event in a broken stream         |
+//! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, each any number; `end` for an error event in a broken stream         |
 //! | `engine` | `model NAME` once; `hold` for headers that wait for the first byte                                        |
 //! | both     | `model-header`, `splice-header`, `draining-header`, each once                                              |
 //! | `panics` | none (panics.rs)                                                                                         |
@@ -71,9 +71,9 @@ fn route(text: &str) -> Result<route::Config, String> {
         let found: Vec<(&str, &str)> = found;
         found.into_iter().map(|(_, value)| value.as_bytes().to_vec()).collect()
     };
-    let (json, forms, own) = (take("json"), take("form"), take("own"));
+    let (json, forms, own, usage) = (take("json"), take("form"), take("own"), take("usage"));
     let end = !take("end").is_empty();
-    lines.first().map_or(Ok(route::Config { json, forms, own, end, headers }), |line| Err(unknown(line)))
+    lines.first().map_or(Ok(route::Config { json, forms, own, usage, end, headers }), |line| Err(unknown(line)))
 }
 
 fn engine(text: &str) -> Result<engine::Config, String> {
@@ -120,10 +120,11 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nend");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
         assert_eq!((route.forms.len(), route.own.len(), route.end), (1, 1, true));
+        assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
         let text = format!("{HEADERS}model a b\nhold");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));

@@ -9,9 +9,14 @@
 //! | otherwise                                     | passed on                                                  |
 
 use crate::config::Headers;
-use crate::digits::{leading, Digits};
+use crate::digits::Digits;
 use crate::filter::{Filter, Host, Request, Response, Side};
+use crate::splice::{apply, Edit, Place};
 use std::sync::Arc;
+
+/// A member that the engine gets besides, where the route filter says so.
+/// <https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options>
+const ASK_USAGE: &[u8] = b"\"stream_options\":{\"include_usage\":true},";
 
 /// The same for all attempts at a destination.
 pub struct Config {
@@ -23,41 +28,11 @@ pub struct Config {
     pub headers: Headers,
 }
 
-/// Where the name stands: bytes before it, bytes up to its end, bytes in all.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Place {
-    /// Bytes before the name.
-    pub first: usize,
-    /// Bytes up to its end.
-    pub end: usize,
-    /// Bytes of the body.
-    pub length: usize,
-}
-
-impl Place {
-    /// As the route filter writes it: first and last byte from one on, and the body's length.
-    pub fn read(text: &[u8]) -> Option<Place> {
-        let (first, rest) = leading(text)?;
-        let (end, rest) = leading(rest.strip_prefix(b"-")?)?;
-        let (length, rest) = leading(rest.strip_prefix(b"/")?)?;
-        let made = Place { first: first.checked_sub(1)?, end, length };
-        (rest.is_empty() && made.first <= end && end <= length).then_some(made)
-    }
-
-    /// The reverse of `read`, without an allocation; `write` gets one piece after another.
-    pub fn write(&self, mut write: impl FnMut(&[u8])) {
-        for (before, number) in [("", self.first + 1), ("-", self.end), ("/", self.length)] {
-            write(before.as_bytes());
-            write(Digits::of(number).as_bytes());
-        }
-    }
-}
-
 /// One attempt.
 pub struct Engine {
     config: Arc<Config>,
-    /// Where to put the name in, if it is another.
-    splice: Option<Place>,
+    /// What to change in the body, if anything.
+    edits: Option<[Edit; 2]>,
     /// Bytes of the body so far.
     at: usize,
     held: bool,
@@ -66,20 +41,16 @@ pub struct Engine {
 impl Engine {
     /// At its beginning.
     pub fn new(config: Arc<Config>) -> Engine {
-        Engine { config, splice: None, at: 0, held: false }
+        Engine { config, edits: None, at: 0, held: false }
     }
 
-    /// The piece of this hook, with the name in it.
-    fn splice(&self, host: &mut dyn Host, place: Place, size: usize) {
-        let mut piece = Vec::with_capacity(size + self.config.model.len());
+    /// The piece of this hook, changed.
+    fn splice(&self, host: &mut dyn Host, edits: [Edit; 2], size: usize) {
+        let texts: [&[u8]; 2] = [ASK_USAGE, &self.config.model];
+        let mut piece = Vec::with_capacity(size + ASK_USAGE.len() + self.config.model.len());
         let mut at = self.at;
         host.each_slice(Side::Request, &mut |slice| {
-            let cut = |offset: usize| offset.saturating_sub(at).min(slice.len());
-            piece.extend_from_slice(&slice[..cut(place.first)]);
-            if (at..at + slice.len()).contains(&place.first) {
-                piece.extend_from_slice(&self.config.model);
-            }
-            piece.extend_from_slice(&slice[cut(place.end)..]);
+            apply(&edits, texts, at, slice, &mut piece);
             at += slice.len();
         });
         host.drain(Side::Request, size);
@@ -97,17 +68,18 @@ impl Filter for Engine {
         };
         let model = &self.config.model;
         let same = host.header(Side::Request, &names.model, 0) == Some(model) && place.end - place.first == model.len();
-        let length = if same { place.length } else { place.length - (place.end - place.first) + model.len() };
-        self.splice = (!same).then_some(place);
-        host.set_header(Side::Request, "content-length", Digits::of(length).as_bytes());
+        let edits = place.edits();
+        self.edits = (!same || place.ask.is_some()).then_some(edits);
+        let grown = edits[0].grows(ASK_USAGE) + edits[1].grows(model);
+        host.set_header(Side::Request, "content-length", Digits::of(grown + place.length - edits[1].gone()).as_bytes());
         Request::Continue
     }
 
     fn request_body(&mut self, host: &mut dyn Host, _end: bool) -> Request {
-        let Some(place) = self.splice else { return Request::Continue };
+        let Some(edits) = self.edits else { return Request::Continue };
         let size = host.body_size(Side::Request);
-        if self.at < place.end.max(place.first + 1) && self.at + size > place.first {
-            self.splice(host, place, size);
+        if edits.iter().any(|edit| edit.touches(self.at, size)) {
+            self.splice(host, edits, size);
         }
         self.at += size;
         Request::Continue
@@ -196,13 +168,19 @@ mod tests {
     }
 
     #[test]
-    fn places() {
-        let place = Place { first: 10, end: 14, length: 16 };
-        let mut text = Vec::new();
-        place.write(|piece| text.extend_from_slice(piece));
-        assert_eq!((text.as_slice(), Place::read(&text)), (&b"11-14/16"[..], Some(place)));
-        for wrong in ["", "1-9", "0-1/2", "5-3/9", "1-9/5", "1-2/3x", "99999999999999999999999-1/0", "a-b/c"] {
-            assert_eq!(Place::read(wrong.as_bytes()), None, "{wrong}");
+    fn usage_is_asked_for() {
+        let body = r#"{"stream":true,"model":"chat"}"#;
+        let wanted = format!("{{{}{}", std::str::from_utf8(ASK_USAGE).unwrap(), &body[1..]);
+        for model in ["served", "chat"] {
+            let wanted = wanted.replace("chat", model);
+            for size in 1..=body.len() {
+                let place = "25-28/30+1";
+                assert_eq!(
+                    sent(body, "chat", place, model, size),
+                    (wanted.clone(), wanted.len().to_string()),
+                    "by {size}"
+                );
+            }
         }
     }
 

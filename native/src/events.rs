@@ -5,7 +5,7 @@
 //! for the next one; nobody could use it before.
 
 use crate::filter::{Host, Side};
-use crate::search::find;
+use crate::search::{find, find_word};
 
 /// Bytes; of a longer event the beginning is passed on.
 pub const LONGEST: usize = 256 << 10;
@@ -53,6 +53,30 @@ impl Events {
     }
 }
 
+/// Takes the events out of this hook's piece that tell of usage alone: a client that did not ask for them does not know them.
+/// OpenAI's have no choices.
+pub fn without_usage(host: &mut dyn Host) {
+    let (mut piece, mut kept, mut from) = (Vec::new(), Vec::new(), 0);
+    host.each_slice(Side::Response, &mut |slice| piece.extend_from_slice(slice));
+    while from < piece.len() {
+        let rest = &piece[from..];
+        let event = &rest[..first_end(rest).unwrap_or(rest.len())];
+        if !tells_usage_alone(event) {
+            kept.extend_from_slice(event);
+        }
+        from += event.len();
+    }
+    host.drain(Side::Response, piece.len());
+    host.append(Side::Response, &kept);
+}
+
+fn tells_usage_alone(event: &[u8]) -> bool {
+    let behind =
+        |key: &[u8]| find_word(event, key).map(|i| event[i + key.len()..].iter().filter(|c| !c.is_ascii_whitespace()));
+    let begins = |key: &[u8], value: &[u8]| behind(key).is_some_and(|rest| rest.take(value.len()).eq(value));
+    begins(b"\"choices\"", b":[]") && begins(b"\"usage\"", b":{")
+}
+
 /// Bytes of this hook's piece, and whether it ends with an event.
 fn measure(host: &dyn Host) -> (usize, bool) {
     let (mut size, mut whole) = (0, true);
@@ -70,14 +94,23 @@ fn ends_event(text: &[u8]) -> bool {
 
 /// Behind the last empty line.
 fn last_end(text: &[u8]) -> Option<usize> {
-    let (mut from, mut found) = (0, None);
+    let mut from = 0;
+    while let Some(event) = first_end(&text[from..]) {
+        from += event;
+    }
+    (from > 0).then_some(from)
+}
+
+/// Behind the first empty line.
+fn first_end(text: &[u8]) -> Option<usize> {
+    let mut from = 0;
     while let Some(ahead) = find(&text[from..], b'\n') {
         from += ahead + 1;
         if ends_event(&text[..from]) {
-            found = Some(from);
+            return Some(from);
         }
     }
-    found
+    None
 }
 
 #[cfg(test)]
@@ -122,6 +155,23 @@ mod tests {
         assert_eq!((found[1].as_str(), events.open()), ("y\n\n", false));
         let (found, events) = passed(&[&long, "y"]);
         assert_eq!((found[1].as_str(), events.open()), ("", true));
+    }
+
+    #[test]
+    fn usage_is_taken_out() {
+        let usage = "data: {\"choices\": [], \"usage\" : {\"prompt_tokens\":1}}\n\n";
+        let others = [
+            "data: {\"choices\":[{}],\"usage\":{}}\n\n",
+            "data: {\"choices\":[],\"usage\":null}\n\n",
+            "data: [DONE]\n\n",
+        ];
+        for at in 0..=3 {
+            let mut events = others.to_vec();
+            events.insert(at, usage);
+            let mut host = Fake::of(&events.concat());
+            without_usage(&mut host);
+            assert_eq!(host.piece.concat(), others.concat().as_bytes());
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod parameters;
 pub mod route;
 pub mod scanner;
 pub mod search;
+pub mod splice;
 pub mod usage;
 
 #[cfg(test)]

@@ -48,6 +48,14 @@ impl Finder {
         }
     }
 
+    /// Where a member that asks for the usage of a stream may be put in.
+    pub fn usage_place(&self) -> Option<usize> {
+        match self {
+            Finder::Json(scanner) => scanner.usage_place(),
+            Finder::Form(_) => None,
+        }
+    }
+
     /// Bytes so far.
     pub fn seen(&self) -> usize {
         match self {

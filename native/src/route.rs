@@ -17,12 +17,12 @@ mod paths;
 
 use crate::answer::{refusal, Answer, Api};
 use crate::end;
-use crate::engine::Place;
-use crate::events::Events;
+use crate::events::{without_usage, Events};
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use crate::form::Form;
-use crate::model::{Finder, Found, Wrong};
+use crate::model::Finder;
 use crate::scanner::Scanner;
+use crate::splice::Place;
 use crate::usage::Usage;
 pub use paths::Config;
 use paths::{without_query, Kind};
@@ -46,6 +46,10 @@ pub struct Route {
     /// Of an answer that is a stream which has not ended.
     stream: Option<Stream>,
     ours: bool,
+    /// The engine is asked for the usage of a stream if the client did not ask.
+    may_ask: bool,
+    /// It was.
+    asked: bool,
 }
 
 struct Stream {
@@ -66,6 +70,8 @@ impl Route {
             usage: Usage::default(),
             stream: None,
             ours: false,
+            may_ask: false,
+            asked: false,
         }
     }
 
@@ -106,14 +112,17 @@ impl Route {
     }
 
     /// The whole body is there.
-    fn decide(&mut self, host: &mut dyn Host, said: Result<Found, Wrong>, length: usize) -> Request {
-        let found = match said {
+    fn decide(&mut self, host: &mut dyn Host, finder: &mut Finder) -> Request {
+        let found = match finder.finish() {
             Err(wrong) => return self.refuse(400, wrong),
             Ok(found) => found,
         };
-        let mut text = [0; 64];
+        let ask = if self.may_ask { finder.usage_place() } else { None };
+        self.asked = ask.is_some();
+        // four numbers of twenty digits at most
+        let mut text = [0; 96];
         let mut used = 0;
-        Place { first: found.first, end: found.end, length }.write(|piece| {
+        Place { first: found.first, end: found.end, length: finder.seen(), ask }.write(|piece| {
             text[used..used + piece.len()].copy_from_slice(piece);
             used += piece.len();
         });
@@ -126,10 +135,7 @@ impl Route {
     fn finish(&mut self, host: &mut dyn Host) -> Request {
         match self.finder.take() {
             None => Request::Continue,
-            Some(mut finder) => {
-                let said = finder.finish();
-                self.decide(host, said, finder.seen())
-            }
+            Some(mut finder) => self.decide(host, &mut finder),
         }
     }
 }
@@ -146,7 +152,8 @@ fn is_compressed(host: &dyn Host) -> bool {
 /// Whether an answer is one of events, to which some may be added.
 fn is_stream(host: &dyn Host) -> bool {
     let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
-    kind.starts_with(b"text/event-stream") && host.header(Side::Response, "content-length", 0).is_none()
+    let fixed = |name: &str| host.header(Side::Response, name, 0).is_some();
+    kind.starts_with(b"text/event-stream") && !fixed("content-length") && !fixed("content-encoding")
 }
 
 impl Filter for Route {
@@ -163,6 +170,7 @@ impl Filter for Route {
             }
             Some(known) => known,
         };
+        self.may_ask = config.asks_usage(path);
         if path.len() + query.len() != asked.len() {
             let shorter = [path, query].concat();
             host.set_header(Side::Request, ":path", &shorter);
@@ -199,7 +207,11 @@ impl Filter for Route {
         if let Some(stream) = &mut self.stream {
             stream.events.pass(host, end);
         }
+        let before = self.usage.told;
         host.each_slice(Side::Response, &mut |slice| self.usage.feed(slice));
+        if self.asked && self.usage.told > before {
+            without_usage(host);
+        }
         if end {
             self.stream = None;
         }

@@ -34,6 +34,14 @@ const BRACKETS: Wrong = "the body is not valid JSON: brackets do not match";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
+/// A key of the outermost object that is of interest.
+#[derive(Clone, Copy, PartialEq)]
+enum Key {
+    Model,
+    Stream,
+    StreamOptions,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum At {
     /// Before the object.
@@ -44,10 +52,12 @@ enum At {
     Text,
     /// In a string of the outermost object.
     Key,
-    /// After a string that spells `model`: it is a key if a colon follows.
-    AfterKey,
-    /// After the key's colon.
+    /// After a string that spells something of interest: it is a key if a colon follows.
+    AfterKey(Key),
+    /// After the colon of `model`.
     Colon,
+    /// After the colon of `stream`.
+    Stream,
     /// In the model's name.
     Value,
 }
@@ -64,6 +74,10 @@ pub struct Scanner {
     first: usize,
     found: Option<Found>,
     wrong: Option<Wrong>,
+    /// Behind the object's bracket.
+    opened: usize,
+    streams: bool,
+    options: bool,
 }
 
 impl Default for Scanner {
@@ -77,6 +91,9 @@ impl Default for Scanner {
             first: 0,
             found: None,
             wrong: None,
+            opened: 0,
+            streams: false,
+            options: false,
         }
     }
 }
@@ -98,10 +115,16 @@ impl Scanner {
             At::Start => Some(OBJECT),
             At::Text | At::Key => Some(UNENDED),
             At::Colon | At::Value => Some(STRING),
-            At::Between | At::AfterKey if self.depth != 0 => Some(BRACKETS),
-            At::Between | At::AfterKey => None,
+            At::Between | At::AfterKey(_) | At::Stream if self.depth != 0 => Some(BRACKETS),
+            At::Between | At::AfterKey(_) | At::Stream => None,
         });
         wrong.map_or_else(|| self.found.take().ok_or(MISSING), Err)
+    }
+
+    /// Where a member may be put in that asks for the usage of a stream: if the body asks for a stream, and has no
+    /// options for it. Parsers take the last of two, so what a client wrote in a spelling that is not known here counts.
+    pub fn usage_place(&self) -> Option<usize> {
+        (self.streams && !self.options).then_some(self.opened)
     }
 
     /// Bytes so far.
@@ -124,14 +147,15 @@ impl Scanner {
             At::Start => self.start(piece[i], i),
             At::Between => self.between(piece, i),
             At::Text | At::Key | At::Value => self.string(piece, i),
-            At::AfterKey => self.after_key(piece[i], i),
+            At::AfterKey(key) => self.after_key(key, piece[i], i),
             At::Colon => self.colon(piece[i], i),
+            At::Stream => self.stream(piece[i], i),
         }
     }
 
     fn start(&mut self, c: u8, i: usize) -> usize {
         match c {
-            b'{' => (self.at, self.depth) = (At::Between, 1),
+            b'{' => (self.at, self.depth, self.opened) = (At::Between, 1, self.seen + i + 1),
             _ if is_space(c) => (),
             _ => self.wrong = Some(OBJECT),
         }
@@ -208,14 +232,13 @@ impl Scanner {
         if self.at == At::Value {
             self.found = Some(Found { name: Name::of_json(text), first: self.first, end: self.seen + stop });
         }
-        let key = self.at == At::Key && spells_model(text);
-        self.at = if key { At::AfterKey } else { At::Between };
+        let key = if self.at == At::Key { key(text) } else { None };
+        self.at = key.map_or(At::Between, At::AfterKey);
     }
 
-    fn after_key(&mut self, c: u8, i: usize) -> usize {
+    fn after_key(&mut self, key: Key, c: u8, i: usize) -> usize {
         match c {
-            b':' if self.found.is_some() => self.wrong = Some(TWICE),
-            b':' => self.at = At::Colon,
+            b':' => self.is_key(key),
             _ if is_space(c) => (),
             _ => {
                 self.at = At::Between;
@@ -223,6 +246,23 @@ impl Scanner {
             }
         }
         i + 1
+    }
+
+    fn is_key(&mut self, key: Key) {
+        match key {
+            Key::Model if self.found.is_some() => self.wrong = Some(TWICE),
+            Key::Model => self.at = At::Colon,
+            Key::Stream => self.at = At::Stream,
+            Key::StreamOptions => (self.at, self.options) = (At::Between, true),
+        }
+    }
+
+    fn stream(&mut self, c: u8, i: usize) -> usize {
+        if is_space(c) {
+            return i + 1;
+        }
+        (self.at, self.streams) = (At::Between, c == b't');
+        i
     }
 
     fn colon(&mut self, c: u8, i: usize) -> usize {
@@ -241,6 +281,15 @@ impl Scanner {
 /// C's isspace: more than JSON's, so that no parser can take for a key what is none here.
 fn is_space(c: u8) -> bool {
     matches!(c, b' ' | b'\t'..=b'\r')
+}
+
+/// What a string's content spells.
+fn key(text: &[u8]) -> Option<Key> {
+    match text {
+        b"stream" => Some(Key::Stream),
+        b"stream_options" => Some(Key::StreamOptions),
+        _ => spells_model(text).then_some(Key::Model),
+    }
 }
 
 /// Whether a string's content is `model`, with or without escapes.

@@ -26,6 +26,8 @@ pub struct Usage {
     pub completion: Option<usize>,
     /// Tokens that were read and had been read before.
     pub cached: Option<usize>,
+    /// How often it spoke of them.
+    pub told: usize,
     /// Bytes of KEY that stand at the end of the last piece.
     matched: usize,
     /// What follows KEY, while it comes.
@@ -84,6 +86,7 @@ impl Usage {
 
     fn read(&mut self) {
         let object = self.object.take().unwrap_or_default();
+        self.told += usize::from(object.contains(&b'{'));
         let number = |names: &[&str]| names.iter().find_map(|name| member(&object, name));
         self.prompt = number(&["\"prompt_tokens\"", "\"input_tokens\""]).or(self.prompt);
         self.completion = number(&["\"completion_tokens\"", "\"output_tokens\""]).or(self.completion);

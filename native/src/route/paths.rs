@@ -10,6 +10,8 @@ pub struct Config {
     pub forms: Vec<Vec<u8>>,
     /// Paths that the routes answer; one that ends with a slash stands for all below it.
     pub own: Vec<Vec<u8>>,
+    /// Paths of engines that are asked for the usage of a stream when the client did not.
+    pub usage: Vec<Vec<u8>>,
     /// Whether a stream that breaks off gets an event and an end.
     pub end: bool,
     /// Headers that the filters tell each other things in.
@@ -32,6 +34,11 @@ impl Config {
     pub fn kind<'a>(&self, path: &'a [u8]) -> Option<(Kind, &'a [u8])> {
         let bare = &path[..path.iter().rposition(|c| *c != b'/').map_or(0, |i| i + 1)];
         self.exactly(bare).map(|kind| (kind, bare))
+    }
+
+    /// Whether engines are asked for the usage of a stream there.
+    pub fn asks_usage(&self, path: &[u8]) -> bool {
+        self.usage.iter().any(|known| known == path)
     }
 
     fn exactly(&self, path: &[u8]) -> Option<Kind> {
@@ -62,7 +69,7 @@ mod tests {
     fn kinds() {
         let some = |paths: &[&str]| paths.iter().map(|path| path.as_bytes().to_vec()).collect();
         let (json, forms, own) = (some(&["/a/b"]), some(&["/f"]), some(&["/m", "/m/"]));
-        let config = Config { json, forms, own, end: true, headers: Headers::for_tests() };
+        let config = Config { json, forms, own, usage: Vec::new(), end: true, headers: Headers::for_tests() };
         for (path, wanted) in [
             ("/a/b", Some((Kind::Json, "/a/b"))),
             ("/a/b/", Some((Kind::Json, "/a/b"))),

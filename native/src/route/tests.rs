@@ -8,6 +8,7 @@ fn config() -> Arc<Config> {
         json: some(&["/v1/chat/completions", "/v1/messages", "/v1/responses"]),
         forms: some(&["/v1/audio/transcriptions"]),
         own: some(&["/healthz", "/v1/models", "/v1/models/"]),
+        usage: some(&[CHAT]),
         end: true,
         headers: Headers::for_tests(),
     })
@@ -99,6 +100,28 @@ fn a_model_is_told_to_the_routes() {
 }
 
 #[test]
+fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    for (path, body, place, passed) in [
+        (CHAT, r#"{"model":"chat","stream":true}"#, "11-14/30+1", ""),
+        (CHAT, r#"{"model":"chat","stream":true,"stream_options":{}}"#, "11-14/50", usage),
+        (CHAT, r#"{"model":"chat"}"#, "11-14/16", usage),
+        ("/v1/responses", r#"{"model":"chat","stream":true}"#, "11-14/30", usage),
+    ] {
+        let (mut route, mut host) = asked("POST", path, &[]);
+        route.request_headers(&mut host, false);
+        host.piece = vec![body.as_bytes().to_vec()];
+        route.request_body(&mut host, true);
+        assert_eq!(text(&host, "x-splice"), place);
+        host.piece = vec![usage.as_bytes().to_vec()];
+        route.response_body(&mut host, false);
+        assert_eq!(host.piece.concat(), passed.as_bytes(), "{path} {body}");
+        route.complete(&mut host);
+        assert_eq!(host.numbers["prompt_tokens"], 3.0);
+    }
+}
+
+#[test]
 fn refusals_speak_the_language_of_the_api() {
     let Request::Answer(answer) = posted(CHAT, "", "[]").0 else { panic!() };
     assert_eq!((answer.status, answer.body), (400, refusal(Api::OpenAi, 400, NO_OBJECT).body));
@@ -143,6 +166,8 @@ fn a_stream_that_breaks_off_gets_an_end() {
     assert_eq!(broken(CHAT, &[sse], &[], "HTTP/2"), Some((event(Api::OpenAi), false)));
     assert_eq!(broken(CHAT, &[sse], &[], "HTTP/1.0"), Some((event(Api::OpenAi), false)));
     assert_eq!(broken(CHAT, &[sse, length], &[], "HTTP/1.1"), None, "nothing may be added");
+    let gzip = ("content-encoding", "gzip");
+    assert_eq!(broken(CHAT, &[sse, gzip], &["\x1f"], "HTTP/1.1"), None, "what goes on there is not to be read");
     assert_eq!(broken(CHAT, &[("content-type", "application/json")], &["{"], "HTTP/1.1"), None);
 }
 

@@ -21,63 +21,22 @@ impl Dice {
 const SPACES: &[&str] = &["", "", "", "", " ", "\n", "\t\r\n  "];
 const MODELS: &[&str] =
     &["model", "model", "m\\u006fdel", "\\u006D\\u006F\\u0064\\u0065\\u006c", "mode\\u006C", "\\u006dodel"];
+#[rustfmt::skip]
 const KEYS: &[&str] = &[
-    "Model",
-    "model ",
-    "\\\"model\\\"",
-    "mode\\u004c",
-    "a",
-    "\\\\",
-    "",
-    "\u{e9}",
-    "model\\\\",
-    "\\\\model",
-    "m\\\\u006fdel",
-    "mode\\u006d",
-    "messages",
-    "modelmodel",
-    "\\u006D\\u006F\\u0064\\u0065\\u006c\\u006c",
+    "Model", "model ", "\\\"model\\\"", "mode\\u004c", "a", "\\\\", "", "\u{e9}", "model\\\\", "\\\\model",
+    "m\\\\u006fdel", "mode\\u006d", "messages", "stream", "stream_options", "modelmodel", "\\u006D\\u006F\\u0064\\u0065\\u006c\\u006c",
     "m\\U006fdel",
 ];
+#[rustfmt::skip]
 const STRINGS: &[&str] = &[
-    "chat",
-    "chat",
-    "ch\\u0061t",
-    "ns\\/big.model:8b",
-    "Chat",
-    "",
-    "a b",
-    "\\n",
-    "\\\"model\\\":\\\"x\\\"",
-    "\\\\",
-    "}",
-    "{",
-    "\\u0000",
-    "\u{1f600}",
-    "model",
-    "\\ud83d\\ude00",
-    "\\\\\\\\\\\"",
+    "chat", "chat", "ch\\u0061t", "ns\\/big.model:8b", "Chat", "", "a b", "\\n", "\\\"model\\\":\\\"x\\\"", "\\\\",
+    "}", "{", "\\u0000", "\u{1f600}", "model", "\\ud83d\\ude00", "\\\\\\\\\\\"",
 ];
 const ATOMS: &[&str] = &["null", "1", "-1.5e3", "true", "[]", "{}", "1e400", "0"];
+#[rustfmt::skip]
 const BREAKS: &[&str] = &[
-    "",
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    "\"",
-    "\\",
-    "\"model\":\"x\",",
-    "\0",
-    "\x0b",
-    "/*",
-    "\\u",
-    "\u{feff}",
-    "\"model\"",
-    " ",
-    "\n:",
+    "", "{", "}", "[", "]", ",", ":", "\"", "\\", "\"model\":\"x\",", "\0", "\x0b", "/*", "\\u", "\u{feff}",
+    "\"model\"", " ", "\n:",
 ];
 
 /// A body; about three of four are JSON.

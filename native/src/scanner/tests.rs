@@ -60,6 +60,28 @@ fn each_row() {
     }
 }
 
+#[test]
+fn where_usage_may_be_asked_for() {
+    for (body, place) in [
+        (r#" {"model":"a","stream": true}"#, Some(2)),
+        (r#"{"stream":true,"model":"a","x":{"stream_options":{}}}"#, Some(1)),
+        (r#"{"model":"a","stream":true,"stream_options":{"include_usage":true}}"#, None),
+        (r#"{"stream_options":null,"model":"a","stream":true}"#, None),
+        (r#"{"model":"a","stream":false}"#, None),
+        (r#"{"model":"a","stream":"true"}"#, None),
+        (r#"{"model":"a","x":{"stream":true}}"#, None),
+        (r#"{"model":"a","x":"stream"}"#, None),
+        (r#"{"model":"stream"}"#, None),
+    ] {
+        for size in 1..=body.len() {
+            let mut scanner = Scanner::default();
+            body.as_bytes().chunks(size).for_each(|piece| scanner.feed(piece));
+            assert_eq!(scanner.usage_place(), place, "{body} by {size}");
+            assert!(scanner.finish().is_ok(), "{body}");
+        }
+    }
+}
+
 /// One body, in pieces of one byte and of any size, against both references.
 fn agrees(dice: &mut Dice, body: &[u8]) -> bool {
     let said = scan(body, || body.len());

@@ -22,6 +22,10 @@ OWN_PATHS: Final = ("/v1/models", "/v1/models/", "/healthz")
 """What the routes answer; one that ends with a slash stands for all below it."""
 FORM_PATHS: Final = ("/v1/audio/transcriptions", "/v1/audio/translations")
 """What is passed on to engines and names its model in a form."""
+USAGE_PATHS: Final = ("/v1/chat/completions", "/v1/completions")
+"""Where the usage of a stream has to be asked for: https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options"""
+_LOADED: Final = {"name": MODULE, "do_not_close": True}
+"""It stays loaded until Envoy ends: Rust's runtime is not made to be unloaded."""
 _HTTP: Final = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
 _NETWORK: Final = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
 _HEADERS: Final = (
@@ -31,11 +35,13 @@ _HEADERS: Final = (
 )
 
 
-def route(*, end_broken: bool = True) -> Resource:
-    """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event."""
+def route(*, end_broken: bool = True, ask_usage: bool = False) -> Resource:
+    """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event.
+    `ask_usage`: engines are asked for the usage of streams whose clients did not ask, who do not see it then."""
     paths = [("json", path) for path in PATHS] + [("form", path) for path in FORM_PATHS]
     own = [("own", path) for path in OWN_PATHS]
-    return _filter("route", [*paths, *own, *([("end", "")] if end_broken else [])])
+    usage = [("usage", path) for path in USAGE_PATHS if ask_usage]
+    return _filter("route", [*paths, *own, *usage, *([("end", "")] if end_broken else [])])
 
 
 def engine(model: str) -> Resource:
@@ -48,7 +54,7 @@ def engine(model: str) -> Resource:
 def end() -> Resource:
     """The network filter below HTTP, without which a broken stream of HTTP/1.1 cannot end."""
     return extension(
-        "tidegate.end", _NETWORK, dynamic_module_config={"name": MODULE}, filter_name="end", filter_config=_text("")
+        "tidegate.end", _NETWORK, dynamic_module_config=_LOADED, filter_name="end", filter_config=_text("")
     )
 
 
@@ -57,7 +63,7 @@ def _filter(name: str, lines: list[tuple[str, str]]) -> Resource:
     return extension(
         f"tidegate.{name}",
         _HTTP,
-        dynamic_module_config={"name": MODULE, "metrics_namespace": METRICS},
+        dynamic_module_config={**_LOADED, "metrics_namespace": METRICS},
         filter_name=name,
         filter_config=_text(text),
     )

@@ -59,10 +59,16 @@ class Player:
     """One engine."""
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
-        self.port, self.asked = free_port(), 0
+        self.port = free_port()
+        self.bodies: list[bytes] = []
         self.left = threading.Event()
         """Who asked has closed the connection before the piece was over."""
         self._steps = steps
+
+    @property
+    def asked(self) -> int:
+        """How often."""
+        return len(self.bodies)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -78,8 +84,7 @@ class Player:
     async def _request(self, reader: asyncio.StreamReader) -> bytes:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        await reader.readexactly(int(length.partition(b":")[2]))
-        self.asked += 1
+        self.bodies.append(await reader.readexactly(int(length.partition(b":")[2])))
         return head
 
     async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.envoy.hostile.test_clients import until
 from tests.envoy.hostile.wire import ask, request
 from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
-from tidegate.envoy import observe
+from tidegate.envoy import native, observe
 from tidegate.envoy.types import extension
 
 pytestmark = pytest.mark.envoy
@@ -51,12 +52,32 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def told(log: Path) -> dict[str, Any]:
+    """The one line, once it is there."""
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+    found: dict[str, Any] = json.loads(log.read_text())
+    return found
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path, answer: str) -> None:
     offer(envoy, stage.player(MOMENT, *ANSWERS[answer]))
     ask(envoy.port, request())
-    until(lambda: log.exists() and log.read_text().endswith("\n"))
-    found = json.loads(log.read_text())
+    found = told(log)
     milliseconds = found.pop("first_chunk_ms")
     assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16}
     assert MOMENT * 1e3 <= milliseconds < 5e3
+
+
+@pytest.mark.parametrize("size", [7, 10_000])
+def test_usage_is_asked_for_and_kept_from_a_client_that_did_not_ask(
+    envoy: RealEnvoy, stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(native, "route", lambda route=native.route: route(ask_usage=True))
+    text = b'data: {"choices":[{"delta":{"content":"one"}}],"usage":null}\n\n'
+    engine = stage.player(STREAM, *cut(text + FINAL, size), END)
+    offer(envoy, engine)
+    answer = ask(envoy.port, request(b'{"model":"chat","stream":true}'))
+    assert engine.bodies == [b'{"stream_options":{"include_usage":true},"model":"served-a","stream":true}']
+    assert answer.body == text + b"data: [DONE]\n\n"
+    assert told(log)["completion_tokens"] == 7
