@@ -56,7 +56,7 @@ crds: init ## crds/, the chart's copy, docs/reference and manifests/, from the m
 	$(PYTHON) -m scripts.install_manifest
 
 golden: init ## write the expected outputs of the golden tests anew; read the difference before you commit it
-	$(PYTHON) -m pytest tests/plan/test_golden.py --update-golden -q
+	$(PYTHON) -m pytest tests/plan/test_golden.py tests/envoy/test_fixed.py --update-golden -q
 
 test: init native ## all tests, on real components; builds Kubernetes once (about 7 minutes)
 	$(PYTHON) -m e2e.devcluster prepare

@@ -12,4 +12,10 @@ settings.load_profile("tidegate")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Here and not in tests/plan, because pytest reads options of the folders that it is given, and of those above them."""
-    parser.addoption("--update-golden", action="store_true", help="write tests/plan/golden/*/out.yaml anew")
+    parser.addoption("--update-golden", action="store_true", help="write the expected outputs of golden tests anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether `--update-golden` was given: what is expected is written anew instead of compared with."""
+    return bool(request.config.getoption("--update-golden"))

@@ -34,7 +34,11 @@ def told(place: Place) -> Place:
     place.apply(
         _secret("hf", token=DOWNLOAD), _secret("mine", url=f"redis://:{quote(STORE, safe='')}@managed-store:6379")
     )
-    place.apply(model(model={"credentialsSecretRef": {"name": "hf", "key": "token"}}), policy(), _tier("managed"))
+    place.apply(
+        model(model={"credentialsSecretRef": {"name": "hf", "key": "token"}}),
+        policy(observability={"accessLog": {}}),
+        _tier("managed"),
+    )
     place.ready("mdep/small", "rpol/front", "ctier/managed")
     place.apply(_tier("wrong", {"existing": {"urlSecretRef": {"name": "mine", "key": "url"}}}))
     place.wait(lambda: place.condition("ctier/wrong", "Ready").get("status") == "False", "the wrong password is told")

@@ -16,7 +16,13 @@ from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfi
 from tidegate.plan.router.plan import plan_router
 from tidegate.plan.world import RouterWorld
 
-ENGINE = {"name": "a.1", "backend": "a", "revision": "1", "engine": {"service": "m-1", "port": 8000, "model": "m"}}
+ENGINE = {
+    "name": "a.1",
+    "backend": "a",
+    "revision": "1",
+    "model": "",
+    "engine": {"service": "m-1", "port": 8000, "model": "m"},
+}
 ORACLE = {"name": "o", "backend": "o", "oracle": {"question": 42}}
 DOCUMENT: dict[str, Any] = {
     "minReader": 1,

@@ -15,6 +15,8 @@ import msgpack
 import pytest
 
 from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tidegate.brain.records.outcome import outcome
+from tidegate.brain.records.record import read
 from tidegate.contract.observation import Observation
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.start import collector
@@ -133,11 +135,24 @@ def test_a_line_for_each_request_is_switched_on_and_off(envoy: RealEnvoy, engine
 
 
 def test_a_record_of_each_request_reaches_the_brain(envoy: RealEnvoy, engines: Engines, records: Records) -> None:
+    """In the words that the brain reads."""
     envoy.offer(telling(records=100), {"a": [engines.start()]})
     for _ in range(5):
         assert envoy.client.post(CHAT, content=HELLO).status_code == 200
-    found = until(lambda: records.found if len(records.found) >= 5 else None)
-    assert {(record["model"], record["backend"], record["status"]) for record in found} == {("chat", "a", 200)}
+    assert envoy.client.post(CHAT, content='{"model":"none"}').status_code == 404
+    found = until(lambda: records.found if len(records.found) >= 6 else None)
+    *served, unknown = [read(said) for said in found]
+    assert {(one.route, one.destination, outcome(one)) for one in served} == {("to-chat", "a.r1", "ok")}
+    assert (unknown.destination, outcome(unknown)) == ("", "client_error")
+
+
+def test_a_request_that_nobody_answered_names_who_should_have(envoy: RealEnvoy, records: Records) -> None:
+    envoy.offer(telling(records=100, log_lines=100), {"a": []})
+    assert envoy.client.post(CHAT, content=HELLO).status_code == 503
+    [said] = until(lambda: records.found)
+    assert (read(said).destination, outcome(read(said))) == ("a.r1", "error")
+    [line] = until(lambda: lines(envoy))
+    assert (line["route"], line["backend"], line["revision"], line["status"]) == ("to-chat", "a", "r1", 503)
 
 
 def test_a_deaf_brain_costs_records_and_no_requests(envoy: RealEnvoy, engines: Engines, deaf: Records) -> None:

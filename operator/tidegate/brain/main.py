@@ -11,11 +11,12 @@ from pathlib import Path
 from kubernetes.aio import client, config
 
 from tidegate.brain.admin import Admin
+from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
-from tidegate.envoy.decide import SOCKET
+from tidegate.envoy import decide, observe
 from tidegate.envoy.start import Start
 from tidegate.names import (
     MANAGED_BY,
@@ -55,12 +56,14 @@ async def run(post: Post) -> None:
     if router.files.begun():
         router.started.set()
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
-    deciding = await router.decisions.serve(run_dir / SOCKET)
+    deciding = await router.decisions.serve(run_dir / decide.SOCKET)
+    hearing = await listen(run_dir / observe.SOCKET, router.meters.count)
     api = await _connect()
     try:
         await _until(stop, api, post.namespace, router)
     finally:
         deciding.close()
+        hearing.close()
         await server.cleanup()
         await admin.close()
         await api.close()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
@@ -68,6 +69,7 @@ class Router:
     files: Files
     admin: Admin
     decisions: Decisions = field(default_factory=Decisions)
+    meters: Meters = field(default_factory=Meters)
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
     unreadable: str = ""
@@ -202,6 +204,7 @@ class Router:
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
+        self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from aiohttp import web
+from prometheus_client import generate_latest
 
 from tidegate.brain import metrics
 from tidegate.brain.admin import Admin, Gone, Incarnation, Silent
@@ -70,9 +71,11 @@ class Server:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         try:
-            return web.Response(text=await self._admin.prometheus() + metrics.of_brain(self._router.current))
+            text = await self._admin.prometheus()
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
+        own = generate_latest(self._router.meters).decode()
+        return web.Response(text=text + metrics.of_brain(self._router.current) + own)
 
     async def _drain(self, request: web.Request) -> web.Response:
         """Envoy's preStop hook: answers when the last request has ended, or after the longest wait. It takes this Envoy out of

@@ -32,5 +32,7 @@ class Destination(Piece):
     """The policy's name for the model, reported in x-tidegate-backend."""
     revision: str = ""
     """The model's revision, reported in x-tidegate-revision."""
+    model: str = ""
+    """The ModelDeployment, for metrics; empty in documents of before."""
     engine: Engine | None = None
     """The block of the one kind that there is so far; absent in destinations of kinds that are unknown here."""

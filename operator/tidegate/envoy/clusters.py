@@ -29,6 +29,8 @@ CONNECT_FAILURES: Final = 2
 """In a row, after which an engine is left alone for EJECTED seconds, and longer each time."""
 EJECTED: Final = 5.0
 BUFFER: Final = 1 << 20
+METADATA: Final = "tidegate"
+"""Namespace of what Envoy knows of a destination, for logs: also of an attempt that nobody answered."""
 UNPARSED: Final = "unparsed"
 """A cluster without endpoints: where requests point until their model is known."""
 
@@ -47,6 +49,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
         "name": destination.name,
         # a dot would end the name where Envoy's metrics take it for a label
         "alt_stat_name": destination.name.replace(".", "-"),
+        "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         "type": "EDS",
         "eds_cluster_config": {
             "eds_config": {

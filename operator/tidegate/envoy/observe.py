@@ -2,7 +2,7 @@
 bootstrap, which never change; *switches*, a runtime layer from a file, say for how many requests each is on.
 
 log line     JSON on stdout: no body, no query, no header that a client could hide a key in
-record       the same, as MessagePack to the brain's socket: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/access_loggers/fluentd/v3/fluentd.proto
+record       what metrics are made of, as MessagePack to the brain's socket: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/access_loggers/fluentd/v3/fluentd.proto
              A brain that hangs or is gone costs records, never requests: Envoy buffers RECORDS_BUFFER bytes and drops the rest.
 trace        spans to an OpenTelemetry collector, and `traceparent` to the engine
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 from tidegate.contract.observation import Observation
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import BACKEND_HEADER, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
+from tidegate.names import MODEL_HEADER
 
 SWITCHES: Final = "switches"
 """Name of the runtime layer."""
@@ -37,9 +37,9 @@ LINE: Final[dict[str, Any]] = {
     "path": "%PATH(NQ:PATH)%",
     "protocol": "%PROTOCOL%",
     "model": f"%REQUEST_HEADER({MODEL_HEADER})%",
-    "route": f"%RESPONSE_HEADER({ROUTE_HEADER})%",
-    "backend": f"%RESPONSE_HEADER({BACKEND_HEADER})%",
-    "revision": f"%RESPONSE_HEADER({REVISION_HEADER})%",
+    "route": "%ROUTE_NAME%",
+    "backend": "%CLUSTER_METADATA(tidegate:backend)%",
+    "revision": "%CLUSTER_METADATA(tidegate:revision)%",
     "engine": "%UPSTREAM_HOST%",
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
@@ -53,6 +53,21 @@ LINE: Final[dict[str, Any]] = {
     "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
 }
 """Milliseconds count from the request's first byte. What does not apply is null."""
+RECORDED: Final[dict[str, Any]] = {
+    "route": "%ROUTE_NAME%",
+    "destination": "%UPSTREAM_CLUSTER_RAW%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "content_type": "%RESPONSE_HEADER(CONTENT-TYPE)%",
+    "duration_ms": "%DURATION%",
+    "first_token_ms": "%DYNAMIC_METADATA(tidegate:first_chunk_ms)%",
+    "broken": "%DYNAMIC_METADATA(tidegate:broken)%",
+    "prompt_tokens": "%DYNAMIC_METADATA(tidegate:prompt_tokens)%",
+    "cached_tokens": "%DYNAMIC_METADATA(tidegate:cached_tokens)%",
+    "completion_tokens": "%DYNAMIC_METADATA(tidegate:completion_tokens)%",
+}
+"""What brain/records/record.py reads."""
 
 
 def switches(wanted: Observation) -> Resource:
@@ -76,7 +91,7 @@ def access_logs() -> list[Resource]:
         stat_prefix=RECORDS,
         buffer_flush_interval=duration(RECORDS_FLUSH),
         buffer_size_bytes=RECORDS_BUFFER,
-        record=LINE,
+        record=RECORDED,
         retry_options={"backoff_options": {"base_interval": duration(0.5), "max_interval": duration(10)}},
     )
     return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}]

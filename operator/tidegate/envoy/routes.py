@@ -21,7 +21,7 @@ from tidegate.contract.routes import Route as RouteConfig
 from tidegate.envoy import chain, decide, openai
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clusters import UNPARSED
-from tidegate.envoy.types import Resource, duration, extension
+from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import BACKEND_HEADER, DECIDED_HEADER, INTERNAL_HEADERS, MODEL_HEADER, REVISION_HEADER, ROUTE_HEADER
 
 ROUTES: Final = "models"
@@ -45,7 +45,9 @@ def route_configuration(config: RouterConfig) -> Resource:
     """The whole table."""
     destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {route.name: _route(_model_route(route, destinations, config)) for route in config.routes}
+    actions = {
+        route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
+    }
     table = _map(MODEL_HEADER, {model: actions[route.name] for model, route in by_model.items()}, otherwise=_unknown())
     if decide.needed(config):
         table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
@@ -73,7 +75,12 @@ def _map(header: str, actions: dict[str, Resource], otherwise: Resource) -> Reso
 
 
 def _route(route: Resource) -> Resource:
-    return {"action": extension("route", "envoy.config.route.v3.Route", match={"prefix": "/"}, **route)}
+    return {
+        "action": {
+            "name": "route",
+            "typed_config": typed("envoy.config.route.v3.Route", match={"prefix": "/"}, **route),
+        }
+    }
 
 
 def _answer(status: int, text: str, **headers: str) -> Resource:

@@ -172,6 +172,7 @@ def _destination(backend: str, model: str, revision: Serving, adapter: str | Non
         name=_name(backend, revision.name, adapter),
         backend=backend,
         revision=revision.name,
+        model=model,
         engine=Engine(
             service=names.engines_service(model, revision.name, revision.workload),
             port=names.ENGINE_PORT,

@@ -1,0 +1,132 @@
+"""The router's own metrics, made of records.
+
+https://prometheus.io/docs/practices/naming/, https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+from tidegate.brain.records.histogram import Histogram
+from tidegate.brain.records.outcome import outcome
+from tidegate.brain.records.record import Record
+from tidegate.contract.destinations import Destination
+from tidegate.contract.router_config import RouterConfig
+
+DURATIONS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
+FIRST_TOKENS: Final = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+TOKEN_TIMES: Final = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.4, 0.8)
+"""Seconds."""
+LABELS: Final = ["namespace", "policy", "route", "model", "backend", "revision"]
+"""`model` is the ModelDeployment; a route has the public names."""
+KEPT: Final = 3600.0
+"""Seconds for which a destination that has left the configuration is still told of."""
+TEXTS: Final = {
+    "tidegate_requests": "Requests by outcome: ok, error, client_error, cancelled, shed.",
+    "tidegate_request_duration_seconds": "From the request's first byte to the answer's last; of those that went well.",
+    "tidegate_time_to_first_token_seconds": "From the request's first byte to the first token; of streams.",
+    "tidegate_time_per_output_token_seconds": "Between two tokens, on average over a stream.",
+    "tidegate_tokens": "Tokens by type: prompt, cached (a part of prompt) and completion.",
+}
+
+
+class Place(NamedTuple):
+    """Who was asked."""
+
+    route: str
+    destination: str
+
+
+@dataclass
+class Histograms:
+    """Of one place."""
+
+    durations: Histogram
+    first_tokens: Histogram
+    token_times: Histogram
+
+
+class Meters:
+    """All series of one router."""
+
+    def __init__(self) -> None:
+        self._namespace = self._policy = ""
+        self._destinations: dict[str, Destination] = {}
+        self._left: dict[str, float] = {}
+        self._requests: dict[tuple[Place, str], int] = defaultdict(int)
+        self._tokens: dict[tuple[Place, str], int] = defaultdict(int)
+        self._histograms: dict[Place, Histograms] = {}
+
+    def follow(self, config: RouterConfig, now: float) -> None:
+        """The configuration that Envoy runs; `now` in seconds of any clock that never goes back."""
+        self._namespace, self._policy = config.namespace, config.policy
+        known = {destination.name: destination for destination in config.destinations}
+        left = {name: self._left.get(name, now) for name in self._destinations.keys() - known.keys()}
+        for name in [name for name, since in left.items() if now - since >= KEPT]:
+            self._forget(name)
+            del left[name]
+        self._left = left
+        self._destinations = {name: self._destinations[name] for name in left} | known
+
+    def _forget(self, destination: str) -> None:
+        for counted in (self._requests, self._tokens):
+            for key in [key for key in counted if key[0].destination == destination]:
+                del counted[key]
+        for place in [place for place in self._histograms if place.destination == destination]:
+            del self._histograms[place]
+
+    def count(self, record: Record) -> None:
+        """One more."""
+        place, ended = Place(record.route, record.destination), outcome(record)
+        self._requests[place, ended] += 1
+        for kind, number in self._said(record):
+            self._tokens[place, kind] += number
+        histograms = self._histograms.get(place) or self._begun(place)
+        if ended == "ok":
+            histograms.durations.observe(record.duration)
+        if record.streamed and record.first_token is not None:
+            histograms.first_tokens.observe(record.first_token)
+            if record.completion_tokens and record.completion_tokens > 1:
+                spent = record.duration - record.first_token
+                histograms.token_times.observe(spent / (record.completion_tokens - 1))
+
+    def _begun(self, place: Place) -> Histograms:
+        made = Histograms(Histogram(DURATIONS), Histogram(FIRST_TOKENS), Histogram(TOKEN_TIMES))
+        return self._histograms.setdefault(place, made)
+
+    @staticmethod
+    def _said(record: Record) -> Iterator[tuple[str, int]]:
+        said = {"prompt": record.prompt_tokens, "cached": record.cached_tokens, "completion": record.completion_tokens}
+        return ((kind, number) for kind, number in said.items() if number is not None)
+
+    def collect(self) -> Iterable[Metric]:
+        """prometheus-client's."""
+        yield self._counters("tidegate_requests", "outcome", self._requests)
+        yield self._counters("tidegate_tokens", "type", self._tokens)
+        for name, part in (
+            ("tidegate_request_duration_seconds", "durations"),
+            ("tidegate_time_to_first_token_seconds", "first_tokens"),
+            ("tidegate_time_per_output_token_seconds", "token_times"),
+        ):
+            family = HistogramMetricFamily(name, TEXTS[name], labels=LABELS)
+            for place, histograms in self._histograms.items():
+                buckets, total = getattr(histograms, part).buckets()
+                family.add_metric(self._labels(place), buckets, total)
+            yield family
+
+    def _counters(self, name: str, label: str, counted: Mapping[tuple[Place, str], int]) -> Metric:
+        family = CounterMetricFamily(name, TEXTS[name], labels=[*LABELS, label])
+        for (place, kind), number in counted.items():
+            family.add_metric([*self._labels(place), kind], number)
+        return family
+
+    def _labels(self, place: Place) -> list[str]:
+        found = self._destinations.get(place.destination)
+        who = [found.model, found.backend, found.revision] if found else ["", "", ""]
+        return [self._namespace, self._policy, place.route, *who]

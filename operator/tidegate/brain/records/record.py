@@ -1,0 +1,58 @@
+"""What Envoy says of one request: envoy/observe.py writes the fields, this reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+OF_ENGINE: Final = "via_upstream"
+NOTHING: Final[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One request. Times are in seconds from the request's first byte; what is not known is None."""
+
+    route: str
+    destination: str
+    """Name of the destination that was chosen; empty for what the router answered itself."""
+    status: int
+    flags: frozenset[str]
+    of_engine: bool
+    """Whether the answer is an engine's."""
+    broken: bool
+    """A stream that ended without its end, or with an error event."""
+    streamed: bool
+    duration: float
+    first_token: float | None
+    """Of a stream."""
+    prompt_tokens: int | None
+    cached_tokens: int | None
+    completion_tokens: int | None
+
+
+def read(said: Mapping[str, Any]) -> Record:
+    """Raises KeyError or ValueError where it is not a record of ours."""
+    return Record(
+        route=said["route"] or "",
+        destination=said["destination"] or "",
+        status=int(said["status"]),
+        flags=frozenset(said["flags"].split(",")) if said["flags"] else NOTHING,
+        of_engine=said["details"] == OF_ENGINE,
+        broken=bool(said["broken"]),
+        streamed=(said["content_type"] or "").startswith("text/event-stream"),
+        duration=(said["duration_ms"] or 0) / 1000,
+        first_token=_seconds(said["first_token_ms"]),
+        prompt_tokens=_count(said["prompt_tokens"]),
+        cached_tokens=_count(said["cached_tokens"]),
+        completion_tokens=_count(said["completion_tokens"]),
+    )
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _count(number: float | None) -> int | None:
+    return None if number is None else int(number)

@@ -1,0 +1,78 @@
+"""From records to what Prometheus reads."""
+
+from __future__ import annotations
+
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.brain.records.test_outcome import GOOD, after
+from tests.envoy.conftest import config
+from tidegate.brain.records.meters import KEPT, Meters
+from tidegate.contract.router_config import RouterConfig
+
+WHO = {"namespace": "test", "policy": "front", "route": "main", "model": "llama", "backend": "a", "revision": "r1"}
+NOBODY = {"namespace": "test", "policy": "front", "route": "", "model": "", "backend": "", "revision": ""}
+
+
+def named(*names: str) -> RouterConfig:
+    """Destinations of ModelDeployment `llama`."""
+    made = config({"chat": dict.fromkeys(names, 1)})
+    return made.model_copy(
+        update={"destinations": tuple(d.model_copy(update={"model": "llama"}) for d in made.destinations)}
+    )
+
+
+def told(meters: Meters, name: str, who: dict[str, str] = WHO, **labels: str) -> float | None:
+    """One sample of what Prometheus reads."""
+    families = text_string_to_metric_families(generate_latest(meters).decode())
+    wanted = who | labels
+    return next((s.value for family in families for s in family.samples if (s.name, s.labels) == (name, wanted)), None)
+
+
+def begun(config: RouterConfig) -> Meters:
+    made = Meters()
+    made.follow(config, 0)
+    return made
+
+
+def test_one_stream() -> None:
+    meters = begun(named("a"))
+    meters.count(GOOD)
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 1
+    assert told(meters, "tidegate_tokens_total", type="prompt") == 10
+    assert told(meters, "tidegate_tokens_total", type="completion") == 5
+    assert told(meters, "tidegate_request_duration_seconds_bucket", le="0.5") == 0
+    assert told(meters, "tidegate_request_duration_seconds_bucket", le="1.0") == 1
+    assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="0.2") == 1
+    assert told(meters, "tidegate_time_per_output_token_seconds_sum") == 0.2
+
+
+def test_what_counts_where() -> None:
+    meters = begun(named("a"))
+    silent = {"prompt_tokens": None, "cached_tokens": None, "completion_tokens": None}
+    meters.count(after(streamed=False, first_token=None, **silent))
+    meters.count(after(broken=True, completion_tokens=1))
+    meters.count(after(route="", destination="", status=404, of_engine=False, streamed=False))
+    assert told(meters, "tidegate_request_duration_seconds_count") == 1, "what went well"
+    assert told(meters, "tidegate_time_to_first_token_seconds_count") == 1, "streams with a first token"
+    assert told(meters, "tidegate_time_per_output_token_seconds_count") == 0, "two tokens at least"
+    assert told(meters, "tidegate_requests_total", NOBODY, outcome="client_error") == 1
+
+
+def test_a_destination_that_left_is_told_of_for_an_hour() -> None:
+    meters = begun(named("a"))
+    meters.count(GOOD)
+    meters.follow(named("b"), 1)
+    meters.follow(named("b"), 1 + KEPT - 1)
+    meters.count(GOOD)
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 2
+    meters.follow(named("b"), 1 + KEPT)
+    assert told(meters, "tidegate_requests_total", outcome="ok") is None
+
+
+def test_one_that_comes_back_goes_on() -> None:
+    meters = begun(named("a"))
+    meters.count(GOOD)
+    for moment, name in ((1, "b"), (2, "a"), (3, "b"), (KEPT + 2, "b")):
+        meters.follow(named(name), moment)
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 1
