@@ -18,6 +18,7 @@ mod paths;
 use crate::answer::{refusal, Answer, Api};
 use crate::end;
 use crate::events::{without_usage, Events};
+use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use crate::form::Form;
 use crate::model::Finder;
@@ -46,6 +47,8 @@ pub struct Route {
     /// Of an answer that is a stream which has not ended.
     stream: Option<Stream>,
     ours: bool,
+    /// It ended without its end, or the engine told of an error in it.
+    broken: bool,
     /// The engine is asked for the usage of a stream if the client did not ask.
     may_ask: bool,
     /// It was.
@@ -54,6 +57,7 @@ pub struct Route {
 
 struct Stream {
     events: Events,
+    fault: Fault,
     /// A body whose end the client must be told (RFC 9112 section 6.3).
     chunked: bool,
 }
@@ -70,6 +74,7 @@ impl Route {
             usage: Usage::default(),
             stream: None,
             ours: false,
+            broken: false,
             may_ask: false,
             asked: false,
         }
@@ -130,6 +135,19 @@ impl Route {
         host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
         host.clear_route_cache();
         Request::Continue
+    }
+
+    /// Some of an answer that may be a stream.
+    fn read_stream(&mut self, host: &mut dyn Host, end: bool) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.config.end {
+            stream.events.pass(host, end);
+        }
+        host.each_slice(Side::Response, &mut |slice| stream.fault.feed(slice));
+        self.broken |= stream.fault.told;
+        if end {
+            self.stream = None;
+        }
     }
 
     fn finish(&mut self, host: &mut dyn Host) -> Request {
@@ -193,9 +211,9 @@ impl Filter for Route {
     }
 
     fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
-        if !end && !self.ours && self.config.end && is_stream(host) {
+        if !end && !self.ours && is_stream(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
-            self.stream = Some(Stream { events: Events::default(), chunked });
+            self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
         Response::Continue
     }
@@ -204,24 +222,21 @@ impl Filter for Route {
         if self.first.is_none() && host.body_size(Side::Response) > 0 {
             self.first = Some(self.begun.elapsed().as_secs_f64() * 1e3);
         }
-        if let Some(stream) = &mut self.stream {
-            stream.events.pass(host, end);
-        }
+        self.read_stream(host, end);
         let before = self.usage.told;
         host.each_slice(Side::Response, &mut |slice| self.usage.feed(slice));
         if self.asked && self.usage.told > before {
             without_usage(host);
-        }
-        if end {
-            self.stream = None;
         }
         Response::Continue
     }
 
     fn local_reply(&mut self, _host: &mut dyn Host, status: u32) -> Option<Farewell> {
         self.ours = true;
-        let Stream { events, chunked } = self.stream.take()?;
-        Some(Farewell { event: end::event(self.api, status, events.open()), chunked })
+        let Stream { events, chunked, .. } = self.stream.take()?;
+        self.broken = true;
+        let event = end::event(self.api, status, events.open());
+        self.config.end.then_some(Farewell { event, chunked })
     }
 
     fn complete(&mut self, host: &mut dyn Host) {
@@ -234,6 +249,9 @@ impl Filter for Route {
             if let Some(number) = number {
                 host.set_number(key, number as f64);
             }
+        }
+        if self.broken || self.stream.is_some() {
+            host.set_number("broken", 1.0);
         }
         if let Some(milliseconds) = self.first {
             host.set_number("first_chunk_ms", milliseconds);

@@ -1,7 +1,5 @@
 //! What an answer says of its tokens: the last `"usage":{...}`, in JSON or in events, wherever pieces are cut.
 //!
-//! In generated text its quotes would be escaped, so it cannot be spoken by a model.
-//!
 //! | number     | OpenAI                                             | OpenAI responses, Anthropic                 |
 //! |------------|----------------------------------------------------|---------------------------------------------|
 //! | prompt     | `prompt_tokens`                                    | `input_tokens`                              |
@@ -11,14 +9,13 @@
 //! <https://platform.openai.com/docs/api-reference/chat/object>, <https://docs.anthropic.com/en/api/messages>
 
 use crate::digits::leading;
+use crate::key::Key;
 use crate::search::find_word;
 
-const KEY: &[u8] = b"\"usage\"";
 /// Bytes of an object that are read.
 const LONGEST: usize = 1 << 10;
 
 /// Of one answer; a number that it did not say is None.
-#[derive(Default)]
 pub struct Usage {
     /// Tokens that were read.
     pub prompt: Option<usize>,
@@ -28,10 +25,15 @@ pub struct Usage {
     pub cached: Option<usize>,
     /// How often it spoke of them.
     pub told: usize,
-    /// Bytes of KEY that stand at the end of the last piece.
-    matched: usize,
-    /// What follows KEY, while it comes.
+    key: Key,
+    /// What follows the key, while it comes.
     object: Option<Vec<u8>>,
+}
+
+impl Default for Usage {
+    fn default() -> Self {
+        Usage { prompt: None, completion: None, cached: None, told: 0, key: Key::new(b"\"usage\""), object: None }
+    }
 }
 
 impl Usage {
@@ -39,36 +41,15 @@ impl Usage {
     pub fn feed(&mut self, piece: &[u8]) {
         let mut rest = piece;
         while !rest.is_empty() {
-            rest = match &mut self.object {
-                Some(_) => self.collect(rest),
-                None => self.search(rest),
-            };
+            if self.object.is_some() {
+                rest = self.collect(rest);
+                continue;
+            }
+            match self.key.behind(rest) {
+                Some(behind) => (self.object, rest) = (Some(Vec::new()), behind),
+                None => return,
+            }
         }
-    }
-
-    /// Looks for the key; returns what follows it.
-    fn search<'a>(&mut self, piece: &'a [u8]) -> &'a [u8] {
-        let wanted = &KEY[self.matched..];
-        let same = wanted.iter().zip(piece).take_while(|(a, b)| a == b).count();
-        if self.matched > 0 && (same == wanted.len() || same == piece.len()) {
-            self.matched += same;
-            return self.begin(&piece[same..]);
-        }
-        self.matched = 0;
-        if let Some(at) = find_word(piece, KEY) {
-            self.matched = KEY.len();
-            return self.begin(&piece[at + KEY.len()..]);
-        }
-        self.matched = (1..KEY.len()).rev().find(|n| piece.ends_with(&KEY[..*n])).unwrap_or(0);
-        &[]
-    }
-
-    fn begin<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
-        if self.matched == KEY.len() {
-            self.matched = 0;
-            self.object = Some(Vec::new());
-        }
-        rest
     }
 
     /// Takes what follows the key up to the end of the object; returns what follows that.

@@ -181,6 +181,23 @@ fn an_answer_of_our_own_is_no_stream() {
 }
 
 #[test]
+fn whether_a_stream_broke_off() {
+    for (piece, end, wanted) in [
+        ("data: [DONE]\n\n", true, false),
+        ("data: {}\n\n", false, true),
+        ("data: {\"error\":{\"code\":500}}\n\ndata: [DONE]\n\n", true, true),
+    ] {
+        let (mut route, mut host) = asked("POST", CHAT, &[]);
+        host.set_header(Side::Response, "content-type", b"text/event-stream");
+        route.response_headers(&mut host, false);
+        host.piece = vec![piece.as_bytes().to_vec()];
+        route.response_body(&mut host, end);
+        route.complete(&mut host);
+        assert_eq!(host.numbers.contains_key("broken"), wanted, "{piece}");
+    }
+}
+
+#[test]
 fn numbers_for_the_access_log() {
     let (mut route, mut host) = asked("POST", CHAT, &[]);
     route.request_headers(&mut host, false);

@@ -18,7 +18,7 @@ from tidegate.envoy.types import extension
 
 pytestmark = pytest.mark.envoy
 
-NUMBERS = ("prompt_tokens", "completion_tokens", "cached_tokens", "first_chunk_ms")
+NUMBERS = ("prompt_tokens", "completion_tokens", "cached_tokens", "first_chunk_ms", "broken")
 USAGE = '{"prompt_tokens":20,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":16}}'
 FINAL = f'data: {{"choices":[],"usage":{USAGE}}}\n\ndata: [DONE]\n\n'.encode()
 ANTHROPIC = (
@@ -64,8 +64,9 @@ def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path,
     offer(envoy, stage.player(MOMENT, *ANSWERS[answer]))
     ask(envoy.port, request())
     found = told(log)
-    milliseconds = found.pop("first_chunk_ms")
-    assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16}
+    milliseconds = found.pop("first_chunk_ms", "broken")
+    broken = 1 if answer == "a broken stream" else None
+    assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16, "broken": broken}
     assert MOMENT * 1e3 <= milliseconds < 5e3
 
 
