@@ -1,11 +1,12 @@
 //! A filter's configuration: lines of `word value`, written by `operator/tidegate/envoy/native.py`.
 //!
-//! | filter   | lines                                                                                                    |
-//! |----------|----------------------------------------------------------------------------------------------------------|
-//! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, each any number; `end` for an error event in a broken stream         |
-//! | `engine` | `model NAME` once; `hold` for headers that wait for the first byte                                        |
-//! | both     | `model-header`, `splice-header`, `draining-header`, each once                                              |
-//! | `panics` | none (panics.rs)                                                                                         |
+//! | filter   | lines                                                                                              |
+//! |----------|----------------------------------------------------------------------------------------------------|
+//! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
+//! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event                 |
+//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
+//! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
+//! | `panics` | none (panics.rs)                                                                                   |
 
 use crate::engine::{self, Engine};
 use crate::filter::Filter;
@@ -19,6 +20,10 @@ pub struct Headers {
     pub model: String,
     /// Where it stands in the body.
     pub splice: String,
+    /// The path, if it is one of our own.
+    pub own: String,
+    /// Somebody has found the body too large, and has dropped it.
+    pub large: String,
     /// On the answer of an engine that is shutting down.
     pub draining: String,
 }
@@ -27,7 +32,13 @@ impl Headers {
     /// Short ones.
     #[cfg(test)]
     pub fn for_tests() -> Headers {
-        Headers { model: "x-model".into(), splice: "x-splice".into(), draining: "x-draining".into() }
+        Headers {
+            model: "x-model".into(),
+            splice: "x-splice".into(),
+            own: "x-own".into(),
+            large: "x-large".into(),
+            draining: "x-draining".into(),
+        }
     }
 }
 
@@ -64,16 +75,26 @@ impl Config {
 }
 
 fn route(text: &str) -> Result<route::Config, String> {
-    let (mut lines, headers) = split(text)?;
-    let mut take = |word: &str| -> Vec<Vec<u8>> {
-        let (found, rest) = lines.iter().partition(|(w, _)| *w == word);
-        lines = rest;
-        let found: Vec<(&str, &str)> = found;
-        found.into_iter().map(|(_, value)| value.as_bytes().to_vec()).collect()
-    };
-    let (json, forms, own, usage) = (take("json"), take("form"), take("own"), take("usage"));
-    let end = !take("end").is_empty();
-    lines.first().map_or(Ok(route::Config { json, forms, own, usage, end, headers }), |line| Err(unknown(line)))
+    let (lines, headers) = split(text)?;
+    let mut config = route::Config::new(headers);
+    for (word, value) in lines {
+        let text = || value.as_bytes().to_vec();
+        match word {
+            "json" => config.json.push(text()),
+            "form" => config.forms.push(text()),
+            "own" => config.own.push(text()),
+            "usage" => config.usage.push(text()),
+            "elsewhere" => {
+                let (path, instead) = value.split_once(' ').ok_or_else(|| unknown(word, value))?;
+                config.elsewhere.push((path.as_bytes().to_vec(), instead.to_string()));
+            }
+            "largest" => config.largest = value.parse().map_err(|_| unknown(word, value))?,
+            "too-large" => config.too_large = value.to_string(),
+            "end" if value.is_empty() => config.end = true,
+            _ => return Err(unknown(word, value)),
+        }
+    }
+    Ok(config)
 }
 
 fn engine(text: &str) -> Result<engine::Config, String> {
@@ -83,7 +104,7 @@ fn engine(text: &str) -> Result<engine::Config, String> {
         match line {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
-            _ => return Err(unknown(&line)),
+            (word, value) => return Err(unknown(word, value)),
         }
     }
     if config.model.is_empty() {
@@ -93,8 +114,8 @@ fn engine(text: &str) -> Result<engine::Config, String> {
     }
 }
 
-fn unknown(line: &(&str, &str)) -> String {
-    format!("unknown line: {} {}", line.0, line.1)
+fn unknown(word: &str, value: &str) -> String {
+    format!("unknown line: {word} {value}")
 }
 
 type Lines<'a> = Vec<(&'a str, &'a str)>;
@@ -107,8 +128,13 @@ fn split(text: &str) -> Result<(Lines<'_>, Headers), String> {
         Some((_, name)) => Ok((*name).to_string()),
         None => Err(format!("no {word}")),
     };
-    let headers =
-        Headers { model: name("model-header")?, splice: name("splice-header")?, draining: name("draining-header")? };
+    let headers = Headers {
+        model: name("model-header")?,
+        splice: name("splice-header")?,
+        own: name("own-header")?,
+        large: name("large-header")?,
+        draining: name("draining-header")?,
+    };
     Ok((lines, headers))
 }
 
@@ -116,14 +142,16 @@ fn split(text: &str) -> Result<(Lines<'_>, Headers), String> {
 mod tests {
     use super::*;
 
-    const HEADERS: &str = "model-header x-model\nsplice-header x-splice\ndraining-header x-draining\n";
+    const HEADERS: &str = "model-header x-model\nsplice-header x-splice\nown-header x-own\nlarge-header x-large\ndraining-header x-draining\n";
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
         assert_eq!((route.forms.len(), route.own.len(), route.end), (1, 1, true));
+        assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
+        assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
         assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
         let text = format!("{HEADERS}model a b\nhold");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
@@ -137,6 +165,8 @@ mod tests {
         for (filter, text) in [
             ("route", "json /a".to_string()),
             ("route", format!("{HEADERS}what /a")),
+            ("route", format!("{HEADERS}largest x")),
+            ("route", format!("{HEADERS}elsewhere /e")),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
             ("nothing", HEADERS.to_string()),

@@ -9,7 +9,7 @@
 //! <https://platform.openai.com/docs/api-reference/responses-streaming/error>,
 //! <https://docs.anthropic.com/en/docs/build-with-claude/streaming#error-events>
 
-use crate::answer::{anthropic, openai, Api};
+use crate::answer::{anthropic_error, openai_error, Api};
 
 const BROKE: &str = "The engine broke off in the middle of its answer.";
 const SILENT: &str = "The engine took longer than the policy's timeouts allow.";
@@ -20,13 +20,16 @@ pub fn event(api: Api, status: u32, open: bool) -> Vec<u8> {
     let before = if open { "\n\n" } else { "" };
     let (message, code, kind) =
         if status == 504 { (SILENT, 504, "Timeout") } else { (BROKE, 503, "ServiceUnavailable") };
-    let error = openai(kind, message, code);
+    let error = openai_error(kind, message, code);
     let text = match api {
         Api::OpenAi => format!("data: {{\"error\":{error}}}"),
         Api::Responses => format!(
             "event: error\ndata: {{\"type\":\"error\",\"code\":\"server_error\",\"message\":\"{message}\",\"param\":null,\"error\":{error}}}"
         ),
-        Api::Anthropic => format!("event: error\ndata: {}", anthropic("api_error", message)),
+        Api::Anthropic => format!(
+            "event: error\ndata: {{\"type\":\"error\",\"error\":{}}}",
+            anthropic_error("api_error", message)
+        ),
     };
     format!("{before}{text}\n\n").into_bytes()
 }

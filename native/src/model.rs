@@ -18,11 +18,6 @@ pub struct Found {
 /// What is wrong with a body, for the client.
 pub type Wrong = &'static str;
 
-/// Nothing names a model.
-pub const MISSING: Wrong = "you must provide a model parameter";
-/// Parsers differ in which they take.
-pub const TWICE: Wrong = "the body names a model twice";
-
 /// Reads a body as it comes.
 pub enum Finder {
     /// application/json, or anything that a client calls it.

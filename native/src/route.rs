@@ -2,16 +2,18 @@
 //! choice of an engine can splice bytes; the body itself is not touched. On the way back it passes events on whole, reads
 //! what the answer says of its tokens, and ends a stream that breaks off.
 //!
-//! | path                                   | method      | content-encoding | then                                       |
-//! |----------------------------------------|-------------|------------------|--------------------------------------------|
-//! | one of our own                         | GET or HEAD | any              | the routes answer, which know no queries   |
-//! | one of our own                         | another     | any              | 405                                        |
-//! | one of an engine's                     | another     | any              | 405                                        |
-//! | one of an engine's                     | POST        | a compression    | 415                                        |
-//! | one of an engine's                     | POST        | none             | the body decides, once it is there         |
-//! | another                                | any         | any              | 404                                        |
+//! | path                | method      | content-encoding | then                                                      |
+//! |---------------------|-------------|------------------|-----------------------------------------------------------|
+//! | one of our own      | GET or HEAD | any              | named in a header, and the routes answer                  |
+//! | one of our own      | another     | any              | 405                                                       |
+//! | any, by a browser's | OPTIONS     | any              | 405: who may ask has been answered before                 |
+//! |   page in advance   |             |                  |                                                           |
+//! | another             | any         | any              | 404                                                       |
+//! | one of an engine's  | another     | any              | 405                                                       |
+//! | one of an engine's  | POST        | a compression    | 415                                                       |
+//! | one of an engine's  | POST        | none             | the body decides, once it is there: 413, 400, or a model  |
 //!
-//! A slash at the end of a path is taken off if it is known without.
+//! A slash at the end of a path is taken off.
 
 mod paths;
 
@@ -26,14 +28,14 @@ use crate::scanner::Scanner;
 use crate::splice::Place;
 use crate::usage::Usage;
 pub use paths::Config;
-use paths::{without_query, Kind};
+use paths::{split, Kind};
 use std::sync::Arc;
 use std::time::Instant;
 
 const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
 const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
-const NO_OBJECT: &str = "the body must be a JSON object";
-const NO_FORM: &str = "the body must be multipart/form-data with a boundary";
+const NO_BROWSER: &str =
+    "pages of this origin may not ask from a browser: spec.router.cors of the RoutingPolicy says which may";
 
 /// One request and its answer.
 pub struct Route {
@@ -80,46 +82,67 @@ impl Route {
         }
     }
 
-    fn refuse(&self, status: u32, message: &str) -> Request {
-        Request::Answer(refusal(self.api, status, message))
+    fn refuse(&self, host: &dyn Host, status: u32, message: &str) -> Request {
+        let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
+        Request::Answer(refusal(self.api, status, message, name))
     }
 
-    fn not_allowed(&self, message: &str, allow: &'static str) -> Request {
-        Request::Answer(Answer { allow: Some(allow), ..refusal(self.api, 405, message) })
+    fn not_allowed(&self, host: &dyn Host, message: &str, allow: &'static str) -> Request {
+        let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
+        Request::Answer(Answer { allow: Some(allow), ..refusal(self.api, 405, message, name) })
     }
 
     /// A path that needs no engine.
     fn own(&self, host: &mut dyn Host, path: &[u8]) -> Request {
         if !matches!(host.header(Side::Request, ":method", 0), Some(b"GET" | b"HEAD")) {
-            return self.not_allowed("this path takes GET", "GET, HEAD");
+            return self.not_allowed(host, "this path takes GET", "GET, HEAD");
         }
-        if host.header(Side::Request, ":path", 0) != Some(path) {
-            host.set_header(Side::Request, ":path", path);
-            host.clear_route_cache();
-        }
+        host.set_header(Side::Request, &self.config.headers.own, path);
+        host.clear_route_cache();
         Request::Continue
     }
 
-    /// A path of engines.
-    fn engines(&mut self, host: &mut dyn Host, form: bool, end: bool) -> Request {
-        if host.header(Side::Request, ":method", 0) != Some(b"POST") {
-            return self.not_allowed("this path takes POST", "POST");
+    /// Another path.
+    fn engines(&mut self, host: &mut dyn Host, path: &[u8], kind: Option<Kind>, end: bool) -> Request {
+        let method = host.header(Side::Request, ":method", 0);
+        let in_advance = host.header(Side::Request, "access-control-request-method", 0).is_some();
+        if method == Some(b"OPTIONS") && in_advance {
+            return self.not_allowed(host, NO_BROWSER, "GET, POST");
+        }
+        let Some(kind) = kind else {
+            return self.refuse(host, 404, self.config.elsewhere(path).unwrap_or(NO_PATH));
+        };
+        if method != Some(b"POST") {
+            return self.not_allowed(host, "this path takes POST", "POST");
         }
         if is_compressed(host) {
-            return self.refuse(415, COMPRESSED);
+            return self.refuse(host, 415, COMPRESSED);
         }
-        self.finder = if form { form_finder(host) } else { Some(Finder::Json(Scanner::default())) };
-        match self.finder {
-            None => self.refuse(400, NO_FORM),
-            Some(_) if end => self.refuse(400, if form { NO_FORM } else { NO_OBJECT }),
-            Some(_) => Request::Wait,
+        self.finder = Some(finder(host, kind));
+        if end {
+            self.finish(host)
+        } else {
+            Request::Wait
+        }
+    }
+
+    /// A path that is not of engines.
+    fn rare(&mut self, host: &mut dyn Host, kind: Option<Kind>, end: bool) -> Request {
+        let path = split(host.header(Side::Request, ":path", 0).unwrap_or_default()).0.to_vec();
+        match kind {
+            Some(Kind::Own) => self.own(host, &path),
+            _ => self.engines(host, &path, kind, end),
         }
     }
 
     /// The whole body is there.
     fn decide(&mut self, host: &mut dyn Host, finder: &mut Finder) -> Request {
+        let dropped = host.header(Side::Request, &self.config.headers.large, 0).is_some();
+        if dropped || finder.seen() > self.config.largest {
+            return self.refuse(host, 413, &self.config.too_large);
+        }
         let found = match finder.finish() {
-            Err(wrong) => return self.refuse(400, wrong),
+            Err(wrong) => return self.refuse(host, 400, wrong),
             Ok(found) => found,
         };
         let ask = if self.may_ask { finder.usage_place() } else { None };
@@ -158,8 +181,11 @@ impl Route {
     }
 }
 
-fn form_finder(host: &dyn Host) -> Option<Finder> {
-    Form::new(host.header(Side::Request, "content-type", 0)?).map(Finder::Form)
+fn finder(host: &dyn Host, kind: Kind) -> Finder {
+    match kind {
+        Kind::Form => Finder::Form(Form::new(host.header(Side::Request, "content-type", 0).unwrap_or_default())),
+        _ => Finder::Json(Scanner::default()),
+    }
 }
 
 fn is_compressed(host: &dyn Host) -> bool {
@@ -176,24 +202,20 @@ fn is_stream(host: &dyn Host) -> bool {
 
 impl Filter for Route {
     fn request_headers(&mut self, host: &mut dyn Host, end: bool) -> Request {
-        let config = self.config.clone();
         let asked = host.header(Side::Request, ":path", 0).unwrap_or_default();
-        let (path, query) = without_query(asked);
+        let (path, query) = split(asked);
+        let kind = self.config.kind(path);
         self.api = Api::of(path);
-        let (kind, path) = match config.kind(path) {
-            None => return self.refuse(404, NO_PATH),
-            Some((Kind::Own, path)) => {
-                let path = path.to_vec();
-                return self.own(host, &path);
-            }
-            Some(known) => known,
-        };
-        self.may_ask = config.asks_usage(path);
+        self.may_ask = self.config.asks_usage(path);
         if path.len() + query.len() != asked.len() {
             let shorter = [path, query].concat();
             host.set_header(Side::Request, ":path", &shorter);
         }
-        self.engines(host, kind == Kind::Form, end)
+        // most paths are those of engines, which need no copy
+        match kind {
+            Some(Kind::Json | Kind::Form) => self.engines(host, b"", kind, end),
+            _ => self.rare(host, kind, end),
+        }
     }
 
     fn request_body(&mut self, host: &mut dyn Host, end: bool) -> Request {

@@ -60,7 +60,11 @@ DRAINING_HEADER: Final = f"{INTERNAL_PREFIX}draining"
 """Set on the answer of an engine that is shutting down; makes the router try another one."""
 DECIDED_HEADER: Final = f"{INTERNAL_PREFIX}route"
 """The route that a decision chose."""
-INTERNAL_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED_HEADER)
+OWN_HEADER: Final = f"{INTERNAL_PREFIX}own"
+"""The path of a request that the router answers itself."""
+LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
+"""Set on a request whose body was dropped because it is too large."""
+INTERNAL_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED_HEADER, OWN_HEADER, LARGE_HEADER)
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"

@@ -79,12 +79,14 @@ class Engine:
     headers: list[dict[str, str]] = field(default_factory=list)
     status: int = 200
     close: bool = False
+    more: dict[str, str] = field(default_factory=dict)
+    """Headers of its answers."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Any path."""
         self.bodies.append(await request.read())
         self.headers.append({k.lower(): v for k, v in request.headers.items()})
-        headers = {"connection": "close"} if self.close else {}
+        headers = self.more | ({"connection": "close"} if self.close else {})
         return web.json_response({"port": self.port, "path": request.path}, status=self.status, headers=headers)
 
 

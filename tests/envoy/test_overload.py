@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.envoy.conftest import Engines, RealEnvoy, config
+from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tidegate.envoy import bootstrap
 
 pytestmark = pytest.mark.envoy
 MIB = 1 << 20
@@ -57,6 +58,45 @@ def test_hoarders_go_and_others_are_served(small: RealEnvoy) -> None:
         while small.client.post("/v1/chat/completions", json={"model": "chat"}).status_code != 200:
             assert time.monotonic() < deadline, "nobody is served"
             time.sleep(0.2)
+
+
+def closed(connection: socket.socket) -> bool:
+    """By the other side."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+
+
+def test_at_the_limit_of_connections_probes_are_answered(
+    envoy: RealEnvoy, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "MOST_CONNECTIONS", 10)
+    envoy.offer(config({"chat": {"a": 1}}), {"a": [engines.start()]})
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", envoy.port), 10)) for _ in range(20)]
+        until(lambda: sum(map(closed, crowd)) >= 10)
+        for _ in range(20):
+            assert httpx.get(f"http://127.0.0.1:{envoy.start.probe_port}/healthz").status_code == 200
+    until(lambda: served(envoy))
+
+
+def served(envoy: RealEnvoy) -> bool:
+    """Whether a newcomer is."""
+    with suppress(httpx.TransportError):
+        return httpx.post(f"{envoy.url}/v1/chat/completions", json={"model": "chat"}).status_code == 200
+    return False
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
 
 
 def test_probes_are_answered_beside_the_traffic(envoy: RealEnvoy, engines: Engines) -> None:

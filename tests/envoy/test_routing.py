@@ -35,7 +35,8 @@ REFUSED = [
     ('{"model":"' + "x" * 5000 + '"}', 404, "does not exist"),
     ('{"model":"a\\r\\nb"}', 404, "does not exist"),
     ("[" * 10_000 + "]" * 10_000, 400, "must be a JSON object"),
-    ('{"x":' + "[" * 10_000 + "]" * 10_000 + ',"model":"other"}', 404, "does not exist"),
+    ('{"x":' + "[" * 9_999 + "]" * 9_999 + ',"model":"other"}', 404, "does not exist"),
+    ('{"x":' + "[" * 10_000 + "]" * 10_000 + ',"model":"other"}', 400, "nested deeper than 10,000 levels"),
 ]
 
 

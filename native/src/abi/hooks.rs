@@ -10,7 +10,7 @@ use super::host::Stream;
 use super::{network, Buffer, Envoy, CONTINUE, STOP, STOP_AND_BUFFER, STOP_WITHOUT_BUFFER};
 use crate::answer::{refusal, Api};
 use crate::config::Config;
-use crate::filter::{Filter, Request, Response};
+use crate::filter::{Filter, Host, Request, Response, Side};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut};
 
@@ -73,7 +73,10 @@ fn carry_out(stream: Envoy, said: Option<Request>, wait: u32, answered: u32) -> 
             answered
         }
         None => {
-            Stream(stream).answer(&refusal(Api::OpenAi, 500, "The router could not answer."));
+            let host = Stream(stream);
+            let header = |name| host.header(Side::Request, name, 0).unwrap_or_default();
+            let answer = refusal(Api::of(header(":path")), 500, "The router could not answer.", header("x-request-id"));
+            host.answer(&answer);
             answered
         }
     }

@@ -1,47 +1,43 @@
 //! The headers of a form's part.
 
 use crate::model::Wrong;
-use crate::parameters::{only, split};
+use crate::parameters::Parameters;
 
-/// It has none, or one that readers could read differently.
-pub const NAMELESS: Wrong = "the body is not a valid form: each part needs one content-disposition with one plain name";
-const FILE: Wrong = "model must be text";
+/// They could be read differently by others.
+pub const NOT_PLAIN: Wrong = "the body is not a valid form: a part's headers are not plainly written";
+/// Engines want text.
+pub const FILE: Wrong = "model must be a field of the form, not a file";
+const MOST_LINES: usize = 16;
 
-/// Whether the headers, with the empty line that ends them, are those of the field `model`.
+/// Whether headers, each with its line end, are those of the field `model`.
 pub fn is_model(headers: &[u8]) -> Result<bool, Wrong> {
-    let disposition = one(headers, "content-disposition")?.ok_or(NAMELESS)?;
-    let (kind, parameters) = split(disposition).ok_or(NAMELESS)?;
-    let name = only(&parameters, "name").flatten().ok_or(NAMELESS)?;
-    if !kind.eq_ignore_ascii_case(b"form-data") {
-        return Err(NAMELESS);
+    let disposition = disposition(headers).ok_or(NOT_PLAIN)?;
+    let parameters = Parameters::of(disposition).ok_or(NOT_PLAIN)?;
+    let name = parameters.get(b"name").unwrap_or_default();
+    match (name, parameters.any(b"filename")) {
+        (b"model", true) => Err(FILE),
+        (b"model", false) => Ok(true),
+        (name, _) if name.iter().filter(|c| **c != b'\\').eq(b"model") => Err(NOT_PLAIN),
+        _ => Ok(false),
     }
-    if name != b"model" {
-        return Ok(false);
-    }
-    let file = parameters.iter().any(|(key, _)| key.to_ascii_lowercase().starts_with(b"filename"));
-    if file || one(headers, "content-transfer-encoding")?.is_some() {
-        return Err(FILE);
-    }
-    Ok(true)
 }
 
-/// The value of a header that stands there once.
-fn one<'a>(headers: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, Wrong> {
+/// The value of the one content-disposition; empty if there is none.
+fn disposition(headers: &[u8]) -> Option<&[u8]> {
     let mut found = None;
-    for line in headers.split(|c| *c == b'\n').filter(|line| *line != b"\r" && !line.is_empty()) {
-        let colon = line.iter().position(|c| *c == b':').ok_or(NAMELESS)?;
-        // a line that begins with a space would go on with the one before
-        if !line.ends_with(b"\r") || line.starts_with(b" ") || line.starts_with(b"\t") {
-            return Err(NAMELESS);
+    for (n, line) in headers.split_inclusive(|c| *c == b'\n').enumerate() {
+        let line = line.strip_suffix(b"\r\n")?;
+        let colon = line.iter().position(|c| *c == b':')?;
+        let (key, value) = (&line[..colon], &line[colon + 1..]);
+        let plain = !key.is_empty() && !key.iter().any(u8::is_ascii_whitespace) && !line.contains(&b'\r');
+        if n == MOST_LINES || !plain {
+            return None;
         }
-        if line[..colon].trim_ascii().eq_ignore_ascii_case(name.as_bytes()) {
-            if found.is_some() {
-                return Err(NAMELESS);
-            }
-            found = Some(line[colon + 1..].trim_ascii());
+        if key.eq_ignore_ascii_case(b"content-disposition") && found.replace(value).is_some() {
+            return None;
         }
     }
-    Ok(found)
+    Some(found.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -56,20 +52,23 @@ mod tests {
             (MODEL.to_string(), Ok(true)),
             (format!("Content-Type: text/plain\r\n{MODEL}"), Ok(true)),
             (MODEL.to_lowercase(), Ok(true)),
+            (MODEL.replace("form-data", "attachment"), Ok(true)),
             (MODEL.replace("model", "Model"), Ok(false)),
-            (MODEL.replace("model", "file"), Ok(false)),
+            (MODEL.replace("model", "m\\\"odel"), Ok(false)),
+            (String::new(), Ok(false)),
+            ("Content-Type: text/plain\r\n".into(), Ok(false)),
             (MODEL.replace("\r\n", "; filename=\"a\"\r\n"), Err(FILE)),
             (MODEL.replace("\r\n", "; filename*=utf-8''a\r\n"), Err(FILE)),
-            (format!("{MODEL}Content-Transfer-Encoding: base64\r\n"), Err(FILE)),
-            (String::new(), Err(NAMELESS)),
-            ("Content-Type: text/plain\r\n".into(), Err(NAMELESS)),
-            (format!("{MODEL}{MODEL}"), Err(NAMELESS)),
-            (MODEL.replace("; ", ";\r\n "), Err(NAMELESS)),
-            (MODEL.replace("\r\n", "\nX: y\r\n"), Err(NAMELESS)),
-            (MODEL.replace("form-data", "attachment"), Err(NAMELESS)),
-            (format!("{MODEL}nonsense\r\n"), Err(NAMELESS)),
+            (MODEL.replace("model", "mode\\l"), Err(NOT_PLAIN)),
+            (format!("{MODEL}{MODEL}"), Err(NOT_PLAIN)),
+            (MODEL.replace("; ", ";\r\n "), Err(NOT_PLAIN)),
+            (MODEL.replace("\r\n", "\nX: y\r\n"), Err(NOT_PLAIN)),
+            (MODEL.replace("form", "\rform"), Err(NOT_PLAIN)),
+            (MODEL.replace(':', " :"), Err(NOT_PLAIN)),
+            (format!("{MODEL}nonsense\r\n"), Err(NOT_PLAIN)),
+            (format!("{MODEL}{}", "X: y\r\n".repeat(16)), Err(NOT_PLAIN)),
         ] {
-            assert_eq!(is_model(format!("{headers}\r\n").as_bytes()), said, "{headers}");
+            assert_eq!(is_model(headers.as_bytes()), said, "{headers}");
         }
     }
 }

@@ -12,6 +12,12 @@ pub struct Config {
     pub own: Vec<Vec<u8>>,
     /// Paths of engines that are asked for the usage of a stream when the client did not.
     pub usage: Vec<Vec<u8>>,
+    /// Below these paths nothing is found, and what to do instead.
+    pub elsewhere: Vec<(Vec<u8>, String)>,
+    /// Bytes that a body may have.
+    pub largest: usize,
+    /// Said of a larger one.
+    pub too_large: String,
     /// Whether a stream that breaks off gets an event and an end.
     pub end: bool,
     /// Headers that the filters tell each other things in.
@@ -30,10 +36,24 @@ pub enum Kind {
 }
 
 impl Config {
-    /// Of a path without its query, and the path without slashes at its end.
-    pub fn kind<'a>(&self, path: &'a [u8]) -> Option<(Kind, &'a [u8])> {
-        let bare = &path[..path.iter().rposition(|c| *c != b'/').map_or(0, |i| i + 1)];
-        self.exactly(bare).map(|kind| (kind, bare))
+    /// No paths, and no limit.
+    pub fn new(headers: Headers) -> Config {
+        Config {
+            json: Vec::new(),
+            forms: Vec::new(),
+            own: Vec::new(),
+            usage: Vec::new(),
+            elsewhere: Vec::new(),
+            largest: usize::MAX,
+            too_large: String::new(),
+            end: false,
+            headers,
+        }
+    }
+
+    /// What to do instead of asking a path that there is not.
+    pub fn elsewhere(&self, path: &[u8]) -> Option<&str> {
+        self.elsewhere.iter().find(|(known, _)| path.starts_with(known)).map(|(_, instead)| instead.as_str())
     }
 
     /// Whether engines are asked for the usage of a stream there.
@@ -41,7 +61,8 @@ impl Config {
         self.usage.iter().any(|known| known == path)
     }
 
-    fn exactly(&self, path: &[u8]) -> Option<Kind> {
+    /// Of a path without its query.
+    pub fn kind(&self, path: &[u8]) -> Option<Kind> {
         let among = |paths: &[Vec<u8>]| paths.iter().any(|known| known == path);
         let below = |known: &Vec<u8>| known.ends_with(b"/") && path.starts_with(known);
         if among(&self.json) {
@@ -56,9 +77,11 @@ impl Config {
     }
 }
 
-/// A path, and its query with the question mark.
-pub fn without_query(path: &[u8]) -> (&[u8], &[u8]) {
-    path.split_at(path.iter().position(|c| *c == b'?').unwrap_or(path.len()))
+/// A path without slashes at its end, which engines know none of, and its query with the question mark.
+pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let (path, query) = path.split_at(path.iter().position(|c| *c == b'?').unwrap_or(path.len()));
+    let length = path.iter().rposition(|c| *c != b'/').map_or(path.len(), |i| i + 1);
+    (&path[..length], query)
 }
 
 #[cfg(test)]
@@ -69,23 +92,32 @@ mod tests {
     fn kinds() {
         let some = |paths: &[&str]| paths.iter().map(|path| path.as_bytes().to_vec()).collect();
         let (json, forms, own) = (some(&["/a/b"]), some(&["/f"]), some(&["/m", "/m/"]));
-        let config = Config { json, forms, own, usage: Vec::new(), end: true, headers: Headers::for_tests() };
+        let config = Config { json, forms, own, ..Config::new(Headers::for_tests()) };
         for (path, wanted) in [
-            ("/a/b", Some((Kind::Json, "/a/b"))),
-            ("/a/b/", Some((Kind::Json, "/a/b"))),
-            ("/a/b//", Some((Kind::Json, "/a/b"))),
-            ("/f/", Some((Kind::Form, "/f"))),
-            ("/m/", Some((Kind::Own, "/m"))),
-            ("/m/x/y", Some((Kind::Own, "/m/x/y"))),
-            ("/m/x/", Some((Kind::Own, "/m/x"))),
+            ("/a/b", Some(Kind::Json)),
+            ("/f", Some(Kind::Form)),
+            ("/m", Some(Kind::Own)),
+            ("/m/x/y", Some(Kind::Own)),
             ("/mx", None),
             ("/a", None),
             ("/", None),
             ("", None),
         ] {
-            let found = config.kind(path.as_bytes());
-            assert_eq!(found, wanted.map(|(kind, bare)| (kind, bare.as_bytes())), "{path}");
+            assert_eq!(config.kind(path.as_bytes()), wanted, "{path}");
         }
-        assert_eq!(without_query(b"/a?b?c"), (&b"/a"[..], &b"?b?c"[..]));
+    }
+
+    #[test]
+    fn slashes_and_queries() {
+        for (asked, path, query) in [
+            ("/a?b?c", "/a", "?b?c"),
+            ("/a//?b/", "/a", "?b/"),
+            ("/a/b/", "/a/b", ""),
+            ("/", "/", ""),
+            ("//", "//", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(split(asked.as_bytes()), (path.as_bytes(), query.as_bytes()), "{asked}");
+        }
     }
 }

@@ -9,6 +9,9 @@ fn config() -> Arc<Config> {
         forms: some(&["/v1/audio/transcriptions"]),
         own: some(&["/healthz", "/v1/models", "/v1/models/"]),
         usage: some(&[CHAT]),
+        elsewhere: vec![(b"/v1/realtime".to_vec(), "ask otherwise".into())],
+        largest: 500,
+        too_large: "at most 500".into(),
         end: true,
         headers: Headers::for_tests(),
     })
@@ -49,7 +52,8 @@ fn each_row() {
         ("POST", CHAT, &gzip, 415),
         ("POST", CHAT, &gzip[..1], 100),
         ("POST", "/v1/audio/transcriptions", &form, 100),
-        ("POST", "/v1/audio/transcriptions", &[], 400),
+        ("OPTIONS", CHAT, &[("access-control-request-method", "POST")], 405),
+        ("OPTIONS", "/x", &[], 404),
         ("POST", "/v1/chat/completions/x", &[], 404),
         ("POST", "/", &[], 404),
     ] {
@@ -59,17 +63,46 @@ fn each_row() {
 }
 
 #[test]
-fn paths_lose_what_the_routes_do_not_know() {
-    for (method, path, wanted, cleared) in [
-        ("GET", "/v1/models?limit=20", "/v1/models", 1),
-        ("GET", "/v1/models/", "/v1/models", 1),
-        ("GET", "/v1/models/a", "/v1/models/a", 0),
-        ("POST", "/v1/chat/completions/?a=b", "/v1/chat/completions?a=b", 0),
-        ("POST", "/v1/chat/completions?a=b", "/v1/chat/completions?a=b", 0),
+fn paths_lose_what_engines_and_routes_do_not_know() {
+    for (method, path, wanted, own) in [
+        ("GET", "/v1/models?limit=20", "/v1/models?limit=20", "/v1/models"),
+        ("GET", "/v1/models//", "/v1/models", "/v1/models"),
+        ("GET", "/v1/models/a/", "/v1/models/a", "/v1/models/a"),
+        ("POST", "/v1/chat/completions/?a=b", "/v1/chat/completions?a=b", ""),
+        ("POST", "/v1/chat/completions?a=b", "/v1/chat/completions?a=b", ""),
     ] {
         let (mut route, mut host) = asked(method, path, &[]);
         route.request_headers(&mut host, false);
-        assert_eq!((text(&host, ":path").as_str(), host.cleared), (wanted, cleared), "{path}");
+        assert_eq!((text(&host, ":path").as_str(), text(&host, "x-own").as_str()), (wanted, own), "{path}");
+        assert_eq!(host.cleared, usize::from(!own.is_empty()), "{path}");
+    }
+}
+
+#[test]
+fn what_to_do_instead() {
+    for (path, message) in [("/v1/realtime/x", "ask otherwise"), ("/v1/real", NO_PATH)] {
+        let (mut route, mut host) = asked("GET", path, &[]);
+        let Request::Answer(answer) = route.request_headers(&mut host, true) else { panic!() };
+        assert_eq!(answer, refusal(Api::OpenAi, 404, message, b""));
+    }
+}
+
+#[test]
+fn bodies_that_are_too_large() {
+    let large = format!(r#"{{"model":"chat","x":"{}"}}"#, "x".repeat(500));
+    let Request::Answer(answer) = posted(CHAT, "", &large).0 else { panic!() };
+    assert_eq!(answer, refusal(Api::OpenAi, 413, "at most 500", b""));
+    let (mut route, mut host) = asked("POST", CHAT, &[("x-large", "1")]);
+    route.request_headers(&mut host, false);
+    assert_eq!(status(&route.request_body(&mut host, true)), 413);
+}
+
+#[test]
+fn a_request_without_a_body() {
+    for (path, message) in [(CHAT, "JSON object"), ("/v1/audio/transcriptions", "multipart/form-data")] {
+        let (mut route, mut host) = asked("POST", path, &[]);
+        let Request::Answer(answer) = route.request_headers(&mut host, true) else { panic!() };
+        assert!(answer.status == 400 && answer.body.contains(message), "{}", answer.body);
     }
 }
 
@@ -124,7 +157,10 @@ fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
 #[test]
 fn refusals_speak_the_language_of_the_api() {
     let Request::Answer(answer) = posted(CHAT, "", "[]").0 else { panic!() };
-    assert_eq!((answer.status, answer.body), (400, refusal(Api::OpenAi, 400, NO_OBJECT).body));
+    assert_eq!(
+        (answer.status, answer.body),
+        (400, refusal(Api::OpenAi, 400, "the body must be a JSON object", b"").body)
+    );
     let Request::Answer(answer) = posted("/v1/messages", "", "{}").0 else { panic!() };
     assert!(answer.body.starts_with(r#"{"type":"error","error":{"type":"invalid_request_error","#));
 }

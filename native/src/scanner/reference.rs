@@ -1,7 +1,7 @@
 //! The same, slow and obvious: the whole body at once, and a parser that takes exactly RFC 8259.
 
-use super::{BRACKETS, OBJECT, STRING, UNENDED, UTF8};
-use crate::model::{Wrong, MISSING, TWICE};
+use super::{BRACKETS, DEEP, DEEPEST, MISSING, OBJECT, STRING, TWICE, UNENDED, UTF8};
+use crate::model::Wrong;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -37,6 +37,7 @@ pub fn find(body: &[u8]) -> Result<Place, Wrong> {
                     found = Some((quote + 1, i));
                 }
             }
+            b'{' | b'[' if depth == DEEPEST => return Err(DEEP),
             b'{' | b'[' => depth += 1,
             b'}' | b']' if depth == 0 => return Err(BRACKETS),
             b'}' | b']' => depth -= 1,
@@ -51,7 +52,7 @@ pub fn find(body: &[u8]) -> Result<Place, Wrong> {
 }
 
 fn spaces(body: &[u8], i: usize) -> usize {
-    i + body[i.min(body.len())..].iter().take_while(|c| b" \t\n\x0b\x0c\r".contains(c)).count()
+    i + body[i.min(body.len())..].iter().take_while(|c| b" \t\n\r".contains(c)).count()
 }
 
 /// Where the quote stands that ends the string that begins at `i`.

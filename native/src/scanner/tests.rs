@@ -22,7 +22,7 @@ fn each_row() {
     for (body, said) in [
         (r#"{"model":"chat"}"#, Ok("chat")),
         (r#" { "a\"model" : {"model":"x"}, "b":"model", "mod\u0065l" : "a\/b\u0041", "c":["\\"] } "#, Ok("a/bA")),
-        ("{\"a\":1,\"model\"\x0b:\x0c\"x\"}", Ok("x")),
+        ("{\"a\":1,\"model\"\x0b:\x0c\"x\"}", Err(MISSING)),
         (r#"{"model":"a b"}"#, Ok("%")),
         (r#"{"\u006D\u006F\u0064\u0065\u006C":"\u0063hat"}"#, Ok("chat")),
         (r#"{}{"model":"chat"}"#, Ok("chat")),
@@ -79,6 +79,15 @@ fn where_usage_may_be_asked_for() {
             assert_eq!(scanner.usage_place(), place, "{body} by {size}");
             assert!(scanner.finish().is_ok(), "{body}");
         }
+    }
+}
+
+#[test]
+fn depth() {
+    for (depth, found) in [(9_999, true), (10_000, false), (100_000, false)] {
+        let body = format!("{{\"model\":\"a\",\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        let said = scan(body.as_bytes(), || 4096);
+        assert_eq!((said.is_ok(), said.map(|(place, _)| place)), (found, find(body.as_bytes())));
     }
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,8 +18,10 @@ from tidegate.api.base import (
     ObjectMeta,
     Part,
     Rule,
+    Ruled,
     Words,
     cel_format,
+    cel_string,
 )
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import ServedName
@@ -44,6 +47,37 @@ class Brain(Part):
     """CPU and memory of the brain's container. Default: requests of 100m and 128Mi, or of the limits where those are lower."""
 
 
+ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$"
+_OWN_PORT = r"^(http://.*:80|https://.*:443)$"
+
+Origin = Annotated[
+    str,
+    Field(min_length=1, max_length=300),
+    Ruled(
+        Rule(
+            f"self.matches({cel_string(ORIGIN)})",
+            "an origin is scheme, host and port as a browser says them, such as https://chat.example.com, http://localhost:3000 or "
+            "https://*.example.com, in small letters and without a path or a slash at the end; * is every page",
+            lambda origin: re.fullmatch(ORIGIN, origin) is not None,
+        ),
+        Rule(
+            f"!self.matches({cel_string(_OWN_PORT)})",
+            "browsers leave out a scheme's own port; write https://chat.example.com without :443, http without :80",
+            lambda origin: re.fullmatch(_OWN_PORT, origin) is None,
+        ),
+    ),
+]
+
+
+class Cors(Part):
+    """Web pages that may ask from within a browser, with the libraries of OpenAI and Anthropic for example. Preflights are answered,
+    and what is answered, errors too, may be read; every request header is allowed and every answer's header shown. Cookies are
+    not: whoever asks shows a key."""
+
+    allow_origins: Annotated[list[Origin], Field(min_length=1, max_length=64, json_schema_extra=SET)]
+    """`https://chat.example.com`, `http://localhost:3000`, `https://*.example.com` for every name below it, or `*` for every page."""
+
+
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
@@ -62,7 +96,11 @@ class Router(Part):
     pod_metadata: PodMetadata = PodMetadata()
     """Labels and annotations to add to the Pods."""
 
-    beside_pods: ClassVar = frozenset({"replicas", "service"})
+    cors: Cors | None = None
+    """Web pages that may ask from within a browser. Default: none, unlike vLLM's own, which is all: where everybody who reaches the
+    Service may ask, every page that a person there opens could ask for whoever made the page."""
+
+    beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
 
 
 class Anonymous(Part):

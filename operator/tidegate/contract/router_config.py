@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from pydantic import PrivateAttr, ValidationError
 
+from tidegate.contract.browsers import Cors
 from tidegate.contract.destinations import Destination
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
@@ -46,6 +47,7 @@ class RouterConfig(Piece):
     retry: Retry
     timeouts: Timeouts
     observation: Observation = Observation()
+    cors: Cors | None = None
     _written: str = PrivateAttr(default="")
 
     def text(self) -> str:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import decide, native
+from tidegate.envoy import cors, decide, native
+from tidegate.envoy.lua import unusual
 from tidegate.envoy.types import Resource, extension, typed
 
 NAME: Final = "chain"
@@ -24,6 +25,19 @@ def place() -> Resource:
 
 def of_policy(config: RouterConfig) -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    asks = decide.needed(config)
-    filters = [native.route(), *([decide.ask_the_brain()] if asks else [])]
-    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters}), **(decide.nowhere() if asks else {})}
+    return {**_chain(config), **cors.policy(config.cors), **(decide.nowhere() if decide.needed(config) else {})}
+
+
+def of_unusual(config: RouterConfig) -> Resource:
+    """The same of the route where unusual requests wait."""
+    return _chain(config, unusual())
+
+
+def _chain(config: RouterConfig, *first: Resource) -> Resource:
+    filters = [
+        *cors.filters(config.cors),
+        *first,
+        native.route(),
+        *([decide.ask_the_brain()] if decide.needed(config) else []),
+    ]
+    return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}

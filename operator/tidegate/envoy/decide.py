@@ -10,6 +10,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Decision
+from tidegate.envoy.limits import LARGEST_BODY
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import DECIDED_HEADER, MODEL_HEADER
 
@@ -18,7 +19,6 @@ BRAIN: Final = "brain"
 SOCKET: Final = "decide.sock"
 TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as dead: the client is told to try again."""
-LARGEST_BODY: Final = 16 << 20
 _TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 

@@ -22,7 +22,7 @@ HTTP2: Final = {
 """The same for clients that speak HTTP/2 with prior knowledge; windows in bytes."""
 HTTP1: Final = {
     # offers that nobody has to take (RFC 9110 7.8): Apache's HttpClient makes this one with each request
-    "ignore_http_11_upgrade": [{"prefix": "TLS/"}],
+    "ignore_http_11_upgrade": [{"prefix": "TLS/"}, {"prefix": "HTTP/"}],
     # nginx speaks it to its upstreams unless it is told otherwise
     "accept_http_10": True,
     "default_host_for_http_10": "router",

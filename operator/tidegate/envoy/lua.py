@@ -1,31 +1,53 @@
-"""The two Lua filters: what each is for stands at the top of its script."""
+"""The Lua filters: what each is for stands at the top of its script."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Final
 
-from tidegate.envoy.openai import PATHS
+from tidegate.envoy import anthropic, openai, paths
+from tidegate.envoy.limits import LARGEST_BODY, MOST_DROPPED, TOO_LARGE
 from tidegate.envoy.types import Resource, extension
-from tidegate.names import DRAINING_HEADER, MODEL_HEADER, SPLICE_HEADER
-
-OWN_PATHS: Final = ("/v1/models", "/healthz")
+from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
 
 
-def _script(name: str) -> str:
-    return resources.files("tidegate.envoy").joinpath("scripts", name).read_text(encoding="utf-8")
+def _scripts(*names: str) -> str:
+    folder = resources.files("tidegate.envoy").joinpath("scripts")
+    return "\n".join(folder.joinpath(f"{name}.lua").read_text(encoding="utf-8") for name in names)
 
 
-_ROUTE_BY_MODEL: Final = _script("route_by_model.lua")
-_REWRITE_MODEL: Final = _script("rewrite_model.lua")
+_ROUTE_BY_MODEL: Final = _scripts("refuse", "json_model", "form_model", "route_by_model")
+_UNUSUAL: Final = _scripts("refuse", "unusual")
+_REWRITE_MODEL: Final = _scripts("rewrite_model")
 
 
 def route_by_model() -> Resource:
     """The downstream filter, the same for every policy."""
-    constants = {"MODEL_HEADER": _quoted(MODEL_HEADER), "SPLICE_HEADER": _quoted(SPLICE_HEADER)}
-    tables = {"PATHS": _set(PATHS), "OWN": _own_paths()}
-    return _filter(constants | tables, _ROUTE_BY_MODEL)
+    constants = {
+        "JSON": _set(paths.JSON),
+        "FORMS": _set(paths.FORMS),
+        "OWN": _set(paths.OWN),
+        "MODELS": _quoted(paths.MODELS),
+        "ELSEWHERE": _table({path: _quoted(instead) for path, instead in paths.ELSEWHERE.items()}),
+        "LARGEST": str(LARGEST_BODY),
+        "MODEL_HEADER": _quoted(MODEL_HEADER),
+        "SPLICE_HEADER": _quoted(SPLICE_HEADER),
+        "OWN_HEADER": _quoted(OWN_HEADER),
+        "LARGE_HEADER": _quoted(LARGE_HEADER),
+    }
+    return _filter("envoy.filters.http.lua", _refusals() | constants, _ROUTE_BY_MODEL)
+
+
+def unusual() -> Resource:
+    """The downstream filter before it, for requests that are not as most are."""
+    constants = {
+        "LARGEST": str(LARGEST_BODY),
+        "MOST_DROPPED": str(MOST_DROPPED),
+        "LARGE_HEADER": _quoted(LARGE_HEADER),
+    }
+    return _filter("unusual", _refusals() | constants, _UNUSUAL)
 
 
 def rewrite_model(model: str) -> Resource:
@@ -36,17 +58,28 @@ def rewrite_model(model: str) -> Resource:
         "SPLICE_HEADER": _quoted(SPLICE_HEADER),
         "DRAINING_HEADER": _quoted(DRAINING_HEADER),
     }
-    return _filter(constants, _REWRITE_MODEL)
+    return _filter("envoy.filters.http.lua", constants, _REWRITE_MODEL)
 
 
-def _own_paths() -> str:
-    """A table of exact paths, and of everything below /v1/models/."""
-    below = 'setmetatable(%s, {__index = function(_, p) return string.sub(p, 1, 11) == "/v1/models/" end})'
-    return below % _set(OWN_PATHS)
+def _refusals() -> dict[str, str]:
+    return {
+        "MESSAGES": _quoted(paths.MESSAGES),
+        "OPENAI": _by_status(openai.KINDS),
+        "ANTHROPIC": _by_status(anthropic.KINDS),
+        "TOO_LARGE": _quoted(TOO_LARGE),
+    }
 
 
-def _set(values: tuple[str, ...]) -> str:
-    return "{" + ", ".join(f"[{_quoted(value)}] = true" for value in values) + "}"
+def _by_status(kinds: Mapping[int, str]) -> str:
+    return "{" + ", ".join(f"[{status}] = {_quoted(kind)}" for status, kind in kinds.items()) + "}"
+
+
+def _set(values: Iterable[str]) -> str:
+    return _table(dict.fromkeys(values, "true"))
+
+
+def _table(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"[{_quoted(key)}] = {value}" for key, value in values.items()) + "}"
 
 
 def _quoted(text: str) -> str:
@@ -56,10 +89,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text)
 
 
-def _filter(constants: dict[str, str], script: str) -> Resource:
-    head = "".join(f"local {name} = {value}\n" for name, value in constants.items())
+def _filter(name: str, constants: Mapping[str, str], script: str) -> Resource:
+    head = "".join(f"local {constant} = {value}\n" for constant, value in constants.items())
     return extension(
-        "envoy.filters.http.lua",
-        "envoy.extensions.filters.http.lua.v3.Lua",
-        default_source_code={"inline_string": head + script},
+        name, "envoy.extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": head + script}
     )

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy.openai import PATHS
+from tidegate.envoy import paths
+from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
-from tidegate.names import DRAINING_HEADER, MODEL_HEADER, SPLICE_HEADER
+from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
 
 MODULE: Final = "tidegate"
 """Envoy loads lib{MODULE}.so from the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names."""
 METRICS: Final = "tidegate_native"
 """Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
-DETAILS: Final = "tidegate_refused"
-"""What `response.code_details` says of the answers of these filters."""
-OWN_PATHS: Final = ("/v1/models", "/v1/models/", "/healthz")
-"""What the routes answer; one that ends with a slash stands for all below it."""
-FORM_PATHS: Final = ("/v1/audio/transcriptions", "/v1/audio/translations")
-"""What is passed on to engines and names its model in a form."""
 USAGE_PATHS: Final = ("/v1/chat/completions", "/v1/completions")
 """Where the usage of a stream has to be asked for: https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options"""
 _LOADED: Final = {"name": MODULE, "do_not_close": True}
@@ -31,6 +26,8 @@ _NETWORK: Final = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicMo
 _HEADERS: Final = (
     ("model-header", MODEL_HEADER),
     ("splice-header", SPLICE_HEADER),
+    ("own-header", OWN_HEADER),
+    ("large-header", LARGE_HEADER),
     ("draining-header", DRAINING_HEADER),
 )
 
@@ -38,10 +35,17 @@ _HEADERS: Final = (
 def route(*, end_broken: bool = True, ask_usage: bool = False) -> Resource:
     """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event.
     `ask_usage`: engines are asked for the usage of streams whose clients did not ask, who do not see it then."""
-    paths = [("json", path) for path in PATHS] + [("form", path) for path in FORM_PATHS]
-    own = [("own", path) for path in OWN_PATHS]
-    usage = [("usage", path) for path in USAGE_PATHS if ask_usage]
-    return _filter("route", [*paths, *own, *usage, *([("end", "")] if end_broken else [])])
+    lines = [
+        *(("json", path) for path in paths.JSON),
+        *(("form", path) for path in paths.FORMS),
+        *(("own", path) for path in (*paths.OWN, f"{paths.MODELS}/")),
+        *(("elsewhere", f"{path} {instead}") for path, instead in paths.ELSEWHERE.items()),
+        *(("usage", path) for path in USAGE_PATHS if ask_usage),
+        ("largest", str(LARGEST_BODY)),
+        ("too-large", TOO_LARGE),
+        *([("end", "")] if end_broken else []),
+    ]
+    return _filter("route", lines)
 
 
 def engine(model: str) -> Resource:

@@ -9,18 +9,27 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-PATHS: Final = (
-    "/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses", "/v1/messages",
-    "/v1/messages/count_tokens", "/v1/rerank", "/v2/rerank", "/rerank", "/v1/score", "/score", "/pooling", "/classify",
-    "/tokenize", "/detokenize",
-)  # fmt: skip
-"""What is passed on to engines: requests that name a model in a JSON body. Everything else that an engine serves is for
-its operator, and is not reached through the router."""
+KINDS: Final = {
+    400: "BadRequestError",
+    403: "UpgradeRefused",
+    404: "NotFoundError",
+    405: "MethodNotAllowed",
+    408: "RequestTimeout",
+    413: "RequestTooLarge",
+    415: "UnsupportedMediaType",
+    431: "HeadersTooLarge",
+    501: "NotImplementedError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+"""The type of an error by its status; those that engines give too are called as vLLM calls them."""
+OTHER: Final = "RouterError"
 
 
-def error(message: str, kind: str, code: int, param: str | None = None) -> dict[str, Any]:
-    """An error as clients' libraries read it."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+def error(status: int | str, message: str, param: str | None = None) -> dict[str, Any]:
+    """An error as clients' libraries read it. `status` may be what Envoy replaces by the status."""
+    kind = KINDS.get(status, OTHER) if isinstance(status, int) else OTHER
+    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 def model(name: str) -> dict[str, Any]:

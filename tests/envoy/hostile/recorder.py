@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import httptools
 
 from tests.envoy.conftest import DEADLINE, free_port
-from tidegate.envoy.openai import PATHS
+from tests.envoy.hostile.forms import fields
+from tidegate.envoy import paths
 
 STREAM = b'"stream":true'
 """A body with this is answered with events until the client goes away."""
@@ -30,6 +31,14 @@ class Request:
     path: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+
+    def model(self) -> str | None:
+        """What vLLM's server takes for the model; None when it refuses."""
+        if self.path.partition("?")[0] not in paths.FORMS:
+            return parsed_model(self.body)
+        found = fields(self.headers["content-type"].encode("latin-1"), self.body) or {}
+        model = found.get("model")
+        return model.decode("latin-1") if model is not None else None
 
 
 @dataclass
@@ -55,10 +64,10 @@ class Recorder:
         assert not self.broken, self.broken
         for request in self.requests:
             assert request.method == "POST"
-            assert request.path.partition("?")[0] in PATHS
+            assert request.path.partition("?")[0] in paths.JSON + paths.FORMS
             assert int(request.headers["content-length"]) == len(request.body)
             assert "transfer-encoding" not in request.headers
-            model = parsed_model(request.body)
+            model = request.model()
             assert model in (None, self.model), (model, request.body[:200])
 
 

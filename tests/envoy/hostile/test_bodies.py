@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.envoy.hostile.conftest import MODELS, Front
 from tests.envoy.hostile.recorder import parsed_model
 from tests.envoy.hostile.wire import CHAT, CHUNKED, HELLO, Wire, ask, chunked, request
-from tidegate.envoy.routes import LARGEST_BODY
+from tidegate.envoy.limits import LARGEST_BODY
 
 pytestmark = pytest.mark.envoy
 
@@ -217,9 +217,9 @@ def test_an_announced_giant_is_refused_without_being_read(front: Front) -> None:
 
 
 MIB = 1 << 20
-MOST = 60.0
-"""Milliseconds of CPU for each MiB, of Envoy in whole: receiving, finding the model, splicing and sending on. A find that
-looks at everything again for each key or bracket would take hours."""
+MOST = 40.0
+"""Milliseconds of CPU for each MiB, of Envoy in whole: receiving, finding the model, splicing and sending on; 3 to 11 where the
+machine is not busy. A find that looks at everything again for each key or bracket would take hours."""
 
 
 def filled(pattern: bytes, before: bytes, after: bytes, size: int = 10 * MIB) -> bytes:
@@ -234,12 +234,16 @@ COSTLY: dict[str, bytes] = {
     "backslashes": filled(b"\\\\", b'{"p":"', b'","model":"chat"}'),
     "tokens": filled(b"12345,", b'{"p":[', b'1],"model":"chat"}'),
     "empty strings": filled(b'"",', b'{"p":[', b'1],"model":"chat"}'),
-    "brackets": b'{"p":' + b"[" * (4 * MIB) + b"]" * (4 * MIB) + b',"model":"chat"}',
-    "objects": filled(b'{"a":', b'{"model":"chat","p":', b"1" + b"}" * (10 * MIB // 5) + b"}"),
+    "brackets": filled(b"[]", b'{"p":[', b'],"model":"chat"}'),
+    "levels": filled(b"[" * 9_000 + b"]" * 9_000 + b",", b'{"p":[', b'1],"model":"chat"}'),
+    "objects": filled(b'{"a":1},', b'{"p":[', b'1],"model":"chat"}'),
     "keys": filled(b'"abcde":1,', b'{"\\u006d":1,', b'"model":"chat"}'),
     "keys that are nearly it": filled(b'"mode\\u006d":1,', b"{", b'"model":"chat"}'),
     "values that are it": filled(b'"a":"model",', b"{", b'"model":"chat"}'),
     "spaces": filled(b" ", b"{", b'"model":"chat"}'),
+    "spaces at the beginning": filled(b" ", b" ", b'{"model":"chat"}'),
+    "spaces behind what may be it": filled(b'"model"' + b" " * MIB + b",", b"{", b'"model":"chat"}'),
+    "spaces within": filled(b" ", b'{"model"', b':"chat"}'),
     "a long key": filled(b"\\u0061", b'{"', b'":1,"model":"chat"}'),
 }
 
@@ -258,11 +262,11 @@ def test_large_bodies_cost_little(front: Front) -> None:
         spent = (milliseconds(front.envoy.pid) - before) / (len(body) / MIB)
         print(f"{name:28} {spent:6.1f} ms/MiB")
         assert spent < MOST, name
-        assert engine.requests.pop().body == body.replace(b'"model":"chat"', b'"model":"served-a"'), name
+        assert engine.requests.pop().body == body.replace(b'"chat"', b'"served-a"'), name
 
 
 def test_deep_nesting_and_many_keys(front: Front) -> None:
-    deep = [b"[" * 10_000 + b"]" * 10_000, b'{"model":' * 10_000 + b"1" + b"}" * 10_000]
+    deep = [b"[" * 9_999 + b"]" * 9_999, b'{"model":' * 9_999 + b"1" + b"}" * 9_999]
     many = b",".join(b'"k%d":%d' % (i, i) for i in range(100_000))
     bodies = [
         *(b'{"model":"chat","p":' + value + b"}" for value in deep),

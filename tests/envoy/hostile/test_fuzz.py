@@ -12,7 +12,7 @@ import pytest
 
 from tests.envoy.hostile.conftest import MODELS, Front
 from tests.envoy.hostile.wire import CHAT, CHUNKED, Wire, chunked, request
-from tidegate.envoy.openai import PATHS
+from tidegate.envoy import paths
 
 pytestmark = pytest.mark.envoy
 
@@ -33,7 +33,7 @@ def whole(dice: random.Random) -> bytes:
     pad = b"x" * dice.choice([0, 1, 100, 5_000])
     body = dice.choice([b'{"model":"%b","p":"%b"}', b'{"p":["%b",{"model":1}],"model":"%b"}'])
     body = body % ((model, pad) if body.startswith(b'{"model"') else (pad, model))
-    path = dice.choice([CHAT, CHAT, *PATHS])
+    path = dice.choice([CHAT, CHAT, *paths.JSON])
     if dice.random() < 0.3:
         cut = dice.randrange(1, len(body))
         return request(chunked(body[:cut], body[cut:]), CHUNKED, path=path, length=False)

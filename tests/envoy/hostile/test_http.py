@@ -97,6 +97,9 @@ PASSED: dict[str, bytes] = {
     "two hosts": request(HELLO, b"Host: other"),
     "many headers": request(HELLO, *(b"X-%d: b" % i for i in range(90))),
     "a large header": request(HELLO, b"X-A: " + b"a" * 50_000),
+    "a slash at the end": request(path=CHAT + "/"),
+    "slashes at the end, and a query": request(path=CHAT + "///?a=b/"),
+    "an escaped slash at the end": request(path=CHAT + "%2f"),
     "a query": request(path=CHAT + "?a=/../../sleep&model=chat-2"),
     "an address": request(path="http://elsewhere" + CHAT),
     "HTTP/1.0, as nginx speaks it": request(version="HTTP/1.0"),
@@ -173,11 +176,11 @@ ELSEWHERE = [
     "/config_dump", "/clusters", "/quitquitquit", "/status", "/drain", "/livez", "/ready", "/started", "/sleep", "/wake_up",
     "/is_sleeping", "/load_lora_adapter", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/invocations", "/reset_prefix_cache",
     "/collective_rpc", "/server_info", "/start_profile", "/stop_profile", "/scale_elastic_ep", "/pause", "/resume",
-    "/v1/audio/speech", "/v1/realtime", "/inference/v1/generate", "/v1/responses/resp_1", "/v1/responses/resp_1/cancel",
-    CHAT + "/x", CHAT + "/../../../sleep", CHAT + "/%2e%2e/%2e%2e/%2e%2e/sleep", CHAT + "%2f..%2f..%2f..%2fsleep", CHAT + ";x",
+    "/v1/audio", "/v1/realtime", "/inference/v1/generate", "/inference/v1/abort_requests", "/v1/chat/completions/render",
+    "/v1/completions/derender", "/v1/responses/resp_1", "/v1/responses/resp_1/cancel", CHAT + "/x", CHAT + "/../../../sleep", CHAT + "/%2e%2e/%2e%2e/%2e%2e/sleep", CHAT + "%2f..%2f..%2f..%2fsleep", CHAT + ";x",
     CHAT + "%20", CHAT + "%zz", CHAT + "%3f", CHAT + "%252f..%252f..%252f..%252fsleep", "/V1/chat/completions", "//sleep", "/./sleep",
     "/v1/models/../../sleep", "/v1/models/%2e%2e/%2e%2e/sleep", "/healthz/../sleep", "http://router/sleep", "/sleep?/v1/models/",
-    "/sleep;/v1/models/chat", "/healthz/x", "/v1/models/..%2f..%2fsleep", "/v1\\..\\sleep",
+    "/sleep;/v1/models/chat", "/healthz/x", "/sleep/", "/v1/models/..%2f..%2fsleep", "/v1\\..\\sleep",
 ]  # fmt: skip
 
 
@@ -203,31 +206,13 @@ def test_own_paths_take_a_query_and_nothing_else(front: Front) -> None:
         "chat", "chat-2", "nobody", "ns/big.model:8b", "served-c",
     ]  # fmt: skip
     assert json.loads(get("/v1/models/ns%2Fbig.model:8b")[1])["id"] == "ns/big.model:8b"
-    assert get("/healthz?x") == (200, b"ok\n")
-    for path in ("/v1/models/cha", "/v1/models/Chat", "/v1/models/%"):
+    assert get("/healthz?x") == get("/healthz/") == (200, b"ok\n")
+    assert get("/v1/models/") == get("/v1/models//?limit=20") == listed
+    assert get("/v1/models/chat/") == get("/v1/models/chat")
+    for path in ("/v1/models/cha", "/v1/models/Chat", "/v1/models/chat/x", "/v1/models/%", "/v1/models/v1/models"):
         assert get(path)[0] == 404, path
     for method in ("POST", "PUT", "PATCH", "OPTIONS"):
         assert get("/v1/models", method)[0] == get("/healthz?x", method)[0] == 405
-
-
-def test_a_slash_at_the_end_is_taken_off(front: Front) -> None:
-    for path, same in ((CHAT + "/", CHAT), (CHAT + "//", CHAT), (CHAT + "/?a=b/", CHAT + "?a=b/")):
-        assert ask(front.port, request(path=path)).status == 200, path
-        assert front.engine().requests.pop().path == same
-    for path, same in (
-        ("/v1/models/", "/v1/models"),
-        ("/v1/models/chat/", "/v1/models/chat"),
-        ("/healthz/", "/healthz"),
-    ):
-        bodies = [ask(front.port, request(b"", path=p, method="GET", length=False)).body for p in (path, same)]
-        assert bodies[0] == bodies[1] != b"", path
-
-
-def test_anthropics_paths_are_refused_in_its_shape(front: Front) -> None:
-    for path in ("/v1/messages", "/v1/messages/count_tokens"):
-        answer = ask(front.port, request(b"[]", path=path))
-        assert (answer.status, json.loads(answer.body)["type"]) == (400, "error")
-        assert answer.error()["type"] == "invalid_request_error"
 
 
 INTERNAL = ("model", "splice", "draining", "route", "whatever-comes-next")
@@ -305,6 +290,34 @@ def test_an_engine_that_breaks_is_not_described(front: Front) -> None:
         answer = ask(front.port, request())
         assert (answer.status, answer.headers["retry-after"]) == (503, "5"), (instead, answer)
         assert answer.error()["message"] == "The engine broke off; try again.", instead
+
+
+def test_offers_that_nobody_has_to_take(front: Front) -> None:
+    for offer in (b"TLS/1.2", b"TLS/1.0, HTTP/2.0", b"h2c"):
+        lines = (b"Connection: Upgrade", b"Upgrade: " + offer)
+        for path in ("/v1/models", "/healthz", "/v1/models/chat"):
+            assert ask(front.port, request(b"", *lines, path=path, method="GET", length=False)).status == 200, (
+                offer,
+                path,
+            )
+        assert ask(front.port, request(chunked(HELLO), CHUNKED, *lines, length=False)).status == 200, offer
+
+
+def test_http_1_0_is_answered_in_its_own_way(front: Front) -> None:
+    """As nginx asks: no chunks, and the connection is closed unless the client asks to keep it."""
+    with Wire(front.port) as wire:
+        wire.send(request(version="HTTP/1.0"))
+        answer = wire.receive(2)
+        assert [a.status for a in answer] == [200]
+        assert answer[0].headers["connection"] == "close"
+    with Wire(front.port) as wire:
+        for number in range(1, 4):
+            wire.send(request(HELLO, b"Connection: keep-alive", version="HTTP/1.0"))
+            assert [a.status for a in wire.receive(number)] == [200] * number
+    for path, status in (("/v1/models", 200), ("/healthz", 200), (CHAT, 405), ("/nowhere", 404)):
+        plain = request(b"", path=path, method="GET", version="HTTP/1.0", length=False)
+        assert ask(front.port, plain).status == status, path
+    assert ask(front.port, request(b'{"model":"none"}', version="HTTP/1.0")).error()["code"] == 404
 
 
 def test_many_requests_at_once_are_answered_in_order(front: Front) -> None:

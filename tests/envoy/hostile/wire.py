@@ -49,15 +49,13 @@ class Answer:
     body: bytes = b""
 
     def error(self) -> dict[str, Any]:
-        """The error of an answer, whose shape is checked."""
+        """The error of an answer, whose shape is checked: OpenAI's, or Anthropic's with the status as its code."""
         assert self.headers.get("content-type") == "application/json", (self.status, self.headers, self.body[:200])
         said = json.loads(self.body)
-        error: dict[str, Any] = said["error"]
-        if said.keys() == {"type", "error"}:  # Anthropic's shape: the status stands in HTTP alone
-            assert said["type"] == "error"
-            error = {**error, "param": None, "code": self.status}
-        else:
-            assert said.keys() == {"error"}
+        error: dict[str, Any] = said.pop("error")
+        if said:
+            assert said == {"type": "error", "request_id": self.headers.get("x-request-id")}
+            error |= {"param": None, "code": self.status}
         assert error.keys() == {"message", "type", "param", "code"}
         assert error["code"] == self.status
         assert isinstance(error["message"], str)

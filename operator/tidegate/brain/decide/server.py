@@ -18,7 +18,7 @@ from tidegate.names import DECIDED_HEADER
 _UNDECIDED: Final = Answer(
     503,
     {"content-type": "application/json", "retry-after": "1"},
-    json.dumps(openai.error("The routes change at this moment; try again.", "ServiceUnavailable", 503)).encode(),
+    json.dumps(openai.error(503, "The routes change at this moment; try again.")).encode(),
 ).encoded()
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from tidegate.api.identity import normal
-from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.api.routingpolicy import Router, RoutingPolicy
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
@@ -76,7 +76,7 @@ def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts
     before 0.2 has kept a template under that."""
     traces = workload.collector(policy)
     meaning = _hash(normal(policy.spec.router) | ({"collector": traces} if traces else {}))
-    written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in ("replicas", "service")}
+    written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in Router.beside_pods}
     spelling = _hash(written)
     return spelling if spelling in facts.records and meaning not in facts.records else meaning
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
+from tidegate.contract.browsers import Cors
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
@@ -27,6 +28,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         ),
         timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
         observation=_observation(spec.observability),
+        cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
     )
 
 

@@ -1,0 +1,22 @@
+-- Answers of the scripts, in the shape that the path's clients read.
+-- Prepended by the program that writes this: MESSAGES, OPENAI, ANTHROPIC, TOO_LARGE.
+
+local find, format, lower, match, sub = string.find, string.format, string.lower, string.match, string.sub
+
+-- The request's name, where it can stand in JSON as it is: clients may choose it.
+local function request_id(headers)
+  return match(headers:get("x-request-id") or "", "^[%w%._:/+=-]+$") or ""
+end
+
+local function shaped(headers, status, message)
+  if sub(headers:get(":path") or "", 1, #MESSAGES) == MESSAGES then
+    local kind = ANTHROPIC[status]
+    return format('{"type":"error","error":{"type":"%s","message":"%s"},"request_id":"%s"}', kind, message, request_id(headers))
+  end
+  return format('{"error":{"message":"%s","type":"%s","param":null,"code":%d}}', message, OPENAI[status], status)
+end
+
+local function refuse(handle, status, message, allow)
+  local answer = {[":status"] = tostring(status), ["content-type"] = "application/json", ["allow"] = allow}
+  handle:respond(answer, shaped(handle:headers(), status, message))
+end
