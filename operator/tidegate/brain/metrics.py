@@ -45,6 +45,7 @@ DESTINATION: Final = (
     Metric("upstream_rq_tx_reset", "counter", "Requests that we broke off, because their clients left."),
     Metric("upstream_cx_connect_fail", "counter", "Connections that could not be made."),
     Metric("upstream_cx_active", "gauge", "Connections that are open."),
+    Metric("tidegate_native_panics_total", "counter", "Attempts in which our filter failed; none should."),
     Metric("membership_total", "gauge", "Engines that are known."),
     Metric("membership_healthy", "gauge", "Those that are sent to."),
     Metric("outlier_detection_ejections_active", "gauge", "Those that are left alone because they cannot be reached."),
@@ -60,6 +61,7 @@ PROCESS: Final = (
         "gauge",
         "1 while memory is too short for more.",
     ),
+    Metric("tidegate_native_panics_total", "counter", "Requests in which our filter failed; none should."),
     Metric("http_rds_update_rejected", "counter", "Configurations that Envoy refused."),
     Metric("access_logs_fluentd_records_entries_lost", "counter", "Records that no brain was there for."),
 )
@@ -73,7 +75,7 @@ def wanted() -> str:
     door = _any(f"http\\.{STAT_PREFIX}\\.", DOOR)
     destinations = _any(r"cluster\.[^.]+\.", DESTINATION)
     process = r"server\.(live|uptime|memory_allocated|memory_heap_size)"
-    rest = rf"overload\..*stop_accepting_requests\.active|http\.{STAT_PREFIX}\.rds\..*update_rejected|.*fluentd.*entries_lost"
+    rest = rf"tidegate_native\.panics_total|overload\..*stop_accepting_requests\.active|http\.{STAT_PREFIX}\.rds\..*update_rejected|.*fluentd.*entries_lost"
     return f"^({door}|{destinations}|{process}|{rest})$"
 
 
@@ -83,7 +85,11 @@ def _any(prefix: str, metrics: tuple[Metric, ...]) -> str:
 
 def _own(name: str) -> str:
     """A class of codes is a part of Envoy's own name, and a label for Prometheus."""
-    return name.replace("_rq_xx", "_rq_[1-5]xx").replace("outlier_detection_", r"outlier_detection\.")
+    return (
+        name.replace("_rq_xx", "_rq_[1-5]xx")
+        .replace("outlier_detection_", r"outlier_detection\.")
+        .replace("native_", r"native\.")
+    )
 
 
 def of_brain(current: bool) -> str:

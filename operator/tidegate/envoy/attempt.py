@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy.lua import rewrite_model
+from tidegate.envoy import native
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import DRAINING_HEADER
 
@@ -21,7 +21,7 @@ RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Res
 def filters(model: str) -> list[Resource]:
     """Between the choice of an engine and the wire; `model` is what its engines call it."""
     codec = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
-    return [rewrite_model(model), extension("envoy.filters.http.upstream_codec", codec)]
+    return [native.engine(model), extension("envoy.filters.http.upstream_codec", codec)]
 
 
 def retry_policy(config: RouterConfig) -> Resource:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide
-from tidegate.envoy.lua import route_by_model, unusual
+from tidegate.envoy import cors, decide, native
+from tidegate.envoy.lua import unusual
 from tidegate.envoy.types import Resource, extension, typed
 
 NAME: Final = "chain"
@@ -37,7 +37,7 @@ def _chain(config: RouterConfig, *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
-        route_by_model(),
+        native.route(),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tidegate.envoy import chain, observe
+from tidegate.envoy import chain, native, observe
 from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.routes import ROUTES
 from tidegate.envoy.start import Start
@@ -42,16 +42,16 @@ FOREIGN: Final = ("x-envoy-", INTERNAL_PREFIX)
 def listener(start: Start, routes: Resource) -> Resource:
     """`routes` is where they come from: {"rds": ...} or {"route_config": ...}."""
     fixed = manager(STAT_PREFIX, routes, chain.place(), access_log=observe.access_logs(), **observe.tracing(start))
-    return listen("main", start.address, start.port, fixed)
+    return listen("main", start.address, start.port, native.end(), fixed)
 
 
-def listen(name: str, address: str, port: int, manager_: Resource) -> Resource:
+def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:
     """A listener with one chain."""
     return {
         "name": name,
         "address": {"socket_address": _socket(address, port)},
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [manager_]}],
+        "filter_chains": [{"filters": [*filters]}],
     }
 
 

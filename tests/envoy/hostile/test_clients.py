@@ -45,7 +45,7 @@ def memory(pid: int) -> int:
 
 
 def test_the_timeouts_are_those_that_we_mean() -> None:
-    made = listener.listener(Start("/run"), {})["filter_chains"][0]["filters"][0]["typed_config"]
+    made = listener.listener(Start("/run"), {})["filter_chains"][0]["filters"][-1]["typed_config"]
     assert (made["request_headers_timeout"], made["request_timeout"], made["stream_idle_timeout"]) == (
         "10s",
         "300s",

@@ -331,7 +331,7 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def _http2(body: bytes, *headers: tuple[str, str]) -> bytes:
+def http2_request(body: bytes, *headers: tuple[str, str]) -> bytes:
     """One request with prior knowledge, its headers as literals. RFC 9113, RFC 7541."""
     fields = [(":method", "POST"), (":scheme", "http"), (":authority", "router"), (":path", CHAT), *headers]
     block = b"".join(
@@ -359,10 +359,10 @@ def _data(port: int, sent: bytes) -> bytes:
 
 def test_http2_is_the_same_door(front: Front) -> None:
     spoofed = (("x-tidegate-in-model", "chat-2"), ("x-envoy-max-retries", "9"), ("x-tidegate-in-splice", "1-1/1"))
-    assert b"chat.completion" in _data(front.port, _http2(HELLO, *spoofed))
+    assert b"chat.completion" in _data(front.port, http2_request(HELLO, *spoofed))
     assert front.arrived() == [("a", b'{"model":"served-a"}')]
-    assert json.loads(_data(front.port, _http2(b'{"model":"none"}')))["error"]["code"] == 404
-    assert _data(front.port, _http2(HELLO, ("content-length", "3"))) == b""
-    assert _data(front.port, _http2(HELLO, ("transfer-encoding", "chunked"))) == b""
-    assert _data(front.port, _http2(HELLO)[:40] + b"\xff" * 400) == b""
+    assert json.loads(_data(front.port, http2_request(b'{"model":"none"}')))["error"]["code"] == 404
+    assert _data(front.port, http2_request(HELLO, ("content-length", "3"))) == b""
+    assert _data(front.port, http2_request(HELLO, ("transfer-encoding", "chunked"))) == b""
+    assert _data(front.port, http2_request(HELLO)[:40] + b"\xff" * 400) == b""
     assert len(front.arrived()) == 1

@@ -1,0 +1,118 @@
+//! What a client is told when it is refused, in the shape of the API that it asked.
+//!
+//! <https://platform.openai.com/docs/guides/error-codes>, <https://docs.anthropic.com/en/api/errors>
+
+/// The shape of errors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Api {
+    /// Chat and text completions, embeddings, and everything else.
+    OpenAi,
+    /// `/v1/responses`
+    Responses,
+    /// `/v1/messages` and below
+    Anthropic,
+}
+
+impl Api {
+    /// By a path, or by what it begins with.
+    pub fn of(path: &[u8]) -> Api {
+        if path.starts_with(b"/v1/messages") {
+            Api::Anthropic
+        } else if path.starts_with(b"/v1/responses") {
+            Api::Responses
+        } else {
+            Api::OpenAi
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u32,
+    /// JSON.
+    pub body: String,
+    /// Methods that the path takes.
+    pub allow: Option<&'static str>,
+}
+
+/// `message` is written into JSON as it stands, so it must need no escapes; `request` is the request's own name.
+pub fn refusal(api: Api, status: u32, message: &str, request: &[u8]) -> Answer {
+    let body = match api {
+        Api::Anthropic => {
+            let error = anthropic_error(anthropic_kind(status), message);
+            format!("{{\"type\":\"error\",\"error\":{error},\"request_id\":\"{}\"}}", plain(request))
+        }
+        _ => format!("{{\"error\":{}}}", openai_error(openai_kind(status), message, status)),
+    };
+    Answer { status, body, allow: None }
+}
+
+/// A request's name, where it can stand in JSON as it is: clients may choose it.
+fn plain(request: &[u8]) -> &str {
+    let fits = request.iter().all(|c| c.is_ascii_alphanumeric() || b"._:/+=-".contains(c));
+    std::str::from_utf8(request).ok().filter(|_| fits).unwrap_or_default()
+}
+
+/// An error object of the OpenAI API.
+pub fn openai_error(kind: &str, message: &str, code: u32) -> String {
+    format!("{{\"message\":\"{message}\",\"type\":\"{kind}\",\"param\":null,\"code\":{code}}}")
+}
+
+/// An error object of the Anthropic API.
+pub fn anthropic_error(kind: &str, message: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"message\":\"{message}\"}}")
+}
+
+/// As `operator/tidegate/envoy/openai.py` has them.
+fn openai_kind(status: u32) -> &'static str {
+    match status {
+        400 => "BadRequestError",
+        404 => "NotFoundError",
+        405 => "MethodNotAllowed",
+        413 => "RequestTooLarge",
+        415 => "UnsupportedMediaType",
+        _ => "RouterError",
+    }
+}
+
+/// As `operator/tidegate/envoy/anthropic.py` has them.
+fn anthropic_kind(status: u32) -> &'static str {
+    match status {
+        400 | 405 | 415 => "invalid_request_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        _ => "api_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes() {
+        for (path, api) in [
+            ("/v1/messages", Api::Anthropic),
+            ("/v1/messages/count_tokens?beta=true", Api::Anthropic),
+            ("/v1/responses", Api::Responses),
+            ("/v1/chat/completions", Api::OpenAi),
+        ] {
+            assert_eq!(Api::of(path.as_bytes()), api, "{path}");
+        }
+        let openai = r#"{"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#;
+        assert_eq!(refusal(Api::OpenAi, 400, "no", b"r").body, openai);
+        assert_eq!(refusal(Api::Responses, 400, "no", b"r").body, openai);
+    }
+
+    #[test]
+    fn a_name_that_is_no_plain_text_is_not_repeated() {
+        for (name, said) in [("order-4711", "order-4711"), ("a\"b", ""), ("\u{e9}", ""), ("", "")] {
+            let wanted = format!(
+                "{{\"type\":\"error\",\"error\":{{\"type\":\"not_found_error\",\"message\":\"no\"}},\"request_id\":\"{said}\"}}"
+            );
+            assert_eq!(refusal(Api::Anthropic, 404, "no", name.as_bytes()).body, wanted);
+        }
+    }
+}

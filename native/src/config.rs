@@ -1,0 +1,178 @@
+//! A filter's configuration: lines of `word value`, written by `operator/tidegate/envoy/native.py`.
+//!
+//! | filter   | lines                                                                                              |
+//! |----------|----------------------------------------------------------------------------------------------------|
+//! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
+//! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event                 |
+//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
+//! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
+//! | `panics` | none (panics.rs)                                                                                   |
+
+use crate::engine::{self, Engine};
+use crate::filter::Filter;
+use crate::panics::Panics;
+use crate::route::{self, Route};
+use std::sync::Arc;
+
+/// Names of headers that the filters tell each other and the routes things in.
+pub struct Headers {
+    /// The public model.
+    pub model: String,
+    /// Where it stands in the body.
+    pub splice: String,
+    /// The path, if it is one of our own.
+    pub own: String,
+    /// Somebody has found the body too large, and has dropped it.
+    pub large: String,
+    /// On the answer of an engine that is shutting down.
+    pub draining: String,
+}
+
+impl Headers {
+    /// Short ones.
+    #[cfg(test)]
+    pub fn for_tests() -> Headers {
+        Headers {
+            model: "x-model".into(),
+            splice: "x-splice".into(),
+            own: "x-own".into(),
+            large: "x-large".into(),
+            draining: "x-draining".into(),
+        }
+    }
+}
+
+/// One filter's.
+pub enum Config {
+    /// Of `route`.
+    Route(Arc<route::Config>),
+    /// Of `engine`.
+    Engine(Arc<engine::Config>),
+    /// Of `panics`.
+    Panics,
+}
+
+impl Config {
+    /// None if it is none, with what is wrong on standard error: Envoy's log.
+    pub fn read(filter: &[u8], text: &[u8]) -> Option<Config> {
+        let read = std::str::from_utf8(text).map_err(|error| error.to_string()).and_then(|text| match filter {
+            b"route" => route(text).map(|config| Config::Route(Arc::new(config))),
+            b"engine" => engine(text).map(|config| Config::Engine(Arc::new(config))),
+            b"panics" => Ok(Config::Panics),
+            _ => Err("there is no such filter".into()),
+        });
+        read.inspect_err(|wrong| eprintln!("tidegate: filter {}: {wrong}", String::from_utf8_lossy(filter))).ok()
+    }
+
+    /// For a new stream.
+    pub fn filter(&self) -> Box<dyn Filter> {
+        match self {
+            Config::Route(config) => Box::new(Route::new(config.clone())),
+            Config::Engine(config) => Box::new(Engine::new(config.clone())),
+            Config::Panics => Box::new(Panics),
+        }
+    }
+}
+
+fn route(text: &str) -> Result<route::Config, String> {
+    let (lines, headers) = split(text)?;
+    let mut config = route::Config::new(headers);
+    for (word, value) in lines {
+        let text = || value.as_bytes().to_vec();
+        match word {
+            "json" => config.json.push(text()),
+            "form" => config.forms.push(text()),
+            "own" => config.own.push(text()),
+            "usage" => config.usage.push(text()),
+            "elsewhere" => {
+                let (path, instead) = value.split_once(' ').ok_or_else(|| unknown(word, value))?;
+                config.elsewhere.push((path.as_bytes().to_vec(), instead.to_string()));
+            }
+            "largest" => config.largest = value.parse().map_err(|_| unknown(word, value))?,
+            "too-large" => config.too_large = value.to_string(),
+            "end" if value.is_empty() => config.end = true,
+            _ => return Err(unknown(word, value)),
+        }
+    }
+    Ok(config)
+}
+
+fn engine(text: &str) -> Result<engine::Config, String> {
+    let (lines, headers) = split(text)?;
+    let mut config = engine::Config { model: Vec::new(), hold: false, headers };
+    for line in lines {
+        match line {
+            ("model", name) => config.model = name.as_bytes().to_vec(),
+            ("hold", "") => config.hold = true,
+            (word, value) => return Err(unknown(word, value)),
+        }
+    }
+    if config.model.is_empty() {
+        Err("no model".into())
+    } else {
+        Ok(config)
+    }
+}
+
+fn unknown(word: &str, value: &str) -> String {
+    format!("unknown line: {word} {value}")
+}
+
+type Lines<'a> = Vec<(&'a str, &'a str)>;
+
+/// The lines that are no names of headers, and those names.
+fn split(text: &str) -> Result<(Lines<'_>, Headers), String> {
+    let lines = text.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
+    let (names, lines): (Lines, Lines) = lines.partition(|(word, _)| word.ends_with("-header"));
+    let name = |word: &str| match names.iter().find(|(w, _)| *w == word) {
+        Some((_, name)) => Ok((*name).to_string()),
+        None => Err(format!("no {word}")),
+    };
+    let headers = Headers {
+        model: name("model-header")?,
+        splice: name("splice-header")?,
+        own: name("own-header")?,
+        large: name("large-header")?,
+        draining: name("draining-header")?,
+    };
+    Ok((lines, headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADERS: &str = "model-header x-model\nsplice-header x-splice\nown-header x-own\nlarge-header x-large\ndraining-header x-draining\n";
+
+    #[test]
+    fn of_each_filter() {
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
+        assert_eq!(route.json, [b"/a", b"/b"]);
+        assert_eq!((route.forms.len(), route.own.len(), route.end), (1, 1, true));
+        assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
+        assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
+        assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
+        let text = format!("{HEADERS}model a b\nhold");
+        let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
+        assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
+        assert_eq!(engine.headers.draining, "x-draining");
+        assert!(matches!(Config::read(b"panics", b""), Some(Config::Panics)));
+    }
+
+    #[test]
+    fn what_is_none() {
+        for (filter, text) in [
+            ("route", "json /a".to_string()),
+            ("route", format!("{HEADERS}what /a")),
+            ("route", format!("{HEADERS}largest x")),
+            ("route", format!("{HEADERS}elsewhere /e")),
+            ("engine", HEADERS.to_string()),
+            ("engine", format!("{HEADERS}model a\nhold on")),
+            ("nothing", HEADERS.to_string()),
+        ] {
+            assert!(Config::read(filter.as_bytes(), text.as_bytes()).is_none(), "{filter} {text}");
+        }
+        assert!(Config::read(b"engine", b"\xff").is_none());
+    }
+}

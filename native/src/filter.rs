@@ -1,0 +1,91 @@
+//! What a filter is asked by Envoy, and what it may ask of Envoy. A filter decides; `abi.rs` acts.
+
+use crate::answer::Answer;
+
+/// Of a request or of its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// From client to engine.
+    Request,
+    /// From engine to client.
+    Response,
+}
+
+/// Envoy's end of one stream, as long as a hook runs.
+pub trait Host {
+    /// The value of the header that stands there as the `index`th of this name.
+    fn header(&self, side: Side, name: &str, index: usize) -> Option<&[u8]>;
+    /// In place of all headers of this name.
+    fn set_header(&mut self, side: Side, name: &str, value: &[u8]);
+    /// Bytes of the body that this hook was called for.
+    fn body_size(&self, side: Side) -> usize;
+    /// The same bytes, as they lie.
+    fn each_slice(&self, side: Side, each: &mut dyn FnMut(&[u8]));
+    /// Takes `count` of them off, from the first.
+    fn drain(&mut self, side: Side, count: usize);
+    /// Adds some after the last.
+    fn append(&mut self, side: Side, bytes: &[u8]);
+    /// The route is chosen anew, by the headers as they are.
+    fn clear_route_cache(&mut self);
+    /// What the client speaks: `HTTP/1.1` and so on.
+    fn protocol(&self) -> Option<&[u8]>;
+    /// Writes a number into the dynamic metadata `tidegate`.
+    fn set_number(&mut self, key: &str, value: f64);
+}
+
+/// What to do with a part of a request.
+pub enum Request {
+    /// Pass it on.
+    Continue,
+    /// Keep it, with what came before, until there is more.
+    Wait,
+    /// Answer; no engine is asked.
+    Answer(Answer),
+}
+
+/// What to do with a part of an answer.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Response {
+    /// Pass it on.
+    Continue,
+    /// Keep headers until there is a body.
+    Hold,
+}
+
+/// What a client is told when its answer breaks off.
+pub struct Farewell {
+    /// The last bytes of the body.
+    pub event: Vec<u8>,
+    /// Whether the end of a chunked body (RFC 9112 section 7.1) must follow.
+    pub chunked: bool,
+}
+
+/// One stream in one filter.
+pub trait Filter {
+    /// `end`: no body follows. The same below.
+    fn request_headers(&mut self, _host: &mut dyn Host, _end: bool) -> Request {
+        Request::Continue
+    }
+    /// Some of the body.
+    fn request_body(&mut self, _host: &mut dyn Host, _end: bool) -> Request {
+        Request::Continue
+    }
+    /// After the body.
+    fn request_trailers(&mut self, _host: &mut dyn Host) -> Request {
+        Request::Continue
+    }
+    /// Of the engine, or of Envoy itself.
+    fn response_headers(&mut self, _host: &mut dyn Host, _end: bool) -> Response {
+        Response::Continue
+    }
+    /// Some of the body.
+    fn response_body(&mut self, _host: &mut dyn Host, _end: bool) -> Response {
+        Response::Continue
+    }
+    /// Envoy is about to answer by itself, or to break an answer off that has begun: `status` says why.
+    fn local_reply(&mut self, _host: &mut dyn Host, _status: u32) -> Option<Farewell> {
+        None
+    }
+    /// Nothing more comes; the access log is written next.
+    fn complete(&mut self, _host: &mut dyn Host) {}
+}

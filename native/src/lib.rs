@@ -1,0 +1,35 @@
+//! Tidegate's filters in Envoy: a dynamic module, one shared object.
+//!
+//! | filter   | where                                   | does                                                              |
+//! |----------|-----------------------------------------|-------------------------------------------------------------------|
+//! | `route`  | the virtual host's chain, for a request | finds the model, refuses, tells the routes; ends broken streams   |
+//! | `engine` | a cluster's chain, for an attempt       | puts the engine's own name in; holds headers until the first byte |
+//! | `end`    | the listener, below HTTP                | writes the end of a broken HTTP/1.1 answer                         |
+//!
+//! Python decides and writes the configuration (`operator/tidegate/envoy/native.py`); what stands here carries bytes.
+//! <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/advanced/dynamic_modules>
+
+#[cfg(not(test))]
+mod abi;
+pub mod answer;
+pub mod config;
+pub mod digits;
+pub mod end;
+pub mod engine;
+pub mod events;
+pub mod fault;
+pub mod filter;
+pub mod form;
+pub mod key;
+pub mod model;
+pub mod name;
+pub mod panics;
+pub mod parameters;
+pub mod route;
+pub mod scanner;
+pub mod search;
+pub mod splice;
+pub mod usage;
+
+#[cfg(test)]
+mod fake;

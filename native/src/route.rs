@@ -1,0 +1,285 @@
+//! The filter of a request: names its model in a header for the routes and says where it stands, so that the filter after the
+//! choice of an engine can splice bytes; the body itself is not touched. On the way back it passes events on whole, reads
+//! what the answer says of its tokens, and ends a stream that breaks off.
+//!
+//! | path                | method      | content-encoding | then                                                      |
+//! |---------------------|-------------|------------------|-----------------------------------------------------------|
+//! | one of our own      | GET or HEAD | any              | named in a header, and the routes answer                  |
+//! | one of our own      | another     | any              | 405                                                       |
+//! | any, by a browser's | OPTIONS     | any              | 405: who may ask has been answered before                 |
+//! |   page in advance   |             |                  |                                                           |
+//! | another             | any         | any              | 404                                                       |
+//! | one of an engine's  | another     | any              | 405                                                       |
+//! | one of an engine's  | POST        | a compression    | 415                                                       |
+//! | one of an engine's  | POST        | none             | the body decides, once it is there: 413, 400, or a model  |
+//!
+//! A slash at the end of a path is taken off.
+
+mod paths;
+
+use crate::answer::{refusal, Answer, Api};
+use crate::end;
+use crate::events::{without_usage, Events};
+use crate::fault::Fault;
+use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
+use crate::form::Form;
+use crate::model::Finder;
+use crate::scanner::Scanner;
+use crate::splice::Place;
+use crate::usage::Usage;
+pub use paths::Config;
+use paths::{split, Kind};
+use std::sync::Arc;
+use std::time::Instant;
+
+const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
+const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
+const NO_BROWSER: &str =
+    "pages of this origin may not ask from a browser: spec.router.cors of the RoutingPolicy says which may";
+
+/// One request and its answer.
+pub struct Route {
+    config: Arc<Config>,
+    api: Api,
+    /// While the body comes.
+    finder: Option<Finder>,
+    begun: Instant,
+    first: Option<f64>,
+    usage: Usage,
+    /// Of an answer that is a stream which has not ended.
+    stream: Option<Stream>,
+    ours: bool,
+    /// It ended without its end, or the engine told of an error in it.
+    broken: bool,
+    /// The engine is asked for the usage of a stream if the client did not ask.
+    may_ask: bool,
+    /// It was.
+    asked: bool,
+}
+
+struct Stream {
+    events: Events,
+    fault: Fault,
+    /// A body whose end the client must be told (RFC 9112 section 6.3).
+    chunked: bool,
+}
+
+impl Route {
+    /// At its beginning.
+    pub fn new(config: Arc<Config>) -> Route {
+        Route {
+            config,
+            api: Api::OpenAi,
+            finder: None,
+            begun: Instant::now(),
+            first: None,
+            usage: Usage::default(),
+            stream: None,
+            ours: false,
+            broken: false,
+            may_ask: false,
+            asked: false,
+        }
+    }
+
+    fn refuse(&self, host: &dyn Host, status: u32, message: &str) -> Request {
+        let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
+        Request::Answer(refusal(self.api, status, message, name))
+    }
+
+    fn not_allowed(&self, host: &dyn Host, message: &str, allow: &'static str) -> Request {
+        let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
+        Request::Answer(Answer { allow: Some(allow), ..refusal(self.api, 405, message, name) })
+    }
+
+    /// A path that needs no engine.
+    fn own(&self, host: &mut dyn Host, path: &[u8]) -> Request {
+        if !matches!(host.header(Side::Request, ":method", 0), Some(b"GET" | b"HEAD")) {
+            return self.not_allowed(host, "this path takes GET", "GET, HEAD");
+        }
+        host.set_header(Side::Request, &self.config.headers.own, path);
+        host.clear_route_cache();
+        Request::Continue
+    }
+
+    /// Another path.
+    fn engines(&mut self, host: &mut dyn Host, path: &[u8], kind: Option<Kind>, end: bool) -> Request {
+        let method = host.header(Side::Request, ":method", 0);
+        let in_advance = host.header(Side::Request, "access-control-request-method", 0).is_some();
+        if method == Some(b"OPTIONS") && in_advance {
+            return self.not_allowed(host, NO_BROWSER, "GET, POST");
+        }
+        let Some(kind) = kind else {
+            return self.refuse(host, 404, self.config.elsewhere(path).unwrap_or(NO_PATH));
+        };
+        if method != Some(b"POST") {
+            return self.not_allowed(host, "this path takes POST", "POST");
+        }
+        if is_compressed(host) {
+            return self.refuse(host, 415, COMPRESSED);
+        }
+        self.finder = Some(finder(host, kind));
+        if end {
+            self.finish(host)
+        } else {
+            Request::Wait
+        }
+    }
+
+    /// A path that is not of engines.
+    fn rare(&mut self, host: &mut dyn Host, kind: Option<Kind>, end: bool) -> Request {
+        let path = split(host.header(Side::Request, ":path", 0).unwrap_or_default()).0.to_vec();
+        match kind {
+            Some(Kind::Own) => self.own(host, &path),
+            _ => self.engines(host, &path, kind, end),
+        }
+    }
+
+    /// The whole body is there.
+    fn decide(&mut self, host: &mut dyn Host, finder: &mut Finder) -> Request {
+        let dropped = host.header(Side::Request, &self.config.headers.large, 0).is_some();
+        if dropped || finder.seen() > self.config.largest {
+            return self.refuse(host, 413, &self.config.too_large);
+        }
+        let found = match finder.finish() {
+            Err(wrong) => return self.refuse(host, 400, wrong),
+            Ok(found) => found,
+        };
+        let ask = if self.may_ask { finder.usage_place() } else { None };
+        self.asked = ask.is_some();
+        // four numbers of twenty digits at most
+        let mut text = [0; 96];
+        let mut used = 0;
+        Place { first: found.first, end: found.end, length: finder.seen(), ask }.write(|piece| {
+            text[used..used + piece.len()].copy_from_slice(piece);
+            used += piece.len();
+        });
+        host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
+        host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
+        host.clear_route_cache();
+        Request::Continue
+    }
+
+    /// Some of an answer that may be a stream.
+    fn read_stream(&mut self, host: &mut dyn Host, end: bool) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.config.end {
+            stream.events.pass(host, end);
+        }
+        host.each_slice(Side::Response, &mut |slice| stream.fault.feed(slice));
+        self.broken |= stream.fault.told;
+        if end {
+            self.stream = None;
+        }
+    }
+
+    fn finish(&mut self, host: &mut dyn Host) -> Request {
+        match self.finder.take() {
+            None => Request::Continue,
+            Some(mut finder) => self.decide(host, &mut finder),
+        }
+    }
+}
+
+fn finder(host: &dyn Host, kind: Kind) -> Finder {
+    match kind {
+        Kind::Form => Finder::Form(Form::new(host.header(Side::Request, "content-type", 0).unwrap_or_default())),
+        _ => Finder::Json(Scanner::default()),
+    }
+}
+
+fn is_compressed(host: &dyn Host) -> bool {
+    let values = (0..).map_while(|index| host.header(Side::Request, "content-encoding", index));
+    values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether an answer is one of events, to which some may be added.
+fn is_stream(host: &dyn Host) -> bool {
+    let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
+    let fixed = |name: &str| host.header(Side::Response, name, 0).is_some();
+    kind.starts_with(b"text/event-stream") && !fixed("content-length") && !fixed("content-encoding")
+}
+
+impl Filter for Route {
+    fn request_headers(&mut self, host: &mut dyn Host, end: bool) -> Request {
+        let asked = host.header(Side::Request, ":path", 0).unwrap_or_default();
+        let (path, query) = split(asked);
+        let kind = self.config.kind(path);
+        self.api = Api::of(path);
+        self.may_ask = self.config.asks_usage(path);
+        if path.len() + query.len() != asked.len() {
+            let shorter = [path, query].concat();
+            host.set_header(Side::Request, ":path", &shorter);
+        }
+        // most paths are those of engines, which need no copy
+        match kind {
+            Some(Kind::Json | Kind::Form) => self.engines(host, b"", kind, end),
+            _ => self.rare(host, kind, end),
+        }
+    }
+
+    fn request_body(&mut self, host: &mut dyn Host, end: bool) -> Request {
+        let Some(finder) = &mut self.finder else { return Request::Continue };
+        host.each_slice(Side::Request, &mut |slice| finder.feed(slice));
+        if end {
+            self.finish(host)
+        } else {
+            Request::Wait
+        }
+    }
+
+    fn request_trailers(&mut self, host: &mut dyn Host) -> Request {
+        self.finish(host)
+    }
+
+    fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if !end && !self.ours && is_stream(host) {
+            let chunked = host.protocol() == Some(b"HTTP/1.1");
+            self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
+        }
+        Response::Continue
+    }
+
+    fn response_body(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if self.first.is_none() && host.body_size(Side::Response) > 0 {
+            self.first = Some(self.begun.elapsed().as_secs_f64() * 1e3);
+        }
+        self.read_stream(host, end);
+        let before = self.usage.told;
+        host.each_slice(Side::Response, &mut |slice| self.usage.feed(slice));
+        if self.asked && self.usage.told > before {
+            without_usage(host);
+        }
+        Response::Continue
+    }
+
+    fn local_reply(&mut self, _host: &mut dyn Host, status: u32) -> Option<Farewell> {
+        self.ours = true;
+        let Stream { events, chunked, .. } = self.stream.take()?;
+        self.broken = true;
+        let event = end::event(self.api, status, events.open());
+        self.config.end.then_some(Farewell { event, chunked })
+    }
+
+    fn complete(&mut self, host: &mut dyn Host) {
+        let tokens = [
+            ("prompt_tokens", self.usage.prompt),
+            ("completion_tokens", self.usage.completion),
+            ("cached_tokens", self.usage.cached),
+        ];
+        for (key, number) in tokens {
+            if let Some(number) = number {
+                host.set_number(key, number as f64);
+            }
+        }
+        if self.broken || self.stream.is_some() {
+            host.set_number("broken", 1.0);
+        }
+        if let Some(milliseconds) = self.first {
+            host.set_number("first_chunk_ms", milliseconds);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

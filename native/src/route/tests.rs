@@ -1,0 +1,248 @@
+use super::*;
+use crate::config::Headers;
+use crate::fake::Fake;
+
+fn config() -> Arc<Config> {
+    let some = |paths: &[&str]| paths.iter().map(|path| path.as_bytes().to_vec()).collect();
+    Arc::new(Config {
+        json: some(&["/v1/chat/completions", "/v1/messages", "/v1/responses"]),
+        forms: some(&["/v1/audio/transcriptions"]),
+        own: some(&["/healthz", "/v1/models", "/v1/models/"]),
+        usage: some(&[CHAT]),
+        elsewhere: vec![(b"/v1/realtime".to_vec(), "ask otherwise".into())],
+        largest: 500,
+        too_large: "at most 500".into(),
+        end: true,
+        headers: Headers::for_tests(),
+    })
+}
+
+fn asked(method: &str, path: &str, more: &[(&str, &str)]) -> (Route, Fake) {
+    let mut host = Fake { protocol: Some("HTTP/1.1"), ..Fake::default() };
+    for (name, value) in [(":method", method), (":path", path)].iter().chain(more) {
+        let values = host.headers.entry((true, (*name).to_string())).or_default();
+        values.push(value.as_bytes().to_vec());
+    }
+    (Route::new(config()), host)
+}
+
+fn status(said: &Request) -> u32 {
+    match said {
+        Request::Answer(answer) => answer.status,
+        Request::Wait => 100,
+        Request::Continue => 200,
+    }
+}
+
+fn text(host: &Fake, name: &str) -> String {
+    String::from_utf8_lossy(host.header(Side::Request, name, 0).unwrap_or_default()).into_owned()
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn each_row() {
+    let gzip = [("content-encoding", "identity"), ("content-encoding", "gzip")];
+    let form = [("content-type", "multipart/form-data; boundary=X")];
+    for (method, path, more, wanted) in [
+        ("GET", "/v1/models", &[][..], 200),
+        ("HEAD", "/healthz?x", &[], 200),
+        ("POST", "/v1/models/chat", &[], 405),
+        ("GET", CHAT, &[], 405),
+        ("POST", CHAT, &gzip, 415),
+        ("POST", CHAT, &gzip[..1], 100),
+        ("POST", "/v1/audio/transcriptions", &form, 100),
+        ("OPTIONS", CHAT, &[("access-control-request-method", "POST")], 405),
+        ("OPTIONS", "/x", &[], 404),
+        ("POST", "/v1/chat/completions/x", &[], 404),
+        ("POST", "/", &[], 404),
+    ] {
+        let (mut route, mut host) = asked(method, path, more);
+        assert_eq!(status(&route.request_headers(&mut host, false)), wanted, "{method} {path}");
+    }
+}
+
+#[test]
+fn paths_lose_what_engines_and_routes_do_not_know() {
+    for (method, path, wanted, own) in [
+        ("GET", "/v1/models?limit=20", "/v1/models?limit=20", "/v1/models"),
+        ("GET", "/v1/models//", "/v1/models", "/v1/models"),
+        ("GET", "/v1/models/a/", "/v1/models/a", "/v1/models/a"),
+        ("POST", "/v1/chat/completions/?a=b", "/v1/chat/completions?a=b", ""),
+        ("POST", "/v1/chat/completions?a=b", "/v1/chat/completions?a=b", ""),
+    ] {
+        let (mut route, mut host) = asked(method, path, &[]);
+        route.request_headers(&mut host, false);
+        assert_eq!((text(&host, ":path").as_str(), text(&host, "x-own").as_str()), (wanted, own), "{path}");
+        assert_eq!(host.cleared, usize::from(!own.is_empty()), "{path}");
+    }
+}
+
+#[test]
+fn what_to_do_instead() {
+    for (path, message) in [("/v1/realtime/x", "ask otherwise"), ("/v1/real", NO_PATH)] {
+        let (mut route, mut host) = asked("GET", path, &[]);
+        let Request::Answer(answer) = route.request_headers(&mut host, true) else { panic!() };
+        assert_eq!(answer, refusal(Api::OpenAi, 404, message, b""));
+    }
+}
+
+#[test]
+fn bodies_that_are_too_large() {
+    let large = format!(r#"{{"model":"chat","x":"{}"}}"#, "x".repeat(500));
+    let Request::Answer(answer) = posted(CHAT, "", &large).0 else { panic!() };
+    assert_eq!(answer, refusal(Api::OpenAi, 413, "at most 500", b""));
+    let (mut route, mut host) = asked("POST", CHAT, &[("x-large", "1")]);
+    route.request_headers(&mut host, false);
+    assert_eq!(status(&route.request_body(&mut host, true)), 413);
+}
+
+#[test]
+fn a_request_without_a_body() {
+    for (path, message) in [(CHAT, "JSON object"), ("/v1/audio/transcriptions", "multipart/form-data")] {
+        let (mut route, mut host) = asked("POST", path, &[]);
+        let Request::Answer(answer) = route.request_headers(&mut host, true) else { panic!() };
+        assert!(answer.status == 400 && answer.body.contains(message), "{}", answer.body);
+    }
+}
+
+/// What the filter says of a body that comes in two pieces of two slices each.
+fn posted(path: &str, kind: &str, body: &str) -> (Request, Fake) {
+    let (mut route, mut host) = asked("POST", path, &[("content-type", kind)]);
+    assert_eq!(status(&route.request_headers(&mut host, false)), 100);
+    let (one, two) = body.as_bytes().split_at(body.len() / 2);
+    host.piece = one.chunks(one.len() / 2 + 1).map(<[u8]>::to_vec).collect();
+    assert_eq!(status(&route.request_body(&mut host, false)), 100);
+    host.piece = two.chunks(two.len() / 2 + 1).map(<[u8]>::to_vec).collect();
+    let said = route.request_body(&mut host, true);
+    (said, host)
+}
+
+#[test]
+fn a_model_is_told_to_the_routes() {
+    let form = "--X\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--X--\r\n";
+    for (path, kind, body, name, place) in [
+        (CHAT, "", r#"{"model":"chat"}"#, "chat", "11-14/16"),
+        ("/v1/audio/transcriptions", "multipart/form-data; boundary=X", form, "whisper", "54-60/69"),
+    ] {
+        let (said, host) = posted(path, kind, body);
+        assert_eq!(status(&said), 200);
+        assert_eq!((text(&host, "x-model").as_str(), text(&host, "x-splice").as_str()), (name, place));
+        assert_eq!(host.cleared, 1);
+    }
+}
+
+#[test]
+fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    for (path, body, place, passed) in [
+        (CHAT, r#"{"model":"chat","stream":true}"#, "11-14/30+1", ""),
+        (CHAT, r#"{"model":"chat","stream":true,"stream_options":{}}"#, "11-14/50", usage),
+        (CHAT, r#"{"model":"chat"}"#, "11-14/16", usage),
+        ("/v1/responses", r#"{"model":"chat","stream":true}"#, "11-14/30", usage),
+    ] {
+        let (mut route, mut host) = asked("POST", path, &[]);
+        route.request_headers(&mut host, false);
+        host.piece = vec![body.as_bytes().to_vec()];
+        route.request_body(&mut host, true);
+        assert_eq!(text(&host, "x-splice"), place);
+        host.piece = vec![usage.as_bytes().to_vec()];
+        route.response_body(&mut host, false);
+        assert_eq!(host.piece.concat(), passed.as_bytes(), "{path} {body}");
+        route.complete(&mut host);
+        assert_eq!(host.numbers["prompt_tokens"], 3.0);
+    }
+}
+
+#[test]
+fn refusals_speak_the_language_of_the_api() {
+    let Request::Answer(answer) = posted(CHAT, "", "[]").0 else { panic!() };
+    assert_eq!(
+        (answer.status, answer.body),
+        (400, refusal(Api::OpenAi, 400, "the body must be a JSON object", b"").body)
+    );
+    let Request::Answer(answer) = posted("/v1/messages", "", "{}").0 else { panic!() };
+    assert!(answer.body.starts_with(r#"{"type":"error","error":{"type":"invalid_request_error","#));
+}
+
+#[test]
+fn trailers_end_a_body_too() {
+    let (mut route, mut host) = asked("POST", CHAT, &[]);
+    route.request_headers(&mut host, false);
+    host.piece = vec![br#"{"model":"chat"}"#.to_vec()];
+    assert_eq!(status(&route.request_body(&mut host, false)), 100);
+    assert_eq!(status(&route.request_trailers(&mut host)), 200);
+    assert_eq!(text(&host, "x-model"), "chat");
+}
+
+/// What a client of an answer in pieces is told when it breaks off after them.
+fn broken(path: &str, headers: &[(&str, &str)], pieces: &[&str], protocol: &'static str) -> Option<(String, bool)> {
+    let (mut route, mut host) = asked("POST", path, &[]);
+    host.protocol = Some(protocol);
+    route.request_headers(&mut host, false);
+    for (name, value) in headers {
+        host.set_header(Side::Response, name, value.as_bytes());
+    }
+    route.response_headers(&mut host, false);
+    for piece in pieces {
+        host.piece = vec![piece.as_bytes().to_vec()];
+        route.response_body(&mut host, false);
+    }
+    let Farewell { event, chunked } = route.local_reply(&mut host, 503)?;
+    Some((String::from_utf8(event).unwrap(), chunked))
+}
+
+#[test]
+fn a_stream_that_breaks_off_gets_an_end() {
+    let (sse, length) = (("content-type", "text/event-stream; charset=utf-8"), ("content-length", "100"));
+    let event = |api| String::from_utf8(end::event(api, 503, false)).unwrap();
+    for (path, api) in [(CHAT, Api::OpenAi), ("/v1/responses", Api::Responses), ("/v1/messages", Api::Anthropic)] {
+        assert_eq!(broken(path, &[sse], &["data: a\n\n", "data: b"], "HTTP/1.1"), Some((event(api), true)));
+    }
+    assert_eq!(broken(CHAT, &[sse], &[], "HTTP/2"), Some((event(Api::OpenAi), false)));
+    assert_eq!(broken(CHAT, &[sse], &[], "HTTP/1.0"), Some((event(Api::OpenAi), false)));
+    assert_eq!(broken(CHAT, &[sse, length], &[], "HTTP/1.1"), None, "nothing may be added");
+    let gzip = ("content-encoding", "gzip");
+    assert_eq!(broken(CHAT, &[sse, gzip], &["\x1f"], "HTTP/1.1"), None, "what goes on there is not to be read");
+    assert_eq!(broken(CHAT, &[("content-type", "application/json")], &["{"], "HTTP/1.1"), None);
+}
+
+#[test]
+fn an_answer_of_our_own_is_no_stream() {
+    let (mut route, mut host) = asked("POST", CHAT, &[]);
+    assert!(route.local_reply(&mut host, 503).is_none());
+    host.set_header(Side::Response, "content-type", b"text/event-stream");
+    route.response_headers(&mut host, false);
+    assert!(route.local_reply(&mut host, 503).is_none());
+}
+
+#[test]
+fn whether_a_stream_broke_off() {
+    for (piece, end, wanted) in [
+        ("data: [DONE]\n\n", true, false),
+        ("data: {}\n\n", false, true),
+        ("data: {\"error\":{\"code\":500}}\n\ndata: [DONE]\n\n", true, true),
+    ] {
+        let (mut route, mut host) = asked("POST", CHAT, &[]);
+        host.set_header(Side::Response, "content-type", b"text/event-stream");
+        route.response_headers(&mut host, false);
+        host.piece = vec![piece.as_bytes().to_vec()];
+        route.response_body(&mut host, end);
+        route.complete(&mut host);
+        assert_eq!(host.numbers.contains_key("broken"), wanted, "{piece}");
+    }
+}
+
+#[test]
+fn numbers_for_the_access_log() {
+    let (mut route, mut host) = asked("POST", CHAT, &[]);
+    route.request_headers(&mut host, false);
+    for piece in ["", "{\"usage\":{\"prompt_", "tokens\":3}}"] {
+        host.piece = vec![piece.as_bytes().to_vec()];
+        route.response_body(&mut host, false);
+    }
+    route.complete(&mut host);
+    assert_eq!(host.numbers["prompt_tokens"], 3.0);
+    assert!(host.numbers["first_chunk_ms"] >= 0.0);
+    assert!(!host.numbers.contains_key("completion_tokens"));
+}

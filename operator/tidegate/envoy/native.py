@@ -1,0 +1,77 @@
+"""The native filters (native/): one shared object that Envoy loads, a dynamic module. What each is for stands at the top of its
+source; the lines that configure them are read by native/src/config.rs.
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/dynamic_modules/v3/dynamic_modules.proto
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.envoy import paths
+from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
+from tidegate.envoy.types import Resource, extension, typed
+from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
+
+MODULE: Final = "tidegate"
+"""Envoy loads lib{MODULE}.so from the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names."""
+METRICS: Final = "tidegate_native"
+"""Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
+USAGE_PATHS: Final = ("/v1/chat/completions", "/v1/completions")
+"""Where the usage of a stream has to be asked for: https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options"""
+_LOADED: Final = {"name": MODULE, "do_not_close": True}
+"""It stays loaded until Envoy ends: Rust's runtime is not made to be unloaded."""
+_HTTP: Final = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
+_NETWORK: Final = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
+_HEADERS: Final = (
+    ("model-header", MODEL_HEADER),
+    ("splice-header", SPLICE_HEADER),
+    ("own-header", OWN_HEADER),
+    ("large-header", LARGE_HEADER),
+    ("draining-header", DRAINING_HEADER),
+)
+
+
+def route(*, end_broken: bool = True, ask_usage: bool = False) -> Resource:
+    """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event.
+    `ask_usage`: engines are asked for the usage of streams whose clients did not ask, who do not see it then."""
+    lines = [
+        *(("json", path) for path in paths.JSON),
+        *(("form", path) for path in paths.FORMS),
+        *(("own", path) for path in (*paths.OWN, f"{paths.MODELS}/")),
+        *(("elsewhere", f"{path} {instead}") for path, instead in paths.ELSEWHERE.items()),
+        *(("usage", path) for path in USAGE_PATHS if ask_usage),
+        ("largest", str(LARGEST_BODY)),
+        ("too-large", TOO_LARGE),
+        *([("end", "")] if end_broken else []),
+    ]
+    return _filter("route", lines)
+
+
+def engine(model: str) -> Resource:
+    """The upstream filter of one destination: `model` is what its engines call it."""
+    if not model.isascii() or not model.isprintable():
+        raise ValueError(f"not a plain name: {model!r}")
+    return _filter("engine", [("model", model), ("hold", "")])
+
+
+def end() -> Resource:
+    """The network filter below HTTP, without which a broken stream of HTTP/1.1 cannot end."""
+    return extension(
+        "tidegate.end", _NETWORK, dynamic_module_config=_LOADED, filter_name="end", filter_config=_text("")
+    )
+
+
+def _filter(name: str, lines: list[tuple[str, str]]) -> Resource:
+    text = "".join(f"{word} {value}".rstrip() + "\n" for word, value in (*_HEADERS, *lines))
+    return extension(
+        f"tidegate.{name}",
+        _HTTP,
+        dynamic_module_config={**_LOADED, "metrics_namespace": METRICS},
+        filter_name=name,
+        filter_config=_text(text),
+    )
+
+
+def _text(text: str) -> Resource:
+    return typed("google.protobuf.StringValue", value=text)

@@ -1,0 +1,94 @@
+"""Until the first byte of an answer an engine may break off, and the client does not notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.envoy.conftest import RealEnvoy
+from tests.envoy.hostile.wire import HELLO, Answer, Wire, ask, request
+from tests.envoy.native.conftest import FIRST_TOKEN, offer
+from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
+
+pytestmark = [pytest.mark.envoy, pytest.mark.usefixtures("first_token")]
+
+WHOLE: tuple[Step, ...] = (STREAM, MOMENT, event("one"), MOMENT, event("two"), END)
+TEXT = b"data: one\n\ndata: two\n\n"
+
+
+def said(answer: Answer) -> tuple[int, str]:
+    """Status and type of an error."""
+    return answer.status, answer.error()["type"]
+
+
+@pytest.mark.parametrize("how", Then)
+def test_an_engine_that_breaks_off_before_its_first_byte_is_left_for_another(
+    envoy: RealEnvoy, stage: Stage, how: Then
+) -> None:
+    bad, good = stage.player(STREAM, MOMENT, how), stage.player(*WHOLE)
+    offer(envoy, bad, good)
+    for _ in range(4):
+        answer = ask(envoy.port, request())
+        assert (answer.status, answer.body) == (200, TEXT)
+        assert answer.headers["content-type"] == "text/event-stream"
+    assert bad.asked >= 2, "it was asked"
+
+
+@pytest.mark.parametrize(("how", "error"), [(Then.RESET, (503, "ServiceUnavailable")), (Then.HANG, (504, "Timeout"))])
+def test_nobody_is_left(envoy: RealEnvoy, stage: Stage, how: Then, error: tuple[int, str]) -> None:
+    engines = [stage.player(STREAM, MOMENT, how) for _ in range(2)]
+    offer(envoy, *engines)
+    assert said(ask(envoy.port, request())) == error
+    assert [engine.asked for engine in engines] == [1, 1] or sum(engine.asked for engine in engines) == 3
+
+
+def test_after_the_first_byte_an_engine_may_take_its_time(envoy: RealEnvoy, stage: Stage) -> None:
+    slow = stage.player(STREAM, event("one"), FIRST_TOKEN * 2, event("two"), END)
+    offer(envoy, slow)
+    assert ask(envoy.port, request()).body == TEXT
+    assert slow.asked == 1
+
+
+def test_an_engine_hears_at_once_that_a_client_has_gone_before_the_first_byte(envoy: RealEnvoy, stage: Stage) -> None:
+    silent = stage.player(STREAM, Then.HANG)
+    offer(envoy, silent)
+    with Wire(envoy.port) as wire:
+        wire.send(request())
+        envoy.until(lambda reading: reading.active == 1 and silent.asked == 1)
+    assert silent.left.wait(FIRST_TOKEN / 2)
+
+
+@pytest.mark.parametrize(
+    ("head", "first", "second"),
+    [(STREAM, event("one"), event("two")), (JSON, chunk(b'{"a":'), chunk(b"1}"))],
+    ids=["events", "JSON"],
+)
+def test_what_has_come_is_not_kept(envoy: RealEnvoy, stage: Stage, head: bytes, first: bytes, second: bytes) -> None:
+    gate = stage.gate()
+    offer(envoy, stage.player(head, first, gate, second, END))
+    with Wire(envoy.port) as wire:
+        wire.send(request(HELLO))
+        got = b""
+        while first not in got:
+            data = wire.socket.recv(1 << 16)
+            assert data
+            got += data
+        gate.open()
+        while not got.endswith(END):
+            got += wire.socket.recv(1 << 16)
+        assert second in got
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",),
+        (b"HTTP/1.1 204 No Content\r\n\r\n",),
+        (STREAM, MOMENT, END),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",),
+    ],
+    ids=["no body", "no content", "no event", "a length"],
+)
+def test_answers_without_a_stream(envoy: RealEnvoy, stage: Stage, steps: tuple[Step, ...]) -> None:
+    offer(envoy, stage.player(*steps))
+    for _ in range(2):
+        assert ask(envoy.port, request()).status in (200, 204)

@@ -1,0 +1,84 @@
+"""What an answer says of its tokens is in the access log, however it was cut and even if it broke off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.envoy.conftest import RealEnvoy
+from tests.envoy.hostile.test_clients import until
+from tests.envoy.hostile.wire import ask, request
+from tests.envoy.native.conftest import offer
+from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
+from tidegate.envoy import native, observe
+from tidegate.envoy.types import extension
+
+pytestmark = pytest.mark.envoy
+
+NUMBERS = ("prompt_tokens", "completion_tokens", "cached_tokens", "first_chunk_ms", "broken")
+USAGE = '{"prompt_tokens":20,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":16}}'
+FINAL = f'data: {{"choices":[],"usage":{USAGE}}}\n\ndata: [DONE]\n\n'.encode()
+ANTHROPIC = (
+    'event: message_start\ndata: {"message":{"usage":{"input_tokens":20,"cache_read_input_tokens":16,"output_tokens":1}}}\n\n'
+    'event: message_delta\ndata: {"usage":{"output_tokens":7}}\n\n'
+)
+
+
+def cut(data: bytes, size: int) -> tuple[Step, ...]:
+    """In chunks of a size."""
+    return tuple(chunk(data[at : at + size]) for at in range(0, len(data), size))
+
+
+ANSWERS: dict[str, tuple[Step, ...]] = {
+    "JSON": (JSON, chunk(f'{{"usage":{USAGE}}}'.encode()), END),
+    "one piece": (STREAM, chunk(FINAL), END),
+    "pieces of 7 bytes": (STREAM, *cut(FINAL, 7), END),
+    "a broken stream": (STREAM, event(f'{{"usage":{USAGE}}}'), MOMENT, Then.RESET),
+    "Anthropic's": (STREAM, chunk(ANTHROPIC.encode()), END),
+}
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An access log with what the filter found."""
+    path = tmp_path / "access.log"
+    fields = {name: f"%DYNAMIC_METADATA(tidegate:{name})%" for name in NUMBERS}
+    kind = "envoy.extensions.access_loggers.file.v3.FileAccessLog"
+    written = extension("log", kind, path=str(path), log_format={"json_format": fields})
+    monkeypatch.setattr(observe, "access_logs", lambda: [written])
+    return path
+
+
+def told(log: Path) -> dict[str, Any]:
+    """The one line, once it is there."""
+    until(lambda: log.exists() and log.read_text().endswith("\n"))
+    found: dict[str, Any] = json.loads(log.read_text())
+    return found
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path, answer: str) -> None:
+    offer(envoy, stage.player(MOMENT, *ANSWERS[answer]))
+    ask(envoy.port, request())
+    found = told(log)
+    milliseconds = found.pop("first_chunk_ms", "broken")
+    broken = 1 if answer == "a broken stream" else None
+    assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16, "broken": broken}
+    assert MOMENT * 1e3 <= milliseconds < 5e3
+
+
+@pytest.mark.parametrize("size", [7, 10_000])
+def test_usage_is_asked_for_and_kept_from_a_client_that_did_not_ask(
+    envoy: RealEnvoy, stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(native, "route", lambda route=native.route: route(ask_usage=True))
+    text = b'data: {"choices":[{"delta":{"content":"one"}}],"usage":null}\n\n'
+    engine = stage.player(STREAM, *cut(text + FINAL, size), END)
+    offer(envoy, engine)
+    answer = ask(envoy.port, request(b'{"model":"chat","stream":true}'))
+    assert engine.bodies == [b'{"stream_options":{"include_usage":true},"model":"served-a","stream":true}']
+    assert answer.body == text + b"data: [DONE]\n\n"
+    assert told(log)["completion_tokens"] == 7
