@@ -21,9 +21,14 @@ help: ## this list
 init: ## the virtual environment and the system packages that are missing
 	@scripts/setup
 
-native: ## Envoy's filters, into native/target/release (needs Rust 1.85)
-	@test -n "$(CARGO)" || { echo "no cargo: apt-get install cargo-web, or https://rustup.rs" >&2; exit 1; }
+native: ## Envoy's native filters, where cargo is (Rust 1.85); without them Lua does their work
+ifneq ($(CARGO),)
 	$(CARGO) build --quiet --release --locked --manifest-path native/Cargo.toml
+	@mkdir -p operator/tidegate/native
+	@cmp -s native/target/release/libtidegate.so operator/tidegate/native/libtidegate.so || install native/target/release/libtidegate.so operator/tidegate/native/
+else
+	@echo "no cargo (apt-get install cargo-web, or https://rustup.rs): routers run on Lua" >&2
+endif
 
 fuzz: ## what the filters read as a body's model against two slow parsers: INPUTS=10000000 SEED=1
 	cd native && FUZZ_INPUTS=$(INPUTS) FUZZ_SEED=$(SEED) $(CARGO) test --quiet --release --locked many_bodies -- --ignored --nocapture
@@ -65,11 +70,11 @@ test: init native ## all tests, on real components; builds Kubernetes once (abou
 test-fast: init native ## the tests that need no cluster
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope -m "not cluster and not vllm" tests
 
-e2e: init ## the tests on the dev cluster alone
+e2e: init native ## the tests on the dev cluster alone
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "cluster and not long and not vllm" e2e
 
-e2e-long: init ## the tests under the full load, and those that take minutes; what they measured is printed at the end
+e2e-long: init native ## the tests under the full load, and those that take minutes; what they measured is printed at the end
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m pytest -rA -m long --durations=0 e2e
 
@@ -77,7 +82,7 @@ bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m benchmarks.operator --docs
 
-bench-router: init ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
+bench-router: init native ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.router --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
@@ -87,7 +92,7 @@ e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of do
 e2e-kind: init ## the quickstart on a kind cluster (needs Docker and kind)
 	e2e/kind/run
 
-demo: init ## a real cluster, the operator from its chart, the quickstart, and a streamed answer
+demo: init native ## a real cluster, the operator from its chart, the quickstart, and a streamed answer
 	@test "$(ENGINE)" != vllm || e2e/vllm/install
 	@$(PYTHON) -m e2e.demo --name $(NAME) --engine $(ENGINE)
 
@@ -101,4 +106,4 @@ cluster-shell: ## a shell inside its network, with KUBECONFIG set
 	$(PYTHON) -m e2e.devcluster shell --name $(NAME)
 
 clean: ## remove what was built here
-	rm -rf native/target .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf native/target operator/tidegate/native .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -21,6 +21,7 @@ from benchmarks.router.forms import Bootstrap, Form, Ground
 from benchmarks.router.processes import DEADLINE, free_port, process
 from benchmarks.router.trees import ROOT
 from benchmarks.router.workloads import PATH, WORKLOADS
+from tidegate.names import MODULES_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def running(form: Form, made: Bootstrap, ground: Ground, cores: Cores) -> Iterat
         # what a form writes to its standard output is read there, as by a container's runtime
         reader = process(["cat"], cores.others, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         outputs = {"stdout": stack.enter_context(reader).stdin, "stderr": stack.enter_context(log.open("wb"))}
-        started = stack.enter_context(process([envoy(), *argv], frozenset({cores.envoy}), **outputs))
+        found_there = {**os.environ, MODULES_VARIABLE: str(ground.folder)}
+        started = stack.enter_context(process([envoy(), *argv], frozenset({cores.envoy}), env=found_there, **outputs))
         found = Running(form, port, {"envoy": started.pid, **pids}, log)
         _answering(found, started)
         yield found

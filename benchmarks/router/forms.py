@@ -98,6 +98,12 @@ def earlier(ground: Ground) -> Bootstrap:
     return rendered(exported(ground.against, ground.folder), ground.engine_port, ground.folder)
 
 
+@form("lua", "today's router on Lua, as where its native filters are not to be had")
+def lua(ground: Ground) -> Bootstrap:
+    """Of this tree."""
+    return rendered(TODAY, ground.engine_port, ground.folder, filters="lua")
+
+
 @form("now", "today's router")
 def now(ground: Ground) -> Bootstrap:
     """Of this tree."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
@@ -24,20 +25,24 @@ def _readable(documents: list[dict[str, Any]]) -> RouterConfig:
     return load(json.dumps(documents[-1]))
 
 
-def _started_in(folder: str) -> list[Any]:
+def _started_in(folder: str, native: bool) -> list[Any]:
     """What `snapshot` wants to know of the Pod; an earlier one wanted nothing."""
     try:
         from tidegate.envoy.start import Start
     except ImportError:
         return []
-    return [Start(folder)]
+    try:
+        from tidegate.brain.native import provided
+    except ImportError:
+        return [Start(folder)]
+    return [Start(folder, module=provided(Path(folder)) if native else "")]
 
 
 def main() -> None:
-    """Arguments: the Service of the engines, the port of the only one on 127.0.0.1, and the folder of sockets."""
-    service, port, folder = sys.argv[1:]
+    """Arguments: the Service of the engines, the port of the only one on 127.0.0.1, the folder of sockets, and `native` or `lua`."""
+    service, port, folder, filters = sys.argv[1:]
     engines = {service: [Endpoint("127.0.0.1", int(port))]}
-    made = snapshot(_readable(json.load(sys.stdin)), engines, *_started_in(folder))
+    made = snapshot(_readable(json.load(sys.stdin)), engines, *_started_in(folder, filters == "native"))
     json.dump(made.static(), sys.stdout)
 
 

@@ -34,11 +34,11 @@ def exported(commit: str, folder: Path) -> Path:
     return folder / "operator"
 
 
-def rendered(tree: Path, engine_port: int, folder: Path, **more: Any) -> dict[str, Any]:
-    """The bootstrap of a policy with one route to one engine, by the `tidegate` in `tree`; its sockets are in the folder, and
-    `more` stands in the document, too."""
+def rendered(tree: Path, engine_port: int, folder: Path, *, filters: str = "native", **more: Any) -> dict[str, Any]:
+    """The bootstrap of a policy with one route to one engine, by the `tidegate` in `tree`; its sockets are in the folder, its
+    filters `native` or `lua`, and `more` stands in the document, too."""
     done = subprocess.run(
-        [sys.executable, "-P", RENDER, SERVICE, str(engine_port), folder],
+        [sys.executable, "-P", RENDER, SERVICE, str(engine_port), folder, filters],
         input=json.dumps([document(**more), _document(**_TARGET)]),
         env={**os.environ, "PYTHONPATH": str(tree)},
         stdout=subprocess.PIPE,

@@ -85,6 +85,10 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# the native filters
+MODULES_VARIABLE: Final = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
+"""Names the folder from which Envoy loads lib<module>.so."""
+
 # folders
 RUN_DIR: Final = "/run/tidegate"
 """Of a router Pod: what Envoy and its brain share."""

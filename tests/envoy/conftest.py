@@ -25,6 +25,7 @@ from aiohttp import web
 
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.kernel import knows_rto_max
+from tidegate.brain.native import provided
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination
 from tidegate.contract.destinations import Engine as EngineBlock
@@ -32,9 +33,9 @@ from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
 from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.native import MODULE
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
+from tidegate.names import MODULES_VARIABLE
 
 DEADLINE = 10.0
 BELOW_EPHEMERAL = (12_000, 32_000)
@@ -48,11 +49,9 @@ def envoy_binary() -> str:
     return found
 
 
-def environment() -> dict[str, str]:
-    """Of an Envoy that is to find the native filters; `make native` builds them."""
-    folder = Path(__file__).parents[2] / "native/target/release"
-    assert (folder / f"lib{MODULE}.so").exists(), "no native filters: make native"
-    return {**os.environ, "ENVOY_DYNAMIC_MODULES_SEARCH_PATH": str(folder)}
+def environment(folder: Path) -> dict[str, str]:
+    """Of an Envoy that finds the native filters there."""
+    return {**os.environ, MODULES_VARIABLE: str(folder)}
 
 
 def free_port() -> int:
@@ -157,7 +156,9 @@ class RealEnvoy:
     """One Envoy on 127.0.0.1 with files in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.begin_with(Start(str(folder), "127.0.0.1", free_port(), free_port(), rto_max=knows_rto_max()))
+        self.begin_with(
+            Start(str(folder), "127.0.0.1", free_port(), free_port(), module=provided(folder), rto_max=knows_rto_max())
+        )
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.client = httpx.Client(base_url=self.url, timeout=15)
@@ -241,7 +242,7 @@ class RealEnvoy:
             [*argv, "--concurrency", "1", "--log-level", "warning", "--file-flush-interval-msec", "50"],
             stdout=log,
             stderr=log,
-            env=environment(),
+            env=environment(self._folder),
         )
         log.close()
 

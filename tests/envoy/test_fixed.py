@@ -16,7 +16,14 @@ from tidegate.envoy.start import Start, collector
 GOLDEN = Path(__file__).parent / "golden"
 PLAIN = Start("/run/tidegate")
 ALL = Start(
-    "/run/tidegate", "0.0.0.0", 1, 2, 1 << 30, collector("http://collector:4318", "chat-router.shop"), rto_max=True
+    "/run/tidegate",
+    "0.0.0.0",
+    1,
+    2,
+    1 << 30,
+    collector("http://collector:4318", "chat-router.shop"),
+    module="tidegate-0a1b2c3d",
+    rto_max=True,
 )
 WRITTEN = {
     "listener": listeners(PLAIN),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.envoy.conftest import config, environment, envoy_binary
+from tidegate.brain.native import provided
 from tidegate.contract.browsers import Cors
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint, load_assignment
@@ -39,13 +40,13 @@ SHAPES: dict[str, RouterConfig] = {
 def test_envoy_takes_it(shape: str, tmp_path: Path) -> None:
     ends = {"a": (Endpoint("10.0.0.1", 8000), Endpoint("fd00::1", 8000))}
     file = tmp_path / "envoy.json"
-    file.write_text(json.dumps(snapshot(SHAPES[shape], ends, Start(str(tmp_path))).static()))
+    file.write_text(json.dumps(snapshot(SHAPES[shape], ends, Start(str(tmp_path), module=provided(tmp_path))).static()))
     result = subprocess.run(
         [envoy_binary(), "--mode", "validate", "-c", str(file)],
         capture_output=True,
         text=True,
         check=False,
-        env=environment(),
+        env=environment(tmp_path),
     )
     assert result.returncode == 0, result.stderr[-2000:]
 

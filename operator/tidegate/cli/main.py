@@ -149,6 +149,9 @@ def brain(
     run_dir: Annotated[Path, typer.Option(help="Folder that Envoy reads.")],
     drain_key: Annotated[str, typer.Option(help="What a request for a drain has to show.")],
     memory: Annotated[int, typer.Option(help="Bytes that Envoy may take; 0 is no limit.")] = 0,
+    native: Annotated[
+        bool, typer.Option("--native", help="Envoy is one that the native filters are tested with.")
+    ] = False,
     collector: Annotated[str, typer.Option(help="URL that traces are sent to, OTLP over HTTP; empty for none.")] = "",
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
@@ -161,11 +164,19 @@ def brain(
 
     from tidegate.brain.kernel import knows_rto_max
     from tidegate.brain.main import Post, run
+    from tidegate.brain.native import provided
     from tidegate.cli import logs
     from tidegate.envoy import start
 
     logs.begin(log_level, log_format)
     traces = start.collector(collector, f"{config_map}.{namespace}")
     address = os.environ.get(BIND_VARIABLE, ANY_ADDRESS)
-    envoy = start.Start(str(run_dir), address, memory=memory, collector=traces, rto_max=knows_rto_max())
+    envoy = start.Start(
+        str(run_dir),
+        address,
+        memory=memory,
+        collector=traces,
+        rto_max=knows_rto_max(),
+        module=provided(run_dir) if native else "",
+    )
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

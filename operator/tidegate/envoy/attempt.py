@@ -9,6 +9,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import native
+from tidegate.envoy.lua import rewrite_model
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import DRAINING_HEADER
 
@@ -18,10 +19,13 @@ requests: with half of them on a lost machine three picks of four are such an en
 RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 
 
-def filters(model: str) -> list[Resource]:
-    """Between the choice of an engine and the wire; `model` is what its engines call it."""
+def filters(model: str, module: str) -> list[Resource]:
+    """Between the choice of an engine and the wire; `model` is what its engines call it, `module` the native filters' name, if any."""
     codec = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
-    return [native.engine(model), extension("envoy.filters.http.upstream_codec", codec)]
+    return [
+        native.engine(module, model) if module else rewrite_model(model),
+        extension("envoy.filters.http.upstream_codec", codec),
+    ]
 
 
 def retry_policy(config: RouterConfig) -> Resource:

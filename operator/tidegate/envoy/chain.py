@@ -11,7 +11,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import cors, decide, native
-from tidegate.envoy.lua import unusual
+from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
 
 NAME: Final = "chain"
@@ -23,21 +23,21 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy(config: RouterConfig) -> Resource:
+def of_policy(config: RouterConfig, module: str) -> Resource:
     """The virtual host's `typed_per_filter_config`."""
-    return {**_chain(config), **cors.policy(config.cors), **(decide.nowhere() if decide.needed(config) else {})}
+    return {**_chain(config, module), **cors.policy(config.cors), **(decide.nowhere() if decide.needed(config) else {})}
 
 
-def of_unusual(config: RouterConfig) -> Resource:
+def of_unusual(config: RouterConfig, module: str) -> Resource:
     """The same of the route where unusual requests wait."""
-    return _chain(config, unusual())
+    return _chain(config, module, unusual())
 
 
-def _chain(config: RouterConfig, *first: Resource) -> Resource:
+def _chain(config: RouterConfig, module: str, *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
-        native.route(),
+        native.route(module) if module else route_by_model(),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}

@@ -83,7 +83,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
                 common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
                 explicit_http_config={"http_protocol_options": {}},
-                http_filters=attempt.filters(engine.model),
+                http_filters=attempt.filters(engine.model, start.module),
             )
         },
     }

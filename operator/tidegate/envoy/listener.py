@@ -42,7 +42,8 @@ FOREIGN: Final = ("x-envoy-", INTERNAL_PREFIX)
 def listener(start: Start, routes: Resource) -> Resource:
     """`routes` is where they come from: {"rds": ...} or {"route_config": ...}."""
     fixed = manager(STAT_PREFIX, routes, chain.place(), access_log=observe.access_logs(), **observe.tracing(start))
-    return listen("main", start.address, start.port, native.end(), fixed)
+    below = [native.end(start.module)] if start.module else []
+    return listen("main", start.address, start.port, *below, fixed)
 
 
 def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:

@@ -1,5 +1,5 @@
 """The native filters (native/): one shared object that Envoy loads, a dynamic module. What each is for stands at the top of its
-source; the lines that configure them are read by native/src/config.rs.
+source; the lines that configure them are read by native/src/config.rs. `module` is everywhere the name under which Envoy finds it.
 
 https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/dynamic_modules/v3/dynamic_modules.proto
 """
@@ -13,14 +13,10 @@ from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
 from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
 
-MODULE: Final = "tidegate"
-"""Envoy loads lib{MODULE}.so from the folder that ENVOY_DYNAMIC_MODULES_SEARCH_PATH names."""
 METRICS: Final = "tidegate_native"
 """Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
 USAGE_PATHS: Final = ("/v1/chat/completions", "/v1/completions")
 """Where the usage of a stream has to be asked for: https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options"""
-_LOADED: Final = {"name": MODULE, "do_not_close": True}
-"""It stays loaded until Envoy ends: Rust's runtime is not made to be unloaded."""
 _HTTP: Final = "envoy.extensions.filters.http.dynamic_modules.v3.DynamicModuleFilter"
 _NETWORK: Final = "envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter"
 _HEADERS: Final = (
@@ -32,7 +28,7 @@ _HEADERS: Final = (
 )
 
 
-def route(*, end_broken: bool = True, ask_usage: bool = False) -> Resource:
+def route(module: str, *, end_broken: bool = True, ask_usage: bool = False) -> Resource:
     """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event.
     `ask_usage`: engines are asked for the usage of streams whose clients did not ask, who do not see it then."""
     lines = [
@@ -45,32 +41,37 @@ def route(*, end_broken: bool = True, ask_usage: bool = False) -> Resource:
         ("too-large", TOO_LARGE),
         *([("end", "")] if end_broken else []),
     ]
-    return _filter("route", lines)
+    return _filter(module, "route", lines)
 
 
-def engine(model: str) -> Resource:
+def engine(module: str, model: str) -> Resource:
     """The upstream filter of one destination: `model` is what its engines call it."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter("engine", [("model", model), ("hold", "")])
+    return _filter(module, "engine", [("model", model), ("hold", "")])
 
 
-def end() -> Resource:
+def end(module: str) -> Resource:
     """The network filter below HTTP, without which a broken stream of HTTP/1.1 cannot end."""
     return extension(
-        "tidegate.end", _NETWORK, dynamic_module_config=_LOADED, filter_name="end", filter_config=_text("")
+        "tidegate.end", _NETWORK, dynamic_module_config=_loaded(module), filter_name="end", filter_config=_text("")
     )
 
 
-def _filter(name: str, lines: list[tuple[str, str]]) -> Resource:
+def _filter(module: str, name: str, lines: list[tuple[str, str]]) -> Resource:
     text = "".join(f"{word} {value}".rstrip() + "\n" for word, value in (*_HEADERS, *lines))
     return extension(
         f"tidegate.{name}",
         _HTTP,
-        dynamic_module_config={**_LOADED, "metrics_namespace": METRICS},
+        dynamic_module_config={**_loaded(module), "metrics_namespace": METRICS},
         filter_name=name,
         filter_config=_text(text),
     )
+
+
+def _loaded(module: str) -> Resource:
+    """It stays loaded until Envoy ends: Rust's runtime is not made to be unloaded."""
+    return {"name": module, "do_not_close": True}
 
 
 def _text(text: str) -> Resource:

@@ -46,8 +46,8 @@ ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
-def route_configuration(config: RouterConfig) -> Resource:
-    """The whole table."""
+def route_configuration(config: RouterConfig, module: str = "") -> Resource:
+    """The whole table; `module` is the native filters' name, if there are any."""
     return {
         "name": ROUTES,
         "validate_clusters": True,
@@ -59,21 +59,21 @@ def route_configuration(config: RouterConfig) -> Resource:
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(config),
-                "matcher": _table(config),
+                "typed_per_filter_config": chain.of_policy(config, module),
+                "matcher": _table(config, module),
             }
         ],
     }
 
 
-def _table(config: RouterConfig) -> Resource:
+def _table(config: RouterConfig, module: str) -> Resource:
     destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {
         route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
     }
     models = {model: actions[route.name] for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config)})
+    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
@@ -117,12 +117,12 @@ def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
     return {"/healthz": _route(_answer(200, "ok\n")), paths.MODELS: _route(listed), **one}
 
 
-def _unknown(config: RouterConfig) -> Resource:
+def _unknown(config: RouterConfig, module: str) -> Resource:
     """A model that no route has; and, before anything is known, a place to wait with room for a large body."""
     missing = _answer(404, json.dumps(openai.error(404, UNKNOWN, "model")), content_type="application/json")
     something = _any(_says(MODEL_HEADER, ".+"), _says(OWN_HEADER, ".+"))
     usual, other = _waiting(UPLOAD_IDLE), _waiting(UPLOAD_IDLE, LARGEST_BODY + ONE_READ)
-    other["typed_per_filter_config"] = chain.of_unusual(config)
+    other["typed_per_filter_config"] = chain.of_unusual(config, module)
     matchers = [
         {"predicate": something, "on_match": _route(missing)},
         {"predicate": _is_unusual(), "on_match": _route(other)},

@@ -57,7 +57,7 @@ def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], st
         version=config.hash(),
         clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
-        routes=routes.route_configuration(config),
+        routes=routes.route_configuration(config, start.module),
         switches=observe.switches(config.observation),
         start=start,
     )

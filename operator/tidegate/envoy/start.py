@@ -47,6 +47,8 @@ class Start:
     """Bytes that Envoy's container may take; 0 is no limit."""
     collector: Collector | None = None
     """Absent where nobody asked for traces."""
+    module: str = ""
+    """Name of the native filters' shared object, `lib<module>.so` in the run folder; empty where there is none, and Lua does their work."""
     rto_max: bool = False
     """Whether the kernel knows TCP_RTO_MAX_MS."""
 

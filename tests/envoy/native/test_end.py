@@ -174,7 +174,7 @@ def test_a_client_of_http_2_reads_the_event_and_is_reset(envoy: RealEnvoy, stage
 
 
 def test_it_may_be_switched_off(envoy: RealEnvoy, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "route", lambda route=native.route: route(end_broken=False))
+    monkeypatch.setattr(native, "route", lambda module, route=native.route: route(module, end_broken=False))
     offer(envoy, stage.player(STREAM, event(ONE), MOMENT, Then.RESET))
     with Wire(envoy.port) as wire:
         wire.send(request())

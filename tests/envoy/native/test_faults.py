@@ -16,9 +16,9 @@ from tidegate.envoy.types import Resource
 pytestmark = pytest.mark.envoy
 
 
-def panics() -> Resource:
+def panics(module: str) -> Resource:
     """The filter that breaks where the header `x-panics` says."""
-    made = native.route()
+    made = native.route(module)
     return {"name": "panics", "typed_config": {**made["typed_config"], "filter_name": "panics"}}
 
 
@@ -32,9 +32,9 @@ def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the route filter."""
     real = chain.of_policy
 
-    def with_panics(wanted: RouterConfig) -> Resource:
-        made = real(wanted)
-        made[chain.NAME]["filter_chain"]["filters"].insert(0, panics())
+    def with_panics(wanted: RouterConfig, module: str) -> Resource:
+        made = real(wanted, module)
+        made[chain.NAME]["filter_chain"]["filters"].insert(0, panics(module))
         return made
 
     monkeypatch.setattr(chain, "of_policy", with_panics)
@@ -42,7 +42,7 @@ def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def upstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the engine filter."""
-    monkeypatch.setattr(native, "engine", lambda _model: panics())
+    monkeypatch.setattr(native, "engine", lambda module, _model: panics(module))
 
 
 REQUEST = ("request_headers", "request_body")
@@ -76,9 +76,9 @@ def test_a_configuration_that_is_none_is_refused(
     """The routes that there are stay."""
     engine = engines.start()
     envoy.offer(config({"chat": {"a": 1}}), {"a": [engine]})
-    broken = native.route()
+    broken = native.route(envoy.start.module)
     broken["typed_config"]["filter_name"] = "nothing"
-    monkeypatch.setattr(native, "route", lambda: broken)
+    monkeypatch.setattr(native, "route", lambda _module: broken)
     with pytest.raises(TimeoutError, match="no such filter"):
         envoy.offer(config({"other": {"a": 1}}), {"a": [engine]})
     reading = envoy.reading()

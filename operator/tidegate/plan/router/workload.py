@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import ceil
 from typing import Any, Final
@@ -20,6 +21,9 @@ DRAIN_SECONDS: Final = 900
 """How long a router that leaves goes on with its open streams."""
 HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
+NATIVE_ENVOY: Final = re.compile(r":v?1\.40(\.|-|$)")
+"""Images of the Envoy that the native filters are tested with: their interface is that of one minor version. With another one Lua does
+their work."""
 LOG_FLUSH: Final = 1000
 """Milliseconds that a line of the access log waits for others."""
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
@@ -64,6 +68,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "--config-path", BOOTSTRAP, "--reject-unknown-dynamic-fields", "--disable-hot-restart",
             "--log-level", "warning", "--file-flush-interval-msec", str(LOG_FLUSH), "--drain-time-s", str(DRAIN_SECONDS), "--concurrency", str(workers(policy)),
         ],
+        "env": [{"name": names.MODULES_VARIABLE, "value": names.RUN_DIR}],
         "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
         "resources": template.resources(policy.spec.router.resources, ENVOY_REQUESTS),
         **OURS,
@@ -89,6 +94,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
             "--run-dir", names.RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
             "--drain-key", names.drain_key(policy.metadata.uid), "--memory", str(_memory(policy)),
+            *(["--native"] if NATIVE_ENVOY.search(defaults.envoy_image) else []),
             *(["--collector", collector(policy)] if collector(policy) else []),
         ],
         "env": [
