@@ -16,8 +16,10 @@ from typing import Any
 
 import httpx
 
+from e2e import monitoring
 from e2e.devcluster import Cluster
 from e2e.install import NAMESPACE
+from e2e.monitoring import Prometheus
 
 Object = dict[str, Any]
 _numbers = itertools.count(1)
@@ -118,6 +120,10 @@ class Place:
         self.wait(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, f"router {name} answers")
         return url
 
+    def prometheus(self) -> Prometheus:
+        """The one that watches all namespaces of this cluster, every second; started when it is first asked for."""
+        return monitoring.watching(self.cluster)
+
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
         """Cluster.wait; failed requests count as no, too."""
 
@@ -166,12 +172,21 @@ class Tally:
     """Streams that began and did not end with [DONE]."""
     backends: Counter[str] = field(default_factory=Counter)
     revisions: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By revision and outcome: `ok`, `error` (a 5xx, or a stream without its end) or `client_error`."""
     errors: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
         """Requests without a 200."""
         return sum(count for status, count in self.answers.items() if status != 200)
+
+
+def outcome(status: int, *, whole: bool) -> str:
+    """In Tidegate's word for it, as a client sees it."""
+    if status >= 500 or not (whole or status >= 400):
+        return "error"
+    return "client_error" if status >= 400 else "ok"
 
 
 class Load:
@@ -225,7 +240,7 @@ class Load:
             self.tally.answers[0] += 1
             self.tally.errors.append(repr(error))
             return
-        self._count(answer, answer.text)
+        self._count(answer, answer.text, whole=True)
 
     async def stream(self, client: httpx.AsyncClient, tokens: int) -> None:
         """One stream to its end."""
@@ -237,13 +252,16 @@ class Load:
                     async for line in answer.aiter_lines():
                         last = line or last
                 finally:
-                    self._count(answer, last)
-                    self.tally.cut += answer.status_code == 200 and last != "data: [DONE]"
+                    self._count(answer, last, whole=last == "data: [DONE]")
         except httpx.HTTPError as error:
             self.tally.errors.append(repr(error))
 
-    def _count(self, answer: httpx.Response, text: str) -> None:
+    def _count(self, answer: httpx.Response, text: str, *, whole: bool) -> None:
         self.tally.answers[answer.status_code] += 1
+        self.tally.outcomes[
+            answer.headers.get("x-tidegate-revision", ""), outcome(answer.status_code, whole=whole)
+        ] += 1
+        self.tally.cut += answer.status_code == 200 and not whole
         if answer.status_code == 200:
             self.tally.backends[answer.headers.get("x-tidegate-backend", "")] += 1
             self.tally.revisions[answer.headers.get("x-tidegate-revision", "")] += 1

@@ -7,12 +7,12 @@ import os
 import sys
 import time
 
-from . import build, control, launch, requirements
+from . import build, control, golang, launch, requirements
 from .cluster import Cluster, say
 from .launch import ClusterError
 from .settings import MOST_NODES
 
-ERRORS = (ClusterError, build.BuildError, requirements.RequirementError, control.ControlError)
+ERRORS = (ClusterError, golang.BuildError, requirements.RequirementError, control.ControlError)
 
 
 def main() -> int:
@@ -35,6 +35,7 @@ def prepare(_: argparse.Namespace) -> None:
     requirements.check()
     build.kubernetes(say)
     build.commands(say)
+    build.prometheus(say)
 
 
 def down(arguments: argparse.Namespace) -> None:

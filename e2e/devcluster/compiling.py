@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,8 +21,9 @@ Compiled = Callable[[str], None]
 def watched(
     expected: int, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Compiled]:
-    """Gives what is to be called for each package; `expected` is how many there are at most."""
-    if sys.stderr.isatty():
+    """Gives what is to be called for each package; `expected` is how many there are at most. A thread that builds beside
+    other work has no bar: that work writes to the terminal too."""
+    if sys.stderr.isatty() and threading.current_thread() is threading.main_thread():
         with bar(expected, Console(stderr=True)) as compiled:
             yield compiled
     else:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from . import build
 from .settings import REPOSITORY, Settings
 
 STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -18,6 +19,10 @@ STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENTRYPOINT = """#!/bin/sh
 case "${1:-}" in -* | *.conf) set -- %s "$@" ;; esac
 exec "$@"
+"""
+WHEN_BUILT = """#!/bin/sh
+[ -x {0} ] || {{ echo "Prometheus is not built yet; run: python -m e2e.devcluster prepare" >&2; exit 1; }}
+exec {0} "$@"
 """
 
 
@@ -62,8 +67,8 @@ def normalise(reference: str) -> str:
 def stock(settings: Settings) -> list[Image]:
     """The images that Tidegate's manifests name, and two for tests."""
     scripts = settings.state / "images"
-    rows = [tidegate(), engine(scripts / "engine"), shell(), python()]
-    return [*rows, *envoy(scripts / "envoy"), *valkey(scripts / "valkey"), *prometheus()]
+    rows = [tidegate(), engine(scripts / "engine"), prometheus(scripts / "prometheus"), shell(), python()]
+    return [*rows, *envoy(scripts / "envoy"), *valkey(scripts / "valkey")]
 
 
 def tidegate() -> Image:
@@ -147,21 +152,18 @@ def valkey(folder: Path) -> list[Image]:
     ]
 
 
-def prometheus() -> list[Image]:
-    """Prometheus, where the machine has one."""
-    binary = _found("prometheus")
-    if binary is None:
-        return []
-    row = Image(
-        references=("quay.io/prometheus/prometheus", "docker.io/prom/prometheus"),
-        command=(str(binary),),
+def prometheus(folder: Path) -> Image:
+    """Prometheus. It is built when somebody wants to watch, which may be after this table was written."""
+    programs = build.prometheus_folder()
+    return Image(
+        references=("docker.io/prom/prometheus", "quay.io/prometheus/prometheus"),
+        command=(_script(folder / "prometheus", WHEN_BUILT.format(programs / "prometheus")),),
         args=("--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"),
-        binds=_outside_usr(binary.parent),
+        binds=(str(folder), *_outside_usr(programs.parent)),
         user="65534:65534",
         writable=("/prometheus",),
         working_dir="/prometheus",
     )
-    return [row]
 
 
 def shell() -> Image:

@@ -149,8 +149,13 @@ TIER = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"},
 CLAIM = {"storage": {"claim": {"size": "1Gi"}}}
 GROUP = model("group", engine={"gpus": {"count": 1}, "parallelism": {"tensor": 2}}, replicas=0)
 MISSING = {"name": "settings", "configMap": {"name": "nobody-made-it"}}
-WAITS = model("waits", engine={"gpus": {"count": 0}, "podTemplatePatch": {"spec": {"volumes": [MISSING]}}})
-"""A model whose Pod waits for a volume, and for no GPU before: what it waits for stands in Events alone."""
+MOUNTED = {"name": "engine", "volumeMounts": [{"name": MISSING["name"], "mountPath": "/missing"}]}
+WAITS = model(
+    "waits",
+    engine={"gpus": {"count": 0}, "podTemplatePatch": {"spec": {"volumes": [MISSING], "containers": [MOUNTED]}}},
+)
+"""A model whose Pod waits for a volume, and for no GPU before: what it waits for stands in Events alone. Kubelet waits for volumes that
+some container mounts."""
 WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
 
 

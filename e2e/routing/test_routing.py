@@ -132,6 +132,24 @@ def test_every_api_of_the_engine_passes(pair: Place) -> None:
     )
 
 
+def test_pages_may_ask_at_once_and_no_router_is_replaced(place: Place) -> None:
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    url, asking = place.router(), {"origin": "https://chat.example.com", "access-control-request-method": "POST"}
+    routers = {pod["metadata"]["uid"] for pod in place.items("pods", "tidegate.dev/policy=front")}
+
+    def status() -> int:
+        return httpx.options(f"{url}/v1/chat/completions", headers=asking).status_code
+
+    assert status() == 405
+    cors = {"allowOrigins": ["https://*.example.com"]}
+    place.apply(policy(router={"replicas": 1, "cors": cors}))
+    place.wait(lambda: status() == 200, "the page may ask")
+    place.apply(policy())
+    place.wait(lambda: status() == 405, "it may not any more")
+    assert {pod["metadata"]["uid"] for pod in place.items("pods", "tidegate.dev/policy=front")} == routers
+
+
 def test_engines_come_and_go_without_a_lost_request(place: Place) -> None:
     place.apply(model(replicas=3), policy(replicas=2))
     place.ready("mdep/small", "rpol/front")

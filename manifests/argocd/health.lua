@@ -2,7 +2,8 @@
 --
 --   situation                                         health
 --   -----------------------------------------------   -----------------------------------------------
---   spec.suspend, or Suspended is True                Suspended
+--   Suspended is True                                 Suspended, with its message
+--   spec.suspend                                      Suspended
 --   no status of this generation, or no Ready in it   Progressing
 --   Stalled is True (serving or not: rolled back,     Degraded, with the message of Stalled
 --     refused, cannot start)
@@ -19,7 +20,8 @@ local function is(kind, status)
   return found[kind] ~= nil and found[kind].status == status
 end
 if (obj.spec ~= nil and obj.spec.suspend == true) or is("Suspended", "True") then
-  return {status = "Suspended", message = "suspended: nothing is touched until spec.suspend is false"}
+  local paused = is("Suspended", "True") and found.Suspended.message
+  return {status = "Suspended", message = paused or "suspended: nothing is touched until spec.suspend is false"}
 end
 if found.Ready == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   return {status = "Progressing", message = "waiting for the operator"}

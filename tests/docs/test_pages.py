@@ -15,6 +15,7 @@ import yaml
 import tidegate
 from tidegate.api.validate import check
 from tidegate.cli.main import app
+from tidegate.envoy import paths
 from tidegate.errors import TidegateError
 from tidegate.plan import conditions
 
@@ -119,3 +120,9 @@ def test_no_reason_is_explained_that_does_not_exist() -> None:
     ours, _, rest = TROUBLE.read_text().partition("## What Pods say")
     said = set(re.findall(r"^\| `(\w+)`", ours + rest.partition("## What the API server says")[2], re.MULTILINE))
     assert said <= {*constants().values(), *(error.reason for error in errors())}
+
+
+def test_every_path_is_listed() -> None:
+    served = (ROOT / "docs/how-to/paths.md").read_text().partition("## Not served")[0]
+    listed = set(re.findall(r"`(?:POST |GET )?(/[a-z0-9/_]+)`", served))
+    assert listed == {*paths.JSON, *paths.FORMS, *paths.OWN}

@@ -104,7 +104,8 @@ def test_a_brain_is_missed_where_it_is_needed_alone(
     begin = time.monotonic()
     refused = envoy.client.post(CHAT, json={"model": "auto"})
     assert time.monotonic() - begin < TIMEOUT + 1
-    assert refused.status_code == 503
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    assert refused.json()["error"]["message"] == "The router could not decide who answers; try again."
     assert ask(envoy, "chat") == (200, "a")
 
 

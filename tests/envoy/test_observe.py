@@ -19,7 +19,10 @@ from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import read
 from tidegate.contract.observation import Observation
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.bootstrap import bootstrap
+from tidegate.envoy.observe import RECORDS_BUFFER
 from tidegate.envoy.start import collector
+from tidegate.envoy.types import extension
 
 pytestmark = pytest.mark.envoy
 CHAT = "/v1/chat/completions"
@@ -155,12 +158,20 @@ def test_a_request_that_nobody_answered_names_who_should_have(envoy: RealEnvoy, 
     assert (line["route"], line["backend"], line["revision"], line["status"]) == ("to-chat", "a", "r1", 503)
 
 
-def test_a_deaf_brain_costs_records_and_no_requests(envoy: RealEnvoy, engines: Engines, deaf: Records) -> None:
-    envoy.offer(telling(records=100), {"a": [engines.start()]})
-    path = f"/v1/models/{'x' * 8000}"
-    for _ in range(600):
-        assert envoy.client.get(path).status_code == 404
-    assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+def test_a_deaf_brain_costs_records_and_neither_requests_nor_memory(
+    envoy: RealEnvoy, engines: Engines, deaf: Records
+) -> None:
+    wanted = telling(records=100)
+    large = tuple(route.model_copy(update={"name": "r" * 8000}) for route in wanted.routes)  # and so are its records
+    envoy.offer(wanted.model_copy(update={"routes": large}), {"a": [engines.start()]})
+
+    def waiting() -> int:
+        for _ in range(20):
+            assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+        return envoy.stat("cluster.records.upstream_cx_tx_bytes_buffered")
+
+    until(lambda: waiting() > RECORDS_BUFFER)
+    until(lambda: waiting() < RECORDS_BUFFER)
 
 
 def test_a_brain_that_comes_late_gets_records(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
@@ -197,3 +208,21 @@ def test_traces_reach_a_collector_and_the_engine(tmp_path: Path, engines: Engine
         assert all(SAMPLED[:35] in headers["traceparent"] for headers in engine.headers[1:]), "its trace is"
     finally:
         envoy.stop()
+
+
+def test_a_router_starts_though_nobody_knows_where_its_collector_is(
+    tmp_path: Path, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        names = {"socket_address": {"address": "127.0.0.1", "port_value": silent.getsockname()[1], "protocol": "UDP"}}
+        kind = "envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
+        resolver = {"typed_dns_resolver_config": extension("cares", kind, resolvers=[names])}
+        monkeypatch.setattr("tidegate.brain.xds.bootstrap", lambda start: bootstrap(start) | resolver)
+        envoy = RealEnvoy(tmp_path)
+        envoy.begin_with(replace(envoy.start, collector=collector("http://collector.test", "chat-router.test")))
+        try:
+            envoy.offer(telling(traces=100), {"a": [engines.start()]})
+            assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+        finally:
+            envoy.stop()

@@ -47,7 +47,8 @@ class Seen(NamedTuple):
 def row(seen: Seen) -> tuple[str, str]:
     """The table at the top of the script, in Python."""
     rows = (
-        (seen.suspend or seen.suspended == "True", ("Suspended", SUSPENDED)),
+        (seen.suspended == "True", ("Suspended", "said by Suspended")),
+        (seen.suspend, ("Suspended", SUSPENDED)),
         (seen.ready is None or seen.observed != 2, ("Progressing", WAITING)),
         (seen.stalled == "True", ("Degraded", "said by Stalled")),
         (seen.reconciling == "True" or seen.ready != "True", ("Progressing", "said by Ready")),
@@ -67,7 +68,7 @@ def test_every_combination() -> None:
     for seen in map(Seen._make, product(*[STATUSES] * 5, (2, 1, None), (False, True))):
         assert health(seen.manifest()) == row(seen), seen
         met[row(seen)] += 1
-    assert len(met) == 6, "each row of the table was met"
+    assert len(met) == 7, "each row of the table was met"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_every_combination() -> None:
         (Seen(ready="False", reconciling="True"), "Progressing", "said by Ready"),
         (Seen(stalled="True", observed=1), "Progressing", WAITING),  # the change that mends it was just applied
         (Seen(resolved="False"), "Healthy", "said by ResolvedRefs"),
-        (Seen(suspended="True", ready="False"), "Suspended", SUSPENDED),
+        (Seen(suspended="True", ready="False"), "Suspended", "said by Suspended"),
         (Seen(suspend=True, observed=1), "Suspended", SUSPENDED),
     ],
 )

@@ -26,7 +26,7 @@ from pydantic_core import ErrorDetails
 from tidegate.api.base import DNS_LABEL
 from tidegate.api.engine import QUANTIZATION, RESOURCE_NAME
 from tidegate.api.modeldeployment import SERVED_NAME
-from tidegate.api.values import DURATION, HTTP_URL, PERCENT, QUANTITY
+from tidegate.api.values import DURATION, HTTP_URL, PERCENT, QUANTITY, WHOLE_PERCENT
 
 Schema = dict[str, Any]
 Location = tuple[int | str, ...]
@@ -39,6 +39,7 @@ _SHAPES = {
     SERVED_NAME: "letters, digits and . _ : / -, such as acme/llama-8b",
     RESOURCE_NAME: "the name of a device plugin's resource, such as nvidia.com/gpu",
     HTTP_URL: "a URL without TLS, such as http://collector.observability:4318",
+    WHOLE_PERCENT: "a whole share from 1% to 99%",
     QUANTIZATION: "lower case letters, digits, '-' and '_', such as fp8",
 }
 _EXAMPLES = {DURATION: "10m", PERCENT: "90%", QUANTITY: "16Gi", DNS_LABEL: "llama-8b", SERVED_NAME: "acme/llama-8b"}

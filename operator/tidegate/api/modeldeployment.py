@@ -23,6 +23,7 @@ from tidegate.api.base import (
     cel_string,
 )
 from tidegate.api.engine import Engine, gpus_of_replica, spread_cel
+from tidegate.api.rollout import Rollout
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -246,6 +247,8 @@ class ModelDeploymentSpec(Part):
     """Everything that shapes the engine's Pods; a change here or in model is a new revision."""
     replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 1})] = 1
     """Engines that serve this model."""
+    rollout: Rollout | None = None
+    """How a new revision takes over. Default: when all of its engines answer."""
     drain: Drain = Drain()
     """How an engine leaves."""
 

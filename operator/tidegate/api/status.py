@@ -82,6 +82,33 @@ class RevisionStatus(Part):
     """Kind of the object that runs it."""
 
 
+class RolloutStatus(Part):
+    """The trial of a revision: the one that is under way, or the last one."""
+
+    revision: Short
+    """The revision that is on trial."""
+    phase: Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack"]
+    """What it waits for: its engines, the routers, the step's hold, a gate or an approval, a person, all of its engines; or how it ended."""
+    step: Count = 0
+    """Steps that are behind it."""
+    steps: Count = 0
+    """Steps that there are."""
+    traffic: Annotated[int, Field(ge=0, le=100)] = 0
+    """Percent of the model's requests that it gets while it is on trial."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """What it waits for, or why it was taken back, in words."""
+    began: Annotated[str, Field(max_length=40)] | None = None
+    """When the trial began, RFC 3339 in UTC."""
+    entered: Annotated[str, Field(max_length=40)] | None = None
+    """When this step began."""
+    confirmed: Annotated[str, Field(max_length=40)] | None = None
+    """Since when every router sends this step's share."""
+    abort: Annotated[str, Field(max_length=512)] | None = None
+    """The last value of the annotation tidegate.dev/abort that was heeded."""
+    retry: Annotated[str, Field(max_length=512)] | None = None
+    """The last value of the annotation tidegate.dev/retry that was heeded."""
+
+
 class ModelDeploymentStatus(Status):
     """Status of a ModelDeployment."""
 
@@ -91,6 +118,8 @@ class ModelDeploymentStatus(Status):
     """The revision that gets the traffic."""
     room_made_for: Short | None = None
     """The revision for which the annotation tidegate.dev/make-room has acted: it does so once."""
+    rollout: RolloutStatus | None = None
+    """The trial of the newest revision."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0

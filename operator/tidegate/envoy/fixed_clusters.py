@@ -10,20 +10,39 @@ collector   where traces go, if anybody asked        OTLP over HTTP
 
 from __future__ import annotations
 
+from typing import Final
+
 from tidegate.envoy import decide, observe
 from tidegate.envoy.start import Collector, Start
 from tidegate.envoy.types import Resource, duration
 
+DEAF: Final = 1.0
+"""Seconds for which a brain may read nothing while a whole buffer of records waits."""
+
 
 def clusters(start: Start) -> list[Resource]:
     """All of them."""
-    sockets = {decide.BRAIN: decide.SOCKET, observe.RECORDS: observe.SOCKET}
-    made = [_cluster(name, "STATIC", {"pipe": {"path": f"{start.run_dir}/{file}"}}) for name, file in sockets.items()]
-    return [*made, *([_collector(start.collector)] if start.collector else [])]
+    brain = _cluster(decide.BRAIN, "STATIC", _socket(start, decide.SOCKET))
+    records = _cluster(observe.RECORDS, "STATIC", _socket(start, observe.SOCKET)) | _forgotten_when_deaf()
+    return [brain, records, *([_collector(start.collector)] if start.collector else [])]
+
+
+def _socket(start: Start, file: str) -> Resource:
+    return {"pipe": {"path": f"{start.run_dir}/{file}"}}
+
+
+def _forgotten_when_deaf() -> Resource:
+    """Envoy's logger writes on and on to who reads nothing: the connection ends, and what waited in it is lost."""
+    return {
+        "per_connection_buffer_limit_bytes": observe.RECORDS_BUFFER,
+        "per_connection_buffer_high_watermark_timeout": duration(DEAF),
+    }
 
 
 def _collector(to: Collector) -> Resource:
-    return _cluster(observe.COLLECTOR, "STRICT_DNS", {"socket_address": {"address": to.host, "port_value": to.port}})
+    """Envoy does not wait for its address, which whoever answers names may not know: it would not even answer probes until then."""
+    address = {"socket_address": {"address": to.host, "port_value": to.port}}
+    return _cluster(observe.COLLECTOR, "STRICT_DNS", address) | {"wait_for_warm_on_init": False}
 
 
 def _cluster(name: str, kind: str, address: Resource) -> Resource:

@@ -3,7 +3,7 @@ bootstrap, which never change; *switches*, a runtime layer from a file, say for 
 
 log line     JSON on stdout: no body, no query, no header that a client could hide a key in
 record       what metrics are made of, as MessagePack to the brain's socket: https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/access_loggers/fluentd/v3/fluentd.proto
-             A brain that hangs or is gone costs records, never requests: Envoy buffers RECORDS_BUFFER bytes and drops the rest.
+             A brain that hangs or is gone costs records, never requests: little more than RECORDS_BUFFER bytes wait for it, the rest is dropped.
 trace        spans to an OpenTelemetry collector, and `traceparent` to the engine
 
 https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/operations/runtime

@@ -36,6 +36,9 @@ STARTING: Final = "EnginesStarting"
 NO_CAPACITY: Final = "InsufficientCapacity"
 SWITCHING: Final = "NewRevisionStarting"
 RETIRING: Final = "OldRevisionDraining"
+TRYING: Final = "RolloutProgressing"
+PAUSED: Final = "RolloutPaused"
+ROLLED_BACK: Final = "RolledBack"
 SCALED_TO_ZERO: Final = "ScaledToZero"
 DEADLINE: Final = "ProgressDeadlineExceeded"
 SUSPENDED_REASON: Final = "Suspended"
@@ -60,6 +63,8 @@ ON_ITS_WAY: Final = frozenset(
         STARTING,
         SWITCHING,
         RETIRING,
+        TRYING,
+        PAUSED,
         SCALED_TO_ZERO,
         SUSPENDED_REASON,
         ROUTERS_STARTING,

@@ -25,6 +25,7 @@ def after(**changes: object) -> Record:
         *((after(flags=frozenset({flag}), status=503), "shed") for flag in REFUSED),
         *((after(flags=frozenset({flag}), status=503), "error") for flag in FAILED),
         (after(flags=frozenset({"UC"})), "error"),
+        (after(flags=frozenset({"SI"}), status=408, of_engine=False), "client_error"),
         (after(broken=True), "error"),
         (after(status=500), "error"),
         (after(status=503), "error"),

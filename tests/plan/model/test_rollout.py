@@ -227,12 +227,6 @@ def test_since_when_engines_are_missing() -> None:
     assert step(earlier, ready={D: 2})[0].incomplete_since is None
 
 
-def test_the_traffic_follows_the_active_one() -> None:
-    after = step(rev(A, "Active"), rev(B, "Retiring", 1), ready={A: 2})
-    assert {r.name: r.traffic for r in after} == {A: 100, D: 0, B: 0}
-    assert find(after, "Candidate") == after[1]
-
-
 def test_what_it_means_is_kept_with_another_name() -> None:
     situation = Situation("old1", "meaning", 1, {}, {})
     (made,) = advance((), situation, NOW)

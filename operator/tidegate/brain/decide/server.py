@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,15 +10,11 @@ from typing import Final
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.wire import Answer, Wire
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import openai
 from tidegate.envoy.clusters import Endpoint
 from tidegate.names import DECIDED_HEADER
 
-_UNDECIDED: Final = Answer(
-    503,
-    {"content-type": "application/json", "retry-after": "1"},
-    json.dumps(openai.error(503, "The routes change at this moment; try again.")).encode(),
-).encoded()
+_UNDECIDED: Final = Answer(503).encoded()
+"""Envoy runs other routes for a moment. What is said to a 5xx stands in envoy/local_replies.py: the filter passes none of ours on."""
 
 
 class Decisions:

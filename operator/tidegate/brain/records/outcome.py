@@ -4,6 +4,7 @@ what Envoy says                                                outcome
 ------------------------------------------------------------   ------------
 the client left (DC, DR), or nobody was answered (status 0)    cancelled
 we had no room (OM), or a filter of ours refused (UAEX, RL)    shed
+an upload that stopped coming (408)                            client_error
 the engine could not be reached, broke off or took too long    error
 a stream without its end, or with an error event in it         error
 an engine's 429 or 5xx, after all retries                      error
@@ -27,6 +28,7 @@ LEFT: Final = frozenset({"DC", "DR"})
 REFUSED: Final = frozenset({"OM", "UAEX", "RL"})
 FAILED: Final = frozenset({"UF", "UC", "UR", "UPE", "LR", "URX", "UT", "SI", "UH", "NC", "UO", "UMSDR"})
 TOO_MANY: Final = 429
+STOPPED_COMING: Final = 408
 
 
 def outcome(record: Record) -> Outcome:
@@ -35,7 +37,7 @@ def outcome(record: Record) -> Outcome:
         return "cancelled"
     if record.flags & REFUSED:
         return "shed"
-    if record.flags & FAILED or record.broken:
+    if (record.flags & FAILED and record.status != STOPPED_COMING) or record.broken:
         return "error"
     return _by_status(record)
 

@@ -18,10 +18,13 @@ from tidegate.plan.model import revisions
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
 from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
+from tidegate.plan.model.trial import Trying, candidate_replicas, trying
 from tidegate.plan.model.workload import rendered
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
+WHOLE = 100
+"""Percent of a model's requests."""
 DEADLINE_MARGIN = 60.0
 """Seconds beyond startupTimeout for what comes before a container starts: a node, a volume, an image."""
 
@@ -48,6 +51,13 @@ class ModelDecision:
     """Paths in which the newest revision would be rendered differently today."""
     room_made_for: str
     """The revision for which a person's annotation has acted."""
+    trying: Trying
+    """The trial of the newest."""
+
+    def traffic(self, revision: Revision) -> int:
+        """Percent of the model's requests that it gets."""
+        given = self.trying.share if self.role("Candidate") else 0
+        return {"Active": WHOLE - given, "Candidate": given}.get(revision.role, 0)
 
     @property
     def startup_budget(self) -> float:
@@ -73,6 +83,7 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     readiness = _readiness(model, newest, facts)
+    tried = trying(world.owner, model, newest, facts, readiness, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made
@@ -83,9 +94,12 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
         readiness=readiness,
         departures=departures(facts),
         room_for="" if lost or made == asked else asked,
+        free=tried.free,
+        refused=tried.refused,
+        candidate_replicas=tried.replicas,
     )
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
-    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, (), made)
+    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried)
     if model.spec.suspend:
         return decision
     live = advance(facts.recorded, situation, now)
@@ -112,7 +126,8 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
 def _readiness(model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
     """Engines that answer and engines that should, of every revision that lives or may live."""
     wanted = {r.name: r.replicas if r.role == "Retiring" else model.spec.replicas for r in facts.recorded}
-    return {name: _how_far(name, count, facts) for name, count in (wanted | {newest: model.spec.replicas}).items()}
+    wanted[newest] = candidate_replicas(model, newest, facts)
+    return {name: _how_far(name, count, facts) for name, count in wanted.items()}
 
 
 def _how_far(revision: str, wanted: int, facts: ModelFacts) -> Readiness:

@@ -13,6 +13,7 @@ from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.kube.reading import integer, maps, text, texts
 from tidegate.plan.model.rollout import Departure, Revision, Role
+from tidegate.plan.model.stages import PHASES, Trial
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
@@ -47,6 +48,8 @@ class ModelFacts:
     """The claim for weights, if it is there."""
     views: tuple[RouterView, ...]
     """What the routers of each policy say."""
+    trial: Trial | None
+    """How far the newest revision's trial was at the end of the last pass."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,15 @@ class RouterView:
     """Ready routers that run the newest configuration."""
     behind: int
     """Ready routers that run another one."""
+    silent: int
+    """Ready routers that do not say what they run."""
+    weights: Mapping[str, frozenset[int]]
+    """Percent that the newest configuration sends to each revision, by each backend that stands for this model."""
+
+    def sends(self, revision: str, share: int) -> bool:
+        """Whether every router sends this share of the model's requests to a revision."""
+        all_run_it = self.live > 0 and not self.behind and not self.silent
+        return all_run_it and self.weights.get(revision, frozenset()) == {share}
 
     def departure(self, revision: str) -> Departure:
         """The table above."""
@@ -97,6 +109,27 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         reachable=_reachable(world, workloads),
         claim=next((c for c in world.children if c["kind"] == "PersistentVolumeClaim"), None),
         views=tuple(_view(policy, model) for policy in world.policies),
+        trial=_trial(world.owner, now),
+    )
+
+
+def _trial(owner: Manifest, now: datetime) -> Trial | None:
+    """Of status.rollout; None where there is none that can be read."""
+    entry = (owner.get("status") or {}).get("rollout")
+    if not isinstance(entry, Mapping) or not text(entry, "revision"):
+        return None
+    phase = text(entry, "phase")
+    began = _moment(entry, "began") or now
+    return Trial(
+        revision=text(entry, "revision"),
+        stage=max(integer(entry, "step"), 0),
+        began=began,
+        entered=_moment(entry, "entered") or began,
+        confirmed=_moment(entry, "confirmed"),
+        phase=next((known for known in PHASES if known == phase), "Starting"),
+        message=text(entry, "message"),
+        abort=text(entry, "abort"),
+        retry=text(entry, "retry"),
     )
 
 
@@ -212,7 +245,7 @@ def _view(policy: Manifest, model: str) -> RouterView:
     named = {text(b, "name"): text(b.get("modelDeploymentRef"), "name") for b in maps(policy.get("spec"), "backends")}
 
     def sent_to(field: str) -> frozenset[str]:
-        mine = (b for b in maps(configuration, field) if (text(b, "model") or named.get(text(b, "name"))) == model)
+        mine = (b for b in maps(configuration, field) if _of(b, named) == model)
         return frozenset(revision for backend in mine for revision in _sent_to(backend))
 
     return RouterView(
@@ -222,7 +255,20 @@ def _view(policy: Manifest, model: str) -> RouterView:
         older=sent_to("older"),
         live=integer(configuration, "live"),
         behind=integer(configuration, "behind"),
+        silent=integer(configuration, "silent"),
+        weights=_weights(b for b in maps(configuration, "backends") if _of(b, named) == model),
     )
+
+
+def _of(backend: Manifest, named: Mapping[str, str]) -> str:
+    """The model that a backend stands for."""
+    return text(backend, "model") or named.get(text(backend, "name"), "")
+
+
+def _weights(backends: Iterable[Manifest]) -> dict[str, frozenset[int]]:
+    """By revision; one that some backend does not send to has 0 among its shares."""
+    sent = [{text(r, "name"): integer(r, "weight") for r in maps(backend, "revisions")} for backend in backends]
+    return {name: frozenset(each.get(name, 0) for each in sent) for name in {name for each in sent for name in each}}
 
 
 def _sent_to(backend: Manifest) -> frozenset[str]:

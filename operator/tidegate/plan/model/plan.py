@@ -45,10 +45,23 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         delete=delete,
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision),
-        again=_retires_now(facts, decision),
-        next_check=next_timer(decision.revisions, decision.startup_budget, now),
+        again=_retires_now(facts, decision) or _steps_now(facts, decision),
+        next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
     )
+
+
+def _steps_now(facts: ModelFacts, decision: ModelDecision) -> bool:
+    """Whether a trial has just come to another step: what that waits for may be there already."""
+    before, trial = facts.trial, decision.trying.trial
+    return trial is not None and (
+        before is None or (before.revision, before.stage, before.phase) != (trial.revision, trial.stage, trial.phase)
+    )
+
+
+def _next_check(decision: ModelDecision, now: datetime) -> float | None:
+    waits = (next_timer(decision.revisions, decision.startup_budget, now), decision.trying.next_look)
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@
     the newest, silent       another one answers             the other one, until the newest answers again
     the newest, in part and  another one is complete         the other one: it serves as before
       never complete yet
-    older                    the newest is complete          the newest
+    older                    the newest is complete, and     the newest
+                               not on trial any more
     older, answers           the newest is not complete      A
     older, silent            the newest answers in part      the newest: better than nobody
     older, silent            one that is Retiring answers    that one
@@ -19,7 +20,8 @@
 "Answers" is an engine that answers, or that none is wanted; "complete" is as many as are wanted. No row rests on one silent
 moment of A alone: what takes the traffic from it answers, or a person said so, or A never served.
 
-The newest one without the traffic is the Candidate. Everybody else is Retiring, and goes, when
+The newest one without the traffic is the Candidate, unless its trial has failed (stages.py): that one leaves as others do. Everybody else
+is Retiring, and goes, when
 
     it                       the Active one                  routers
     ----------------------   -----------------------------   -------------------------------------------------------------
@@ -64,11 +66,6 @@ class Revision:
     silent_since: datetime | None = None
     """Of a Retiring one: since when no router says that it sends to it, and not all have left it."""
 
-    @property
-    def traffic(self) -> int:
-        """Percent of the model's requests."""
-        return 100 if self.role == "Active" else 0
-
 
 @dataclass(frozen=True)
 class Readiness:
@@ -110,13 +107,20 @@ class Situation:
     """What the routers say of each Retiring revision."""
     room_for: str = ""
     """The revision for which a person makes room."""
+    free: bool = True
+    """Whether the newest may take all of the traffic: it is on no trial, or behind it."""
+    refused: bool = False
+    """Whether the newest one's trial has failed."""
+    candidate_replicas: int | None = None
+    """Engines that the newest should have while it is on trial; as many as the spec asks for when absent."""
 
 
 def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[Revision, ...]:
     """The revisions after one step of the tables: the Active one first, then the Candidate, then those that retire."""
     active = _with_the_traffic(known, now)
-    others = [r.name for r in known if r.name not in (active, now.newest)]
-    taking = [(active, "Active"), *([(now.newest, "Candidate")] if now.newest != active else [])]
+    candidate = [] if now.newest == active or now.refused else [(now.newest, "Candidate")]
+    taking = [(active, "Active"), *candidate]
+    others = [r.name for r in known if r.name not in dict(taking)]
     live = [_in_role(_named(known, name), name, role, now, at) for name, role in taking]  # type: ignore[arg-type]
     staying = [_in_role(_named(known, name), name, "Retiring", now, at) for name in others]
     return (*live, *(r for r in staying if not _gone(r, _named(known, r.name), live[0], now, at)))
@@ -133,7 +137,7 @@ def _with_the_traffic(known: tuple[Revision, ...], now: Situation) -> str:
         return now.newest
     if active.name == now.newest:
         return _of_the_newest(active, known, now)
-    if newest.complete:
+    if newest.complete and now.free:
         return now.newest
     return _of_an_older_one(active, answering, now)
 
@@ -154,7 +158,7 @@ def _of_an_older_one(active: Revision, answering: str, now: Situation) -> str:
     """The rows of an older Active one while the newest is not complete."""
     if _answers(active.name, now):
         return active.name
-    if _answers(now.newest, now):
+    if _answers(now.newest, now) and not now.refused:
         return now.newest
     return answering or (active.name if active.answered else now.newest)
 
@@ -169,7 +173,8 @@ def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at:
     kept = before or Revision(name, role, at)
     meaning = now.identity if name == now.newest else kept.identity
     since = kept.since if kept.role == role else at
-    replicas = kept.replicas if role == "Retiring" else now.replicas
+    wanted = now.candidate_replicas if role == "Candidate" and now.candidate_replicas is not None else now.replicas
+    replicas = kept.replicas if role == "Retiring" else wanted
     readiness = now.readiness.get(name, NOTHING)
     silent = role == "Retiring" and now.departures.get(name, "silent") == "silent"
     return Revision(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from tidegate.names import MAKE_ROOM_ANNOTATION
+from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.objects import model_labels
@@ -29,6 +29,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
         "roomMadeFor": decision.room_made_for or None,
+        "rollout": _rollout(decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
         "ready": f"{decision.of(active).ready}/{decision.model.spec.replicas}",
@@ -42,6 +43,9 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     if decision.model.spec.suspend:
         return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+    if decision.trying.waits_for_a_person:
+        paused = conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision))
+        return [paused, conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     return [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
 
 
@@ -50,6 +54,9 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
 
     candidate   Active one's engines   then
     ---------   --------------------   --------------------------------------------------------------
+    was taken   any                    Stalled, and Ready while some engine answers
+      back
+    on trial    any                    Reconciling, with its share and what it waits for
     none        all answer             Reconciling while an old revision drains, else as it should be
     none        some, or none          Reconciling; Stalled when they are late
     starting    any                    Reconciling; Stalled when the candidate is late
@@ -59,10 +66,17 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     readiness = decision.of(active)
     if decision.model.spec.suspend:
         return Verdict(serves(readiness), False, False, conditions.SUSPENDED_REASON, SUSPENDED)
+    if tried := _trying(world, decision, serves(readiness)):
+        return tried
     if candidate:
         return _switching(world, facts, decision, candidate, now)
     if active and not readiness.complete:
         return _starting(world, facts, decision, active, now)
+    return _settled(facts, decision, readiness)
+
+
+def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -> Verdict:
+    """All engines of the Active one answer."""
     if retiring := decision.role("Retiring"):
         message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
@@ -71,6 +85,37 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
             "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
         )
     return conditions.done(_engines(readiness))
+
+
+def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:
+    """The rows of a trial that has given a share, or has failed."""
+    if decision.trying.refused:
+        return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serving)
+    if not decision.trying.share or not decision.role("Candidate"):
+        return None
+    reason = conditions.PAUSED if decision.trying.waits_for_a_person else conditions.TRYING
+    return conditions.progressing(reason, trying_words(decision), serving=serving)
+
+
+def trying_words(decision: ModelDecision) -> str:
+    """Which share a revision on trial gets, and what it waits for."""
+    trial, rollout = decision.trying.trial, decision.model.spec.rollout
+    if trial is None or rollout is None:
+        return ""
+    steps = len(rollout.canary.steps)
+    where = f"step {min(trial.stage, steps - 1) + 1} of {steps}"
+    return f"revision {trial.revision} gets {decision.trying.share} % of the requests ({where}): {trial.message}"
+
+
+def _taken_back(world: ModelWorld, decision: ModelDecision) -> str:
+    trial, active, name = decision.trying.trial, decision.role("Active"), world.owner["metadata"]["name"]
+    if trial is None:
+        return ""
+    serving = f"; revision {active.name} serves" if active else ""
+    again = f"kubectl annotate --overwrite mdep/{name} {GROUP}/retry={trial.revision}/1"
+    return (
+        f"revision {trial.revision} was taken back: {trial.message}{serving}. Change the spec, or try it again: {again}"
+    )
 
 
 def _leaving(facts: ModelFacts, retiring: Revision) -> str:
@@ -134,6 +179,24 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
     return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
+def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
+    trial, rollout = decision.trying.trial, decision.model.spec.rollout
+    if trial is None:
+        return None
+    moments = {"began": trial.began, "entered": trial.entered, "confirmed": trial.confirmed}
+    return {
+        "revision": trial.revision,
+        "phase": trial.phase,
+        "step": trial.stage,
+        "steps": len(rollout.canary.steps) if rollout else 0,
+        "traffic": decision.trying.share,
+        "message": trial.message,
+        "abort": trial.abort or None,
+        "retry": trial.retry or None,
+        **{name: moment.isoformat() for name, moment in moments.items() if moment},
+    }
+
+
 def _engines(readiness: Readiness) -> str:
     return f"{readiness.ready} of {readiness.wanted} engines answer"
 
@@ -146,7 +209,7 @@ def _revision(facts: ModelFacts, decision: ModelDecision, revision: Revision) ->
         "name": revision.name,
         "role": revision.role,
         "since": revision.since.isoformat(),
-        "traffic": revision.traffic,
+        "traffic": decision.traffic(revision),
         "replicas": revision.replicas,
         "readyReplicas": decision.of(revision).ready,
         "answered": revision.answered,

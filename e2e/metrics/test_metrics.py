@@ -1,0 +1,91 @@
+"""Promise: what Prometheus says of requests is what clients saw, one by one."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from e2e.harness import Load, Place, Tally, model, policy
+from e2e.monitoring import Prometheus
+from tidegate.names import ENGINE_PORT, MODEL_LABEL
+
+pytestmark = pytest.mark.cluster
+ROUTES = {"chat": [{"name": "small", "weight": 9}, {"name": "large", "weight": 1}]}
+FLUSH = 2.0
+"""Seconds after which Envoy has told its brain of a request that ended; it is one, and the machine may be busy."""
+
+
+@contextmanager
+def _failing(place: Place, name: str) -> Iterator[None]:
+    """Every engine of a model answers 500 while the block runs."""
+    pods = place.items("pods", f"{MODEL_LABEL}={name}")
+    urls = [place.cluster.forward_address(pod["status"]["podIP"], ENGINE_PORT) for pod in pods]
+    try:
+        for url in urls:
+            httpx.post(f"{url}/sim/faults", json={"error_rate": 1.0}).raise_for_status()
+        yield
+    finally:
+        for url in urls:
+            httpx.post(f"{url}/sim/faults", json={"error_rate": 0.0}).raise_for_status()
+
+
+def _counted(prometheus: Prometheus, place: Place) -> Counter[tuple[str, str]]:
+    """By revision and outcome, all routers together; without what a router answers itself, such as /healthz."""
+    found = prometheus.query(f'tidegate_requests_total{{namespace="{place.name}", revision!=""}}')
+    counted: Counter[tuple[str, str]] = Counter()
+    for sample in found:
+        counted[sample.labels["revision"], sample.labels["outcome"]] += int(sample.value)
+    return counted
+
+
+def _after_a_scrape(prometheus: Prometheus, place: Place) -> None:
+    """Waits until everything that has ended by now was told and scraped."""
+    told = time.time() + FLUSH
+    scraped = f'min(timestamp(up{{job="tidegate-routers", namespace="{place.name}"}}))'
+    place.wait(lambda: prometheus.query(scraped)[0].value > told, "the routers were scraped")
+
+
+def _runs(place: Place, tally: Tally, name: str, kind: str, more: int) -> None:
+    """Waits until clients saw so many more requests to a model end so."""
+    [revision] = [entry["name"] for entry in place.get(f"mdep/{name}")["status"]["revisions"]]
+    wanted = tally.outcomes[revision, kind] + more
+    place.wait(lambda: tally.outcomes[revision, kind] >= wanted, f"{more} more {kind} of {name}")
+
+
+def test_requests_by_revision_and_outcome(place: Place) -> None:
+    prometheus = place.prometheus()
+    place.apply(model("small"), model("large"), policy(routes=ROUTES, replicas=2))
+    place.ready("mdep/small", "mdep/large", "rpol/front")
+    with Load(place.router()).running(streams=4, tokens=20, short=4) as tally:
+        _runs(place, tally, "large", "ok", 10)
+        with _failing(place, "large"):
+            _runs(place, tally, "large", "error", 20)
+        _runs(place, tally, "large", "ok", 10)
+        _runs(place, tally, "small", "ok", 100)
+    _after_a_scrape(prometheus, place)
+    assert _counted(prometheus, place) == tally.outcomes
+    assert sum(tally.outcomes.values()) == sum(tally.answers.values())
+    lost = prometheus.query(f'sum(envoy_access_logs_fluentd_records_entries_lost{{namespace="{place.name}"}})')
+    assert sum(sample.value for sample in lost) == 0
+
+
+def test_clients_that_leave_and_clients_that_ask_wrongly(place: Place) -> None:
+    """Neither is an error: gates count neither."""
+    prometheus = place.prometheus()
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    load = Load(place.router())
+    url = f"{load.url}/v1/chat/completions"
+    for _ in range(7):
+        with httpx.stream("POST", url, json=load.body(2000, stream=True), timeout=30) as answer:
+            assert next(answer.iter_raw())
+    wrong = [httpx.post(url, json=load.body(-1, stream=False), timeout=30).status_code for _ in range(3)]
+    assert wrong == [400, 400, 400]
+    _after_a_scrape(prometheus, place)
+    [revision] = [entry["name"] for entry in place.get("mdep/small")["status"]["revisions"]]
+    assert _counted(prometheus, place) == {(revision, "cancelled"): 7, (revision, "client_error"): 3}

@@ -1,0 +1,130 @@
+"""Each row of the table in stages.py, and what holds in any order of looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.plan.model.stages import Course, Look, Stage, Trial, next_look, shares, step
+
+NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
+COURSE = Course((Stage(5, 600.0), Stage(25, 0.0, approval=True), Stage(50, 600.0)))
+LOOK = Look("new", complete=True, weighed=True)
+HELD = Trial("new", 0, NOW, NOW, confirmed=NOW, phase="Holding")
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def after(trial: Trial | None, look: Look = LOOK, at: float = 0, course: Course = COURSE) -> tuple[str, int, str]:
+    """Phase, step, and what is said."""
+    made = step(trial, course, look, later(at))
+    return made.phase, made.stage, made.message
+
+
+ABORT = replace(LOOK, abort="new")
+
+
+@pytest.mark.parametrize(
+    ("trial", "look", "at", "course", "wanted"),
+    [
+        (None, LOOK, 0, COURSE, ("Starting", 0, "its engines start")),
+        (replace(HELD, revision="other", stage=2), LOOK, 0, COURSE, ("Starting", 0, "its engines start")),
+        (replace(HELD, phase="RolledBack", message="x"), LOOK, 0, COURSE, ("RolledBack", 0, "x")),
+        (replace(HELD, phase="RolledBack"), replace(LOOK, retry="new/2"), 0, COURSE, ("Starting", 0, "its engines start")),
+        (replace(HELD, phase="RolledBack", retry="new/2", message="x"), replace(LOOK, retry="new/2"), 0, COURSE, ("RolledBack", 0, "x")),
+        (HELD, ABORT, 0, COURSE, ("RolledBack", 0, "a person said so")),
+        (replace(HELD, abort="new"), ABORT, 0, COURSE, ("Holding", 0, "its hold ends at 2026-11-26T09:10:00Z")),
+        (HELD, replace(LOOK, complete=False), 900, COURSE, ("Starting", 0, "its engines for this step do not all answer")),
+        (HELD, replace(LOOK, weighed=False), 900, COURSE, ("Weighing", 0, "routers are taking its share")),
+        (HELD, LOOK, 900, replace(COURSE, paused=True), ("Paused", 0, "paused by spec.rollout.paused")),
+        (HELD, LOOK, 599, COURSE, ("Holding", 0, "its hold ends at 2026-11-26T09:10:00Z")),
+        (HELD, LOOK, 600, COURSE, ("Starting", 1, "the next step begins")),
+        (replace(HELD, stage=1), LOOK, 1, COURSE, ("Waiting", 1, "waits until a person promotes it")),
+        (replace(HELD, stage=1), replace(LOOK, promote="new/25%"), 1, COURSE, ("Starting", 2, "the next step begins")),
+        (HELD, replace(LOOK, promote="new/25%"), 1, COURSE, ("Holding", 0, "its hold ends at 2026-11-26T09:10:00Z")),
+        (HELD, replace(LOOK, promote="new"), 1, COURSE, ("Starting", 1, "the next step begins")),
+        (HELD, replace(LOOK, promote="new"), 1, replace(COURSE, paused=True), ("Starting", 1, "the next step begins")),
+        (replace(HELD, stage=2), LOOK, 600, COURSE, ("Starting", 3, "the next step begins")),
+        (replace(HELD, stage=3), LOOK, 0, COURSE, ("Promoting", 3, "takes all of the traffic when all of its engines answer")),
+        (replace(HELD, stage=3), ABORT, 0, COURSE, ("RolledBack", 3, "a person said so")),
+    ],
+)  # fmt: skip
+def test_row(trial: Trial | None, look: Look, at: float, course: Course, wanted: tuple[str, int, str]) -> None:
+    assert after(trial, look, at, course) == wanted
+
+
+@pytest.mark.parametrize(
+    ("trial", "answers", "share"),
+    [
+        (None, True, 0),
+        (replace(HELD, phase="Starting"), True, 0),
+        (replace(HELD, phase="Weighing"), True, 5),
+        (replace(HELD, phase="Weighing"), False, 0),
+        (HELD, True, 5),
+        (replace(HELD, stage=1, phase="Starting"), True, 5),
+        (replace(HELD, stage=1, phase="Waiting"), True, 25),
+        (replace(HELD, stage=2, phase="Paused"), True, 50),
+        (replace(HELD, stage=3, phase="Promoting"), True, 50),
+        (replace(HELD, stage=2, phase="RolledBack"), True, 0),
+    ],
+)
+def test_share(trial: Trial | None, answers: bool, share: int) -> None:
+    assert shares(trial, COURSE, answers) == share
+
+
+def test_engines() -> None:
+    wanted = [replace(HELD, stage=stage).engines(COURSE, 10) for stage in range(4)]
+    assert wanted == [1, 3, 5, 10]
+    assert HELD.engines(COURSE, 0) == 0
+    assert HELD.engines(COURSE, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("trial", "at", "wait"),
+    [
+        (None, 0, None),
+        (replace(HELD, confirmed=None, phase="Weighing"), 0, None),
+        (HELD, 0, 600),
+        (HELD, 595, 5),
+        (HELD, 700, None),
+        (replace(HELD, stage=3, phase="Promoting"), 0, None),
+        (replace(HELD, phase="RolledBack"), 0, None),
+    ],
+)
+def test_when_to_look_again(trial: Trial | None, at: float, wait: float | None) -> None:
+    assert next_look(trial, COURSE, later(at)) == wait
+
+
+LOOKS = st.builds(
+    Look,
+    st.sampled_from(["new", "newer"]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["", "new", "newer/5%"]),
+    st.sampled_from(["", "new/1"]),
+    st.sampled_from(["", "new/2", "newer/3"]),
+)
+
+
+@given(st.lists(st.tuples(LOOKS, st.integers(0, 4000)), max_size=40))
+def test_any_order_of_looks(looks: list[tuple[Look, int]]) -> None:
+    """A share grows by one step at a time, and only when engines answered and routers sent the one before; what was taken back has
+    none until somebody says so."""
+    trial, now = None, NOW
+    for look, seconds in looks:
+        now += timedelta(seconds=seconds)
+        before, trial = trial, step(trial, COURSE, look, now)
+        assert trial.revision == look.revision
+        if before and before.revision == trial.revision and before.stage < trial.stage:
+            assert trial.stage == before.stage + 1
+            assert look.complete
+            assert look.weighed
+        if before and before.revision == trial.revision and before.phase == "RolledBack" != trial.phase:
+            assert look.retry not in ("", before.retry)
+        assert 0 <= shares(trial, COURSE, True) <= 50

@@ -1,0 +1,187 @@
+"""A model's new revision walks through its steps: the plan, pass by pass, with everything that happens around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.builders import owner, policy
+from tests.support.simulation import Simulation
+from tidegate import names
+
+STEPS = [{"traffic": "10%", "hold": "10m"}, {"traffic": "50%", "approval": "Manual"}]
+ROLLOUT: dict[str, Any] = {"canary": {"steps": STEPS}}
+MODEL = {"model": {"uri": "hf://acme/tiny"}, "engine": {"gpus": {"count": 1}}, "replicas": 4}
+
+
+class Walk(Simulation):
+    """A model that serves, whose routers do at once what the plan says."""
+
+    def routers_follow(self) -> None:
+        """All of them send what the status says."""
+        sent = [{"name": r["name"], "weight": r["traffic"]} for r in self.owner["status"]["revisions"] if r["traffic"]]
+        said = {
+            "hash": "x",
+            "live": 1,
+            "behind": 0,
+            "silent": 0,
+            "backends": [{"name": "small", "revisions": sent}],
+            "older": [],
+        }
+        self.policies = [{**self.policies[0], "status": {"configuration": said}}]
+
+    def go_on(self) -> None:
+        """Passes as long as a plan asks for another one, or what it made routers do is news."""
+        for _ in range(12):
+            before = self.policies
+            plan = self.run()
+            self.routers_follow()
+            if not plan.again and self.policies == before:
+                return
+        raise AssertionError("it does not come to rest")
+
+    @property
+    def rollout(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.owner["status"]["rollout"]
+        return found
+
+    def says(self, kind: str) -> tuple[str, str, str]:
+        """Status, reason and message of a condition."""
+        found = next(c for c in self.owner["status"]["conditions"] if c["type"] == kind)
+        return found["status"], found["reason"], found["message"]
+
+    def traffic(self) -> dict[str, int]:
+        """By role."""
+        return {r["role"]: r["traffic"] for r in self.owner["status"]["revisions"]}
+
+    def replicas(self) -> dict[str, int]:
+        """By role, as the workloads have them."""
+        live = {r["name"]: r["role"] for r in self.owner["status"]["revisions"]}
+        found = {
+            c["metadata"]["labels"][names.REVISION_LABEL]: c for k, c in self.children.items() if k.kind == "Deployment"
+        }
+        return {live[name]: child["spec"]["replicas"] for name, child in found.items() if name in live}
+
+
+@pytest.fixture
+def walk() -> Walk:
+    """Four engines serve; a new image was written, and its first engine answers."""
+    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": ROLLOUT}))
+    made.policies = [policy(backends=[{"name": "small", "modelDeploymentRef": {"name": "small"}}])]
+    made.run()
+    made.ready("Active", 4)
+    made.go_on()
+    made.edit({"engine": {"image": "other:1"}})
+    made.go_on()
+    return made
+
+
+def test_it_starts_with_what_its_first_share_needs(walk: Walk) -> None:
+    assert walk.traffic() == {"Active": 100, "Candidate": 0}
+    assert walk.replicas() == {"Active": 4, "Candidate": 1}
+    assert (walk.rollout["phase"], walk.rollout["step"], walk.rollout["steps"]) == ("Starting", 0, 2)
+
+
+def test_it_goes_all_the_way(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert walk.traffic() == {"Active": 90, "Candidate": 10}
+    assert walk.rollout["phase"] == "Holding"
+    walk.wait("9m59s")
+    walk.go_on()
+    assert walk.traffic() == {"Active": 90, "Candidate": 10}
+    walk.wait("1s")
+    walk.go_on()
+    assert (walk.traffic(), walk.replicas()) == ({"Active": 90, "Candidate": 10}, {"Active": 4, "Candidate": 2})
+    walk.ready("Candidate", 2)
+    walk.go_on()
+    assert walk.traffic() == {"Active": 50, "Candidate": 50}
+    walk.wait("2h")
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()["Candidate"]) == ("Waiting", 50)
+    walk.annotate({"tidegate.dev/promote": f"{walk.revision('Candidate')}/50%"})
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.replicas()) == ("Promoting", {"Active": 4, "Candidate": 4})
+    assert walk.traffic() == {"Active": 50, "Candidate": 50}, "until all of its engines answer"
+    walk.ready("Candidate", 4)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()) == ("Promoted", {"Active": 100})
+
+
+def test_it_is_taken_back_and_not_tried_again(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    stable, tried = walk.revision("Active"), walk.revision("Candidate")
+    walk.annotate({"tidegate.dev/abort": tried})
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic(), walk.revision("Active")) == ("RolledBack", {"Active": 100}, stable)
+    walk.wait("24h")
+    walk.go_on()
+    assert walk.traffic() == {"Active": 100}
+    walk.annotate({"tidegate.dev/retry": f"{tried}/1"})
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.revision("Candidate")) == ("Starting", tried)
+
+
+def test_it_gets_nothing_while_its_engines_do_not_answer(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.ready("Candidate", 0)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()) == ("Starting", {"Active": 100, "Candidate": 0})
+
+
+def test_another_change_begins_anew(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.edit({"engine": {"image": "other:2"}})
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.rollout["step"]) == ("Starting", 0)
+    assert walk.traffic() == {"Active": 100, "Candidate": 0}, "the one before has left"
+
+
+def test_the_change_is_taken_back_in_the_spec(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    stable = walk.revision("Active")
+    walk.edit({"engine": {"image": None}})
+    walk.go_on()
+    assert (walk.traffic(), walk.revision("Active")) == ({"Active": 100}, stable)
+
+
+def test_the_stable_one_is_lost_while_another_is_tried(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried = walk.revision("Candidate")
+    walk.ready("Active", 0)
+    walk.go_on()
+    assert walk.revision("Active") == tried, "better than nobody"
+
+
+def test_without_a_policy_there_is_nobody_to_share(walk: Walk) -> None:
+    walk.policies = []
+    walk.run()
+    assert walk.replicas() == {"Active": 4, "Candidate": 4}
+
+
+def test_what_people_read(walk: Walk) -> None:
+    assert walk.says("Reconciling")[1] == "NewRevisionStarting"
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried, stable = walk.revision("Candidate"), walk.revision("Active")
+    words = f"revision {tried} gets 10 % of the requests (step 1 of 2): its hold ends at 2026-03-01T12:10:00Z"
+    assert walk.says("Ready") == ("True", "RolloutProgressing", words)
+    assert walk.says("Reconciling") == ("True", "RolloutProgressing", words)
+    walk.edit({"rollout": {"paused": True}})
+    walk.go_on()
+    assert walk.says("Suspended")[:2] == ("True", "RolloutPaused")
+    assert walk.says("Suspended")[2].endswith("paused by spec.rollout.paused")
+    walk.annotate({"tidegate.dev/abort": tried})
+    walk.go_on()
+    status, reason, words = walk.says("Stalled")
+    assert (status, reason, walk.says("Ready")[0]) == ("True", "RolledBack", "True")
+    assert words == (
+        f"revision {tried} was taken back: a person said so; revision {stable} serves. Change the spec, or try it again: "
+        f"kubectl annotate --overwrite mdep/small tidegate.dev/retry={tried}/1"
+    )
