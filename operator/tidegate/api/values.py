@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$"
-HTTP_URL = r"^http://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?(/[!-~]*)?$"
+_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+HTTP_URL = rf'^http://[A-Za-z0-9.-]{{1,253}}(:{_PORT})?(/[!-"$->@-~]*)?$'
 
 _UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
