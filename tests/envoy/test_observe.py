@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tests.envoy.conftest import DEADLINE, Engine, Engines, RealEnvoy, config
 from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import read
 from tidegate.contract.observation import Observation
@@ -28,7 +28,8 @@ pytestmark = pytest.mark.envoy
 CHAT = "/v1/chat/completions"
 HELLO = '{"model":"chat"}'
 SAMPLED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-"""A client's own, https://www.w3.org/TR/trace-context/#traceparent-header"""
+UNSAMPLED = f"{SAMPLED[:-1]}0"
+"""Clients' own, https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 def telling(**shares: float) -> RouterConfig:
@@ -189,25 +190,68 @@ def test_a_brain_that_comes_late_gets_records(envoy: RealEnvoy, engines: Engines
     late.stop()
 
 
-def test_traces_reach_a_collector_and_the_engine(tmp_path: Path, engines: Engines) -> None:
+@pytest.fixture
+def traced(tmp_path: Path, engines: Engines) -> Iterator[tuple[RealEnvoy, Engine, Engine]]:
+    """An Envoy, its engine, and the collector to which it was started to send."""
     engine, somebody = engines.start(), engines.start()
     envoy = RealEnvoy(tmp_path)
     traces = collector(f"http://127.0.0.1:{somebody.port}", "chat-router.test")
     envoy.begin_with(replace(envoy.start, collector=traces))
-    try:
-        envoy.offer(telling(), {"a": [engine]})
-        envoy.client.post(CHAT, content=HELLO)
-        envoy.client.post(CHAT, content=HELLO, headers={"traceparent": SAMPLED})
-        switched(envoy, [engine], traces=100)
-        envoy.client.post(f"{CHAT}?key=sk-secret", content=HELLO, headers={"traceparent": SAMPLED})
-        spans = until(lambda: b"".join(somebody.bodies))
-        assert spans.count(b"chat-router.test") == 1, "what was not sampled is not sent"
-        assert b"sk-secret" not in spans
-        traced = [headers.get("traceparent", "")[-3:] == "-01" for headers in engine.headers]
-        assert traced == [False, False, True], "a client's wish is not followed"
-        assert all(SAMPLED[:35] in headers["traceparent"] for headers in engine.headers[1:]), "its trace is"
-    finally:
-        envoy.stop()
+    envoy.offer(telling(), {"a": [engine]})
+    yield envoy, engine, somebody
+    envoy.stop()
+
+
+Traced = tuple[RealEnvoy, Engine, Engine]
+
+
+def asked(envoy: RealEnvoy, engine: Engine, **headers: str) -> str:
+    """The traceparent that the engine got."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    assert envoy.client.post(f"{CHAT}?key=sk-secret", content=HELLO, headers=named).status_code == 200
+    return engine.headers[-1]["traceparent"]
+
+
+def test_traces_reach_a_collector_and_the_engine(traced: Traced) -> None:
+    envoy, engine, somebody = traced
+    asked(envoy, engine)
+    switched(envoy, [engine], traces=100)
+    asked(envoy, engine, traceparent=SAMPLED)
+    spans = until(lambda: b"".join(somebody.bodies))
+    assert spans.count(b"chat-router.test") == 1, "what was not sampled is not sent"
+    assert b"sk-secret" not in spans
+
+
+WISHES = [
+    {},
+    {"traceparent": SAMPLED},
+    {"traceparent": UNSAMPLED},
+    {"x_client_trace_id": "mine"},
+    {"x_b3_sampled": "1"},
+]
+WISHES += [{"x_request_id": f"11111111-2222-{version}333-8444-555555555555"} for version in "479ab"]
+
+
+def test_a_clients_wish_to_be_traced_or_not_is_not_followed_but_its_trace_and_its_id_are(traced: Traced) -> None:
+    envoy, engine, _ = traced
+    for share, ending in ((0, "-00"), (100, "-01")):
+        switched(envoy, [engine], traces=share, log_lines=1)
+        for wish in WISHES:
+            got = asked(envoy, engine, **wish)
+            assert got.endswith(ending), wish
+            assert got.startswith(wish.get("traceparent", got)[:35]), wish
+            assert engine.headers[-1]["x-request-id"] == wish.get("x_request_id", engine.headers[-1]["x-request-id"])
+
+
+def test_one_percent_is_one_percent(traced: Traced, records: Records) -> None:
+    """Of lines, of records, and of traces; 18 of 300 is what chance gives less than once in 10^8 times."""
+    envoy, engine, _ = traced
+    switched(envoy, [engine], log_lines=1, records=1, traces=1)
+    drawn = sum(asked(envoy, engine).endswith("-01") for _ in range(300))
+    switched(envoy, [engine], records=100)
+    asked(envoy, engine)
+    until(lambda: records.found)
+    assert max(drawn, len(lines(envoy)), len(records.found) - 1) < 18
 
 
 def test_a_router_starts_though_nobody_knows_where_its_collector_is(

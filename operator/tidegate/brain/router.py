@@ -92,6 +92,8 @@ class Router:
     def __post_init__(self) -> None:
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
+            self.decisions.follow(self._config_running, {})
+            self.meters.follow(self._config_running, 0.0)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""

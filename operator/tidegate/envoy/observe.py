@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from tidegate.contract.observation import Observation
 from tidegate.envoy.start import Start
-from tidegate.envoy.types import Resource, duration, extension
+from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import MODEL_HEADER
 
 SWITCHES: Final = "switches"
@@ -23,7 +23,8 @@ SWITCHES: Final = "switches"
 LOG: Final = "tidegate.log_line"
 RECORD: Final = "tidegate.record"
 TRACE: Final = "tracing.random_sampling"
-"""Envoy's own key, in hundredths of a percent."""
+"""Envoy's own key. A number alone counts percent here, and in our own keys, which filters name, what the filters say."""
+OF: Final = "TEN_THOUSAND"
 RECORDS: Final = "records"
 SOCKET: Final = "records.sock"
 COLLECTOR: Final = "collector"
@@ -72,8 +73,13 @@ RECORDED: Final[dict[str, Any]] = {
 
 def switches(wanted: Observation) -> Resource:
     """A Runtime resource."""
-    hundredths = {LOG: wanted.log_lines, RECORD: wanted.records, TRACE: wanted.traces}
-    return {"name": SWITCHES, "layer": {key: round(percent * 100) for key, percent in hundredths.items()}}
+    traces = {"numerator": _hundredths(wanted.traces), "denominator": OF}
+    layer = {LOG: _hundredths(wanted.log_lines), RECORD: _hundredths(wanted.records), TRACE: traces}
+    return {"name": SWITCHES, "layer": layer}
+
+
+def _hundredths(percent: float) -> int:
+    return round(percent * 100)
 
 
 def access_logs() -> list[Resource]:
@@ -99,12 +105,15 @@ def access_logs() -> list[Resource]:
 
 def _switched(key: str) -> Resource:
     """On for as many requests as the switch says, whatever their ids are: clients may choose those."""
-    off = {"numerator": 0, "denominator": "TEN_THOUSAND"}
+    off = {"numerator": 0, "denominator": OF}
     return {"runtime_filter": {"runtime_key": key, "percent_sampled": off, "use_independent_randomness": True}}
 
 
 def tracing(start: Start) -> Resource:
-    """A field of the connection manager, where there is a collector."""
+    """Fields of the connection manager, where there is a collector.
+
+    Envoy draws lots by the request's id, which a client may choose: one that is no UUID is never drawn. It writes the lot into the id
+    unless it is told not to, follows a client's x-client-trace-id, and its tracer follows a client's wish not to be sampled."""
     if not start.collector:
         return {}
     to = start.collector
@@ -114,7 +123,11 @@ def tracing(start: Start) -> Resource:
         "envoy.config.trace.v3.OpenTelemetryConfig",
         http_service={"http_uri": service},
         service_name=to.service_name,
+        sampler=extension("drawn", "envoy.extensions.tracers.opentelemetry.samplers.v3.AlwaysOnSamplerConfig"),
     )
     # Envoy's own has the query, in which a client could hide a key
     url = {"tag": "http.url", "value": "%PATH(NQ:PATH)%"}
-    return {"tracing": {"provider": provider, "random_sampling": {"value": 0}, "custom_tags": [url]}}
+    nobody = {"value": 0}
+    tracing_ = {"provider": provider, "random_sampling": nobody, "client_sampling": nobody, "custom_tags": [url]}
+    ids = typed("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", pack_trace_reason=False)
+    return {"tracing": tracing_, "request_id_extension": {"typed_config": ids}}

@@ -59,6 +59,35 @@ def test_what_counts_where() -> None:
     assert told(meters, "tidegate_requests_total", NOBODY, outcome="client_error") == 1
 
 
+def test_no_series_is_told_of_twice() -> None:
+    """What cannot be told apart is counted together: who refused, two adapters of one revision, and who is forgotten."""
+    adapters = config({"chat": {"a": 1, "b": 1}})
+    same = tuple(d.model_copy(update={"backend": "a", "model": "llama"}) for d in adapters.destinations)
+    meters = begun(adapters.model_copy(update={"destinations": same}))
+    for destination in ("a.r1", "b.r1"):
+        meters.count(after(destination=destination))
+    for destination in ("", "unparsed", "x.r1", "y.r1"):
+        meters.count(after(destination=destination, route="", status=404))
+    samples = [
+        (sample.name, *sorted(sample.labels.items()))
+        for family in text_string_to_metric_families(generate_latest(meters).decode())
+        for sample in family.samples
+    ]
+    assert len(samples) == len(set(samples))
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 2
+    assert told(meters, "tidegate_requests_total", NOBODY, outcome="client_error") == 4
+
+
+def test_a_revision_is_told_of_while_one_of_its_destinations_is_there() -> None:
+    both = named("a", "b")
+    same = tuple(d.model_copy(update={"backend": "a"}) for d in both.destinations)
+    meters = begun(both.model_copy(update={"destinations": same}))
+    meters.count(after(destination="b.r1"))
+    for moment in (1, 1 + KEPT):
+        meters.follow(named("a"), moment)
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 1
+
+
 def test_a_destination_that_left_is_told_of_for_an_hour() -> None:
     meters = begun(named("a"))
     meters.count(GOOD)

@@ -6,7 +6,7 @@ https://prometheus.io/docs/practices/naming/, https://opentelemetry.io/docs/spec
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -16,7 +16,6 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from tidegate.brain.records.histogram import Histogram
 from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import Record
-from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 
 DURATIONS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
@@ -36,11 +35,23 @@ TEXTS: Final = {
 }
 
 
+class Who(NamedTuple):
+    """Of one destination; several adapters of a revision are one."""
+
+    model: str
+    backend: str
+    revision: str
+
+
 class Place(NamedTuple):
-    """Who was asked."""
+    """Who was asked, in words of labels: what says the same is one series, as Prometheus takes no two of the same name."""
 
     route: str
-    destination: str
+    who: Who
+
+
+NOBODY: Final = Who("", "", "")
+"""What the router answered itself, and destinations that are not told of any more."""
 
 
 @dataclass
@@ -57,7 +68,7 @@ class Meters:
 
     def __init__(self) -> None:
         self._namespace = self._policy = ""
-        self._destinations: dict[str, Destination] = {}
+        self._destinations: dict[str, Who] = {}
         self._left: dict[str, float] = {}
         self._requests: dict[tuple[Place, str], int] = defaultdict(int)
         self._tokens: dict[tuple[Place, str], int] = defaultdict(int)
@@ -66,24 +77,24 @@ class Meters:
     def follow(self, config: RouterConfig, now: float) -> None:
         """The configuration that Envoy runs; `now` in seconds of any clock that never goes back."""
         self._namespace, self._policy = config.namespace, config.policy
-        known = {destination.name: destination for destination in config.destinations}
+        known = {d.name: Who(d.model, d.backend, d.revision) for d in config.destinations}
         left = {name: self._left.get(name, now) for name in self._destinations.keys() - known.keys()}
-        for name in [name for name, since in left.items() if now - since >= KEPT]:
-            self._forget(name)
-            del left[name]
-        self._left = left
-        self._destinations = {name: self._destinations[name] for name in left} | known
+        self._left = {name: since for name, since in left.items() if now - since < KEPT}
+        before = set(self._destinations.values())
+        self._destinations = {name: self._destinations[name] for name in self._left} | known
+        self._forget(before - set(self._destinations.values()))
 
-    def _forget(self, destination: str) -> None:
+    def _forget(self, gone: Collection[Who]) -> None:
         for counted in (self._requests, self._tokens):
-            for key in [key for key in counted if key[0].destination == destination]:
+            for key in [key for key in counted if key[0].who in gone]:
                 del counted[key]
-        for place in [place for place in self._histograms if place.destination == destination]:
+        for place in [place for place in self._histograms if place.who in gone]:
             del self._histograms[place]
 
     def count(self, record: Record) -> None:
         """One more."""
-        place, ended = Place(record.route, record.destination), outcome(record)
+        place = Place(record.route, self._destinations.get(record.destination, NOBODY))
+        ended = outcome(record)
         self._requests[place, ended] += 1
         for kind, number in self._said(record):
             self._tokens[place, kind] += number
@@ -127,6 +138,4 @@ class Meters:
         return family
 
     def _labels(self, place: Place) -> list[str]:
-        found = self._destinations.get(place.destination)
-        who = [found.model, found.backend, found.revision] if found else ["", "", ""]
-        return [self._namespace, self._policy, place.route, *who]
+        return [self._namespace, self._policy, place.route, *place.who]

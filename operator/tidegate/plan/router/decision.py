@@ -73,12 +73,13 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
 
 def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:
     """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
-    before 0.2 has kept a template under that."""
+    before 0.2, which knew no collectors, has kept a template under that."""
     traces = workload.collector(policy)
     meaning = _hash(normal(policy.spec.router) | ({"collector": traces} if traces else {}))
     written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in Router.beside_pods}
     spelling = _hash(written)
-    return spelling if spelling in facts.records and meaning not in facts.records else meaning
+    kept = not traces and spelling in facts.records and meaning not in facts.records
+    return spelling if kept else meaning
 
 
 def _hash(shape: dict[str, object]) -> str:
