@@ -23,5 +23,5 @@ def test_the_image_is_the_one_that_is_tested() -> None:
 def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
     file = tmp_path / "prometheus.yml"
     file.write_text(MANIFESTS["ConfigMap"]["data"]["prometheus.yml"])
-    argv = [build.prometheus(print) / "promtool", "check", "config", "--lint=all", "--lint-fatal", file]
+    argv = [str(build.prometheus(print) / "promtool"), "check", "config", "--lint=all", "--lint-fatal", str(file)]
     subprocess.run(argv, check=True, capture_output=True, timeout=60)
