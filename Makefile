@@ -63,7 +63,7 @@ crds: init ## crds/, the chart's copy, docs/reference and manifests/, from the m
 golden: init ## write the expected outputs of the golden tests anew; read the difference before you commit it
 	$(PYTHON) -m pytest tests/plan/test_golden.py tests/envoy/test_fixed.py --update-golden -q
 
-test: init native ## all tests, on real components; builds Kubernetes once (about 7 minutes)
+test: init native ## all tests, on real components; builds Kubernetes and Prometheus once (about 9 minutes)
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not vllm and not long" e2e tests
 
@@ -92,7 +92,7 @@ e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of do
 e2e-kind: init ## the quickstart on a kind cluster (needs Docker and kind)
 	e2e/kind/run
 
-demo: init native ## a real cluster, the operator from its chart, the quickstart, and a streamed answer
+demo: init native ## a real cluster, the operator from its chart, the quickstart, a streamed answer, and Prometheus
 	@test "$(ENGINE)" != vllm || e2e/vllm/install
 	@$(PYTHON) -m e2e.demo --name $(NAME) --engine $(ENGINE)
 

@@ -6,11 +6,13 @@ import argparse
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from openai import OpenAI
 from openai.types.chat import ChatCompletionUserMessageParam
 
+from e2e import monitoring
 from e2e.devcluster import Cluster
 from e2e.install import install_chart
 from e2e.vllm import quickstart as vllm
@@ -31,18 +33,28 @@ def main() -> int:
     step = _Steps()
     cluster = Cluster.start(arguments.name, nodes=2, gpus=4)
     step("a real Kubernetes cluster runs: 2 nodes of 4 GPUs")
+    with ThreadPoolExecutor() as beside:
+        watching = beside.submit(monitoring.start, cluster)
+        url = _first_answer(cluster, arguments.engine, step)
+        prometheus = watching.result().url
+    step("Prometheus watches routers, engines and operator")
+    print(cluster.kubectl("get", "mdep,rpol"))
+    print(_look_around(cluster, url, prometheus, arguments.name))
+    return 0
+
+
+def _first_answer(cluster: Cluster, engine: str, step: _Steps) -> str:
+    """From an empty cluster to an answer; returns the router's address."""
     install_chart(cluster)
     step("CRDs and operator are installed from charts/tidegate by Helm")
-    cluster.apply(vllm.manifests() if arguments.engine == "vllm" else QUICKSTART.read_text())
+    cluster.apply(vllm.manifests() if engine == "vllm" else QUICKSTART.read_text())
     wait = ("wait", "--for=condition=Ready", "mdep/qwen", "rpol/chat", f"--timeout={READY_SECONDS}s")
     cluster.kubectl(*wait, timeout=READY_SECONDS + 10)
     step("the quickstart is applied and Ready")
     url = cluster.forward("default", "chat-router", 80)
     _ask(url)
-    step("a streamed answer came through the router" + SIMULATED * (arguments.engine == "sim"))
-    print(cluster.kubectl("get", "mdep,rpol"))
-    print(_look_around(cluster, url, arguments.name))
-    return 0
+    step("a streamed answer came through the router" + SIMULATED * (engine == "sim"))
+    return url
 
 
 class _Steps:
@@ -66,7 +78,7 @@ def _ask(url: str) -> None:
     print(f"\n  backend:  {headers['x-tidegate-backend']}\n  revision: {headers['x-tidegate-revision']}")
 
 
-def _look_around(cluster: Cluster, url: str, name: str) -> str:
+def _look_around(cluster: Cluster, url: str, prometheus: str, name: str) -> str:
     return f"""Look around (the cluster stays up):
   export KUBECONFIG={cluster.kubeconfig} PATH={ROOT}/.venv/bin:$PATH
   kubectl get tidegate,pods                          every model and policy, and their Pods
@@ -76,6 +88,8 @@ def _look_around(cluster: Cluster, url: str, name: str) -> str:
   curl {url}/v1/models
   curl {url}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{{"model": "chat", "messages": [{{"role": "user", "content": "Hi"}}]}}'
+  curl {prometheus}/api/v1/query \\
+    --data-urlencode 'query=sum by (model, revision, outcome) (tidegate_requests_total)'
 Stop it:
   make cluster-down NAME={name}"""
 
