@@ -68,6 +68,8 @@ INTERNAL_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
+ATTEMPTS_HEADER: Final = "x-tidegate-attempts"
+"""How many engines were asked until one answered."""
 DRAIN_HEADER: Final = "x-tidegate-drain"
 """What kubelet shows to a brain, so that nobody else in the cluster can take a router out of service."""
 

@@ -232,6 +232,14 @@ class Timeouts(Part):
     )
 
 
+class Streams(Part):
+    """What becomes of streamed answers."""
+
+    end_broken: bool = True
+    """A stream that breaks off after its first token ends with an error event in the shape of the API that was asked, which SDKs raise as
+    their own error; false tears the connection, as engines do. Routers without the native filters always do that."""
+
+
 class AccessLog(Part):
     """A line of JSON on the routers' stdout for each request: who was asked, who answered, how long it took. Bodies, queries and
     keys are not in it."""
@@ -304,6 +312,8 @@ class RoutingPolicySpec(Part):
     """What is tried again on another engine."""
     timeouts: Timeouts = Timeouts()
     """How long things may take."""
+    streams: Streams = Streams()
+    """What becomes of streamed answers."""
     observability: Observability = Observability()
     """What the routers tell of requests."""
 

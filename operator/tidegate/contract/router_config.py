@@ -23,6 +23,7 @@ from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
 from tidegate.contract.routes import Route
+from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
 READS: Final = 2
@@ -48,6 +49,7 @@ class RouterConfig(Piece):
     timeouts: Timeouts
     observation: Observation = Observation()
     cors: Cors | None = None
+    streams: Streams = Streams()
     _written: str = PrivateAttr(default="")
 
     def text(self) -> str:

@@ -37,7 +37,7 @@ def _chain(config: RouterConfig, module: str, *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
-        native.route(module) if module else route_by_model(),
+        native.route(module, end_broken=config.streams.end_broken) if module else route_by_model(),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}

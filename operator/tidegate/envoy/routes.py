@@ -26,6 +26,7 @@ from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.limits import LARGEST_BODY, LONGER_NAME, ONE_READ, RETRY_AFTER, UPLOAD_IDLE
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
+    ATTEMPTS_HEADER,
     BACKEND_HEADER,
     DECIDED_HEADER,
     INTERNAL_HEADERS,
@@ -180,4 +181,5 @@ def _labels(route: str, destination: Destination) -> list[Resource]:
         _set_header(BACKEND_HEADER, destination.backend),
         _set_header(REVISION_HEADER, destination.revision),
         _set_header(ROUTE_HEADER, route),
+        _set_header(ATTEMPTS_HEADER, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ]

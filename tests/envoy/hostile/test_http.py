@@ -216,7 +216,7 @@ def test_own_paths_take_a_query_and_nothing_else(front: Front) -> None:
 
 
 INTERNAL = ("model", "splice", "draining", "route", "whatever-comes-next")
-DECISIONS = (*(f"in-{name}" for name in INTERNAL), "backend", "revision", "decision")
+DECISIONS = (*(f"in-{name}" for name in INTERNAL), "backend", "revision", "decision", "attempts")
 SPELLINGS = ("x-tidegate-in", "X-Tidegate-In", "X-TIDEGATE-IN")
 SPOOFED = [
     *(f"{spelling}-{name}: chat-2" for name in INTERNAL for spelling in SPELLINGS),
@@ -281,7 +281,12 @@ def test_an_engine_does_not_speak_for_the_router(front: Front) -> None:
         answer = ask(front.port, request(HELLO, b"x-tidegate-backend: spoofed"))
         assert answer.status == status
         ours = {key: value for key, value in answer.headers.items() if key.startswith(("x-tidegate", "server"))}
-        assert ours == {"x-tidegate-backend": "a", "x-tidegate-revision": "r1", "x-tidegate-decision": "to-chat"}
+        assert ours == {
+            "x-tidegate-backend": "a",
+            "x-tidegate-revision": "r1",
+            "x-tidegate-decision": "to-chat",
+            "x-tidegate-attempts": "1",
+        }
 
 
 def test_an_engine_that_breaks_is_not_described(front: Front) -> None:

@@ -18,7 +18,7 @@ from tests.envoy.hostile.wire import CHAT, HELLO, Answer, Wire, ask, request
 from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, MOMENT, STREAM, Stage, Step, Then, chunk, event
 from tidegate.contract.patience import Timeouts
-from tidegate.envoy import native
+from tidegate.contract.streams import Streams
 
 pytestmark = pytest.mark.envoy
 
@@ -173,9 +173,8 @@ def test_a_client_of_http_2_reads_the_event_and_is_reset(envoy: RealEnvoy, stage
     assert found[-1] == (RST_STREAM, struct.pack(">I", INTERNAL_ERROR))
 
 
-def test_it_may_be_switched_off(envoy: RealEnvoy, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "route", lambda module, route=native.route: route(module, end_broken=False))
-    offer(envoy, stage.player(STREAM, event(ONE), MOMENT, Then.RESET))
+def test_it_may_be_switched_off(envoy: RealEnvoy, stage: Stage) -> None:
+    offer(envoy, stage.player(STREAM, event(ONE), MOMENT, Then.RESET), streams=Streams(end_broken=False))
     with Wire(envoy.port) as wire:
         wire.send(request())
         assert wire.receive() == []

@@ -26,11 +26,14 @@ def test_an_engine_that_breaks_off_before_its_first_byte_is_left_for_another(
 ) -> None:
     bad, good = stage.player(STREAM, MOMENT, how), stage.player(*WHOLE)
     offer(envoy, bad, good)
+    attempts = set()
     for _ in range(4):
         answer = ask(envoy.port, request())
+        attempts.add(answer.headers["x-tidegate-attempts"])
         assert (answer.status, answer.body) == (200, TEXT)
         assert answer.headers["content-type"] == "text/event-stream"
     assert bad.asked >= 2, "it was asked"
+    assert attempts == {"1", "2"}
 
 
 @pytest.mark.parametrize(("how", "error"), [(Then.RESET, (503, "ServiceUnavailable")), (Then.HANG, (504, "Timeout"))])

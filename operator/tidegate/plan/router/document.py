@@ -8,6 +8,7 @@ from tidegate.contract.browsers import Cors
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.streams import Streams
 from tidegate.plan.router.traffic import Traffic
 
 
@@ -28,6 +29,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         ),
         timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
         observation=_observation(spec.observability),
+        streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
     )
 
