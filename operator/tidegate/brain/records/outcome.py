@@ -4,6 +4,7 @@ what Envoy says                                                outcome
 ------------------------------------------------------------   ------------
 the client left (DC, DR), or nobody was answered (status 0)    cancelled
 we had no room (OM), or a filter of ours refused (UAEX, RL)    shed
+a request that did not arrive in time: a 408 of ours           client_error
 the engine could not be reached, broke off or took too long    error
 a stream without its end, or with an error event in it         error
 an engine's 429 or 5xx, after all retries                      error
@@ -26,6 +27,7 @@ Outcome = Literal["ok", "error", "client_error", "cancelled", "shed"]
 LEFT: Final = frozenset({"DC", "DR"})
 REFUSED: Final = frozenset({"OM", "UAEX", "RL"})
 FAILED: Final = frozenset({"UF", "UC", "UR", "UPE", "LR", "URX", "UT", "SI", "UH", "NC", "UO", "UMSDR"})
+LATE: Final = 408
 TOO_MANY: Final = 429
 
 
@@ -35,6 +37,8 @@ def outcome(record: Record) -> Outcome:
         return "cancelled"
     if record.flags & REFUSED:
         return "shed"
+    if record.status == LATE and not record.of_engine:
+        return "client_error"
     if record.flags & FAILED or record.broken:
         return "error"
     return _by_status(record)
