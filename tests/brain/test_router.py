@@ -17,6 +17,7 @@ from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 
 
@@ -202,3 +203,22 @@ async def test_another_brain_goes_on_where_the_last_one_ended(envoy: RealEnvoy, 
         await _until(router, {"config": second.hash(), "error": ""})
         assert _destinations(tmp_path) == {"a.r1", "b.r1"}
         assert "127.0.0.1" not in (tmp_path / "xds/eds.a.r1.json").read_text(), "its engines are gone"
+
+
+@pytest.mark.envoy
+async def test_a_brain_that_follows_one_that_died_on_a_refused_configuration(envoy: RealEnvoy, tmp_path: Path) -> None:
+    """What stands in the files then is not what Envoy runs: an Envoy that starts anew must find that again."""
+    good = config({"chat": {"a": 1}})
+    broken = good.model_copy(update={"timeouts": good.timeouts.model_copy(update={"request_seconds": -1.0})})
+    async with _serving(envoy, tmp_path, good, "a"):
+        pass
+    refused = snapshot(broken, {}, envoy.start)
+    envoy.files.offer(refused)
+    envoy.files.switch(refused)
+    envoy.files = Files(envoy.start)
+    async with _running(envoy, tmp_path) as router:
+        router.engines_changed(slices("a"))
+        changed(broken, router)
+        await come_true(lambda: bool(router.not_taken))
+        await asyncio.to_thread(envoy.hang_and_restart)
+        await _until(router, {"config": good.hash(), "wanted": broken.hash()})

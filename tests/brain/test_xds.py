@@ -104,7 +104,7 @@ def test_another_brain_of_the_same_pod_keeps_what_envoy_runs(run: Path) -> None:
     assert set(after.clusters()) == {"a.r1"}
     after.offer(second)
     assert _clusters(run) == ["unparsed", "a.r1", "b.r1"]
-    after.withdraw()
+    after.withdraw(first)
     assert _clusters(run) == ["unparsed", "a.r1"]
     assert _read(run, "rds")["version_info"] == first.version
     assert after.offer(first) == before.offer(first), "read back, a cluster is what it was"
@@ -128,11 +128,23 @@ def test_what_was_refused_does_not_stay(run: Path) -> None:
     _run(files, first)
     files.offer(refused)
     files.switch(refused)
-    files.withdraw()
+    files.withdraw(first)
     assert _read(run, "rds")["version_info"] == first.version, "an Envoy that starts anew runs the last good one"
     assert _clusters(run) == ["unparsed", "a.r1"]
     files.offer(last)
     assert _clusters(run) == ["unparsed", "a.r1", "c.r1"]
+
+
+def test_what_an_earlier_brain_offered_and_envoy_refused_does_not_stay(run: Path) -> None:
+    before, (first, refused) = Files(Start(str(run))), (_made(run, config({"chat": {name: 1}})) for name in "ab")
+    _run(before, first)
+    before.offer(refused)
+    before.switch(refused)
+    after = Files(Start(str(run)))
+    after.offer(refused)
+    after.withdraw(first)
+    assert _read(run, "rds")["version_info"] == _read(run, "switches")["version_info"] == first.version
+    assert _clusters(run) == ["unparsed", "a.r1"]
 
 
 def test_engines_alone_touch_one_file(run: Path) -> None:

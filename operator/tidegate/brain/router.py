@@ -245,9 +245,10 @@ class Router:
 
     def _take_back(self) -> None:
         """The last good configuration stands in the files again, also for an Envoy that starts anew."""
-        if self._offer:
-            self.files.withdraw()
-            self._offer = None
+        if self._offer and self._config_running:
+            good = self._running or snapshot(self._config_running, self.engines or {}, self.files.start)
+            self.files.withdraw(good, self._leaving)
+        self._offer = None
 
     async def _reading(self) -> Reading | None:
         try:

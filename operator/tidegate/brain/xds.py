@@ -41,7 +41,6 @@ class Files:
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
-        self._good = self._switched()
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
@@ -72,7 +71,7 @@ class Files:
         """Steps 4 and 5, but for those that are `leaving`."""
         known = {**self._settled, **self._offered}
         self._settled = {name: known[name] for name in known if name in leaving} | dict(snapshot.clusters)
-        self._offered, self._good = {}, self._switched()
+        self._offered = {}
         self._clusters(self._settled)
         for path in self._xds.glob("eds.*.json"):
             if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
@@ -88,13 +87,12 @@ class Files:
         file = self._run / LAST_GOOD
         return file.read_text() if file.exists() else ""
 
-    def withdraw(self) -> None:
-        """Envoy refused: the files say again what they said before the offer, so that an Envoy that starts anew runs that."""
+    def withdraw(self, good: Snapshot, leaving: Collection[str] = ()) -> None:
+        """Envoy refused: the files say again what it runs, so that an Envoy that starts anew runs that. What stands in them may be
+        what an earlier brain offered, and Envoy refused."""
         self._offered = {}
-        if self._good:
-            self._clusters(self._settled)
-            for path, text in self._good.items():
-                self._replace(path, text)
+        self.switch(good)
+        self.settle(good, leaving)
 
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""
@@ -102,11 +100,6 @@ class Files:
             assignment = load_assignment(name, engines)
             version = str(len(assignment["endpoints"]))
             self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, version, [assignment]))
-
-    def _switched(self) -> dict[Path, bytes]:
-        """What step 3 writes, as it stands."""
-        files = (self._xds / f"{SWITCHES}.json", self._xds / "rds.json")
-        return {file: file.read_bytes() for file in files if file.exists()}
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]
