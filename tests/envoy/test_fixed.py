@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.plan.test_golden import Plain
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.snapshot import listeners
 from tidegate.envoy.start import Start, collector
@@ -37,7 +38,7 @@ WRITTEN = {
 def test_it_is_as_written_down(what: str, update_golden: bool) -> None:
     file, made = GOLDEN / f"{what}.yaml", WRITTEN[what]
     if update_golden:
-        file.write_text(yaml.safe_dump(made, sort_keys=False, width=140))
+        file.write_text(yaml.dump(made, Dumper=Plain, sort_keys=False, width=140))
     assert made == yaml.safe_load(file.read_text()), "read the difference; `make golden` accepts it"
 
 

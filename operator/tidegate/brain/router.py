@@ -175,6 +175,7 @@ class Router:
                 return
             self._offer = Offer(wanted, config, refusals)
         clusters = self.files.offer(wanted)
+        self.decisions.expect(config, self.engines or {})
         if not self.started.is_set():
             self.files.switch(wanted)
             self.files.begin()

@@ -28,8 +28,9 @@ Shape = Callable[[int | str, str], dict[str, Any]]
 
 NOT_TAKEN: Final = (
     "absolute_path_rejected", "early_connect_data", "invalid_path", "low_version", "missing_host_header", "missing_path_rejected",
-    "path_normalization_failed", "request_header_timeout", "request_overall_timeout", "request_payload_exceeded_retry_buffer_limit",
-    "request_payload_too_large", "route_not_found", "stream_idle_timeout", "upgrade_failed",
+    "path_normalization_failed", "query_missing_content_type", "request_header_timeout", "request_overall_timeout",
+    "request_payload_exceeded_retry_buffer_limit", "request_payload_too_large", "route_not_found", "stream_idle_timeout",
+    "upgrade_failed",
 )  # fmt: skip
 """Why the connection manager takes no request, besides what breaks the protocol."""
 REFUSED: Final = {
@@ -123,6 +124,9 @@ _REPLIES: Final = (
     _Reply(_any(_flags("UT"), _all(_flags("SI"), _status(504))), 504, _LATE),
     _Reply(_flags("UH", "NC", "UO"), 503, "No engine of this model is ready; try again.", retry=True),
     _Reply(_flags("UF", "UC", "UR", "UPE", "LR", "URX"), 503, "The engine broke off; try again.", retry=True),
+    _Reply(
+        _details("http1.https_url_on_plaintext_connection"), 400, "The router speaks no TLS; ask for an http address."
+    ),
     *(_Reply(_all(_status(status), _WRONG), status, message) for status, message in REFUSED.items()),
     _Reply(_details("overload"), 503, "The router is at its limits; try again.", retry=True),
     _Reply(_details("ext_authz_error"), 503, "The router could not decide who answers; try again.", retry=True),

@@ -34,8 +34,8 @@ RECORDS_FLUSH: Final = 0.5
 EXPORT_TIMEOUT: Final = 1.0
 LINE: Final[dict[str, Any]] = {
     "time": "%START_TIME%",
-    "method": "%REQUEST_HEADER(:METHOD)%",
-    "path": "%PATH(NQ:PATH)%",
+    "method": "%REQUEST_HEADER(:METHOD):16%",
+    "path": "%PATH(NQ:PATH):512%",
     "protocol": "%PROTOCOL%",
     "model": f"%REQUEST_HEADER({MODEL_HEADER})%",
     "route": "%ROUTE_NAME%",
@@ -51,9 +51,10 @@ LINE: Final[dict[str, Any]] = {
     "first_byte_ms": "%RESPONSE_DURATION%",
     "duration_ms": "%DURATION%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    "request_id": "%REQUEST_HEADER(X-REQUEST-ID)%",
+    "request_id": "%REQUEST_HEADER(X-REQUEST-ID):256%",
 }
-"""Milliseconds count from the request's first byte. What does not apply is null."""
+"""Milliseconds count from the request's first byte. What does not apply is null. What clients may write at any length is cut: container
+runtimes break lines of more than 16 KiB, and what is left is no JSON."""
 RECORDED: Final[dict[str, Any]] = {
     "route": "%ROUTE_NAME%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",

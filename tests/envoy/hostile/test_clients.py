@@ -175,3 +175,14 @@ def test_a_half_closed_request_is_answered_or_dropped(front: Front) -> None:
         wire.socket.shutdown(socket.SHUT_WR)
         assert [answer.status for answer in wire.receive()] in ([], [200])
     until(lambda: under_way(front) == 0)
+
+
+@pytest.mark.xfail(strict=True, reason="the connection is reset after CLOSE_AFTER, 50 ms")
+def test_a_client_that_still_sends_has_time_to_read_that_it_is_refused(front: Front) -> None:
+    """Some, as Node's fetch when it sends a form, look for no answer once they cannot send any more."""
+    with Wire(front.port) as wire:
+        wire.send(request(b"x" * (1 << 20), b"Content-Length: %d" % (40 << 20), length=False))
+        time.sleep(0.3)  # the client reads its file
+        assert wire.send(b"x" * (1 << 10))
+        assert wire.send(b"x" * (1 << 10))
+        assert wire.receive()[0].status == 413

@@ -96,3 +96,26 @@ def test_requests_are_routed_as_over_http1(front: Front, http2: httpx.Client) ->
     assert {name for name, _ in front.arrived()} == {"a"}
     assert len(front.arrived()) == 4
     assert not any("_" in key for request in front.engine().requests for key in request.headers)
+
+
+EARLY: dict[str, tuple[str, str, dict[str, str], int]] = {
+    "no such path": ("POST", "/nowhere", {}, 404),
+    "a stored response": ("POST", "/v1/responses/resp_1", {}, 404),
+    "another method": ("PUT", CHAT, {}, 405),
+    "an own path": ("POST", "/v1/models", {}, 405),
+    "gzip": ("POST", CHAT, {"content-encoding": "gzip"}, 415),
+    "gRPC": ("POST", CHAT, {"content-type": "application/grpc"}, 415),
+}
+"""Refused by the headers alone, while the body still comes."""
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_what_is_refused_by_its_headers_is_answered(front: Front, http2: httpx.Client, announced: bool) -> None:
+    """A client that sends when its stream ends shows its end, or waits for ever, and not the answer."""
+    for name, (method, path, headers, status) in EARLY.items():
+        for size in (1_000, 3 * MIB, 15 * MIB):
+            whole = body(size)
+            said = headers | (length(whole) if announced else {})
+            assert http2.request(method, path, content=pieces(whole), headers=said).status_code == status, (name, size)
+    assert http2.post(CHAT, json={"model": "chat"}).status_code == 200, "on the same connection"
+    assert len(front.arrived()) == 1

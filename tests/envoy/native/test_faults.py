@@ -78,7 +78,7 @@ def test_a_configuration_that_is_none_is_refused(
     envoy.offer(config({"chat": {"a": 1}}), {"a": [engine]})
     broken = native.route(envoy.start.module)
     broken["typed_config"]["filter_name"] = "nothing"
-    monkeypatch.setattr(native, "route", lambda _module: broken)
+    monkeypatch.setattr(native, "route", lambda _module, **_: broken)
     with pytest.raises(TimeoutError, match="no such filter"):
         envoy.offer(config({"other": {"a": 1}}), {"a": [engine]})
     reading = envoy.reading()

@@ -17,17 +17,28 @@ _UNDECIDED: Final = Answer(503).encoded()
 """Envoy runs other routes for a moment. What is said to a 5xx stands in envoy/local_replies.py: the filter passes none of ours on."""
 
 
+def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> dict[str, bytes]:
+    answering = {d.name for d in config.destinations if d.engine and engines.get(d.engine.service)}
+    chosen = choices(config, answering)
+    return {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
+
+
 class Decisions:
     """What is asked for most is computed once for each configuration and set of engines, and is one look-up then."""
 
     def __init__(self) -> None:
         self._answers: Mapping[str, bytes] = {}
+        self._followed: Mapping[str, bytes] = {}
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
-        """`config` is what Envoy runs; `engines` are those that are ready, by Service."""
-        answering = {d.name for d in config.destinations if d.engine and engines.get(d.engine.service)}
-        chosen = choices(config, answering)
-        self._answers = {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
+        """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:
+        requests that began with it may be on the way."""
+        known = _answers(config, engines)
+        self._answers, self._followed = {**self._followed, **known}, known
+
+    def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
+        """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
+        self._answers = {**_answers(config, engines), **self._answers}
 
     def decide(self, ask: Ask) -> bytes:
         """The answer to Envoy."""

@@ -16,7 +16,9 @@ local function shaped(headers, status, message)
   return format('{"error":{"message":"%s","type":"%s","param":null,"code":%d}}', message, OPENAI[status], status)
 end
 
+-- Over HTTP/2 a body that still comes is taken first: clients that send when their stream ends show its end and not the answer.
 local function refuse(handle, status, message, allow)
+  if handle:streamInfo():protocol() == "HTTP/2" then handle:body() end
   local answer = {[":status"] = tostring(status), ["content-type"] = "application/json", ["allow"] = allow}
   handle:respond(answer, shaped(handle:headers(), status, message))
 end
