@@ -43,6 +43,8 @@ pub struct Route {
     api: Api,
     /// While the body comes.
     finder: Option<Finder>,
+    /// What is answered once the rest of the body has been taken.
+    refused: Option<Answer>,
     begun: Instant,
     first: Option<f64>,
     usage: Usage,
@@ -71,6 +73,7 @@ impl Route {
             config,
             api: Api::OpenAi,
             finder: None,
+            refused: None,
             begun: Instant::now(),
             first: None,
             usage: Usage::default(),
@@ -173,7 +176,22 @@ impl Route {
         }
     }
 
+    /// Over HTTP/2 a body that still comes is taken, and dropped, before its request is refused: clients that send when their
+    /// stream ends show its end and not the answer.
+    fn later(&mut self, host: &dyn Host, decided: Request, end: bool) -> Request {
+        match decided {
+            Request::Answer(answer) if !end && host.protocol() == Some(b"HTTP/2") => {
+                self.refused = Some(answer);
+                Request::Wait
+            }
+            decided => decided,
+        }
+    }
+
     fn finish(&mut self, host: &mut dyn Host) -> Request {
+        if let Some(answer) = self.refused.take() {
+            return Request::Answer(answer);
+        }
         match self.finder.take() {
             None => Request::Continue,
             Some(mut finder) => self.decide(host, &mut finder),
@@ -212,13 +230,19 @@ impl Filter for Route {
             host.set_header(Side::Request, ":path", &shorter);
         }
         // most paths are those of engines, which need no copy
-        match kind {
+        let decided = match kind {
             Some(Kind::Json | Kind::Form) => self.engines(host, b"", kind, end),
             _ => self.rare(host, kind, end),
-        }
+        };
+        self.later(host, decided, end)
     }
 
     fn request_body(&mut self, host: &mut dyn Host, end: bool) -> Request {
+        if self.refused.is_some() {
+            let size = host.body_size(Side::Request);
+            host.drain(Side::Request, size);
+            return if end { self.finish(host) } else { Request::Wait };
+        }
         let Some(finder) = &mut self.finder else { return Request::Continue };
         host.each_slice(Side::Request, &mut |slice| finder.feed(slice));
         if end {

@@ -33,7 +33,8 @@ def test_an_engine_that_breaks_off_before_its_first_byte_is_left_for_another(
         assert (answer.status, answer.body) == (200, TEXT)
         assert answer.headers["content-type"] == "text/event-stream"
     assert bad.asked >= 2, "it was asked"
-    assert attempts == {"1", "2"}
+    assert attempts <= {"1", "2", "3"}
+    assert attempts != {"1"}, "each answer says how many were asked"
 
 
 @pytest.mark.parametrize(("how", "error"), [(Then.RESET, (503, "ServiceUnavailable")), (Then.HANG, (504, "Timeout"))])

@@ -74,7 +74,9 @@ def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path,
 def test_usage_is_asked_for_and_kept_from_a_client_that_did_not_ask(
     envoy: RealEnvoy, stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    monkeypatch.setattr(native, "route", lambda module, route=native.route, **more: route(module, ask_usage=True, **more))
+    monkeypatch.setattr(
+        native, "route", lambda module, route=native.route, **more: route(module, ask_usage=True, **more)
+    )
     text = b'data: {"choices":[{"delta":{"content":"one"}}],"usage":null}\n\n'
     engine = stage.player(STREAM, *cut(text + FINAL, size), END)
     offer(envoy, engine)
