@@ -12,7 +12,7 @@ import pytest
 
 from e2e.harness import Load, Place, Tally, model, policy
 from e2e.monitoring import Prometheus
-from tidegate.names import ENGINE_PORT, MODEL_LABEL
+from tidegate.names import ENGINE_PORT, MODEL_LABEL, ROLE_LABEL, ROLE_ROUTER
 
 pytestmark = pytest.mark.cluster
 ROUTES = {"chat": [{"name": "small", "weight": 9}, {"name": "large", "weight": 1}]}
@@ -44,10 +44,12 @@ def _counted(prometheus: Prometheus, place: Place) -> Counter[tuple[str, str]]:
 
 
 def _after_a_scrape(prometheus: Prometheus, place: Place) -> None:
-    """Waits until everything that has ended by now was told and scraped."""
+    """Waits until everything that has ended by now was told and scraped; Prometheus finds new Pods every 5 s."""
     told = time.time() + FLUSH
-    scraped = f'min(timestamp(up{{job="tidegate-routers", namespace="{place.name}"}}))'
-    place.wait(lambda: prometheus.query(scraped)[0].value > told, "the routers were scraped")
+    routers = len(place.items("pods", f"{ROLE_LABEL}={ROLE_ROUTER}"))
+    up = f'up{{job="tidegate-routers", namespace="{place.name}"}}'
+    newest = f"timestamp({up}) > {told} and {up} == 1"
+    place.wait(lambda: len(prometheus.query(newest)) == routers, "the routers were scraped")
 
 
 def _runs(place: Place, tally: Tally, name: str, kind: str, more: int) -> None:
