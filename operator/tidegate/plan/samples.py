@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from tidegate.plan.plan import Question
 
@@ -14,7 +14,7 @@ class Sample:
     """The newest answer to a question, and whether the question was answered since."""
 
     value: Any
-    """A RouterReport, a StoreCheck, or a Complaint; None before the first answer."""
+    """A RouterReport, a StoreCheck, a Complaint or a Measurement; None before the first answer."""
     age: float
     """Seconds since the answer."""
     error: str = ""
@@ -44,6 +44,33 @@ class StoreCheck:
     error: str = ""
     missing: str = ""
     """The Secret, or its key, that a reference names and that is not there."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """What Prometheus has of one series."""
+
+    labels: Mapping[str, str]
+    """The metric's name is `__name__`."""
+    points: tuple[tuple[float, float], ...]
+    """Unix time in seconds, and the value as it was counted: NaN and infinities too."""
+
+
+Fault = Literal["", "setup", "unreachable", "refused", "stranger", "query"]
+"""Whose fault it is that there is no answer: nobody's, our settings', Prometheus' or the network's, the credentials', the address's,
+or the query's own. Only the last one is for whoever wrote the query; the others may pass by themselves."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What Prometheus answered to one query."""
+
+    series: tuple[Series, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What Prometheus says beside it, for example that a part of the data is missing: it is no whole answer then."""
+    fault: Fault = ""
+    error: str = ""
+    """Why there is no answer, in a sentence; empty when there is one."""
 
 
 @dataclass(frozen=True)
