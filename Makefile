@@ -8,7 +8,7 @@ GPUS ?= 4
 ENGINE ?= sim
 WORKERS ?= 2
 
-.PHONY: help init lock check fix test test-fast e2e e2e-long bench-operator bench-router e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init lock check fix test test-fast e2e e2e-long bench-operator bench-router bench-gates e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -61,6 +61,9 @@ bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table
 
 bench-router: init ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.router --docs
+
+bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 10 minutes); tables and a plot in docs/benchmarks.md
+	$(PYTHON) -m benchmarks.gates --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
 	e2e/vllm/install
