@@ -12,7 +12,7 @@ CARGO := $(shell command -v cargo || ls $(HOME)/.cargo/bin/cargo 2>/dev/null)
 INPUTS ?= 10000000
 SEED ?= 1
 
-.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-gates e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -84,6 +84,9 @@ bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table
 
 bench-router: init native ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.router --docs
+
+bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 10 minutes); tables and a plot in docs/benchmarks.md
+	$(PYTHON) -m benchmarks.gates --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
 	e2e/vllm/install
