@@ -34,11 +34,17 @@ class Case:
     objectives: Sequence[Objective]
     harmful: bool = False
 
+    @property
+    def name(self) -> str:
+        """In words."""
+        return f"{self.what}, {self.kind}, {self.rate} req/s"
+
 
 def cases() -> list[Case]:
     """All of them."""
     others = [Case(rate, "independent", "healthy", HEALTHY) for rate in OTHER_RATES]
-    return [*others, *(case for rate in RATES for case in (*_identical(rate), *_harmful(rate)))]
+    everything = (case for rate in RATES for case in (*_identical(rate), *_harmful(rate)))
+    return sorted([*others, *everything], key=lambda case: case.rate)
 
 
 def _identical(rate: int) -> Iterator[Case]:

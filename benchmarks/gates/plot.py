@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from matplotlib.figure import Figure
 from benchmarks.gates.results import KAYENTA, OURS, THRESHOLD, Outcome, Results
 
 HARM = "errors 0.5 % + 1 %"
-COLOURS = {OURS: "#0b6e99", KAYENTA: "#c4570a", THRESHOLD: "#777777"}
+LOOKS = {OURS: ("Tidegate", "#0b6e99"), KAYENTA: ("Mann-Whitney", "#c4570a"), THRESHOLD: ("threshold", "#777777")}
+"""Name and colour."""
 
 
 class Panel(NamedTuple):
@@ -39,7 +41,7 @@ def svg(results: Results) -> str:
         for row, kind in zip(grid, kinds, strict=True):
             for axes, rate in zip(row, rates, strict=True):
                 _draw(axes, results, Panel(rate, kind))
-        grid[0][0].legend(loc="center right", frameon=False, fontsize=9)
+        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
         figure.supxlabel("minutes since the rollout began", fontsize=10)
         figure.supylabel("share of rollouts rolled back", fontsize=10)
         out = StringIO()
@@ -62,13 +64,23 @@ def _draw(axes: Axes, results: Results, panel: Panel) -> None:
 
 
 def _line(axes: Axes, one: Outcome) -> None:
-    harmful = one.case.harmful
+    (name, colour), harmful = LOOKS[one.rule], one.case.harmful
+    minutes, shares = zip(*_corners(one.back_by), strict=True)
     axes.step(
-        range(len(one.back_by) + 1),
-        (0.0, *one.back_by),
+        minutes,
+        shares,
         where="post",
-        color=COLOURS[one.rule],
+        color=colour,
         linewidth=2 if harmful else 1.5,
         linestyle="-" if harmful else ":",
-        label=f"{one.rule}, {'1 % more errors' if harmful else 'identical'}",
+        label=f"{name}, {'1 % more errors' if harmful else 'identical'}",
     )
+
+
+def _corners(back_by: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """Where the line turns; the others only make the file larger."""
+    before = -1.0
+    for minute, share in enumerate((0.0, *back_by)):
+        if share != before or minute == len(back_by):
+            yield minute, share
+        before = share

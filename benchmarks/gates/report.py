@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks import pages
+from benchmarks.gates.cases import Case
 from benchmarks.gates.plot import svg
-from benchmarks.gates.results import KAYENTA, OURS, THRESHOLD, Outcome, Results, goals
+from benchmarks.gates.results import KAYENTA, OURS, THRESHOLD, Goal, Outcome, Results, goals
 
 NAME = "gates"
 """Of the files, and of the markers in the page."""
+GOALS = ("goal", "reached in", "where it is not, the tables say")
 IDENTICAL = (
     "req/s",
     "identical, traffic",
@@ -20,6 +22,7 @@ IDENTICAL = (
     "promoted after, median (90 %)",
     "Mann-Whitney: rolled back",
     "threshold: rolled back",
+    "missed",
 )
 HARMFUL = (
     "req/s",
@@ -32,6 +35,7 @@ HARMFUL = (
     "half after",
     "bad requests",
     "threshold: half after",
+    "missed",
 )
 
 
@@ -50,28 +54,38 @@ def insert(document: Path, results: Results, picture: str) -> None:
 
 def text(results: Results) -> str:
     """How much was walked, the goals, and both tables."""
-    walked = (
-        f"{results.rollouts:,} rollouts of each case under each rule, seed {results.seed}, {results.seconds:.0f} s.\n"
-    )
-    identical = pages.table(IDENTICAL, _identical(results))
-    harmful = pages.table(HARMFUL, _harmful(results))
-    return "\n".join([walked, pages.table(("goal", "met in", "not met"), _goals(results)), identical, harmful])
+    took = f"{results.cpu / 60:.1f} minutes of CPU, {results.seconds / 60:.1f} minutes"
+    walked = f"{results.rollouts:,} rollouts of each case under each rule, seed {results.seed}: {took}.\n"
+    found = goals(results)
+    missed = {case.name: ", ".join(goal.short for goal in found if case.name in goal.unmet) for case in _cases(results)}
+    tables = ((GOALS, _goals(found)), (IDENTICAL, _identical(results, missed)), (HARMFUL, _harmful(results, missed)))
+    return "\n".join([walked, *(pages.table(head, lines) for head, lines in tables)])
 
 
-def _goals(results: Results) -> Iterator[Sequence[str]]:
-    for goal in goals(results):
-        yield goal.what, f"{goal.cases - len(goal.unmet)} of {goal.cases} cases", "; ".join(goal.unmet)
+def _cases(results: Results) -> Iterator[Case]:
+    return (case for harmful in (False, True) for case in results.cases(harmful))
 
 
-def _identical(results: Results) -> Iterator[Sequence[str]]:
+def _goals(found: Sequence[Goal]) -> Iterator[Sequence[str]]:
+    return ((goal.what, f"{goal.cases - len(goal.unmet)} of {goal.cases} cases", goal.short) for goal in found)
+
+
+def _identical(results: Results, missed: Mapping[str, str]) -> Iterator[Sequence[str]]:
     for case in results.cases(harmful=False):
         ours, kayenta, threshold = _three(results.of(case))
-        when = f"{_minutes(ours.half_promoted)} ({_minutes(ours.most_promoted)})"
-        rivals = (_percent(kayenta.back), _percent(threshold.back))
-        yield str(case.rate), f"{case.what}, {case.kind}", _percent(ours.back), _percent(ours.held), when, *rivals
+        yield (
+            str(case.rate),
+            f"{case.what}, {case.kind}",
+            _percent(ours.back),
+            _percent(ours.held),
+            f"{_minutes(ours.half_promoted)} ({_minutes(ours.most_promoted)})" if ours.promoted else "-",
+            _percent(kayenta.back),
+            _percent(threshold.back),
+            missed[case.name],
+        )
 
 
-def _harmful(results: Results) -> Iterator[Sequence[str]]:
+def _harmful(results: Results, missed: Mapping[str, str]) -> Iterator[Sequence[str]]:
     for case in results.cases(harmful=True):
         ours, kayenta, threshold = _three(results.of(case))
         yield (
@@ -85,6 +99,7 @@ def _harmful(results: Results) -> Iterator[Sequence[str]]:
             _minutes(kayenta.half_back),
             f"{kayenta.harm:,.0f}",
             _minutes(threshold.half_back),
+            missed[case.name],
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -28,7 +29,8 @@ def run(cases: Sequence[Case], rollouts: int, seed: int) -> Results:
             outcomes.append(found)
             if found.rule == RULES[-1]:
                 _say(begin, f"{found.case.rate} req/s, {found.case.kind}, {found.case.what}")
-    return Results(rollouts, seed, time.monotonic() - begin, outcomes)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Results(rollouts, seed, time.monotonic() - begin, used.ru_utime + used.ru_stime, outcomes)
 
 
 def one(case: Case, rule: str, rollouts: int, seed: Sequence[int]) -> Outcome:
