@@ -10,8 +10,12 @@ import httpx
 import pytest
 
 from e2e.harness import Object, Place, engine_env, model, policy
+from tidegate.brain.native import built
 
-pytestmark = pytest.mark.cluster
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not built(), reason="routers run on Lua, which can do neither: make native, where cargo is"),
+]
 STREAMS = 12
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 
 import pytest
 
 from tests.envoy.conftest import RealEnvoy, config
 from tests.envoy.native.player import Player, Stage
-from tidegate.brain.native import LIBRARY
+from tidegate.brain.native import built
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.types import Resource, duration
@@ -18,7 +17,7 @@ from tidegate.envoy.types import Resource, duration
 @pytest.fixture(autouse=True)
 def _built() -> None:
     """A machine without Rust has none, and its routers run on Lua."""
-    if not resources.files("tidegate").joinpath("native", LIBRARY).is_file():
+    if not built():
         pytest.skip("no native filters: make native")
 
 

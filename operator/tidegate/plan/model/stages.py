@@ -56,6 +56,10 @@ class Course:
     stages: tuple[Stage, ...]
     paused: bool = False
 
+    def engines(self, stage: int, replicas: int) -> int:
+        """Engines for a step: its part of all, and one at least."""
+        return max(ceil(replicas * self.stages[stage].share / 100), min(replicas, 1))
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -86,10 +90,10 @@ class Trial:
         return self.phase != "RolledBack" and self.stage >= len(course.stages)
 
     def engines(self, course: Course, replicas: int) -> int:
-        """Engines that it should have at this step: its part of all, and one at least."""
+        """Engines that it should have; of one that was taken back, one."""
         if self.free(course):
             return replicas
-        return max(ceil(replicas * self.share(course) / 100), min(replicas, 1))
+        return min(replicas, 1) if self.phase == "RolledBack" else course.engines(self.stage, replicas)
 
 
 @dataclass(frozen=True)

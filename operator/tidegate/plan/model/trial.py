@@ -40,7 +40,7 @@ class Trying:
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Paused, or at an approval."""
+        """Paused with a share; an approval is a step's own, and no pause."""
         return self.share > 0 and self.trial is not None and self.trial.phase == "Paused"
 
 
@@ -64,11 +64,7 @@ def candidate_replicas(model: ModelDeployment, newest: str, facts: ModelFacts) -
     if course is None:
         return model.spec.replicas
     known = facts.trial if facts.trial and facts.trial.revision == newest else None
-    return known.engines(course, model.spec.replicas) if known else _first(course, model.spec.replicas)
-
-
-def _first(course: Course, replicas: int) -> int:
-    return Trial("", 0, datetime.min, datetime.min).engines(course, replicas)
+    return known.engines(course, model.spec.replicas) if known else course.engines(0, model.spec.replicas)
 
 
 def trying(
