@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,8 @@ import httpx
 import pytest
 from aiohttp import web
 
+from tests.envoy.serving import Loop
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.kernel import knows_rto_max
 from tidegate.brain.native import provided
@@ -37,7 +38,6 @@ from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 from tidegate.names import MODULES_VARIABLE
 
-DEADLINE = 10.0
 BELOW_EPHEMERAL = (12_000, 32_000)
 """Linux gives outgoing connections ports from 32768 on."""
 
@@ -93,14 +93,12 @@ class Engines:
     """Servers on one thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._thread = Loop()
         self._runners: list[web.AppRunner] = []
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
 
     def start(self) -> Engine:
         """One more."""
-        return asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(DEADLINE)
+        return self._thread.do(self._start())
 
     async def _start(self) -> Engine:
         engine = Engine(free_port())
@@ -119,10 +117,8 @@ class Engines:
             for runner in self._runners:
                 await runner.cleanup()
 
-        asyncio.run_coroutine_threadsafe(cleanup(), self._loop).result(DEADLINE)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.do(cleanup())
+        self._thread.stop()
 
 
 def config(routes: dict[str, dict[str, int]], **changes: object) -> RouterConfig:

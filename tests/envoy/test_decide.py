@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.brain.decide.test_step import asking
-from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engines, RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Decision
 from tidegate.envoy.decide import TIMEOUT

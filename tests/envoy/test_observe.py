@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from tests.envoy.conftest import DEADLINE, Engine, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.waiting import DEADLINE, until
 from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import read
 from tidegate.contract.observation import Observation
@@ -35,16 +35,6 @@ UNSAMPLED = f"{SAMPLED[:-1]}0"
 def telling(**shares: float) -> RouterConfig:
     """The one route, and what is told of its requests."""
     return config({"chat": {"a": 1}}, observation=Observation(**shares))
-
-
-def until(found: Callable[[], Any]) -> Any:
-    """The first thing found that is something."""
-    deadline = time.monotonic() + DEADLINE
-    while time.monotonic() < deadline:
-        if thing := found():
-            return thing
-        time.sleep(0.02)
-    raise TimeoutError
 
 
 class Records:

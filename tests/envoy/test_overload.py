@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.envoy.conftest import DEADLINE, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engines, RealEnvoy, config
+from tests.envoy.waiting import until
 from tidegate.envoy import bootstrap
 
 pytestmark = pytest.mark.envoy
@@ -89,14 +90,6 @@ def served(envoy: RealEnvoy) -> bool:
     with suppress(httpx.TransportError):
         return httpx.post(f"{envoy.url}/v1/chat/completions", json={"model": "chat"}).status_code == 200
     return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits."""
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 def test_probes_are_answered_beside_the_traffic(envoy: RealEnvoy, engines: Engines) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from dataclasses import dataclass, field
 
 import httptools
 
-from tests.envoy.conftest import DEADLINE, free_port
+from tests.envoy.conftest import free_port
 from tests.envoy.hostile.forms import fields
+from tests.envoy.serving import Loop
 from tidegate.envoy import paths
 
 STREAM = b'"stream":true'
@@ -166,26 +166,12 @@ class Recorders:
     """Servers on one thread."""
 
     def __init__(self, *engines: Recorder) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._servers = [asyncio.run_coroutine_threadsafe(self._serve(e), self._loop).result(DEADLINE) for e in engines]
+        self._thread = Loop()
+        self._servers = [self._thread.do(self._serve(engine)) for engine in engines]
 
     async def _serve(self, engine: Recorder) -> asyncio.Server:
-        return await self._loop.create_server(lambda: _Connection(engine), "127.0.0.1", engine.port)
+        return await self._thread.loop.create_server(lambda: _Connection(engine), "127.0.0.1", engine.port)
 
     def stop(self) -> None:
         """All of them."""
-
-        async def close() -> None:
-            for server in self._servers:
-                server.close()
-            running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(DEADLINE)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.stop(*self._servers)

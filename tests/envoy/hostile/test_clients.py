@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 from tests.envoy.hostile.conftest import Front, opened
 from tests.envoy.hostile.recorder import STREAM
 from tests.envoy.hostile.wire import CHUNKED, HELLO, Wire, ask, request
+from tests.envoy.waiting import until
 from tidegate.envoy import listener
 from tidegate.envoy.start import Start
 
@@ -21,14 +22,6 @@ pytestmark = pytest.mark.envoy
 
 ENDLESS = b'{"model":"chat",' + STREAM + b"}"
 CROWD = 500
-
-
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Waits."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
 
 
 def under_way(front: Front) -> int:

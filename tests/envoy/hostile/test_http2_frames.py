@@ -16,8 +16,9 @@ import pytest
 
 from tests.envoy.hostile.conftest import Front
 from tests.envoy.hostile.test_bodies import MIB
-from tests.envoy.hostile.test_clients import ENDLESS, under_way, until
+from tests.envoy.hostile.test_clients import ENDLESS, under_way
 from tests.envoy.hostile.wire import CHAT, HELLO, PATIENCE, ask, request
+from tests.envoy.waiting import until
 
 pytestmark = pytest.mark.envoy
 Headers = Iterable[tuple[str, str]]

@@ -13,7 +13,8 @@ import pytest
 from tests.envoy.conftest import RealEnvoy
 from tests.envoy.hostile.recorder import Recorder, Recorders
 from tests.envoy.hostile.wire import HELLO, PATIENCE, request
-from tests.envoy.test_observe import telling, until
+from tests.envoy.test_observe import telling
+from tests.envoy.waiting import until
 
 pytestmark = pytest.mark.envoy
 PIECE = 16 << 10

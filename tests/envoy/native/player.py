@@ -9,7 +9,8 @@ import threading
 from contextlib import suppress
 from enum import Enum
 
-from tests.envoy.conftest import DEADLINE, free_port
+from tests.envoy.conftest import free_port
+from tests.envoy.serving import Loop
 
 
 class Then(Enum):
@@ -115,19 +116,17 @@ class Stage:
     """Engines on one thread."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._thread = Loop()
         self._servers: list[asyncio.Server] = []
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
 
     def gate(self) -> Gate:
         """A closed one."""
-        return Gate(self._loop)
+        return Gate(self._thread.loop)
 
     def player(self, *steps: Step) -> Player:
         """One more engine."""
         made = Player(steps)
-        asyncio.run_coroutine_threadsafe(self._listen(made), self._loop).result(DEADLINE)
+        self._thread.do(self._listen(made))
         return made
 
     async def _listen(self, player: Player) -> None:
@@ -135,16 +134,4 @@ class Stage:
 
     def stop(self) -> None:
         """All of them."""
-
-        async def close() -> None:
-            for server in self._servers:
-                server.close()
-            running = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(close(), self._loop).result(DEADLINE)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        self._thread.stop(*self._servers)

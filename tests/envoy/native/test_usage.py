@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.envoy.conftest import RealEnvoy
-from tests.envoy.hostile.test_clients import until
 from tests.envoy.hostile.wire import ask, request
 from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
+from tests.envoy.waiting import until
 from tidegate.envoy import native, observe
 from tidegate.envoy.types import extension
 
