@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import monitoring
 from e2e.devcluster import Cluster
 from e2e.harness import API, Place
 from e2e.install import install_chart
@@ -24,7 +25,7 @@ def installed() -> Iterator[Cluster]:
     """A cluster of two nodes of eight GPUs with the operator installed by Helm; its tests run on whatever worker has it."""
     name = f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{os.getpid()}"
     with Cluster.start(name, nodes=2, gpus=8) as cluster:
-        install_chart(cluster)
+        install_chart(cluster, *monitoring.settings(1))
         yield cluster
 
 

@@ -45,7 +45,7 @@ def main() -> int:
 
 def _first_answer(cluster: Cluster, engine: str, step: _Steps) -> str:
     """From an empty cluster to an answer; returns the router's address."""
-    install_chart(cluster)
+    install_chart(cluster, *monitoring.settings(5))
     step("CRDs and operator are installed from charts/tidegate by Helm")
     cluster.apply(vllm.manifests() if engine == "vllm" else QUICKSTART.read_text())
     wait = ("wait", "--for=condition=Ready", "mdep/qwen", "rpol/chat", f"--timeout={READY_SECONDS}s")

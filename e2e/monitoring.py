@@ -19,6 +19,11 @@ INSIDE: Final = f"http://prometheus.{NAMESPACE}:9090"
 """Its address for Pods."""
 
 
+def settings(scrape_seconds: int) -> tuple[str, str]:
+    """What the chart is told, so that the operator asks this one."""
+    return f"prometheus.url={INSIDE}", f"prometheus.scrapeInterval={scrape_seconds}"
+
+
 @dataclass(frozen=True)
 class Sample:
     """One series of an instant query's answer."""

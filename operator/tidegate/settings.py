@@ -65,6 +65,22 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["text", "json"], Field(description="text or json")] = "text"
     """How the operator logs, and the brains of the routers that it makes."""
 
+    prometheus_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$", description="empty, or http:// or https:// and an address"
+        ),
+    ] = ""
+    """Prometheus, or what speaks its API, that rollouts are judged by: what comes before `/api/v1`."""
+    prometheus_bearer_token_file: Annotated[str, Field(description="a path")] = ""
+    """File with a token for it; read for each question, because tokens are replaced."""
+    prometheus_ca_file: Annotated[str, Field(description="a path")] = ""
+    """File with the certificate authorities that it is trusted by, in PEM."""
+    prometheus_timeout: Annotated[float, Field(ge=1, le=120, description="seconds, from 1 to 120")] = 10.0
+    """Seconds for one question."""
+    prometheus_scrape_interval: Annotated[float, Field(ge=1, le=300, description="seconds, from 1 to 300")] = 15.0
+    """Seconds between two scrapes of a router: what PodMonitors of ours ask for, and what others must not be slower than."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -90,6 +106,11 @@ class Settings(BaseSettings):
             assign_user=self.assign_user,
             log_format=self.log_format,
         )
+
+    @property
+    def scrape(self) -> float | None:
+        """Seconds between two scrapes of a router; None where no Prometheus is known."""
+        return self.prometheus_scrape_interval if self.prometheus_url else None
 
 
 def from_environment(env: Mapping[str, str]) -> Settings:

@@ -154,7 +154,7 @@ async def test_who_is_asked_what() -> None:
 
     router = httpx.MockTransport(lambda _: httpx.Response(200, json={"config": "abc"}))
     async with httpx.AsyncClient(transport=router) as http:
-        ask = asking(Events(), http, store)
+        ask = asking(Events(), http, store, None)
         assert await ask(Question(key_of(pod("p", {})), "uid-of-p", "10.0.0.1")) == RouterReport("abc")
         assert await ask(Question(key_of(pod("p", {})))) == Complaint("FailedMount", "no such volume")
         assert (await ask(Question(key_of(tier)))).missing.startswith("Secret 'redis' does not exist")

@@ -23,6 +23,7 @@ from tidegate.api.base import (
     cel_string,
 )
 from tidegate.api.engine import Engine, gpus_of_replica, spread_cel
+from tidegate.api.objectives import Objectives
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
@@ -247,6 +248,8 @@ class ModelDeploymentSpec(Part):
     """Everything that shapes the engine's Pods; a change here or in model is a new revision."""
     replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 1})] = 1
     """Engines that serve this model."""
+    objectives: Objectives = []
+    """What clients may expect of this model: a rollout judges a new revision by it. Without a rollout nothing looks at them."""
     rollout: Rollout | None = None
     """How a new revision takes over. Default: when all of its engines answer."""
     drain: Drain = Drain()

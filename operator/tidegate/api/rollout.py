@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api.base import Part, Rule
-from tidegate.api.values import WHOLE_PERCENT, Duration, fraction, seconds
+from tidegate.api.values import WHOLE_PERCENT, Duration, Percent, fraction, seconds
 
 Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=7)]
 """A whole share between 1% and 99%."""
@@ -46,11 +46,30 @@ class Step(Part):
 DEFAULT_STEPS = [Step(traffic=f"{share}%") for share in (1, 5, 10, 25, 50)]
 
 
+CONFIDENCE = r"^(8[0-9]|9[0-9])(\.[0-9]{1,2})?%$"
+
+
+class CompareWithStable(Part):
+    """How the new revision is judged against the old one, over the same time."""
+
+    tolerance: Percent = "10%"
+    """How much worse it may be: a part of the old one's share of bad requests, or of the objective's limit, whichever is more."""
+    confidence: Annotated[Percent, Field(pattern=CONFIDENCE)] = "95%"
+    """At most the rest of all rollouts of a revision that is no worse are taken back, all looks, steps and objectives of a rollout
+    together. 80% to 99.99%."""
+
+
 class Canary(Part):
     """Shares of the traffic, one after the other, then all of it."""
 
     steps: Annotated[list[Step], Field(min_length=1, max_length=20)] = DEFAULT_STEPS
     """Ascending shares; the last one is followed by all of the traffic."""
+    min_requests: Annotated[int, Field(ge=10, le=1_000_000, json_schema_extra={"default": 100})] = 100
+    """Requests of either revision in a step, without which an objective is not met."""
+    warm_up: Duration = "3m"
+    """Time at the beginning of a step that does not count against latency, because caches are cold."""
+    compare_with_stable: CompareWithStable = CompareWithStable()
+    """How it is judged against the old revision."""
     rules: ClassVar = (
         Rule(
             "!has(self.steps) || self.steps.map(s, int(s.traffic.replace('%', ''))).isSorted() && "
@@ -58,6 +77,33 @@ class Canary(Part):
             "steps must ascend, for example 1%, 5%, 25%",
             lambda c: [s.share for s in c.steps] == sorted({s.share for s in c.steps}),
             ".steps",
+        ),
+        Rule(
+            "!has(self.warmUp) || duration(self.warmUp) <= duration('24h')",
+            "warmUp must be at most 24h, for example 3m",
+            lambda c: seconds(c.warm_up) <= 86400,
+            ".warmUp",
+        ),
+    )
+
+
+class Gates(Part):
+    """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
+
+    interval: Duration = "30s"
+    """Time between two looks. Requests are counted in intervals as long as this, 30s at most and two scrapes at least."""
+    failure_limit: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Looks at which a query may be outside its bounds, in a whole rollout. Other objectives count requests and need no such limit."""
+    no_data_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 10})] = 10
+    """Looks in a row without an answer after which the rollout stops and waits for a person. It is never taken back for want of data."""
+    on_failure: Literal["Rollback", "Pause"] = "Rollback"
+    """Rollback sends everybody to the old revision at once; Pause keeps the share until a person decides."""
+    rules: ClassVar = (
+        Rule(
+            "!has(self.interval) || (duration(self.interval) >= duration('5s') && duration(self.interval) <= duration('1h'))",
+            "interval must be between 5s and 1h, for example 30s",
+            lambda g: 5 <= seconds(g.interval) <= 3600,
+            ".interval",
         ),
     )
 
@@ -69,3 +115,15 @@ class Rollout(Part):
     """true: nothing is promoted; the share stays."""
     canary: Canary = Canary()
     """Shares, one after the other. They need a RoutingPolicy that names the model: without one there is nobody to share the requests."""
+    gates: Gates = Gates()
+    """Looks at `spec.objectives`."""
+    progress_deadline: Duration = "2h"
+    """Time for which a step may wait for its objectives; then the rollout stops and waits for a person. 0s: for ever."""
+    rules: ClassVar = (
+        Rule(
+            "!has(self.progressDeadline) || duration(self.progressDeadline) <= duration('720h')",
+            "progressDeadline must be at most 720h; 0s is none",
+            lambda r: seconds(r.progress_deadline) <= 2_592_000,
+            ".progressDeadline",
+        ),
+    )

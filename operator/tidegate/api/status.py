@@ -82,6 +82,34 @@ class RevisionStatus(Part):
     """Kind of the object that runs it."""
 
 
+class GateStatus(Part):
+    """What an objective says of a revision on trial."""
+
+    name: Short
+    """Name of the objective."""
+    outcome: Literal["passed", "failed", "inconclusive", "no data", "error"]
+    """Only `passed` promotes."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The figures behind it."""
+    at: Annotated[str, Field(max_length=40)] | None = None
+    """When it was last asked, RFC 3339 in UTC."""
+    silent: Count = 0
+    """Looks in a row without an answer."""
+    failures: Count = 0
+    """Looks at which a query was outside its bounds, in the whole rollout."""
+
+
+class WindowStatus(Part):
+    """A time in which every router sent the revision one share."""
+
+    traffic: Annotated[int, Field(ge=0, le=100)]
+    """Percent."""
+    begin: Annotated[str, Field(max_length=40)]
+    """When it began, RFC 3339 in UTC."""
+    end: Annotated[str, Field(max_length=40)] | None = None
+    """When another share was given; absent while it goes on."""
+
+
 class RolloutStatus(Part):
     """The trial of a revision: the one that is under way, or the last one."""
 
@@ -93,10 +121,20 @@ class RolloutStatus(Part):
     """Steps that are behind it."""
     steps: Count = 0
     """Steps that there are."""
+    share: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Percent that the step asks for at which it is; 100 when all steps are behind it."""
     traffic: Annotated[int, Field(ge=0, le=100)] = 0
     """Percent of the model's requests that it gets while it is on trial."""
     message: Annotated[str, Field(max_length=4096)] = ""
     """What it waits for, or why it was taken back, in words."""
+    pause: Literal["Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"] | None = None
+    """Why it is Paused: spec.rollout.paused, an objective that is not met, one that has no answer, or one that was waited for too long."""
+    gates: Annotated[list[GateStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """What the objectives said at the last look."""
+    judged_by: Short | None = None
+    """Hash of the objectives that it is judged by; others begin anew."""
+    windows: Annotated[list[WindowStatus], Field(max_length=64)] = []
+    """Over which times it is judged: those in which every router sent it one share."""
     began: Annotated[str, Field(max_length=40)] | None = None
     """When the trial began, RFC 3339 in UTC."""
     entered: Annotated[str, Field(max_length=40)] | None = None

@@ -23,6 +23,13 @@ class Engine(Piece):
     """What the engines call the model: replaces the public name in the body."""
 
 
+class Bounds(Piece):
+    """Times that histograms tell exactly, in seconds: those of the model's objectives."""
+
+    first_tokens: tuple[float, ...] = ()
+    durations: tuple[float, ...] = ()
+
+
 class Destination(Piece):
     """One of those who can answer."""
 
@@ -34,5 +41,7 @@ class Destination(Piece):
     """The model's revision, reported in x-tidegate-revision."""
     model: str = ""
     """The ModelDeployment, for metrics; empty in documents of before."""
+    bounds: Bounds | None = None
+    """What its histograms must be able to tell; ignored by earlier readers, whose gates then say that a bucket is missing."""
     engine: Engine | None = None
     """The block of the one kind that there is so far; absent in destinations of kinds that are unknown here."""

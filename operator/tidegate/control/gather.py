@@ -23,18 +23,23 @@ class Gatherer:
     defaults: Defaults
     new_password: Callable[[], str]
     capabilities: Capabilities = field(default_factory=Capabilities)
+    scrape: float | None = None
+    """Seconds between two scrapes of a router; None without a Prometheus."""
 
     def model(self, owner: Manifest) -> ModelWorld:
         """Around a ModelDeployment."""
         key = ObjectKey.of(owner)
+        policies = policies_naming(self.store, key)
         return ModelWorld(
             owner=owner,
             defaults=self.defaults,
             capabilities=self.capabilities,
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
-            policies=policies_naming(self.store, key),
+            policies=policies,
+            routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
             samples=self.samples(key),
+            scrape=self.scrape,
         )
 
     def router(self, owner: Manifest) -> RouterWorld:
@@ -48,6 +53,7 @@ class Gatherer:
             models=self._models(owner),
             samples=self.samples(key),
             capabilities=self.capabilities,
+            scrape=self.scrape,
         )
 
     def cache(self, owner: Manifest) -> CacheWorld:

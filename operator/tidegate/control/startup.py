@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from tidegate import names
 from tidegate.cluster import complaints, routers, stores
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
+from tidegate.cluster.measure import measure
+from tidegate.cluster.prometheus import Access, Prometheus
 from tidegate.control import health
 from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
@@ -55,8 +58,15 @@ class Operator:
         self.metrics = health.Metrics()
         self.election = Election(api, settings.namespace, settings.identity, now)
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
-        self.observer = Observer(asking(api, http, self.store), self.queue.add)
-        self.gatherer = Gatherer(self.store, self.observer.samples, settings.defaults, partial(token_urlsafe, 32))
+        self.prometheus = prometheus_of(settings)
+        self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
+        self.gatherer = Gatherer(
+            self.store,
+            self.observer.samples,
+            settings.defaults,
+            partial(token_urlsafe, 32),
+            scrape=settings.scrape,
+        )
         self.reconciler = Reconciler(
             api, self.store, self.gatherer, self.observer, now, wake=self.queue.add, post=self.recorder.post
         )
@@ -84,6 +94,8 @@ class Operator:
         finally:
             await self.election.release()
             await server.cleanup()
+            if self.prometheus:
+                self.prometheus.close()
 
     async def _until(self, stop: asyncio.Event) -> None:
         """Runs all parts; the first one to end ends the others."""
@@ -207,10 +219,13 @@ async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
             await asyncio.sleep(READ_AGAIN)
 
 
-def asking(api: Api, http: httpx.AsyncClient, store: Store) -> Ask:
-    """Who is asked what: routers and stores themselves, the API server for the Events of everything else."""
+def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Prometheus | None) -> Ask:
+    """Who is asked what: routers and stores themselves, Prometheus what it is a query for, the API server for the Events of everything
+    else."""
 
     async def ask(question: Question) -> Any:
+        if question.query:
+            return await measure(prometheus, question.query, time.time()) if prometheus else None
         if question.address:
             return await routers.ask(http, question)
         if question.about.kind == names.CACHE_TIER:
@@ -219,6 +234,14 @@ def asking(api: Api, http: httpx.AsyncClient, store: Store) -> Ask:
         return await complaints.ask(api, question)
 
     return ask
+
+
+def prometheus_of(settings: Settings) -> Prometheus | None:
+    """The one that rollouts are judged by, if there is one."""
+    if not settings.prometheus_url:
+        return None
+    files = settings.prometheus_bearer_token_file, settings.prometheus_ca_file
+    return Prometheus(Access(settings.prometheus_url.rstrip("/"), *files, settings.prometheus_timeout))
 
 
 def now() -> datetime:

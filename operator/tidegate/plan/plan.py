@@ -30,15 +30,35 @@ class ObjectKey:
 
 
 @dataclass(frozen=True)
+class Query:
+    """PromQL, and about which time. Times are Unix times in seconds."""
+
+    promql: str
+    """`$(window)` in it is the time from `begin` until it is asked, as `90s`."""
+    begin: float
+    counted: bool = True
+    """Whether points at the edges of intervals are asked for, or one number at the moment at which it is asked."""
+    end: float | None = None
+    """Until when; None: until now."""
+    scrape: float = 15.0
+    """Seconds between two scrapes."""
+    interval: float = 30.0
+    """Seconds that the intervals should have."""
+
+
+@dataclass(frozen=True)
 class Question:
     """What the API server's watches do not tell, and an observer asks beside the passes."""
 
     about: ObjectKey
-    """A router Pod, a CacheTier for its store, or an object of which Events may tell what is the matter."""
+    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, or an object of which Events may tell what is the
+    matter."""
     version: str = ""
     """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
     """Where to ask, for a router Pod."""
+    query: Query | None = None
+    """What Prometheus is asked."""
     patience: float = field(default=0.0, compare=False)
     """Seconds before it is asked for the first time: most of what begins needs no question."""
 

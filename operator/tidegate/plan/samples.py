@@ -71,6 +71,8 @@ class Measurement:
     fault: Fault = ""
     error: str = ""
     """Why there is no answer, in a sentence; empty when there is one."""
+    at: float = 0.0
+    """When it was asked: Unix time in seconds."""
 
 
 @dataclass(frozen=True)

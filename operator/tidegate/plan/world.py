@@ -54,8 +54,12 @@ class ModelWorld:
     """Its engines."""
     policies: tuple[Manifest, ...] = ()
     """RoutingPolicies of the namespace that name it."""
+    routers: tuple[Manifest, ...] = ()
+    """Their router Pods."""
     samples: Samples = field(default_factory=dict)
-    """What Events said of Pods that do not start."""
+    """What Events said of Pods that do not start, and what Prometheus counted."""
+    scrape: float | None = None
+    """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ class RouterWorld:
     samples: Samples = field(default_factory=dict)
     """What its routers said."""
     capabilities: Capabilities = Capabilities()
+    scrape: float | None = None
+    """Seconds between two scrapes of a router, where the operator knows a Prometheus."""
 
 
 @dataclass(frozen=True)

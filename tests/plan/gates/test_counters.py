@@ -103,9 +103,20 @@ def test_a_source_without_its_bucket_does_not_count() -> None:
     given = [
         series((0, 0), (30, 10), part="all"),
         series((0, 0), (30, 9), part="all", router="b"),
-        series((30, 9), router="b"),
+        series((0, 0), (30, 9), router="b"),
     ]
     assert grown(*given)[0] == (9, 0)
+
+
+def test_a_new_bound_of_a_router_that_ran_before() -> None:
+    """Nothing is known of what it counted before: it would look slow, all of it."""
+    every, fast = series((0, 0), (30, 100), (60, 160), (90, 200), part="all"), series((60, 120), (90, 155))
+    assert grown(every, fast) == [(0, 0), (0, 0), (40, 5)]
+
+
+def test_a_new_bound_and_a_restart_after_it() -> None:
+    every, fast = series((0, 70), (30, 100), (60, 20), (90, 30), part="all"), series((30, 80), (60, 15), (90, 24))
+    assert grown(every, fast) == [(0, 0), (20, 5), (10, 1)]
 
 
 def test_edges_of_a_step() -> None:
@@ -114,6 +125,9 @@ def test_edges_of_a_step() -> None:
     assert edges(1000.0, 1130.0, scrape=30) == (1000.0, 1060.0, 1120.0)
     assert edges(1000.0, 1029.0, scrape=15) == (1000.0,)
     assert edges(1000.0, 900.0, scrape=15) == (1000.0,)
+    assert edges(1000.0, 1030.0, scrape=1, interval=10) == (1000.0, 1010.0, 1020.0, 1030.0)
+    assert edges(1000.0, 1060.0, scrape=15, interval=10) == (1000.0, 1030.0, 1060.0)
+    assert edges(1000.0, 1060.0, scrape=1, interval=600) == (1000.0, 1030.0, 1060.0)
 
 
 def test_a_long_step_has_wider_intervals() -> None:

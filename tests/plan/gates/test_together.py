@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tidegate.plan.gates.together import Decision, Gate, Policy, decide
@@ -25,8 +27,10 @@ PASSED, FAILED, DOUBTFUL = gate("passed"), gate("failed", name="ttft"), gate("in
         ([gate("no data", 99), FAILED], ROLLBACK, True, "rollback"),
         ([PASSED, FAILED], PAUSE, True, "pause"),
         # one learnt nothing for more than noDataLimit looks
-        ([PASSED, gate("no data", 11)], ROLLBACK, True, "pause"),
-        ([PASSED, gate("error", 11)], PAUSE, False, "pause"),
+        ([PASSED, gate("no data", 11)], ROLLBACK, True, "stall"),
+        ([PASSED, gate("error", 11)], PAUSE, False, "stall"),
+        # one cannot be answered by waiting
+        ([PASSED, replace(gate("error", 1), hopeless=True)], PAUSE, False, "stall"),
         # not all passed at this look
         ([PASSED, gate("no data", 10)], ROLLBACK, True, "hold"),
         ([PASSED, gate("error", 1)], ROLLBACK, True, "hold"),
@@ -46,7 +50,7 @@ def test_the_table(gates: list[Gate], policy: Policy, held: bool, move: str) -> 
     ("gates", "held", "decision"),
     [
         ([PASSED, FAILED], True, Decision("rollback", "ttft failed: figures")),
-        ([gate("error", 12)], True, Decision("pause", "errors error: figures (12 looks in a row)")),
+        ([gate("error", 12)], True, Decision("stall", "errors error: figures (12 looks in a row)")),
         ([PASSED, DOUBTFUL], True, Decision("hold", "errors inconclusive: figures")),
         ([PASSED], False, Decision("hold", "the hold is not over")),
         ([PASSED], True, Decision("promote", "errors passed: figures")),

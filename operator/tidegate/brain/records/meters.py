@@ -16,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from tidegate.brain.records.histogram import Histogram
 from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import Record
+from tidegate.contract.destinations import Bounds, Destination
 from tidegate.contract.router_config import RouterConfig
 
 DURATIONS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0)
@@ -50,6 +51,7 @@ class Place(NamedTuple):
     who: Who
 
 
+NO_BOUNDS: Final = Bounds()
 NOBODY: Final = Who("", "", "")
 """What the router answered itself, and destinations that are not told of any more."""
 
@@ -62,6 +64,11 @@ class Histograms:
     first_tokens: Histogram
     token_times: Histogram
 
+    def widen(self, bounds: Bounds) -> None:
+        """These bounds from now on, too."""
+        self.durations.widen(bounds.durations)
+        self.first_tokens.widen(bounds.first_tokens)
+
 
 class Meters:
     """All series of one router."""
@@ -70,6 +77,7 @@ class Meters:
         self._namespace = self._policy = ""
         self._destinations: dict[str, Who] = {}
         self._left: dict[str, float] = {}
+        self._bounds: dict[Who, Bounds] = {}
         self._requests: dict[tuple[Place, str], int] = defaultdict(int)
         self._tokens: dict[tuple[Place, str], int] = defaultdict(int)
         self._histograms: dict[Place, Histograms] = {}
@@ -77,12 +85,23 @@ class Meters:
     def follow(self, config: RouterConfig, now: float) -> None:
         """The configuration that Envoy runs; `now` in seconds of any clock that never goes back."""
         self._namespace, self._policy = config.namespace, config.policy
-        known = {d.name: Who(d.model, d.backend, d.revision) for d in config.destinations}
+        known = {d.name: _who(d) for d in config.destinations}
+        self._bounds = {_who(d): d.bounds for d in config.destinations if d.bounds}
         left = {name: self._left.get(name, now) for name in self._destinations.keys() - known.keys()}
         self._left = {name: since for name, since in left.items() if now - since < KEPT}
         before = set(self._destinations.values())
         self._destinations = {name: self._destinations[name] for name in self._left} | known
         self._forget(before - set(self._destinations.values()))
+        for route in config.routes:
+            for target in route.targets:
+                self._expect(Place(route.name, known[target.destination]))
+
+    def _expect(self, place: Place) -> None:
+        """Counters begin at 0 before the first request, so that what Prometheus sees of them first is no surprise."""
+        for ended in ("ok", "error"):
+            self._requests[place, ended] += 0
+        histograms = self._histograms.get(place) or self._begun(place)
+        histograms.widen(self._bounds.get(place.who, NO_BOUNDS))
 
     def _forget(self, gone: Collection[Who]) -> None:
         for counted in (self._requests, self._tokens):
@@ -109,6 +128,7 @@ class Meters:
 
     def _begun(self, place: Place) -> Histograms:
         made = Histograms(Histogram(DURATIONS), Histogram(FIRST_TOKENS), Histogram(TOKEN_TIMES))
+        made.widen(self._bounds.get(place.who, NO_BOUNDS))
         return self._histograms.setdefault(place, made)
 
     @staticmethod
@@ -139,3 +159,7 @@ class Meters:
 
     def _labels(self, place: Place) -> list[str]:
         return [self._namespace, self._policy, place.route, *place.who]
+
+
+def _who(destination: Destination) -> Who:
+    return Who(destination.model, destination.backend, destination.revision)

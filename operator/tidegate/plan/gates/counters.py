@@ -9,6 +9,7 @@ What a counter grew by is taken series by series, and summed afterwards, because
     never seen before                                      x_t: our counters begin at 0 with the process
     at the first edge or before                            nothing that counts: it is what later values are compared with
     not there (its Pod is gone)                            nothing
+    all requests, before the good ones are there           nothing: the bound is a new bucket of a router that ran before
     NaN, infinite or negative                              as if it were not there
 
 So a question must reach back before the first edge, by a few minutes: a router whose scrape failed there would be taken for a new one,
@@ -32,7 +33,9 @@ Part = Literal["all", "good", "bad"]
 Source = tuple[str, Arm, str]
 
 INTERVAL: Final = 30.0
-"""Seconds, at least: two scrapes, where they are further apart."""
+"""Seconds at most; but two scrapes at least, where they are further apart."""
+BEFORE: Final = 300.0
+"""Seconds before the first edge for which points are asked for, at least."""
 MARGIN: Final = 5.0
 """Seconds after which an answer has what was scraped."""
 MOST: Final = 1000
@@ -69,9 +72,10 @@ def known_until(now: float, scrape: float) -> float:
     return now - scrape - MARGIN
 
 
-def edges(begin: float, end: float, scrape: float) -> tuple[float, ...]:
-    """Where the intervals of a step meet, from its begin (or its warm-up's end) on. Ask for points at the edges, or more often."""
-    width = max(INTERVAL, 2 * scrape)
+def edges(begin: float, end: float, scrape: float, interval: float = INTERVAL) -> tuple[float, ...]:
+    """Where the intervals of a step meet, from its begin (or its warm-up's end) on; each is as long as `interval`, as far as the
+    other two limits let it. Ask for points at the edges, or more often."""
+    width = max(min(INTERVAL, interval), 2 * scrape)
     while (end - begin) / width > MOST:
         width *= 2
     return tuple(begin + i * width for i in range(max(0, int((end - begin) // width)) + 1))
@@ -107,9 +111,15 @@ def unbounded(source: Iterable[Series]) -> bool:
 
 def _rises(source: Sequence[Series]) -> Iterator[tuple[Series, float, float]]:
     falls = sorted({at for one in source for at in _falls(one)})
+    bound = min((one.read[0][0] for one in source if one.part == "good" and one.read), default=0.0)
+    new = any(one.part == "all" and one.read and one.read[0][0] < bound for one in source)
     for one in source:
+        points = one.read
         before: tuple[float, float] | None = None
-        for at, value in one.read:
+        if new:  # what both had counted when the bound began is what later values are compared with
+            before = next(((at, value) for at, value in points if at >= bound), None)
+            points = [(at, value) for at, value in points if at > bound]
+        for at, value in points:
             anew = before is None or bisect_right(falls, at) > bisect_right(falls, before[0])
             yield one, at, value if before is None or anew else value - before[1]
             before = (at, value)

@@ -6,7 +6,8 @@ The first row that fits:
     ----------------------------------------------------   --------   ----------   ------------------------------------------------
     one failed                                             any        Rollback     rollback: stable takes all traffic
     one failed                                             any        Pause        pause: the candidate keeps its share
-    one learnt nothing for more than noDataLimit looks     any        any          pause: a person looks why
+    one learnt nothing for more than noDataLimit looks     any        any          stall: the share stays, a person looks why
+    one cannot be answered by waiting                      any        any          stall
     not all passed at this look                            any        any          hold: the candidate keeps its share
     all passed, or there are none                          running    any          hold
     all passed, or there are none                          over       any          promote: on to the next step
@@ -24,7 +25,7 @@ from typing import Literal
 
 from tidegate.plan.gates.verdict import Verdict
 
-Move = Literal["promote", "hold", "rollback", "pause"]
+Move = Literal["promote", "hold", "rollback", "pause", "stall"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Gate:
     verdict: Verdict
     silent: int = 0
     """Looks in a row, this one included, at which it learnt nothing (`verdict.silent`)."""
+    hopeless: bool = False
+    """Whether no later look will have an answer unless somebody changes something, such as a query that is no PromQL."""
 
     @property
     def said(self) -> str:
@@ -64,15 +67,19 @@ def decide(gates: Sequence[Gate], policy: Policy, held: bool) -> Decision:
     failed = [gate for gate in gates if gate.verdict.outcome == "failed"]
     if failed:
         return Decision("rollback" if policy.on_failure == "Rollback" else "pause", _said(failed))
-    silent = [gate for gate in gates if gate.silent > policy.no_data_limit]
+    silent = [gate for gate in gates if gate.hopeless or gate.silent > policy.no_data_limit]
     if silent:
-        return Decision("pause", "; ".join(f"{gate.said} ({gate.silent} looks in a row)" for gate in silent))
+        return Decision("stall", "; ".join(map(_silence, silent)))
     waiting = [gate for gate in gates if gate.verdict.outcome != "passed"]
     if waiting:
         return Decision("hold", _said(waiting))
     if not held:
         return Decision("hold", "the hold is not over")
     return Decision("promote", _said(gates) or "there are no gates")
+
+
+def _silence(gate: Gate) -> str:
+    return gate.said if gate.hopeless else f"{gate.said} ({gate.silent} looks in a row)"
 
 
 def _said(gates: Iterable[Gate]) -> str:

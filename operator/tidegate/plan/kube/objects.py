@@ -131,12 +131,15 @@ def disruption_budget(
     return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})
 
 
-def pod_monitor(name: str, owner: Manifest, labels: dict[str, str], port: str, told: list[str]) -> dict[str, Any]:
-    """Tells Prometheus to scrape the Pods with these labels, of which `told` stand at each series.
+def pod_monitor(
+    name: str, owner: Manifest, labels: dict[str, str], port: str, told: list[str], every: float | None = None
+) -> dict[str, Any]:
+    """Tells Prometheus to scrape the Pods with these labels, of which `told` stand at each series, every so many seconds or as often as
+    everything else.
 
     https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMonitor
     """
-    endpoint = {"port": port, "path": "/metrics"}
+    endpoint = {"port": port, "path": "/metrics"} | ({"interval": f"{every:g}s"} if every else {})
     spec = {"selector": {"matchLabels": labels}, "podTargetLabels": told, "podMetricsEndpoints": [endpoint]}
     return child("PodMonitor", name, owner, labels, {"spec": spec})
 

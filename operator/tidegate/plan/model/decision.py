@@ -83,7 +83,7 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     readiness = _readiness(model, newest, facts)
-    tried = trying(world.owner, model, newest, facts, readiness, now)
+    tried = trying(world, model, newest, facts, readiness, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made

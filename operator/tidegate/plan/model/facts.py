@@ -12,8 +12,9 @@ from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.model.judging.windows import Window
 from tidegate.plan.model.rollout import Departure, Revision, Role
-from tidegate.plan.model.stages import PHASES, Trial
+from tidegate.plan.model.stages import ALL, PAUSES, PHASES, Note, Trial
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
@@ -50,6 +51,10 @@ class ModelFacts:
     """What the routers of each policy say."""
     trial: Trial | None
     """How far the newest revision's trial was at the end of the last pass."""
+    trial_share: int
+    """Percent that the step asks for at which it was; 100 when all of them were behind it."""
+    routers: Mapping[str, float]
+    """Router Pods that answer, of every policy that names the model, and since when, in Unix time."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,11 @@ class RouterView:
     weights: Mapping[str, frozenset[int]]
     """Percent that the newest configuration sends to each revision, by each backend that stands for this model."""
 
-    def sends(self, revision: str, share: int) -> bool:
-        """Whether every router sends this share of the model's requests to a revision."""
+    def sent(self, revision: str) -> int | None:
+        """Percent of the model's requests that every router sends to a revision; None while they differ or do not say."""
+        shares = self.weights.get(revision, frozenset({0}))
         all_run_it = self.live > 0 and not self.behind and not self.silent
-        return all_run_it and self.weights.get(revision, frozenset()) == {share}
+        return next(iter(shares)) if all_run_it and len(shares) == 1 else None
 
     def departure(self, revision: str) -> Departure:
         """The table above."""
@@ -110,6 +116,8 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         claim=next((c for c in world.children if c["kind"] == "PersistentVolumeClaim"), None),
         views=tuple(_view(policy, model) for policy in world.policies),
         trial=_trial(world.owner, now),
+        trial_share=_trial_share(world.owner),
+        routers=_routers(world.routers, now),
     )
 
 
@@ -128,9 +136,50 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         confirmed=_moment(entry, "confirmed"),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
+        pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
         abort=text(entry, "abort"),
         retry=text(entry, "retry"),
+        windows=tuple(window for each in maps(entry, "windows") if (window := _window(each))),
+        gates=tuple(_note(each) for each in maps(entry, "gates") if text(each, "name")),
+        asked=text(entry, "judgedBy"),
     )
+
+
+def _trial_share(owner: Manifest) -> int:
+    """A status of before says the index of the step alone, and when all of them are behind it."""
+    entry = (owner.get("status") or {}).get("rollout")
+    done = text(entry, "phase") == "Promoting"
+    return integer(entry, "share", ALL if done else integer(entry, "traffic"))
+
+
+def _window(entry: Manifest) -> Window | None:
+    begin = _moment(entry, "begin")
+    return Window(integer(entry, "traffic"), begin, _moment(entry, "end")) if begin else None
+
+
+def _note(entry: Manifest) -> Note:
+    at = _moment(entry, "at")
+    return Note(
+        name=text(entry, "name"),
+        outcome=text(entry, "outcome"),
+        words=text(entry, "message"),
+        at=at.timestamp() if at else 0.0,
+        silent=integer(entry, "silent"),
+        failures=integer(entry, "failures"),
+    )
+
+
+def _routers(pods: Iterable[Manifest], now: datetime) -> dict[str, float]:
+    """Those that are ready and stay; since when they are."""
+    found = {}
+    for pod in (pod for pod in pods if not pod["metadata"].get("deletionTimestamp")):
+        ready = [
+            c for c in maps(pod.get("status"), "conditions") if text(c, "type") == "Ready" and c.get("status") == "True"
+        ]
+        if ready:
+            since = _moment(ready[0], "lastTransitionTime")
+            found[pod["metadata"]["name"]] = (since or now).timestamp()
+    return found
 
 
 def departures(facts: ModelFacts) -> dict[str, Departure]:

@@ -44,7 +44,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=delete,
         needs=needs(world, wanted, delete),
-        ask=questions(facts, decision),
+        ask=questions(facts, decision) | decision.trying.ask,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),

@@ -5,31 +5,54 @@
     is not on trial yet                                                     step 0 begins, without traffic
     was taken back                  nobody says `retry`                     stays out
     is on trial                     a person says `abort`                   taken back
+                                    a gate failed, onFailure: Rollback      taken back, at whatever step
                                     its engines for this step do not all    the share stays, or none while none of them answers;
                                       answer                                  the step begins anew
                                     some router does not send this share    the share of this step; its time does not run
+                                    a person promotes this step             the next step
+                                    a gate failed, onFailure: Pause         the share stays, until a person promotes or aborts
+                                    a gate cannot say anything              the share stays, until it can or a person promotes
                                     the rollout is paused                   the share stays
                                     the step's hold is not over             the share stays
+                                    a gate has not passed                   the share stays; after progressDeadline it is paused
                                     a person has to approve, and has not    the share stays
                                     there is another step                   the next step
                                     it was the last one                     free: it takes all when all of its engines answer
+    is free                         a gate failed, onFailure: Pause, and    the last step begins anew
+                                      nobody promotes that step
 
 `promote`, `abort` and `retry` are annotations whose value begins with the revision, so that they are for that one alone: the plan notes
 down what it heeded, and a value acts once. A promotion stands for everything that a step waits for but engines and routers: a person
-takes the place of holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`).
+takes the place of gates, holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`). But for a gate that
+says Rollback: then there is nothing left to promote.
+
+A step is known by its share, so that a spec whose steps are edited meanwhile means what it says:
+
+    the steps of the spec           then
+    -----------------------------   ---------------------------------------------------------------------------------------
+    have this share                 it goes on there
+    have smaller ones               the largest of them, which begins anew
+    have none that small            the first one, which begins anew
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Final, Literal, get_args
 
+from tidegate.plan.gates.together import Decision, Gate, Policy, decide
+from tidegate.plan.model.judging.windows import Window, onward
+
 Phase = Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack"]
 """What it waits for: engines, routers, its hold, a gate or an approval, a person, all of its engines; or nothing any more."""
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
-
+Pause = Literal["", "Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"]
+"""Why it is Paused."""
+PAUSES: Final[tuple[Pause, ...]] = get_args(Pause)
+ALL: Final = 100
+"""Percent: the share of a revision that all steps are behind of."""
 
 WAITS: Final[dict[bool, tuple[Phase, str]]] = {
     False: ("Starting", "its engines for this step do not all answer"),
@@ -55,10 +78,28 @@ class Course:
 
     stages: tuple[Stage, ...]
     paused: bool = False
+    policy: Policy = field(default_factory=Policy)
+    deadline: float = 0.0
+    """Seconds for which a step may wait for its gates; 0 is for ever."""
 
     def engines(self, stage: int, replicas: int) -> int:
         """Engines for a step: its part of all, and one at least."""
         return max(ceil(replicas * self.stages[stage].share / 100), min(replicas, 1))
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is remembered of an objective between two looks."""
+
+    name: str
+    outcome: str
+    words: str
+    at: float = 0.0
+    """When the newest answer was asked for: Unix time in seconds; 0 before the first."""
+    silent: int = 0
+    """Looks in a row without an answer."""
+    failures: int = 0
+    """Looks at which a query was outside its bounds, in the whole rollout."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +116,16 @@ class Trial:
     """Since when every router sends this step's share."""
     phase: Phase = "Starting"
     message: str = ""
+    pause: Pause = ""
     abort: str = ""
     retry: str = ""
     """The last annotations that were heeded."""
+    windows: tuple[Window, ...] = ()
+    """Over what it is judged, the oldest first."""
+    gates: tuple[Note, ...] = ()
+    """What its objectives said at the last look."""
+    asked: str = ""
+    """Hash of the objectives that it is judged by: others begin anew."""
 
     def share(self, course: Course) -> int:
         """Percent of the step; of the last one when all are behind it."""
@@ -104,8 +152,10 @@ class Look:
     """The newest one."""
     complete: bool
     """Whether all engines answer that it should have at this step."""
-    weighed: bool
-    """Whether every router of every policy sends it this step's share."""
+    sent: int | None
+    """Percent that every router of every policy sends it; None while they differ, or do not say."""
+    gates: tuple[Gate, ...] = ()
+    """What its objectives say."""
     promote: str = ""
     abort: str = ""
     retry: str = ""
@@ -117,47 +167,85 @@ class Look:
 
 
 def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Trial:
-    """The table above."""
+    """The first table."""
     if known is None or known.revision != look.revision:
         return _begun(look, now)
     if known.phase == "RolledBack":
         return _begun(look, now) if look.retry and look.retry != known.retry else known
-    if look.abort and look.abort != known.abort:
-        return replace(known, phase="RolledBack", confirmed=None, message="a person said so", abort=look.abort)
-    if known.free(course):
+    said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
+    if why := _against(known, look, said):
+        return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
+    if known.free(course) and not (said.move == "pause" and not look.promotes(known.share(course))):
         return replace(known, phase="Promoting", message="takes all of the traffic when all of its engines answer")
-    if look.complete and look.weighed:
-        return _held(replace(known, confirmed=known.confirmed or now), course, look, now)
-    return replace(known, confirmed=None, phase=WAITS[look.complete][0], message=WAITS[look.complete][1])
+    known = replace(known, stage=min(known.stage, len(course.stages) - 1))
+    if look.complete and look.sent == known.share(course):
+        return _held(replace(known, confirmed=known.confirmed or now), course, look, said, now)
+    return replace(known, confirmed=None, phase=WAITS[look.complete][0], message=WAITS[look.complete][1], pause="")
+
+
+def aligned(trial: Trial, share: int, course: Course) -> Trial:
+    """The second table: the trial at the step that has the share at which it was, in percent."""
+    if trial.phase == "RolledBack":
+        return trial
+    if share >= ALL:
+        return replace(trial, stage=len(course.stages))
+    fitting = [index for index, stage in enumerate(course.stages) if stage.share <= share]
+    found = replace(trial, stage=fitting[-1] if fitting else 0)
+    return found if found.share(course) == share else replace(found, confirmed=None, phase="Weighing")
+
+
+def judged(trial: Trial, given: int, look: Look, now: datetime) -> Trial:
+    """With the windows that go on, end or begin at this look; `given` is the share that it had until now, in percent."""
+    return replace(trial, windows=onward(trial.windows, given, look.sent, now))
 
 
 def _begun(look: Look, now: datetime) -> Trial:
     return Trial(look.revision, 0, now, now, message="its engines start", abort=look.abort, retry=look.retry)
 
 
-def _held(trial: Trial, course: Course, look: Look, now: datetime) -> Trial:
+def _against(known: Trial, look: Look, said: Decision) -> str:
+    """Why it is taken back; empty if it is not."""
+    if look.abort and look.abort != known.abort:
+        return "a person said so"
+    return said.why if said.move == "rollback" else ""
+
+
+def _held(trial: Trial, course: Course, look: Look, said: Decision, now: datetime) -> Trial:
     """The rows of a step that every router sends."""
     if look.promotes(course.stages[trial.stage].share):
         return _next(trial, now)
-    waits = _waits_for(trial, course, now)
-    return replace(trial, phase=waits[0], message=waits[1]) if waits else _next(trial, now)
+    waits = _waits_for(trial, course, said, now)
+    if waits is None:
+        return _next(trial, now)
+    phase, words, pause = waits
+    return replace(trial, phase=phase, message=words, pause=pause)
 
 
-def _waits_for(trial: Trial, course: Course, now: datetime) -> tuple[Phase, str] | None:
+def _waits_for(trial: Trial, course: Course, said: Decision, now: datetime) -> tuple[Phase, str, Pause] | None:
     stage = course.stages[trial.stage]
-    left = stage.hold - _seconds(trial.confirmed, now)
-    rows: list[tuple[bool, Phase, str]] = [
-        (course.paused, "Paused", "paused by spec.rollout.paused"),
-        (left > 0, "Holding", f"its hold ends at {_end(trial, stage):%Y-%m-%dT%H:%M:%SZ}"),
-        (stage.approval, "Waiting", "waits until a person promotes it"),
+    left = _left(trial, course, now)
+    open_ = left <= 0 and said.move == "hold"
+    late = course.deadline > 0 and _seconds(trial.confirmed, now) - stage.hold > course.deadline
+    rows: list[tuple[bool, Phase, str, Pause]] = [
+        (said.move == "pause", "Paused", said.why, "GateFailed"),
+        (said.move == "stall", "Paused", said.why, "GateUnanswered"),
+        (course.paused, "Paused", "paused by spec.rollout.paused", "Spec"),
+        (left > 0, "Holding", f"its hold ends at {_end(trial, stage):%Y-%m-%dT%H:%M:%SZ}", ""),
+        (open_ and late, "Paused", f"progressDeadline is over: {said.why}", "ProgressDeadlineExceeded"),
+        (open_, "Waiting", said.why, ""),
+        (stage.approval, "Waiting", "waits until a person promotes it", ""),
     ]
-    return next(((phase, words) for holds, phase, words in rows if holds), None)
+    return next(((phase, words, pause) for holds, phase, words, pause in rows if holds), None)
 
 
 def _next(trial: Trial, now: datetime) -> Trial:
-    return replace(
-        trial, stage=trial.stage + 1, entered=now, confirmed=None, phase="Starting", message="the next step begins"
-    )
+    words = "the next step begins"
+    return replace(trial, stage=trial.stage + 1, entered=now, confirmed=None, phase="Starting", message=words, pause="")
+
+
+def _left(trial: Trial, course: Course, now: datetime) -> float:
+    """Seconds of this step's hold."""
+    return course.stages[trial.stage].hold - _seconds(trial.confirmed, now)
 
 
 def _seconds(since: datetime | None, now: datetime) -> float:
@@ -175,7 +263,7 @@ def next_look(trial: Trial | None, course: Course, now: datetime) -> float | Non
         return None
     if trial.confirmed is None:
         return None
-    left = course.stages[trial.stage].hold - _seconds(trial.confirmed, now)
+    left = _left(trial, course, now)
     return left if left > 0 else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
@@ -14,7 +14,9 @@ from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.judging.windows import Window
 from tidegate.plan.model.rollout import Readiness, Revision
+from tidegate.plan.model.stages import ALL, Note, Trial
 from tidegate.plan.world import ModelWorld
 
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
@@ -56,7 +58,8 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     ---------   --------------------   --------------------------------------------------------------
     was taken   any                    Stalled, and Ready while some engine answers
       back
-    on trial    any                    Reconciling, with its share and what it waits for
+    on trial    any                    Reconciling, with its share and what it waits for; Stalled, with its share,
+                                         when an objective has no answer
     none        all answer             Reconciling while an old revision drains, else as it should be
     none        some, or none          Reconciling; Stalled when they are late
     starting    any                    Reconciling; Stalled when the candidate is late
@@ -93,6 +96,8 @@ def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdic
         return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serving)
     if not decision.trying.share or not decision.role("Candidate"):
         return None
+    if decision.trying.unanswered:
+        return conditions.stalled(conditions.GATE_UNANSWERED, trying_words(decision), serving=serving)
     reason = conditions.PAUSED if decision.trying.waits_for_a_person else conditions.TRYING
     return conditions.progressing(reason, trying_words(decision), serving=serving)
 
@@ -189,12 +194,35 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "phase": trial.phase,
         "step": trial.stage,
         "steps": len(rollout.canary.steps) if rollout else 0,
+        "share": _step_share(decision, trial),
         "traffic": decision.trying.share,
-        "message": trial.message,
+        "message": trial.message[:4096],
+        "pause": trial.pause or None,
+        "judgedBy": trial.asked or None,
+        "windows": [_window(window) for window in trial.windows],
+        "gates": [_gate(note) for note in trial.gates],
         "abort": trial.abort or None,
         "retry": trial.retry or None,
         **{name: moment.isoformat() for name, moment in moments.items() if moment},
     }
+
+
+def _step_share(decision: ModelDecision, trial: Trial) -> int:
+    """Percent that the step asks for at which it is; 100 when all of them are behind it. It is by this that a step is known again."""
+    rollout = decision.model.spec.rollout
+    steps = rollout.canary.steps if rollout else []
+    return steps[trial.stage].share if trial.stage < len(steps) else ALL
+
+
+def _window(window: Window) -> dict[str, Any]:
+    end = {"end": window.end.isoformat()} if window.end else {}
+    return {"traffic": window.share, "begin": window.begin.isoformat(), **end}
+
+
+def _gate(note: Note) -> dict[str, Any]:
+    at = {"at": datetime.fromtimestamp(note.at, UTC).isoformat()} if note.at else {}
+    said = {"name": note.name, "outcome": note.outcome, "message": note.words[:1024]}
+    return {**said, "silent": note.silent, "failures": note.failures, **at}
 
 
 def _engines(readiness: Readiness) -> str:

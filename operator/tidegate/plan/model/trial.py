@@ -9,18 +9,25 @@ RoutingPolicy that names the model         no trial: nobody can give it a share 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.rollout import Rollout
+from tidegate.api.values import seconds
+from tidegate.names import short_hash
+from tidegate.plan.gates.together import Gate, Policy
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.facts import ModelFacts
+from tidegate.plan.model.judging.looks import View, look
+from tidegate.plan.model.judging.questions import Pace, Rivals, questions
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
-from tidegate.plan.model.stages import Course, Look, Stage, Trial, next_look, shares, step
-from tidegate.plan.plan import Manifest
+from tidegate.plan.model.stages import Course, Look, Note, Stage, Trial, aligned, judged, next_look, shares, step
+from tidegate.plan.plan import Manifest, ObjectKey, Question
+from tidegate.plan.world import ModelWorld
 
 
 @dataclass(frozen=True)
@@ -37,17 +44,25 @@ class Trying:
     """Engines that the Candidate should have."""
     next_look: float | None = None
     """Seconds until something may be different without an event."""
+    ask: dict[Question, float] = field(default_factory=dict)
+    """What Prometheus is to be asked, and the seconds between two answers."""
 
     @property
     def waits_for_a_person(self) -> bool:
         """Paused with a share; an approval is a step's own, and no pause."""
         return self.share > 0 and self.trial is not None and self.trial.phase == "Paused"
 
+    @property
+    def unanswered(self) -> bool:
+        """Paused because an objective has no answer."""
+        return self.waits_for_a_person and self.trial is not None and self.trial.pause == "GateUnanswered"
+
 
 def course_of(rollout: Rollout) -> Course:
     """What the spec says."""
     stages = tuple(Stage(s.share, s.hold_seconds, s.approval == "Manual") for s in rollout.canary.steps)
-    return Course(stages, rollout.paused)
+    policy = Policy(rollout.gates.on_failure, rollout.gates.no_data_limit)
+    return Course(stages, rollout.paused, policy, seconds(rollout.progress_deadline))
 
 
 def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts) -> Course | None:
@@ -58,17 +73,24 @@ def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts) -> Course |
     return course_of(model.spec.rollout)
 
 
+def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
+    """How far the newest is, by the steps that the spec has today."""
+    found = facts.trial
+    return aligned(found, facts.trial_share, course) if found and found.revision == newest else found
+
+
 def candidate_replicas(model: ModelDeployment, newest: str, facts: ModelFacts) -> int:
     """Engines that the newest should have at this moment of its trial; all of them without one."""
     course = on_trial(model, newest, facts)
     if course is None:
         return model.spec.replicas
-    known = facts.trial if facts.trial and facts.trial.revision == newest else None
-    return known.engines(course, model.spec.replicas) if known else course.engines(0, model.spec.replicas)
+    known = known_trial(facts, newest, course)
+    mine = known if known and known.revision == newest else None
+    return mine.engines(course, model.spec.replicas) if mine else course.engines(0, model.spec.replicas)
 
 
 def trying(
-    owner: Manifest,
+    world: ModelWorld,
     model: ModelDeployment,
     newest: str,
     facts: ModelFacts,
@@ -79,12 +101,15 @@ def trying(
     course = on_trial(model, newest, facts)
     if course is None or model.spec.rollout is None:
         return Trying(_ended(facts, newest))
-    known = facts.trial
     readiness = ready.get(newest, NOTHING)
-    weighed = known is not None and _weighed(facts, newest, known.share(course))
-    said = _said(owner, newest)
-    look = Look(newest, readiness.complete, weighed, promote=said["promote"], abort=said["abort"], retry=said["retry"])
-    trial = step(known, course, look, now)
+    known, at = known_trial(facts, newest, course), _look(world.owner, newest, readiness, facts)
+    judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
+    if known and known.revision == newest and known.phase != "RolledBack":
+        known = judged(judge.anew(known), shares(known, course, readiness.ready > 0), at, now)
+        gates, notes = judge.gates(known)
+        known, at = replace(known, gates=notes), replace(at, gates=gates)
+    trial = step(known, course, at, now)
+    trial = trial if trial.asked else judge.anew(trial)
     return Trying(
         trial,
         free=trial.free(course) and known is not None and known.free(course),  # its engines were counted for all of it
@@ -92,6 +117,7 @@ def trying(
         share=shares(trial, course, readiness.ready > 0),
         replicas=trial.engines(course, model.spec.replicas),
         next_look=next_look(trial, course, now),
+        ask=judge.questions(trial),
     )
 
 
@@ -103,8 +129,81 @@ def _ended(facts: ModelFacts, newest: str) -> Trial | None:
     return trial
 
 
-def _weighed(facts: ModelFacts, revision: str, share: int) -> bool:
-    return all(view.sends(revision, share) for view in facts.views)
+@dataclass(frozen=True)
+class _Judge:
+    """The objectives of a model, before the revision that is on trial."""
+
+    world: ModelWorld
+    model: ModelDeployment
+    rollout: Rollout
+    rivals: Rivals
+    facts: ModelFacts
+    now: datetime
+
+    @property
+    def asked(self) -> str:
+        """Names what it is judged by."""
+        canary = self.rollout.canary
+        objectives = [one.model_dump(mode="json", exclude_defaults=True) for one in self.model.spec.objectives]
+        return short_hash(json.dumps([objectives, canary.warm_up, self.rivals.stable], sort_keys=True))
+
+    @property
+    def pace(self) -> Pace | None:
+        """None without a Prometheus."""
+        scrape, rollout = self.world.scrape, self.rollout
+        if scrape is None:
+            return None
+        return Pace(seconds(rollout.gates.interval), scrape, seconds(rollout.canary.warm_up))
+
+    def anew(self, trial: Trial) -> Trial:
+        """What was counted for other objectives, or against another revision, says nothing."""
+        return trial if trial.asked == self.asked else replace(trial, windows=(), gates=(), asked=self.asked)
+
+    def gates(self, trial: Trial) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
+        """What the objectives say at this look."""
+        objectives = self.model.spec.objectives
+        view = View(
+            rollout=self.rollout,
+            windows=trial.windows,
+            rivals=self.rivals,
+            pace=self.pace,
+            about=ObjectKey.of(self.world.owner),
+            samples=self.world.samples,
+            routers=self.facts.routers,
+            now=self.now.timestamp(),
+            counted=sum(one.query is None for one in objectives),
+        )
+        said = look(objectives, trial.gates, view)
+        return tuple(gate for gate, _ in said), tuple(note for _, note in said)
+
+    def questions(self, trial: Trial) -> dict[Question, float]:
+        """For the next looks."""
+        if self.pace is None or trial.phase == "RolledBack":
+            return {}
+        about, now = ObjectKey.of(self.world.owner), self.now.timestamp()
+        return dict(questions(self.model.spec.objectives, trial.windows, self.rivals, self.pace, about, now))
+
+
+def _key(owner: Manifest) -> tuple[str, str]:
+    return owner["metadata"]["namespace"], owner["metadata"]["name"]
+
+
+def _active(facts: ModelFacts) -> str:
+    active = find(facts.recorded, "Active")
+    return active.name if active else ""
+
+
+def _look(owner: Manifest, newest: str, readiness: Readiness, facts: ModelFacts) -> Look:
+    said = _said(owner, newest)
+    sent = {view.sent(newest) for view in facts.views}
+    return Look(
+        newest,
+        complete=readiness.complete,
+        sent=sent.pop() if len(sent) == 1 else None,
+        promote=said["promote"],
+        abort=said["abort"],
+        retry=said["retry"],
+    )
 
 
 def _said(owner: Manifest, revision: str) -> dict[str, str]:

@@ -59,7 +59,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         disruption_budget(name, owner, labels),
     ]
     if world.capabilities.pod_monitor:
-        made.append(pod_monitor(name, owner, labels, "brain", [names.POLICY_LABEL]))
+        made.append(pod_monitor(name, owner, labels, "brain", [names.POLICY_LABEL], world.scrape))
     if account := workload.account(world.children):
         made.append(workload.deployment(owner, policy, decision.data, account))
     return made

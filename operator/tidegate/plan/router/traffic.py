@@ -14,14 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from tidegate import names
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
-from tidegate.contract.destinations import Destination, Engine
+from tidegate.api.values import seconds
+from tidegate.contract.destinations import Bounds, Destination, Engine
 from tidegate.contract.routes import Route, Target
 from tidegate.plan.kube.reading import integer, maps, text, texts
 from tidegate.plan.plan import Manifest
 
+KINDS: Final = {"timeToFirstToken": "first_tokens", "requestLatency": "durations"}
+"""Kinds of objectives about a time, and what the routers call them."""
 WHOLE = 100
 """Percent: what a model's revisions share."""
 
@@ -63,6 +67,7 @@ class _Share:
     entry: WeightedBackend
     live: list[Serving]
     answers: bool
+    bounds: Bounds | None
 
 
 @dataclass
@@ -124,7 +129,7 @@ def _share(
     found.serving = found.serving or answers
     if not answers:
         found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
-    return _Share(backend.name, name, entry, live, answers)
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]))
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -137,7 +142,7 @@ def _targets(share: _Share, found: _Sum) -> list[Target]:
     """A target for each revision of a backend's model."""
     targets = []
     for revision in share.live:
-        destination = _destination(share.backend, share.model, revision, share.entry.adapter)
+        destination = _destination(share, revision)
         found.destinations[destination.name] = destination
         found.sent_to.setdefault(share.backend, {})[revision.name] = revision.traffic
         targets.append(Target(destination=destination.name, weight=share.entry.share * revision.traffic))
@@ -167,14 +172,23 @@ def _problem(name: str, models: Mapping[str, Manifest], live: list[Serving], ada
     return ""
 
 
-def _destination(backend: str, model: str, revision: Serving, adapter: str | None) -> Destination:
+def bounds(model: Manifest) -> Bounds | None:
+    """The times that a model's objectives are about, if any."""
+    objectives = maps(model.get("spec"), "objectives")
+    found = {kind: {seconds(text(one.get(kind), "max")) for one in objectives} - {0.0} for kind in KINDS}
+    return Bounds(**{KINDS[kind]: tuple(sorted(times)) for kind, times in found.items()}) if any(found.values()) else None
+
+
+def _destination(share: _Share, revision: Serving) -> Destination:
+    adapter = share.entry.adapter
     return Destination(
-        name=_name(backend, revision.name, adapter),
-        backend=backend,
+        name=_name(share.backend, revision.name, adapter),
+        backend=share.backend,
         revision=revision.name,
-        model=model,
+        model=share.model,
+        bounds=share.bounds,
         engine=Engine(
-            service=names.engines_service(model, revision.name, revision.workload),
+            service=names.engines_service(share.model, revision.name, revision.workload),
             port=names.ENGINE_PORT,
             model=adapter or revision.served_name,
         ),

@@ -1,0 +1,64 @@
+"""A model whose new revisions are on trial before its objectives, and what its status says of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from e2e.harness import Object, Place, engine_env, model
+
+OBJECTIVES: Final = [
+    {"name": "errors", "errorRate": {"max": "5%"}},
+    {"name": "ttft", "timeToFirstToken": {"percentile": "95", "max": "700ms"}},
+]
+STEPS: Final = [{"traffic": "10%", "hold": "5s"}, {"traffic": "50%", "hold": "5s"}]
+GATES: Final = {"interval": "5s"}
+"""As often as can be: what is counted in a look is a few seconds old."""
+CANARY: Final = {"steps": STEPS, "minRequests": 50, "warmUp": "0s"}
+
+
+def judged(
+    decode: float = 5, faults: Object | None = None, objectives: list[Object] | None = None, **rollout: Any
+) -> Object:
+    """Two engines; another `decode` time (ms) or other `faults` of the simulator are another revision."""
+    return model(
+        replicas=2,
+        engine={"env": engine_env(DECODE_MS=decode, **(faults or {}))},
+        objectives=OBJECTIVES if objectives is None else objectives,
+        rollout={"canary": CANARY, "gates": GATES, **rollout},
+        drain={"timeout": "15s"},
+    )
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Of `mdep/small`."""
+
+    place: Place
+
+    @property
+    def status(self) -> Object:
+        """status.rollout."""
+        found: Object = self.place.get("mdep/small").get("status", {}).get("rollout") or {}
+        return found
+
+    @property
+    def phase(self) -> str:
+        return str(self.status.get("phase", ""))
+
+    @property
+    def active(self) -> str:
+        return str(self.place.get("mdep/small")["status"]["activeRevision"])
+
+    def gate(self, name: str) -> Object:
+        """What an objective says."""
+        return next((dict(gate) for gate in self.status.get("gates", []) if gate["name"] == name), {})
+
+    def annotate(self, word: str, value: str) -> None:
+        """What a person says."""
+        self.place.kubectl("annotate", "--overwrite", "mdep/small", f"tidegate.dev/{word}={value}")
+
+    def comes_to(self, phase: str, seconds: float = 120.0) -> Object:
+        """Waits for a phase; status.rollout then."""
+        self.place.wait(lambda: self.phase == phase, f"the rollout is {phase}", seconds)
+        return self.status

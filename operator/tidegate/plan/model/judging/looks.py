@@ -1,0 +1,196 @@
+"""One look at the objectives of a revision on trial: from what Prometheus answered to gates.
+
+what there is                                            the gate
+------------------------------------------------------   ----------------------------------------------------------------------
+no Prometheus in the operator's settings                 error, and waiting does not help
+no window is open, or its warm-up goes on                inconclusive
+a question about some window was not answered yet        inconclusive: also after the operator began anew
+a question cannot be asked or is no PromQL               error, and waiting does not help
+a question has no answer                                 error
+an answer with warnings                                  error: Prometheus says that a part of the data is missing
+counts                                                   as plan/gates/judge.py says, over all windows
+a number                                                 as plan/gates/custom.py says
+
+Passes come as often as anything changes; a look is counted (`silent`, `failures`) when an answer is newer than the last look's by half
+an interval at least, and the words of a query stay until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.api.objectives import Objective
+from tidegate.api.rollout import Rollout
+from tidegate.api.values import fraction
+from tidegate.plan.gates import counters
+from tidegate.plan.gates.counts import Gap, Step
+from tidegate.plan.gates.custom import Answer, Bounds, judge_query
+from tidegate.plan.gates.gaps import gap
+from tidegate.plan.gates.judge import Terms, judge
+from tidegate.plan.gates.together import Gate
+from tidegate.plan.gates.verdict import Verdict, silent
+from tidegate.plan.model.judging.questions import Pace, Rivals, edges, latency, question
+from tidegate.plan.model.judging.windows import Window
+from tidegate.plan.model.stages import Note
+from tidegate.plan.plan import ObjectKey, Query
+from tidegate.plan.samples import Measurement, Sample, Samples, Series
+
+HOPELESS: Final = frozenset({"setup", "query"})
+"""Faults that do not pass by themselves."""
+NO_PROMETHEUS: Final = "the operator knows no Prometheus; set prometheus.url of its chart"
+ASKED: Final = Verdict("inconclusive", "Prometheus is being asked")
+NOT_OPEN: Final = Verdict("inconclusive", "it gets no requests at present")
+
+
+@dataclass(frozen=True)
+class View:
+    """What is the same for all objectives at this look."""
+
+    rollout: Rollout
+    windows: Sequence[Window]
+    rivals: Rivals
+    pace: Pace | None
+    """None without a Prometheus."""
+    about: ObjectKey
+    samples: Samples
+    routers: Mapping[str, float]
+    """Router Pods that run, and since when, in Unix time."""
+    now: float
+    counted: int = 1
+    """Objectives that count requests."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was answered about one window."""
+
+    window: Window
+    measurement: Measurement
+    query: Query
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Where the intervals meet that were asked for."""
+        return edges(self.query, self.measurement.at)
+
+
+def look(objectives: Sequence[Objective], notes: Sequence[Note], view: View) -> tuple[tuple[Gate, Note], ...]:
+    """Each objective's gate, and what is to be remembered of it."""
+    known = {note.name: note for note in notes}
+    return tuple(_one(one, known.get(one.name, Note(one.name, "inconclusive", "")), view) for one in objectives)
+
+
+def _one(objective: Objective, note: Note, view: View) -> tuple[Gate, Note]:
+    if view.pace is None:
+        return _said(note, Verdict("error", NO_PROMETHEUS), note.at, hopeless=True)
+    if not view.windows or view.windows[-1].end is not None:
+        return _said(note, NOT_OPEN, note.at)
+    asked = [(w, question(objective, w, view.rivals, view.pace, view.about)) for w in view.windows]
+    heard = [(w, q, view.samples.get(q)) for w, q in asked if q]
+    if any(sample is None for _, _, sample in heard):
+        return _said(note, ASKED, note.at)
+    found = [_heard(w, q.query, s) for w, q, s in heard if s and q.query]
+    if fault := next((each.measurement for each in found if each.measurement.error), None):
+        return _looked(note, Verdict("error", fault.error), _at(found, view), view, fault.fault in HOPELESS)
+    return _query(objective, note, found, view) if objective.query else _counts(objective, note, found, view)
+
+
+def _heard(window: Window, query: Query, sample: Sample) -> Heard:
+    said = sample.value if isinstance(sample.value, Measurement) and not sample.error else None
+    return Heard(window, said or Measurement(fault="unreachable", error=sample.error or "no answer"), query)
+
+
+def _at(found: Sequence[Heard], view: View) -> float:
+    """When the newest answer was asked for; a failure that has no time is one of this moment."""
+    return max((each.measurement.at for each in found), default=0.0) or view.now
+
+
+def _counts(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> tuple[Gate, Note]:
+    if found[-1].query.begin > found[-1].measurement.at:
+        return _said(note, Verdict("inconclusive", "its caches warm up"), note.at)
+    verdict = judge([_step(objective, each, view) for each in found], _terms(objective, view))
+    return _looked(note, verdict, found[-1].measurement.at, view)
+
+
+def _step(objective: Objective, heard: Heard, view: View) -> Step:
+    """The counts of one window; the newest one with what is missing."""
+    series = [_series(each, objective, view.rivals) for each in heard.measurement.series]
+    between = heard.edges
+    known = counters.counts(series, between) if len(between) > 1 else ()
+    missing = _missing(series, heard, view, between[-1]) if len(between) > 1 and not heard.window.end else None
+    return Step((*known, missing) if missing else known, heard.window.share / 100)
+
+
+def _missing(series: Sequence[counters.Series], heard: Heard, view: View, until: float) -> Gap | None:
+    if heard.measurement.warnings:
+        return Gap("error", f"Prometheus warns: {heard.measurement.warnings[0]}")
+    return gap(series, view.routers, until, heard.query.scrape)
+
+
+def _series(series: Series, objective: Objective, rivals: Rivals) -> counters.Series:
+    labels = series.labels
+    arm: counters.Arm = "candidate" if labels.get("revision") == rivals.candidate else "stable"
+    place = "|".join(labels.get(label, "") for label in ("policy", "route", "backend"))
+    return counters.Series(labels.get("pod", ""), arm, _part(labels, objective), series.points, place)
+
+
+def _part(labels: Mapping[str, str], objective: Objective) -> counters.Part:
+    if latency(objective):
+        return "all" if labels.get("le") == "+Inf" else "good"
+    return "bad" if labels.get("outcome") == "error" else "good"
+
+
+def _terms(objective: Objective, view: View) -> Terms:
+    canary, found = view.rollout.canary, latency(objective)
+    compare = canary.compare_with_stable
+    limit = found.slow if found else float(fraction(objective.error_rate.max)) if objective.error_rate else 0.0
+    return Terms(
+        bad=f"slower than {found.max}" if found else "errors",
+        limit=limit,
+        tolerance=float(fraction(compare.tolerance)),
+        confidence=float(fraction(compare.confidence)),
+        min_requests=canary.min_requests,
+        objectives=view.counted,
+    )
+
+
+def _query(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> tuple[Gate, Note]:
+    said, query = found[-1].measurement, objective.query
+    begin = view.windows[-1].begin.timestamp()
+    if not _fresh(note, said.at, view) and note.at >= begin:
+        return _said(note, Verdict(note.outcome, note.words), note.at)  # type: ignore[arg-type]
+    if query is None or said.at < begin:
+        return _said(note, ASKED, note.at)
+    values = [repr(series.points[-1][1]) for series in said.series if series.points]
+    lowest, highest = (None if bound is None else float(bound) for bound in (query.min, query.max))
+    bounds = Bounds(lowest, highest, view.rollout.gates.failure_limit)
+    verdict, failures = judge_query(Answer("vector", values), bounds, note.failures)
+    return _looked(note, verdict, said.at, view, failures=failures)
+
+
+def _fresh(note: Note, at: float, view: View) -> bool:
+    return view.pace is None or at >= note.at + view.pace.interval / 2
+
+
+def _looked(
+    note: Note, verdict: Verdict, at: float, view: View, hopeless: bool = False, failures: int | None = None
+) -> tuple[Gate, Note]:
+    """A look that counts, if it is a new one."""
+    fresh = _fresh(note, at, view)
+    looks = silent(note.silent, verdict) if fresh else note.silent
+    return _said(note, verdict, at if fresh else note.at, looks, hopeless, failures)
+
+
+def _said(
+    note: Note,
+    verdict: Verdict,
+    at: float,
+    looks: int | None = None,
+    hopeless: bool = False,
+    failures: int | None = None,
+) -> tuple[Gate, Note]:
+    looks = note.silent if looks is None else looks
+    kept = Note(note.name, verdict.outcome, verdict.words, at, looks, note.failures if failures is None else failures)
+    return Gate(note.name, verdict, looks, hopeless), kept
