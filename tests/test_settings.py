@@ -21,6 +21,8 @@ def test_the_chart_writes_what_is_read_and_nothing_else() -> None:
 def test_every_variable_reaches_its_field() -> None:
     given = {name: "3" if name.endswith(("PORT", "WORKERS")) else f"x{n}" for n, name in enumerate(variables())}
     given |= {"TIDEGATE_LOG_LEVEL": "ERROR", "TIDEGATE_LOG_FORMAT": "json"}
+    given |= {"TIDEGATE_PROMETHEUS_URL": "https://prometheus:9090/x"}
+    given |= {"TIDEGATE_PROMETHEUS_TIMEOUT": "2.5", "TIDEGATE_PROMETHEUS_SCRAPE_INTERVAL": "30.0"}
     given |= {"TIDEGATE_BIND_ADDRESS": "0.0.0.0", "TIDEGATE_ASSIGN_USER": "False"}
     read = from_environment(given)
     assert [str(value) for value in read.model_dump().values()] == list(given.values())
@@ -28,6 +30,8 @@ def test_every_variable_reaches_its_field() -> None:
     assert read.defaults.log_format == "json"
     assert read.defaults.bind_address == "0.0.0.0"
     assert read.defaults.assign_user is False
+    assert read.scrape == 30.0
+    assert Settings().scrape is None, "no Prometheus"
 
 
 def test_defaults_and_what_is_not_ours() -> None:

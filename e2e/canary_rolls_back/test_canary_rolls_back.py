@@ -17,14 +17,16 @@ VOTES = (
 )
 
 
-def _taken_back(place: Place, bad: Object, first: Object, words: Callable[[str], bool]) -> tuple[Tally, Rollout]:
+def _taken_back(
+    place: Place, bad: Object, first: Object, words: Callable[[str], bool], tokens: int = 20
+) -> tuple[Tally, Rollout]:
     """A model serves under load, and a bad revision of it is applied; returns when it has gone."""
     place.prometheus()
     place.apply(first, policy(replicas=2))
     place.ready("mdep/small", "rpol/front")
     rollout = Rollout(place)
     stable = rollout.active
-    with Load(place.router()).running(streams=6, tokens=20, short=8) as tally:
+    with Load(place.router()).running(streams=12, tokens=tokens, short=8) as tally:
         place.wait(lambda: tally.answers[200] > 20, "the load runs")
         place.apply(bad)
         status = rollout.comes_to("RolledBack")
@@ -58,9 +60,10 @@ def test_errors(place: Place) -> None:
 def test_first_tokens(place: Place) -> None:
     tally, _ = _taken_back(
         place,
-        judged(5, {"PREFILL_TOKENS_PER_S": 8}),
+        judged(5, {"SLOW_FACTOR": 200}),
         judged(5),
         lambda said: said.startswith("ttft failed: slower than 700ms: "),
+        tokens=2,
     )
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
 

@@ -90,4 +90,4 @@ def test_clients_that_leave_and_clients_that_ask_wrongly(place: Place) -> None:
     assert wrong == [400, 400, 400]
     _after_a_scrape(prometheus, place)
     [revision] = [entry["name"] for entry in place.get("mdep/small")["status"]["revisions"]]
-    assert _counted(prometheus, place) == {(revision, "cancelled"): 7, (revision, "client_error"): 3}
+    assert +_counted(prometheus, place) == {(revision, "cancelled"): 7, (revision, "client_error"): 3}

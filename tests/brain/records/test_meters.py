@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.brain.records.test_outcome import GOOD, after
 from tests.envoy.conftest import config
 from tidegate.brain.records.meters import KEPT, Meters
+from tidegate.contract.destinations import Bounds
 from tidegate.contract.router_config import RouterConfig
 
 WHO = {"namespace": "test", "policy": "front", "route": "main", "model": "llama", "backend": "a", "revision": "r1"}
@@ -15,11 +16,11 @@ NOBODY = {"namespace": "test", "policy": "front", "route": "", "model": "", "bac
 
 
 def named(*names: str) -> RouterConfig:
-    """Destinations of ModelDeployment `llama`."""
+    """Destinations of ModelDeployment `llama`, on route `main`."""
     made = config({"chat": dict.fromkeys(names, 1)})
-    return made.model_copy(
-        update={"destinations": tuple(d.model_copy(update={"model": "llama"}) for d in made.destinations)}
-    )
+    routes = tuple(route.model_copy(update={"name": "main"}) for route in made.routes)
+    destinations = tuple(d.model_copy(update={"model": "llama"}) for d in made.destinations)
+    return made.model_copy(update={"destinations": destinations, "routes": routes})
 
 
 def told(meters: Meters, name: str, who: dict[str, str] = WHO, **labels: str) -> float | None:
@@ -105,3 +106,22 @@ def test_one_that_comes_back_goes_on() -> None:
     for moment, name in ((1, "b"), (2, "a"), (3, "b"), (KEPT + 2, "b")):
         meters.follow(named(name), moment)
     assert told(meters, "tidegate_requests_total", outcome="ok") == 1
+
+
+def test_counters_begin_at_nothing() -> None:
+    """Before the first request: a first value that is no 0 would be taken for what came before."""
+    meters = begun(named("a"))
+    assert [told(meters, "tidegate_requests_total", outcome=ended) for ended in ("ok", "error", "shed")] == [0, 0, None]
+    assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="+Inf") == 0
+
+
+def test_bounds_of_objectives_are_buckets() -> None:
+    meters, known = begun(named("a")), named("a")
+    meters.count(after(first_token=0.3))
+    asked = Bounds(first_tokens=(0.35,), durations=(2.0,))
+    moved = [d.model_copy(update={"bounds": asked}) for d in known.destinations]
+    meters.follow(known.model_copy(update={"destinations": tuple(moved)}), 1)
+    meters.count(after(first_token=0.3))
+    assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="0.35") == 1, "what was before is not known"
+    assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="0.4") == 2
+    assert told(meters, "tidegate_request_duration_seconds_bucket", le="2.0") == 2

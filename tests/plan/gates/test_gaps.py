@@ -41,7 +41,11 @@ def both(router: str, newest: float = UNTIL) -> list[Series]:
         # a router that runs ended over two scrapes ago
         (both("a", UNTIL - 31), {"a": 0.0}, Gap("stale", "the newest counts of router a are 31 s old")),
         # a router that counts and does not run here
-        ([*both("a"), *both("other")], {"a": 0.0}, Gap("missing", "there are counts of a router other that is not here")),
+        (
+            [*both("a"), *both("other")],
+            {"a": 0.0},
+            Gap("missing", "there are counts of a router other that is not here"),
+        ),
         # else
         (both("a", UNTIL - 30), {"a": 0.0}, None),
         (both("a"), {"a": 0.0, "new": UNTIL - 29}, None),

@@ -144,6 +144,8 @@ def test_when_to_look_again(trial: Trial | None, at: float, wait: float | None) 
 
 
 GATES = st.lists(st.sampled_from(["passed", "failed", "inconclusive", "no data", "error"]), max_size=2)
+
+
 @pytest.mark.parametrize(
     ("share", "steps", "wanted"),
     [

@@ -176,7 +176,9 @@ def bounds(model: Manifest) -> Bounds | None:
     """The times that a model's objectives are about, if any."""
     objectives = maps(model.get("spec"), "objectives")
     found = {kind: {seconds(text(one.get(kind), "max")) for one in objectives} - {0.0} for kind in KINDS}
-    return Bounds(**{KINDS[kind]: tuple(sorted(times)) for kind, times in found.items()}) if any(found.values()) else None
+    return (
+        Bounds(**{KINDS[kind]: tuple(sorted(times)) for kind, times in found.items()}) if any(found.values()) else None
+    )
 
 
 def _destination(share: _Share, revision: Serving) -> Destination:
