@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.support.alert_cases import ALERTS, Alert
+from tests.support.known_metrics import known, named
 from tests.support.promtool import Series, check_rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,13 @@ def test_it_keeps_silent(name: str, alert: Alert, series: Series, tmp_path: Path
 def test_every_alert_is_tested() -> None:
     assert RULES.keys() == ALERTS.keys()
     assert [name for name, alert in ALERTS.items() if not alert.bad or not alert.good] == []
+
+
+@pytest.mark.parametrize("name", list(RULES))
+def test_every_metric_exists(name: str) -> None:
+    names = named(RULES[name]["expr"])
+    assert names
+    assert names - known() == set()
 
 
 def test_every_alert_has_a_page() -> None:
