@@ -10,7 +10,7 @@ from scripts.dashboards.queries import NAMESPACE, POLICY, ROUTERS, rate
 ABOUT: Final = "Requests, outcomes, connections and memory of router Pods, and how they reach engines."
 POD: Final = "{{pod}}"
 DESTINATION: Final = "{{envoy_cluster_name}}"
-SENT: Final = f'{ROUTERS}, envoy_cluster_name!~"brain|unparsed"'
+SENT: Final = f'{ROUTERS}, envoy_cluster_name!~"brain|records|unparsed"'
 OUTCOMES: Final = 'tidegate_requests_total{namespace=~"$namespace", policy=~"$policy"}'
 
 
