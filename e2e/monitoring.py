@@ -47,6 +47,10 @@ class Prometheus:
         """What is scraped. Raises httpx.HTTPError."""
         return list(self._get("targets", state="active")["activeTargets"])
 
+    def rules(self) -> list[dict[str, Any]]:
+        """What is recorded, and the alerts. Raises httpx.HTTPError."""
+        return [rule for group in self._get("rules")["groups"] for rule in group["rules"]]
+
     def _get(self, what: str, **parameters: str) -> dict[str, Any]:
         answer = httpx.get(f"{self.url}/api/v1/{what}", params=parameters, timeout=10)
         data: dict[str, Any] = answer.raise_for_status().json()["data"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from scripts import argocd, flags
+from scripts import argocd, dashboards, flags, monitoring
 from scripts.reference import pages
 from tidegate.api import crd
 
@@ -16,7 +16,7 @@ def main() -> int:
     """Returns 1 when --check finds a difference."""
     reference = {ROOT / "docs/reference" / name: text for name, text in pages().items()}
     written = {flags.FILE: flags.text(), argocd.FOLDER / "argocd-cm.yaml": argocd.patch()}
-    wanted = written | crd.files(ROOT) | reference
+    wanted = written | crd.files(ROOT) | reference | monitoring.files() | dashboards.files()
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
         for path in stale:

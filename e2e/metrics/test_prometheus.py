@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
-from e2e.harness import Place, model, policy
+from e2e.harness import Load, Place, model, policy
 from e2e.install import NAMESPACE
 from e2e.monitoring import NAMESPACE as WATCHES
 
@@ -59,6 +60,20 @@ def test_everything_that_it_finds_answers(place: Place) -> None:
     assert prometheus.query(f'{{namespace="{place.name}", exported_namespace!=""}}') == []
     refused = [target["lastError"] for target in prometheus.targets() if place.name in target["labels"].values()]
     assert refused == ["", ""]
+
+
+def test_it_looks_at_the_rules(place: Place) -> None:
+    """All of them can be evaluated, and what is recorded is what routers told."""
+    prometheus = place.prometheus()
+    place.apply(model(), policy())
+    place.ready("mdep/small", "rpol/front")
+    load = Load(place.router())
+    for _ in range(3):
+        httpx.post(f"{load.url}/v1/chat/completions", json=load.body(5, stream=False), timeout=30).raise_for_status()
+    recorded = f'llm_requests_total{{namespace="{place.name}", model="small", status="success"}}'
+    place.wait(lambda: [sample.value for sample in prometheus.query(recorded)] == [3], "three requests are recorded")
+    place.wait(lambda: {rule["health"] for rule in prometheus.rules()} == {"ok"}, "each rule was evaluated")
+    assert {rule["type"] for rule in prometheus.rules()} == {"recording", "alerting"}
 
 
 def test_it_may_list_and_watch_pods_and_no_more(place: Place) -> None:

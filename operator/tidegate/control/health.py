@@ -5,10 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+WATCHED: Final = {
+    "tidegate_queue_length": "Custom resources that wait for a pass.",
+    "tidegate_questions": "Questions that are asked of routers, stores and Events.",
+    "tidegate_api_writes": "Writing requests to the API server so far.",
+}
+"""Gauges that are read when they are scraped."""
 
 
 class Metrics:
@@ -27,9 +35,9 @@ class Metrics:
         )
         self.leading = Gauge("tidegate_leader", "1 while this replica acts.", registry=self.registry)
 
-    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
-        """A gauge that is read when it is scraped."""
-        Gauge(name, description, registry=self.registry).set_function(value)
+    def watch(self, name: str, value: Callable[[], float]) -> None:
+        """Where one of WATCHED is read."""
+        Gauge(name, WATCHED[name], registry=self.registry).set_function(value)
 
     @contextmanager
     def reconcile(self, kind: str) -> Iterator[None]:

@@ -78,11 +78,9 @@ class Operator:
         """The Lease was ours once: whoever loses it ends, so this is never taken back."""
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
-        self.metrics.watch("tidegate_queue_length", "Custom resources that wait for a pass.", lambda: len(self.queue))
-        self.metrics.watch(
-            "tidegate_questions", "Questions that are asked of routers, stores and Events.", lambda: len(self.observer)
-        )
-        self.metrics.watch("tidegate_api_writes", "Writing requests to the API server so far.", lambda: api.writes)
+        self.metrics.watch("tidegate_queue_length", lambda: len(self.queue))
+        self.metrics.watch("tidegate_questions", lambda: len(self.observer))
+        self.metrics.watch("tidegate_api_writes", lambda: api.writes)
 
     async def run(self) -> None:
         """Until SIGTERM, or until the Lease is lost."""
