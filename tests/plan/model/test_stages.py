@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -143,7 +144,7 @@ def test_when_to_look_again(trial: Trial | None, at: float, wait: float | None) 
     assert next_look(trial, COURSE, later(at)) == wait
 
 
-GATES = st.lists(st.sampled_from(["passed", "failed", "inconclusive", "no data", "error"]), max_size=2)
+GATES = st.lists(st.sampled_from(get_args(Outcome)), max_size=2)
 
 
 @pytest.mark.parametrize(
