@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import Part, Rule
+from tidegate.api.base import KEYED_BY_NAME, Part, Rule
+from tidegate.api.smoke import SmokeTest
 from tidegate.api.values import WHOLE_PERCENT, Duration, Percent, fraction, seconds
 
 Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=7)]
@@ -87,13 +88,34 @@ class Canary(Part):
     )
 
 
+class BlueGreen(Part):
+    """All engines of the new revision beside all of the old one, then one switch, and a way back for a while."""
+
+    smoke_tests: Annotated[list[SmokeTest], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Requests that it must answer before anybody else asks it."""
+    approval: Literal["Automatic", "Manual"] = "Automatic"
+    """Manual waits before the switch until a person says so: `kubectl annotate mdep/NAME tidegate.dev/promote=REVISION/0%`."""
+    keep_previous: Duration = "30m"
+    """Time for which the old revision stays with all of its engines after the switch: the way back is one change of weights. It needs a
+    RoutingPolicy that names the model. `spec.objectives` are looked at meanwhile."""
+    rules: ClassVar = (
+        Rule(
+            "!has(self.keepPrevious) || duration(self.keepPrevious) <= duration('168h')",
+            "keepPrevious must be at most 168h, for example 30m",
+            lambda b: seconds(b.keep_previous) <= 604_800,
+            ".keepPrevious",
+        ),
+    )
+
+
 class Gates(Part):
     """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
 
     interval: Duration = "30s"
     """Time between two looks. Requests are counted in intervals as long as this, 30s at most and two scrapes at least."""
     failure_limit: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Looks at which a query may be outside its bounds, in a whole rollout. Other objectives count requests and need no such limit."""
+    """Looks at which a query may be outside its bounds, in a whole rollout, and wrong answers to a smoke test. Other objectives count
+    requests and need no such limit."""
     no_data_limit: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 10})] = 10
     """Looks in a row without an answer after which the rollout stops and waits for a person. It is never taken back for want of data."""
     on_failure: Literal["Rollback", "Pause"] = "Rollback"
@@ -111,15 +133,31 @@ class Gates(Part):
 class Rollout(Part):
     """How a new revision takes over. Without this block it does so when all of its engines answer."""
 
+    strategy: Literal["Canary", "BlueGreen"] = "Canary"
+    """Canary: a growing share of the requests. BlueGreen: all engines first, then all of the requests at once."""
     paused: bool = False
     """true: nothing is promoted; the share stays."""
     canary: Canary = Canary()
     """Shares, one after the other. They need a RoutingPolicy that names the model: without one there is nobody to share the requests."""
+    blue_green: BlueGreen = BlueGreen()
+    """What comes before the switch, and after it; with strategy BlueGreen."""
     gates: Gates = Gates()
     """Looks at `spec.objectives`."""
     progress_deadline: Duration = "2h"
     """Time for which a step may wait for its objectives; then the rollout stops and waits for a person. 0s: for ever."""
     rules: ClassVar = (
+        Rule(
+            "!has(self.blueGreen) || has(self.strategy) && self.strategy == 'BlueGreen'",
+            "blueGreen is for strategy BlueGreen; write strategy: BlueGreen, or leave it out",
+            lambda r: "blue_green" not in r.model_fields_set or r.strategy == "BlueGreen",
+            ".blueGreen",
+        ),
+        Rule(
+            "!has(self.strategy) || self.strategy != 'BlueGreen' || !has(self.canary) || !has(self.canary.steps)",
+            "canary.steps are for strategy Canary; a BlueGreen has one switch",
+            lambda r: r.strategy != "BlueGreen" or "steps" not in r.canary.model_fields_set,
+            ".canary.steps",
+        ),
         Rule(
             "!has(self.progressDeadline) || duration(self.progressDeadline) <= duration('720h')",
             "progressDeadline must be at most 720h; 0s is none",

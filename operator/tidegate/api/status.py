@@ -83,10 +83,10 @@ class RevisionStatus(Part):
 
 
 class GateStatus(Part):
-    """What an objective says of a revision on trial."""
+    """What an objective, or a smoke test, says of a revision on trial."""
 
     name: Short
-    """Name of the objective."""
+    """Its name."""
     outcome: Literal["passed", "failed", "inconclusive", "no data", "error"]
     """Only `passed` promotes."""
     message: Annotated[str, Field(max_length=1024)] = ""
@@ -110,19 +110,36 @@ class WindowStatus(Part):
     """When another share was given; absent while it goes on."""
 
 
+class PastRollout(Part):
+    """A rollout that has ended."""
+
+    revision: Short
+    """The revision that was on trial."""
+    result: Literal["Promoted", "RolledBack", "Superseded"]
+    """It got all of the traffic; it was taken back; another change of the spec took its place."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """Why, with the figures."""
+    began: Annotated[str, Field(max_length=40)]
+    """When it began, RFC 3339 in UTC."""
+    ended: Annotated[str, Field(max_length=40)]
+    """When it ended, RFC 3339 in UTC."""
+
+
 class RolloutStatus(Part):
     """The trial of a revision: the one that is under way, or the last one."""
 
     revision: Short
     """The revision that is on trial."""
-    phase: Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack"]
+    phase: Literal[
+        "Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack", "Superseded"
+    ]
     """What it waits for: its engines, the routers, the step's hold, a gate or an approval, a person, all of its engines; or how it ended."""
     step: Count = 0
     """Steps that are behind it."""
     steps: Count = 0
     """Steps that there are."""
     share: Annotated[int, Field(ge=0, le=100)] | None = None
-    """Percent that the step asks for at which it is; 100 when all steps are behind it."""
+    """Percent that the step asks for at which it is; absent when all steps are behind it."""
     traffic: Annotated[int, Field(ge=0, le=100)] = 0
     """Percent of the model's requests that it gets while it is on trial."""
     message: Annotated[str, Field(max_length=4096)] = ""
@@ -130,7 +147,9 @@ class RolloutStatus(Part):
     pause: Literal["Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"] | None = None
     """Why it is Paused: spec.rollout.paused, an objective that is not met, one that has no answer, or one that was waited for too long."""
     gates: Annotated[list[GateStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
-    """What the objectives said at the last look."""
+    """What the objectives said at the last look; before the switch of a blue/green, what its smoke tests said."""
+    history: Annotated[list[PastRollout], Field(max_length=10)] = []
+    """How the last rollouts ended, the newest first."""
     judged_by: Short | None = None
     """Hash of the objectives that it is judged by; others begin anew."""
     windows: Annotated[list[WindowStatus], Field(max_length=64)] = []

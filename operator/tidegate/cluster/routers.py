@@ -16,7 +16,7 @@ TIMEOUT = 2.0
 
 async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
     """What the brain says of itself. Raises Unavailable."""
-    url = f"http://{_host(question.address)}:{names.BRAIN_PORT}/status"
+    url = f"http://{host(question.address)}:{names.BRAIN_PORT}/status"
     try:
         answer = await client.get(url, timeout=TIMEOUT)
         said = answer.raise_for_status().json()
@@ -25,5 +25,6 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error
 
 
-def _host(address: str) -> str:
+def host(address: str) -> str:
+    """As it stands in a URL."""
     return f"[{address}]" if ":" in address else address

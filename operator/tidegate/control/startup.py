@@ -19,7 +19,7 @@ import httpx
 import kopf
 
 from tidegate import names
-from tidegate.cluster import complaints, routers, stores
+from tidegate.cluster import complaints, routers, smoke, stores
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.cluster.measure import measure
@@ -218,12 +218,14 @@ async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Prometheus | None) -> Ask:
-    """Who is asked what: routers and stores themselves, Prometheus what it is a query for, the API server for the Events of everything
+    """Who is asked what: routers, stores and engines themselves, Prometheus what it is a query for, the API server for the Events of everything
     else."""
 
     async def ask(question: Question) -> Any:
         if question.query:
             return await measure(prometheus, question.query, time.time()) if prometheus else None
+        if question.smoke:
+            return await smoke.ask(http, question.smoke, question.address, time.time())
         if question.address:
             return await routers.ask(http, question)
         if question.about.kind == names.CACHE_TIER:

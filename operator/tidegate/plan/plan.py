@@ -47,6 +47,17 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Request:
+    """An HTTP request to an engine."""
+
+    path: str
+    body: str
+    """JSON; empty: a GET without one."""
+    within: float
+    """Seconds for the whole answer."""
+
+
+@dataclass(frozen=True)
 class Question:
     """What the API server's watches do not tell, and an observer asks beside the passes."""
 
@@ -59,6 +70,8 @@ class Question:
     """Where to ask, for a router Pod."""
     query: Query | None = None
     """What Prometheus is asked."""
+    smoke: Request | None = None
+    """What the engine at `address` is asked, as a client would."""
     patience: float = field(default=0.0, compare=False)
     """Seconds before it is asked for the first time: most of what begins needs no question."""
 

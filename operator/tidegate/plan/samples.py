@@ -76,6 +76,19 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What an engine answered to a request of ours."""
+
+    status: int = 0
+    body: str = ""
+    """At most 64 KiB of it."""
+    error: str = ""
+    """Why there is no answer."""
+    at: float = 0.0
+    """When it was asked: Unix time in seconds."""
+
+
+@dataclass(frozen=True)
 class Complaint:
     """The newest warning among an object's Events; empty when there is none."""
 

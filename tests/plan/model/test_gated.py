@@ -15,7 +15,7 @@ from tests.support.builders import owner, policy
 from tests.support.prometheus import ROUTER, Scraped
 from tidegate import names
 from tidegate.plan.plan import Question
-from tidegate.plan.samples import Sample
+from tidegate.plan.samples import Reply, Sample
 from tidegate.plan.world import ModelWorld
 
 OBJECTIVES = [
@@ -255,3 +255,110 @@ def test_junk_in_the_status_sets_nothing_free(junk: dict[str, Any]) -> None:
     made.goes_on(1)
     assert made.rollout["phase"] != "Promoted"
     assert made.traffic()["Candidate"] <= 50
+
+
+SMOKE = {"keepPrevious": "10m", "smokeTests": [{"name": "answers", "request": {}}]}
+
+
+def answering(made: Judged, reply: Reply) -> None:
+    """The candidate's engine is ready, and answers so when it is asked."""
+    made.pods = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "e", "uid": "u", "labels": {names.REVISION_LABEL: tried(made)}},
+            "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+        }
+    ]
+    asked = [question for question in made.run().ask if question.smoke]
+    made.heard |= {question: Sample(replace(reply, at=made.now.timestamp()), 0.0) for question in asked}
+
+
+def switching(**blue_green: Any) -> Judged:
+    """A new revision with all of its engines, and no requests."""
+    made = judged(strategy="BlueGreen", canary=None, blueGreen=SMOKE | blue_green)
+    made.ready("Candidate", 4)
+    made.go_on()
+    assert (made.replicas(), made.traffic()["Candidate"]) == ({"Active": 4, "Candidate": 4}, 0)
+    return made
+
+
+def test_blue_green() -> None:
+    made = switching()
+    stable = made.revision("Active")
+    assert (made.rollout["phase"], made.rollout["message"]) == (
+        "Waiting",
+        "answers inconclusive: no engine of it is ready",
+    )
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    assert made.traffic() == {"Active": 0, "Candidate": 100}
+    assert made.revision("Active") == stable, "the way back"
+    seen = made.goes_on(12)
+    assert [at for at in seen if at[1] in ("Holding", "Promoted")] == [(1, "Holding"), (2, "Promoted")]
+    assert made.revision("Active") == tried(made)
+    assert [past["result"] for past in made.rollout["history"]] == ["Promoted"]
+
+
+def test_blue_green_is_judged_after_the_switch() -> None:
+    """There is nobody to compare with: its limits alone count."""
+    made = switching()
+    stable = made.revision("Active")
+    made.prometheus.bad[tried(made)] = 0.1
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    made.goes_on(5)
+    assert (made.rollout["phase"], made.traffic()["Active"], made.revision("Active")) == ("RolledBack", 100, stable)
+    assert "that it is over the limit of 1 %" in made.rollout["message"]
+    assert "stable" not in made.rollout["message"]
+
+
+def test_a_smoke_test_fails() -> None:
+    made = switching()
+    answering(made, Reply(500, "boom"))
+    made.go_on()
+    assert (made.rollout["phase"], made.traffic()["Active"]) == ("RolledBack", 100)
+    assert made.rollout["message"] == "answers failed: status 500 instead of 200: boom"
+
+
+def test_the_way_back_in_the_spec() -> None:
+    made = switching()
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    made.edit({"engine": {"image": None}})
+    made.go_on()
+    assert made.traffic()["Active"] == 100
+    assert (made.rollout["phase"], made.rollout["history"][0]["result"]) == ("Superseded", "Superseded")
+
+
+def test_approval_before_the_switch() -> None:
+    made = switching(approval="Manual", smokeTests=[])
+    assert (made.rollout["phase"], made.rollout["message"]) == ("Waiting", "waits until a person promotes it")
+    made.annotate({"tidegate.dev/promote": f"{tried(made)}/0%"})
+    made.go_on()
+    assert made.traffic()["Candidate"] == 100
+    assert made.rollout["phase"] == "Holding", "a step's promotion is for that step alone"
+
+
+def test_blue_green_without_a_policy() -> None:
+    """Its smoke tests come first all the same; then the Service leads to it."""
+    made = switching()
+    made.policies = []
+    made.run()
+    assert made.rollout["phase"] == "Waiting"
+    answering(made, Reply(200, "{}"))
+    for _ in range(4):
+        made.run()
+    assert (made.rollout["phase"], made.revision("Active")) == ("Promoted", tried(made))
+
+
+def test_the_last_ten() -> None:
+    made = judged()
+    for number in range(12):
+        made.annotate({"tidegate.dev/abort": f"{tried(made)}/{number}"})
+        made.go_on()
+        made.annotate({"tidegate.dev/retry": f"{tried(made)}/{number}"})
+        made.go_on()
+    made.edit({"engine": {"image": "other:2"}})
+    made.go_on()
+    assert [past["result"] for past in made.rollout["history"]] == ["Superseded", *["RolledBack"] * 9]

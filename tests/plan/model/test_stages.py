@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from tidegate.plan.gates.together import Gate, Policy
 from tidegate.plan.gates.verdict import Outcome, Verdict
 from tidegate.plan.model.judging.windows import Window
-from tidegate.plan.model.stages import Course, Look, Stage, Trial, aligned, judged, next_look, shares, step
+from tidegate.plan.model.stages import (
+    BEHIND,
+    FREE,
+    Course,
+    Look,
+    Stage,
+    Trial,
+    aligned,
+    judged,
+    next_look,
+    shares,
+    step,
+)
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 COURSE = Course((Stage(5, 600.0), Stage(25, 0.0, approval=True), Stage(50, 600.0)))
@@ -69,8 +81,8 @@ ABORT = replace(LOOK, abort="new")
         (HELD, replace(LOOK, promote="new/25%"), 1, COURSE, ("Holding", 0, "its hold ends at 2026-11-26T09:10:00Z")),
         (HELD, replace(LOOK, promote="new"), 1, COURSE, ("Starting", 1, "the next step begins")),
         (HELD, replace(LOOK, promote="new"), 1, replace(COURSE, paused=True), ("Starting", 1, "the next step begins")),
-        (replace(HELD, stage=2), LOOK, 600, COURSE, ("Starting", 3, "the next step begins")),
-        (replace(HELD, stage=3), LOOK, 0, COURSE, ("Promoting", 3, "takes all of the traffic when all of its engines answer")),
+        (replace(HELD, stage=2), LOOK, 600, COURSE, ("Promoting", 3, FREE)),
+        (replace(HELD, stage=3), LOOK, 0, COURSE, ("Promoting", 3, FREE)),
         (replace(HELD, stage=3), ABORT, 0, COURSE, ("RolledBack", 3, "a person said so")),
         # a gate failed, onFailure: Rollback
         (HELD, gated("passed", "failed"), 9, COURSE, ("RolledBack", 0, "o1 failed: x")),
@@ -95,7 +107,7 @@ ABORT = replace(LOOK, abort="new")
         (HELD, gated("passed"), 600, COURSE, ("Starting", 1, "the next step begins")),
         (replace(HELD, stage=1), gated("passed"), 600, COURSE, ("Waiting", 1, "waits until a person promotes it")),
         (replace(HELD, stage=3), gated("failed"), 9, PAUSES, ("Paused", 2, "o0 failed: x")),
-        (replace(HELD, stage=3), gated("failed", promote="new"), 9, PAUSES, ("Promoting", 3, "takes all of the traffic when all of its engines answer")),
+        (replace(HELD, stage=3), gated("failed", promote="new"), 9, PAUSES, ("Promoting", 3, FREE)),
     ],
 )  # fmt: skip
 def test_row(trial: Trial | None, look: Look, at: float, course: Course, wanted: tuple[str, int, str]) -> None:
@@ -156,7 +168,9 @@ GATES = st.lists(st.sampled_from(get_args(Outcome)), max_size=2)
         (25, (5, 10), (1, "Weighing", None)),
         (25, (10, 50), (0, "Weighing", None)),
         (25, (50,), (0, "Weighing", None)),
-        (100, (5,), (1, "Holding", NOW)),
+        (BEHIND, (5,), (1, "Holding", NOW)),
+        (100, (5,), (0, "Weighing", None)),
+        (100, (0, 100), (1, "Holding", NOW)),
         (0, (5, 25), (0, "Weighing", None)),
     ],
 )

@@ -12,9 +12,11 @@ from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.model.judging.history import RESULTS, Past
+from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
 from tidegate.plan.model.rollout import Departure, Revision, Role
-from tidegate.plan.model.stages import ALL, PAUSES, PHASES, Note, Trial
+from tidegate.plan.model.stages import BEHIND, PAUSES, PHASES, Trial
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
@@ -52,7 +54,7 @@ class ModelFacts:
     trial: Trial | None
     """How far the newest revision's trial was at the end of the last pass."""
     trial_share: int
-    """Percent that the step asks for at which it was; 100 when all of them were behind it."""
+    """Percent that the step asks for at which it was; BEHIND when all of them were behind it."""
     routers: Mapping[str, float]
     """Router Pods that answer, of every policy that names the model, and since when, in Unix time."""
 
@@ -141,15 +143,23 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         retry=text(entry, "retry"),
         windows=tuple(window for each in maps(entry, "windows") if (window := _window(each))),
         gates=tuple(_note(each) for each in maps(entry, "gates") if text(each, "name")),
+        history=tuple(past for each in maps(entry, "history") if (past := _past(each))),
         asked=text(entry, "judgedBy"),
     )
 
 
 def _trial_share(owner: Manifest) -> int:
-    """A status of before says the index of the step alone, and when all of them are behind it."""
+    """Of a status of before that has none, the share that it had."""
     entry = (owner.get("status") or {}).get("rollout")
-    done = text(entry, "phase") == "Promoting"
-    return integer(entry, "share", ALL if done else integer(entry, "traffic"))
+    return BEHIND if text(entry, "phase") == "Promoting" else integer(entry, "share", integer(entry, "traffic"))
+
+
+def _past(entry: Manifest) -> Past | None:
+    began, ended = _moment(entry, "began"), _moment(entry, "ended")
+    result = next((known for known in RESULTS if known == text(entry, "result")), None)
+    if began is None or ended is None or result is None:
+        return None
+    return Past(text(entry, "revision"), result, text(entry, "message"), began, ended)
 
 
 def _window(entry: Manifest) -> Window | None:

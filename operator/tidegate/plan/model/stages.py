@@ -43,22 +43,30 @@ from math import ceil
 from typing import Final, Literal, get_args
 
 from tidegate.plan.gates.together import Decision, Gate, Policy, decide
+from tidegate.plan.model.judging.history import RESULTS, Past, ended
+from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window, onward
 
-Phase = Literal["Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack"]
-"""What it waits for: engines, routers, its hold, a gate or an approval, a person, all of its engines; or nothing any more."""
+Phase = Literal[
+    "Starting", "Weighing", "Holding", "Waiting", "Paused", "Promoting", "Promoted", "RolledBack", "Superseded"
+]
+"""What it waits for: engines, routers, its hold, a gate or an approval, a person, all of its engines; or how it ended."""
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 Pause = Literal["", "Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"]
 """Why it is Paused."""
 PAUSES: Final[tuple[Pause, ...]] = get_args(Pause)
-ALL: Final = 100
-"""Percent: the share of a revision that all steps are behind of."""
+BEHIND: Final = 101
+"""Instead of a share: all steps are behind it."""
 
 WAITS: Final[dict[bool, tuple[Phase, str]]] = {
     False: ("Starting", "its engines for this step do not all answer"),
     True: ("Weighing", "routers are taking its share"),
 }
 """For whom, by whether its engines answer."""
+
+
+FREE: Final = "takes all of the traffic when all of its engines answer"
+SUPERSEDED: Final = "another change of the spec took its place"
 
 
 @dataclass(frozen=True)
@@ -70,11 +78,19 @@ class Stage:
     hold: float
     """Seconds at least, from the moment at which every router sends this share."""
     approval: bool = False
+    whole: bool = False
+    """Whether it takes all of the engines, whatever the share."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What the spec says of a rollout."""
+    """What the spec says of a rollout: the steps of a canary, or those of a blue/green:
+
+    share   engines   is over when
+    -----   -------   ---------------------------------------------------------------------------
+    0 %     all       the smoke tests are passed, and a person has approved where that is asked for
+    100 %   all       keepPrevious is over, and the objectives are met: the old revision may go
+    """
 
     stages: tuple[Stage, ...]
     paused: bool = False
@@ -84,22 +100,9 @@ class Course:
 
     def engines(self, stage: int, replicas: int) -> int:
         """Engines for a step: its part of all, and one at least."""
+        if self.stages[stage].whole:
+            return replicas
         return max(ceil(replicas * self.stages[stage].share / 100), min(replicas, 1))
-
-
-@dataclass(frozen=True)
-class Note:
-    """What is remembered of an objective between two looks."""
-
-    name: str
-    outcome: str
-    words: str
-    at: float = 0.0
-    """When the newest answer was asked for: Unix time in seconds; 0 before the first."""
-    silent: int = 0
-    """Looks in a row without an answer."""
-    failures: int = 0
-    """Looks at which a query was outside its bounds, in the whole rollout."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Trial:
     """Over what it is judged, the oldest first."""
     gates: tuple[Note, ...] = ()
     """What its objectives said at the last look."""
+    history: tuple[Past, ...] = ()
+    """How those before it ended, and it itself; the newest first."""
     asked: str = ""
     """Hash of the objectives that it is judged by: others begin anew."""
 
@@ -132,6 +137,11 @@ class Trial:
         if self.phase == "RolledBack":
             return 0
         return course.stages[min(self.stage, len(course.stages) - 1)].share
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, be it so or so."""
+        return self.phase in RESULTS
 
     def free(self, course: Course) -> bool:
         """Whether it may take all of the traffic."""
@@ -170,13 +180,13 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
     """The first table."""
     if known is None or known.revision != look.revision:
         return _begun(look, now)
-    if known.phase == "RolledBack":
+    if known.over:
         return _begun(look, now) if look.retry and look.retry != known.retry else known
     said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
     if why := _against(known, look, said):
         return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
     if known.free(course) and not (said.move == "pause" and not look.promotes(known.share(course))):
-        return replace(known, phase="Promoting", message="takes all of the traffic when all of its engines answer")
+        return replace(known, phase="Promoting", message=FREE, pause="")
     known = replace(known, stage=min(known.stage, len(course.stages) - 1))
     if look.complete and look.sent == known.share(course):
         return _held(replace(known, confirmed=known.confirmed or now), course, look, said, now)
@@ -187,11 +197,25 @@ def aligned(trial: Trial, share: int, course: Course) -> Trial:
     """The second table: the trial at the step that has the share at which it was, in percent."""
     if trial.phase == "RolledBack":
         return trial
-    if share >= ALL:
+    if share >= BEHIND:
         return replace(trial, stage=len(course.stages))
     fitting = [index for index, stage in enumerate(course.stages) if stage.share <= share]
     found = replace(trial, stage=fitting[-1] if fitting else 0)
     return found if found.share(course) == share else replace(found, confirmed=None, phase="Weighing")
+
+
+def remembered(before: Trial | None, after: Trial, now: datetime) -> Trial:
+    """With what has ended between two looks in its history."""
+    if before is None:
+        return after
+    past = before.history
+    if before.revision != after.revision and not before.over:
+        past = ended(past, Past(before.revision, "Superseded", SUPERSEDED, before.began, now))
+    began_anew = before.revision != after.revision or not before.over
+    if after.over and began_anew:
+        result = next(each for each in RESULTS if each == after.phase)
+        past = ended(past, Past(after.revision, result, after.message, after.began, now))
+    return replace(after, history=past)
 
 
 def judged(trial: Trial, given: int, look: Look, now: datetime) -> Trial:
@@ -213,10 +237,10 @@ def _against(known: Trial, look: Look, said: Decision) -> str:
 def _held(trial: Trial, course: Course, look: Look, said: Decision, now: datetime) -> Trial:
     """The rows of a step that every router sends."""
     if look.promotes(course.stages[trial.stage].share):
-        return _next(trial, now)
+        return _next(trial, course, now)
     waits = _waits_for(trial, course, said, now)
     if waits is None:
-        return _next(trial, now)
+        return _next(trial, course, now)
     phase, words, pause = waits
     return replace(trial, phase=phase, message=words, pause=pause)
 
@@ -238,9 +262,11 @@ def _waits_for(trial: Trial, course: Course, said: Decision, now: datetime) -> t
     return next(((phase, words, pause) for holds, phase, words, pause in rows if holds), None)
 
 
-def _next(trial: Trial, now: datetime) -> Trial:
-    words = "the next step begins"
-    return replace(trial, stage=trial.stage + 1, entered=now, confirmed=None, phase="Starting", message=words, pause="")
+def _next(trial: Trial, course: Course, now: datetime) -> Trial:
+    onward = replace(trial, stage=trial.stage + 1, entered=now, confirmed=None, pause="")
+    if onward.free(course):
+        return replace(onward, phase="Promoting", message=FREE)
+    return replace(onward, phase="Starting", message="the next step begins")
 
 
 def _left(trial: Trial, course: Course, now: datetime) -> float:

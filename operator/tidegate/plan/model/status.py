@@ -14,9 +14,11 @@ from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.judging.history import Past
+from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
 from tidegate.plan.model.rollout import Readiness, Revision
-from tidegate.plan.model.stages import ALL, Note, Trial
+from tidegate.plan.model.stages import Trial
 from tidegate.plan.world import ModelWorld
 
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
@@ -94,7 +96,9 @@ def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdic
     """The rows of a trial that has given a share, or has failed."""
     if decision.trying.refused:
         return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serving)
-    if not decision.trying.share or not decision.role("Candidate"):
+    trial = decision.trying.trial
+    begun = decision.trying.share > 0 or (trial is not None and trial.confirmed is not None)
+    if not begun or not decision.role("Candidate"):
         return None
     if decision.trying.unanswered:
         return conditions.stalled(conditions.GATE_UNANSWERED, trying_words(decision), serving=serving)
@@ -104,10 +108,9 @@ def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdic
 
 def trying_words(decision: ModelDecision) -> str:
     """Which share a revision on trial gets, and what it waits for."""
-    trial, rollout = decision.trying.trial, decision.model.spec.rollout
-    if trial is None or rollout is None:
+    trial, steps = decision.trying.trial, len(decision.trying.steps)
+    if trial is None or not steps:
         return ""
-    steps = len(rollout.canary.steps)
     where = f"step {min(trial.stage, steps - 1) + 1} of {steps}"
     return f"revision {trial.revision} gets {decision.trying.share} % of the requests ({where}): {trial.message}"
 
@@ -185,7 +188,7 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
 
 
 def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
-    trial, rollout = decision.trying.trial, decision.model.spec.rollout
+    trial = decision.trying.trial
     if trial is None:
         return None
     moments = {"began": trial.began, "entered": trial.entered, "confirmed": trial.confirmed}
@@ -193,7 +196,7 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "revision": trial.revision,
         "phase": trial.phase,
         "step": trial.stage,
-        "steps": len(rollout.canary.steps) if rollout else 0,
+        "steps": len(decision.trying.steps),
         "share": _step_share(decision, trial),
         "traffic": decision.trying.share,
         "message": trial.message[:4096],
@@ -201,22 +204,27 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "judgedBy": trial.asked or None,
         "windows": [_window(window) for window in trial.windows],
         "gates": [_gate(note) for note in trial.gates],
+        "history": [_past(past) for past in trial.history],
         "abort": trial.abort or None,
         "retry": trial.retry or None,
         **{name: moment.isoformat() for name, moment in moments.items() if moment},
     }
 
 
-def _step_share(decision: ModelDecision, trial: Trial) -> int:
-    """Percent that the step asks for at which it is; 100 when all of them are behind it. It is by this that a step is known again."""
-    rollout = decision.model.spec.rollout
-    steps = rollout.canary.steps if rollout else []
-    return steps[trial.stage].share if trial.stage < len(steps) else ALL
+def _step_share(decision: ModelDecision, trial: Trial) -> int | None:
+    """Percent that the step asks for at which it is; none when all of them are behind it. It is by this that a step is known again."""
+    steps = decision.trying.steps
+    return steps[trial.stage] if trial.stage < len(steps) else None
 
 
 def _window(window: Window) -> dict[str, Any]:
     end = {"end": window.end.isoformat()} if window.end else {}
     return {"traffic": window.share, "begin": window.begin.isoformat(), **end}
+
+
+def _past(past: Past) -> dict[str, Any]:
+    moments = {"began": past.began.isoformat(), "ended": past.ended.isoformat()}
+    return {"revision": past.revision, "result": past.result, "message": past.message[:1024], **moments}
 
 
 def _gate(note: Note) -> dict[str, Any]:

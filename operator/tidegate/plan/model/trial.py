@@ -4,7 +4,8 @@ there is no                                then
 ----------------------------------------   --------------------------------------------------------------------------
 spec.rollout                               no trial: the newest takes over when all of its engines answer
 Active revision that has ever answered     no trial: there is nobody to compare with, and nothing to protect
-RoutingPolicy that names the model         no trial: nobody can give it a share of the requests
+RoutingPolicy that names the model         no trial of a canary: nobody can give it a share of the requests; a blue/green
+                                             has its smoke tests and its approval, and then takes over at once
 """
 
 from __future__ import annotations
@@ -16,16 +17,32 @@ from datetime import datetime
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import BlueGreen, Canary, Rollout
 from tidegate.api.values import seconds
 from tidegate.names import short_hash
 from tidegate.plan.gates.together import Gate, Policy
+from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.facts import ModelFacts
+from tidegate.plan.model.judging import smoke
 from tidegate.plan.model.judging.looks import View, look
+from tidegate.plan.model.judging.notes import Note, Said
 from tidegate.plan.model.judging.questions import Pace, Rivals, questions
+from tidegate.plan.model.judging.windows import ALL
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
-from tidegate.plan.model.stages import Course, Look, Note, Stage, Trial, aligned, judged, next_look, shares, step
+from tidegate.plan.model.stages import (
+    SUPERSEDED,
+    Course,
+    Look,
+    Stage,
+    Trial,
+    aligned,
+    judged,
+    next_look,
+    remembered,
+    shares,
+    step,
+)
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.world import ModelWorld
 
@@ -44,13 +61,15 @@ class Trying:
     """Engines that the Candidate should have."""
     next_look: float | None = None
     """Seconds until something may be different without an event."""
+    steps: tuple[int, ...] = ()
+    """Percent that each step asks for."""
     ask: dict[Question, float] = field(default_factory=dict)
     """What Prometheus is to be asked, and the seconds between two answers."""
 
     @property
     def waits_for_a_person(self) -> bool:
-        """Paused with a share; an approval is a step's own, and no pause."""
-        return self.share > 0 and self.trial is not None and self.trial.phase == "Paused"
+        """Paused; an approval is a step's own, and no pause."""
+        return self.trial is not None and self.trial.phase == "Paused"
 
     @property
     def unanswered(self) -> bool:
@@ -58,19 +77,32 @@ class Trying:
         return self.waits_for_a_person and self.trial is not None and self.trial.pause == "GateUnanswered"
 
 
-def course_of(rollout: Rollout) -> Course:
-    """What the spec says."""
-    stages = tuple(Stage(s.share, s.hold_seconds, s.approval == "Manual") for s in rollout.canary.steps)
+def course_of(rollout: Rollout, routed: bool = True) -> Course:
+    """What the spec says; `routed`: whether some RoutingPolicy can give it a share of the requests."""
+    stages = _switch(rollout.blue_green, routed) if rollout.strategy == "BlueGreen" else _shares(rollout.canary)
     policy = Policy(rollout.gates.on_failure, rollout.gates.no_data_limit)
     return Course(stages, rollout.paused, policy, seconds(rollout.progress_deadline))
+
+
+def _shares(canary: Canary) -> tuple[Stage, ...]:
+    return tuple(Stage(step.share, step.hold_seconds, step.approval == "Manual") for step in canary.steps)
+
+
+def _switch(blue_green: BlueGreen, routed: bool) -> tuple[Stage, ...]:
+    before = Stage(0, 0.0, blue_green.approval == "Manual", whole=True)
+    after = Stage(ALL, seconds(blue_green.keep_previous), whole=True)
+    return (before, after) if routed else (before,)
 
 
 def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts) -> Course | None:
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
-    if model.spec.rollout is None or not facts.views or active is None or active.name == newest or not active.answered:
+    rollout, routed = model.spec.rollout, bool(facts.views)
+    if rollout is None or not (routed or rollout.strategy == "BlueGreen"):
         return None
-    return course_of(model.spec.rollout)
+    if active is None or active.name == newest or not active.answered:
+        return None
+    return course_of(rollout, routed)
 
 
 def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
@@ -100,16 +132,16 @@ def trying(
     """One look."""
     course = on_trial(model, newest, facts)
     if course is None or model.spec.rollout is None:
-        return Trying(_ended(facts, newest))
+        return _without(model, newest, facts, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, course), _look(world.owner, newest, readiness, facts)
     judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
-    if known and known.revision == newest and known.phase != "RolledBack":
+    if known and known.revision == newest and not known.over:
         known = judged(judge.anew(known), shares(known, course, readiness.ready > 0), at, now)
-        gates, notes = judge.gates(known)
+        gates, notes = judge.gates(known, known.share(course))
         known, at = replace(known, gates=notes), replace(at, gates=gates)
     trial = step(known, course, at, now)
-    trial = trial if trial.asked else judge.anew(trial)
+    trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
     return Trying(
         trial,
         free=trial.free(course) and known is not None and known.free(course),  # its engines were counted for all of it
@@ -117,16 +149,31 @@ def trying(
         share=shares(trial, course, readiness.ready > 0),
         replicas=trial.engines(course, model.spec.replicas),
         next_look=next_look(trial, course, now),
-        ask=judge.questions(trial),
+        steps=tuple(stage.share for stage in course.stages),
+        ask=judge.questions(trial, trial.share(course)),
     )
 
 
-def _ended(facts: ModelFacts, newest: str) -> Trial | None:
-    """The last trial stays in the status until there is another one."""
-    trial = facts.trial
-    if trial and trial.revision == newest and trial.phase == "Promoting":
-        return replace(trial, phase="Promoted", message="it has all of the traffic")
-    return trial
+def _without(model: ModelDeployment, newest: str, facts: ModelFacts, now: datetime) -> Trying:
+    """No trial is under way; the last one stays in the status until there is another one.
+
+    the last one        is                                      then
+    -----------------   -------------------------------------   ----------
+    has not ended       of the newest, which is Active          Promoted
+                        of another revision                     Superseded
+    any                                                         as it was
+    """
+    trial, rollout = facts.trial, model.spec.rollout
+    steps = tuple(stage.share for stage in course_of(rollout).stages) if rollout else ()
+    if trial is None or trial.over:
+        return Trying(trial, steps=steps)
+    if trial.revision != newest:
+        after = replace(trial, phase="Superseded", message=SUPERSEDED)
+    elif _active(facts) == newest:
+        after = replace(trial, phase="Promoted", message="it has all of the traffic")
+    else:
+        return Trying(trial, steps=steps)
+    return Trying(remembered(trial, after, now), steps=steps)
 
 
 @dataclass(frozen=True)
@@ -159,8 +206,17 @@ class _Judge:
         """What was counted for other objectives, or against another revision, says nothing."""
         return trial if trial.asked == self.asked else replace(trial, windows=(), gates=(), asked=self.asked)
 
-    def gates(self, trial: Trial) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
-        """What the objectives say at this look."""
+    def gates(self, trial: Trial, share: int) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
+        """What the objectives say at this look; of one that is to have no requests yet, what its smoke tests say."""
+        said = self._objectives(trial) if share else self._smoke(trial)
+        return tuple(gate for gate, _ in said), tuple(note for _, note in said)
+
+    def _smoke(self, trial: Trial) -> tuple[Said, ...]:
+        tests, gates = self.rollout.blue_green.smoke_tests, self.rollout.gates
+        interval, limit = seconds(gates.interval), gates.failure_limit
+        return smoke.look(tests, trial.gates, self.engine, self.world.samples, interval, limit)
+
+    def _objectives(self, trial: Trial) -> tuple[Said, ...]:
         objectives = self.model.spec.objectives
         view = View(
             rollout=self.rollout,
@@ -173,12 +229,25 @@ class _Judge:
             now=self.now.timestamp(),
             counted=sum(one.query is None for one in objectives),
         )
-        said = look(objectives, trial.gates, view)
-        return tuple(gate for gate, _ in said), tuple(note for _, note in said)
+        return look(objectives, trial.gates, view)
 
-    def questions(self, trial: Trial) -> dict[Question, float]:
+    @property
+    def engine(self) -> smoke.Engine:
+        """The first of the candidate's that is ready."""
+        pods = self.facts.pods.get(self.rivals.candidate, ())
+        staying = [pod for pod in pods if ready(pod) and not pod["metadata"].get("deletionTimestamp")]
+        pod = min(staying, key=lambda each: str(each["metadata"]["name"]), default={})
+        address, uid = text(pod.get("status"), "podIP"), text(pod.get("metadata"), "uid")
+        return smoke.Engine(ObjectKey.of(self.world.owner), uid, address, self.model.served_names()[0])
+
+    def questions(self, trial: Trial, share: int) -> dict[Question, float]:
         """For the next looks."""
-        if self.pace is None or trial.phase == "RolledBack":
+        if trial.over:
+            return {}
+        if not share:
+            tests, interval = self.rollout.blue_green.smoke_tests, seconds(self.rollout.gates.interval)
+            return smoke.questions(tests, trial.gates, self.engine, interval)
+        if self.pace is None:
             return {}
         about, now = ObjectKey.of(self.world.owner), self.now.timestamp()
         return dict(questions(self.model.spec.objectives, trial.windows, self.rivals, self.pace, about, now))
@@ -195,7 +264,7 @@ def _active(facts: ModelFacts) -> str:
 
 def _look(owner: Manifest, newest: str, readiness: Readiness, facts: ModelFacts) -> Look:
     said = _said(owner, newest)
-    sent = {view.sent(newest) for view in facts.views}
+    sent = {view.sent(newest) for view in facts.views} or {0}
     return Look(
         newest,
         complete=readiness.complete,

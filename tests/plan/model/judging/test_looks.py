@@ -12,9 +12,9 @@ from tidegate.api.objectives import Objective
 from tidegate.api.rollout import Rollout
 from tidegate.plan.gates.together import Gate
 from tidegate.plan.model.judging.looks import NO_PROMETHEUS, View, look
+from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.questions import Pace, Rivals, edges, question
 from tidegate.plan.model.judging.windows import Window
-from tidegate.plan.model.stages import Note
 from tidegate.plan.plan import ObjectKey, Question
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 

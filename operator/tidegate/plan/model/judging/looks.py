@@ -11,29 +11,28 @@ an answer with warnings                                  error: Prometheus says 
 counts                                                   as plan/gates/judge.py says, over all windows
 a number                                                 as plan/gates/custom.py says
 
-Passes come as often as anything changes; a look is counted (`silent`, `failures`) when an answer is newer than the last look's by half
-an interval at least, and the words of a query stay until then.
+A query is judged once for each answer that is a look of its own (notes.py); its words stay until the next. Once the candidate has all of
+the requests there is nobody to compare it with: its limits alone are judged then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.api.objectives import Objective
 from tidegate.api.rollout import Rollout
-from tidegate.api.values import fraction
+from tidegate.api.values import fraction, seconds
 from tidegate.plan.gates import counters
 from tidegate.plan.gates.counts import Gap, Step
 from tidegate.plan.gates.custom import Answer, Bounds, judge_query
-from tidegate.plan.gates.gaps import gap
+from tidegate.plan.gates.gaps import BOTH, gap
 from tidegate.plan.gates.judge import Terms, judge
-from tidegate.plan.gates.together import Gate
-from tidegate.plan.gates.verdict import Verdict, silent
+from tidegate.plan.gates.verdict import Verdict
+from tidegate.plan.model.judging.notes import Note, Said, looked, said
 from tidegate.plan.model.judging.questions import Pace, Rivals, edges, latency, question
-from tidegate.plan.model.judging.windows import Window
-from tidegate.plan.model.stages import Note
+from tidegate.plan.model.judging.windows import ALL, Window
 from tidegate.plan.plan import ObjectKey, Query
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 
@@ -61,6 +60,16 @@ class View:
     counted: int = 1
     """Objectives that count requests."""
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two looks."""
+        return seconds(self.rollout.gates.interval)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the candidate has all of the requests."""
+        return bool(self.windows) and self.windows[-1].share >= ALL
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -76,24 +85,26 @@ class Heard:
         return edges(self.query, self.measurement.at)
 
 
-def look(objectives: Sequence[Objective], notes: Sequence[Note], view: View) -> tuple[tuple[Gate, Note], ...]:
+def look(objectives: Sequence[Objective], notes: Sequence[Note], view: View) -> tuple[Said, ...]:
     """Each objective's gate, and what is to be remembered of it."""
     known = {note.name: note for note in notes}
-    return tuple(_one(one, known.get(one.name, Note(one.name, "inconclusive", "")), view) for one in objectives)
+    return tuple(_one(one, known.get(one.name, Note(one.name)), view) for one in objectives)
 
 
-def _one(objective: Objective, note: Note, view: View) -> tuple[Gate, Note]:
+def _one(objective: Objective, note: Note, view: View) -> Said:
     if view.pace is None:
-        return _said(note, Verdict("error", NO_PROMETHEUS), note.at, hopeless=True)
+        return said(note, Verdict("error", NO_PROMETHEUS), hopeless=True)
     if not view.windows or view.windows[-1].end is not None:
-        return _said(note, NOT_OPEN, note.at)
+        return said(note, NOT_OPEN)
     asked = [(w, question(objective, w, view.rivals, view.pace, view.about)) for w in view.windows]
     heard = [(w, q, view.samples.get(q)) for w, q in asked if q]
     if any(sample is None for _, _, sample in heard):
-        return _said(note, ASKED, note.at)
+        return said(note, ASKED)
     found = [_heard(w, q.query, s) for w, q, s in heard if s and q.query]
     if fault := next((each.measurement for each in found if each.measurement.error), None):
-        return _looked(note, Verdict("error", fault.error), _at(found, view), view, fault.fault in HOPELESS)
+        return looked(
+            note, Verdict("error", fault.error), _at(found, view), view.interval, hopeless=fault.fault in HOPELESS
+        )
     return _query(objective, note, found, view) if objective.query else _counts(objective, note, found, view)
 
 
@@ -107,11 +118,11 @@ def _at(found: Sequence[Heard], view: View) -> float:
     return max((each.measurement.at for each in found), default=0.0) or view.now
 
 
-def _counts(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> tuple[Gate, Note]:
+def _counts(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> Said:
     if found[-1].query.begin > found[-1].measurement.at:
-        return _said(note, Verdict("inconclusive", "its caches warm up"), note.at)
+        return said(note, Verdict("inconclusive", "its caches warm up"))
     verdict = judge([_step(objective, each, view) for each in found], _terms(objective, view))
-    return _looked(note, verdict, found[-1].measurement.at, view)
+    return looked(note, verdict, found[-1].measurement.at, view.interval)
 
 
 def _step(objective: Objective, heard: Heard, view: View) -> Step:
@@ -126,7 +137,7 @@ def _step(objective: Objective, heard: Heard, view: View) -> Step:
 def _missing(series: Sequence[counters.Series], heard: Heard, view: View, until: float) -> Gap | None:
     if heard.measurement.warnings:
         return Gap("error", f"Prometheus warns: {heard.measurement.warnings[0]}")
-    return gap(series, view.routers, until, heard.query.scrape)
+    return gap(series, view.routers, until, heard.query.scrape, ("candidate",) if view.alone else BOTH)
 
 
 def _series(series: Series, objective: Objective, rivals: Rivals) -> counters.Series:
@@ -149,48 +160,22 @@ def _terms(objective: Objective, view: View) -> Terms:
     return Terms(
         bad=f"slower than {found.max}" if found else "errors",
         limit=limit,
-        tolerance=float(fraction(compare.tolerance)),
+        tolerance=None if view.alone else float(fraction(compare.tolerance)),
         confidence=float(fraction(compare.confidence)),
         min_requests=canary.min_requests,
         objectives=view.counted,
     )
 
 
-def _query(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> tuple[Gate, Note]:
-    said, query = found[-1].measurement, objective.query
+def _query(objective: Objective, note: Note, found: Sequence[Heard], view: View) -> Said:
+    answer, query = found[-1].measurement, objective.query
     begin = view.windows[-1].begin.timestamp()
-    if not _fresh(note, said.at, view) and note.at >= begin:
-        return _said(note, Verdict(note.outcome, note.words), note.at)  # type: ignore[arg-type]
-    if query is None or said.at < begin:
-        return _said(note, ASKED, note.at)
-    values = [repr(series.points[-1][1]) for series in said.series if series.points]
+    if not note.fresh(answer.at, view.interval) and note.at >= begin:
+        return said(note, Verdict(note.outcome, note.words))  # type: ignore[arg-type]
+    if query is None or answer.at < begin:
+        return said(note, ASKED)
+    values = [repr(series.points[-1][1]) for series in answer.series if series.points]
     lowest, highest = (None if bound is None else float(bound) for bound in (query.min, query.max))
     bounds = Bounds(lowest, highest, view.rollout.gates.failure_limit)
     verdict, failures = judge_query(Answer("vector", values), bounds, note.failures)
-    return _looked(note, verdict, said.at, view, failures=failures)
-
-
-def _fresh(note: Note, at: float, view: View) -> bool:
-    return view.pace is None or at >= note.at + view.pace.interval / 2
-
-
-def _looked(
-    note: Note, verdict: Verdict, at: float, view: View, hopeless: bool = False, failures: int | None = None
-) -> tuple[Gate, Note]:
-    """A look that counts, if it is a new one."""
-    fresh = _fresh(note, at, view)
-    looks = silent(note.silent, verdict) if fresh else note.silent
-    return _said(note, verdict, at if fresh else note.at, looks, hopeless, failures)
-
-
-def _said(
-    note: Note,
-    verdict: Verdict,
-    at: float,
-    looks: int | None = None,
-    hopeless: bool = False,
-    failures: int | None = None,
-) -> tuple[Gate, Note]:
-    looks = note.silent if looks is None else looks
-    kept = Note(note.name, verdict.outcome, verdict.words, at, looks, note.failures if failures is None else failures)
-    return Gate(note.name, verdict, looks, hopeless), kept
+    return looked(replace(note, failures=failures), verdict, answer.at, view.interval)

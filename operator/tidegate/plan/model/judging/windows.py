@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+ALL: Final = 100
+"""Percent."""
 BRIEF: Final = 5.0
 """Seconds. What ended in less cannot be told from the window after it."""
 MOST: Final = 40

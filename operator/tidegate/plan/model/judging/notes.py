@@ -1,0 +1,47 @@
+"""What is remembered of a gate between two looks.
+
+Passes come as often as anything changes. A look counts, and what it says of silence and failures with it, when its answer is newer than
+the last one's by half an interval at least: so that an operator that begins anew, and asks at once, looks no more often than another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tidegate.plan.gates.together import Gate
+from tidegate.plan.gates.verdict import Verdict, silent
+
+
+@dataclass(frozen=True)
+class Note:
+    """Of one objective, or one smoke test."""
+
+    name: str
+    outcome: str = "inconclusive"
+    words: str = ""
+    at: float = 0.0
+    """When the newest answer was asked for: Unix time in seconds; 0 before the first."""
+    silent: int = 0
+    """Looks in a row without an answer."""
+    failures: int = 0
+    """Looks at which a number was outside its bounds, or an answer wrong, in the whole rollout."""
+
+    def fresh(self, at: float, interval: float) -> bool:
+        """Whether an answer of this time is another look."""
+        return at >= self.at + interval / 2
+
+
+Said = tuple[Gate, Note]
+
+
+def said(note: Note, verdict: Verdict, *, hopeless: bool = False) -> Said:
+    """What is no look: nothing is counted."""
+    kept = replace(note, outcome=verdict.outcome, words=verdict.words)
+    return Gate(note.name, verdict, kept.silent, hopeless), kept
+
+
+def looked(note: Note, verdict: Verdict, at: float, interval: float, *, hopeless: bool = False) -> Said:
+    """A look, counted if it is another one than the last."""
+    if note.fresh(at, interval):
+        note = replace(note, at=at, silent=silent(note.silent, verdict))
+    return said(note, verdict, hopeless=hopeless)
