@@ -32,7 +32,7 @@ from tidegate.contract.destinations import Destination
 from tidegate.contract.destinations import Engine as EngineBlock
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
-from tidegate.contract.routes import Route, Target
+from tidegate.contract.routes import Route, Sticky, Target
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
@@ -119,6 +119,13 @@ class Engines:
 
         self._thread.do(cleanup())
         self._thread.stop()
+
+
+def sticky(made: RouterConfig, *headers: str, address: bool = False) -> RouterConfig:
+    """With clients that stay with one target."""
+    by = Sticky(headers=headers, address=address)
+    routes = tuple(route.model_copy(update={"sticky": by}) for route in made.routes)
+    return made.model_copy(update={"routes": routes})
 
 
 def config(routes: dict[str, dict[str, int]], **changes: object) -> RouterConfig:

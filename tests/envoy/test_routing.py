@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.envoy.conftest import Engines, RealEnvoy, config
+from tests.envoy.conftest import Engines, RealEnvoy, config, sticky
 
 pytestmark = pytest.mark.envoy
 CHAT = "/v1/chat/completions"
@@ -172,6 +172,44 @@ def test_weights(envoy: RealEnvoy, engines: Engines) -> None:
     assert {envoy.client.post(CHAT, content='{"model":"chat"}').headers["x-tidegate-backend"] for _ in range(20)} == {
         "b"
     }
+
+
+def test_clients_stay_with_one_target(envoy: RealEnvoy, engines: Engines) -> None:
+    """As the last target's share grows some clients move to it, and none back; who is nobody goes by the weights."""
+    a, b = engines.start(), engines.start()
+
+    def asked(weight: int) -> dict[str, str]:
+        envoy.offer(sticky(config({"chat": {"a": 100 - weight, "b": weight}}), "x-user-id"), {"a": [a], "b": [b]})
+        users = [f"user-{i}" for i in range(100)]
+        answers = {u: envoy.client.post(CHAT, content='{"model":"chat"}', headers={"x-user-id": u}) for u in users}
+        return {user: answer.headers["x-tidegate-backend"] for user, answer in answers.items()}
+
+    first, again, more = asked(10), asked(10), asked(50)
+    assert first == again
+    assert 2 <= Counter(first.values())["b"] <= 25
+    assert 35 <= Counter(more.values())["b"] <= 65
+    assert {user for user, backend in first.items() if backend == "b"} <= {
+        u for u, backend in more.items() if backend == "b"
+    }
+    anonymous = {envoy.client.post(CHAT, content='{"model":"chat"}').headers["x-tidegate-backend"] for _ in range(40)}
+    assert anonymous == {"a", "b"}
+
+
+def test_a_client_is_known_by_its_key_or_its_address(envoy: RealEnvoy, engines: Engines) -> None:
+    a, b = engines.start(), engines.start()
+    wanted = sticky(config({"chat": {"a": 1, "b": 1}}), "authorization", "x-api-key", address=True)
+    envoy.offer(wanted, {"a": [a], "b": [b]})
+
+    def backends(headers: dict[str, str]) -> set[str]:
+        answers = [envoy.client.post(CHAT, content='{"model":"chat"}', headers=headers) for _ in range(12)]
+        return {answer.headers["x-tidegate-backend"] for answer in answers}
+
+    assert len(backends({})) == 1, "one address"
+    keys = [backends({"authorization": f"Bearer {i}"}) for i in range(12)] + [
+        backends({"x-api-key": f"{i}"}) for i in range(12)
+    ]
+    assert {len(each) for each in keys} == {1}
+    assert set.union(*keys) == {"a", "b"}
 
 
 @pytest.mark.parametrize("status", [429, 503])

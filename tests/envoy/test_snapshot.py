@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import config, environment, envoy_binary
+from tests.envoy.conftest import config, environment, envoy_binary, sticky
 from tidegate.brain.native import provided
 from tidegate.contract.browsers import Cors
 from tidegate.contract.router_config import RouterConfig
@@ -20,6 +20,7 @@ from tidegate.envoy.start import Start
 SHAPES: dict[str, RouterConfig] = {
     "one model": config({"chat": {"a": 1}}),
     "weights": config({"chat": {"a": 9, "b": 1}}),
+    "clients that stay": sticky(config({"chat": {"a": 9, "b": 1}}), "x-user-id", "authorization", address=True),
     "nobody": config({"chat": {}}),
     "no retries": config(
         {"chat": {"a": 1}}, retry=config({}).retry.model_copy(update={"attempts": 0, "codes": (), "reasons": ()})

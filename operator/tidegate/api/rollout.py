@@ -60,6 +60,33 @@ class CompareWithStable(Part):
     together. 80% to 99.99%."""
 
 
+class StickyHeader(Part):
+    """A header whose value says who asks."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=64)]
+    """Its name, for example x-user-id."""
+
+
+class StickyClient(Part):
+    """The key that a client shows (`authorization`, else `x-api-key`), else its address."""
+
+
+class StickyBy(Part):
+    """What makes two requests one client's."""
+
+    header: StickyHeader | None = None
+    """The value of a header. Requests without it go by the weights alone."""
+    client: StickyClient | None = None
+    """The client's key or address."""
+    rules: ClassVar = (
+        Rule(
+            "has(self.header) != has(self.client)",
+            "stickyBy needs exactly one of header or client, for example header: {name: x-user-id}",
+            lambda s: (s.header is None) != (s.client is None),
+        ),
+    )
+
+
 class Canary(Part):
     """Shares of the traffic, one after the other, then all of it."""
 
@@ -69,6 +96,8 @@ class Canary(Part):
     """Requests of either revision in a step, without which an objective is not met."""
     warm_up: Duration = "3m"
     """Time at the beginning of a step that does not count against latency, because caches are cold."""
+    sticky_by: StickyBy | None = None
+    """Clients stay with one revision: while the share grows, some move to the new one, and none back. Default: each request for itself."""
     compare_with_stable: CompareWithStable = CompareWithStable()
     """How it is judged against the old revision."""
     rules: ClassVar = (

@@ -16,7 +16,7 @@ WHOLE_PERCENT = r"^[1-9][0-9]?%$"
 _PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 HTTP_URL = rf'^http://[A-Za-z0-9.-]{{1,253}}(:{_PORT})?(/[!-"$->@-~]*)?$'
 
-_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
 _UNIT_FACTOR |= {u: Decimal(1000) ** (i + 1) for i, u in enumerate("kMGTPE")}
 _UNIT_FACTOR |= {f"{u}i": Decimal(1024) ** (i + 1) for i, u in enumerate("KMGTPE")}
@@ -24,7 +24,8 @@ _UNIT_FACTOR |= {f"{u}i": Decimal(1024) ** (i + 1) for i, u in enumerate("KMGTPE
 
 def seconds(duration: str) -> float:
     """Seconds of a duration: `1h30m` is 5400.0."""
-    return sum(int(number) * _UNIT_SECONDS[unit] for number, unit in re.findall(r"([0-9]+)(ms|h|m|s)", duration))
+    found = re.findall(r"([0-9]+)(ms|h|m|s)", duration)
+    return sum(int(number) * _UNIT_MILLISECONDS[unit] for number, unit in found) / 1000
 
 
 def amount(quantity: str) -> Decimal:

@@ -25,11 +25,21 @@ class Decision(Piece):
     """Whether the brain needs the request's body for it."""
 
 
+class Sticky(Piece):
+    """What makes two requests one client's: the first of these that a request has. Earlier readers go by the weights alone."""
+
+    headers: tuple[str, ...] = ()
+    address: bool = False
+    """Whether the client's address tells, at last."""
+
+
 class Route(Piece):
     """Public model names and who answers them; no targets means that nobody can at present (503)."""
 
     name: str
     models: tuple[str, ...]
     targets: tuple[Target, ...]
+    sticky: Sticky | None = None
+    """Whose requests stay with one target. As far as they move when weights change: from the first targets to the last, where those grow."""
     decision: Decision | None = None
     """What leads to another route; the targets of this one are not asked then."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.builders import model, policy
 from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.contract.destinations import Bounds
+from tidegate.contract.routes import Sticky
 from tidegate.plan.router.traffic import Serving, Traffic, revisions, traffic
 
 ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
@@ -182,3 +184,41 @@ def test_a_model_whose_status_is_lost_is_sent_to_as_before(status: dict[str, Any
     assert traffic(parsed, {"llama": {**model(), "status": status}}).destinations == ()
     assert traffic(parsed, {}, before.destinations).destinations == (), "a model that is gone is gone"
     assert not after.serving
+
+
+def trying(name: str, by: Any, **objectives: Any) -> dict[str, Any]:
+    """A model whose clients stay with one revision; two of its revisions get requests."""
+    made = having(name, ENTRY | {"traffic": 90}, ENTRY | {"name": "r2", "traffic": 10})
+    return made | {"spec": made["spec"] | {"rollout": {"canary": {"stickyBy": by}}, **objectives}}
+
+
+@pytest.mark.parametrize(
+    ("by", "headers", "address"),
+    [({"header": {"name": "X-User"}}, ("x-user",), False), ({"client": {}}, ("authorization", "x-api-key"), True)],
+)
+def test_clients_stay(by: Any, headers: tuple[str, ...], address: bool) -> None:
+    """All weights of a route add up to the same, whether a rollout is on or not: else every client would be drawn anew."""
+    both = spec(LLAMA | {"weight": 9}, MISTRAL)
+    on, off = found(both, trying("llama", by), having("mistral", ENTRY)), trying("llama", by)
+    assert on.routes[0].sticky == Sticky(headers=headers, address=address)
+    assert targets(on) == {"to-llama.r1": 810, "to-llama.r2": 90, "to-mistral.r1": 100}
+    off["status"] = {"revisions": [ENTRY]}
+    assert targets(found(both, off, having("mistral", ENTRY))) == {"to-llama.r1": 900, "to-mistral.r1": 100}
+
+
+@pytest.mark.parametrize("by", [None, "x", 3])
+def test_clients_that_do_not_stay(by: Any) -> None:
+    assert found(spec(LLAMA), trying("llama", by)).routes[0].sticky is None
+    assert found(spec(LLAMA), having("llama", ENTRY)).routes[0].sticky is None
+
+
+def test_buckets_for_the_objectives_of_a_model() -> None:
+    objectives = [
+        {"name": "a", "timeToFirstToken": {"percentile": "95", "max": "700ms"}},
+        {"name": "b", "timeToFirstToken": {"percentile": "99", "max": "300ms"}},
+        {"name": "c", "requestLatency": {"percentile": "99", "max": "3s"}},
+        {"name": "d", "errorRate": {"max": "1%"}},
+    ]
+    made = found(spec(LLAMA), trying("llama", {}, objectives=objectives))
+    assert {d.bounds for d in made.destinations} == {Bounds(first_tokens=(0.3, 0.7), durations=(3.0,))}
+    assert {d.bounds for d in found(spec(LLAMA), having("llama", ENTRY)).destinations} == {None}

@@ -14,18 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.values import seconds
 from tidegate.contract.destinations import Bounds, Destination, Engine
-from tidegate.contract.routes import Route, Target
+from tidegate.contract.routes import Route, Sticky, Target
 from tidegate.plan.kube.reading import integer, maps, text, texts
 from tidegate.plan.plan import Manifest
 
 KINDS: Final = {"timeToFirstToken": "first_tokens", "requestLatency": "durations"}
 """Kinds of objectives about a time, and what the routers call them."""
+CLIENTS_KEYS: Final = ("authorization", "x-api-key")
 WHOLE = 100
 """Percent: what a model's revisions share."""
 
@@ -88,7 +89,9 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
     for route in policy.spec.routes:
         shares = [_share(route.name, backends[entry.name], entry, models, found) for entry in route.to.backends]
         targets = [target for share in _taken(shares) for target in _targets(share, found)]
-        routes.append(Route(name=route.name, models=tuple(route.models), targets=_reduced(targets)))
+        kept = sticky(models[share.model] for share in shares if share)
+        weighted = tuple(targets) if kept else _reduced(targets)
+        routes.append(Route(name=route.name, models=tuple(route.models), targets=weighted, sticky=kept))
     return Traffic(
         routes=tuple(routes),
         destinations=tuple(found.destinations.values()),
@@ -170,6 +173,24 @@ def _problem(name: str, models: Mapping[str, Manifest], live: list[Serving], ada
     if adapter and not all(adapter in revision.adapters for revision in live):
         return f"ModelDeployment {name!r} has no adapter {adapter!r}; add it to spec.model.adapters"
     return ""
+
+
+def sticky(models: Iterable[Manifest]) -> Sticky | None:
+    """By what clients of a route are known: what its models say, the first one first."""
+    found = [_sticky_by(model) for model in models]
+    headers = dict.fromkeys(header for one in found for header in one.headers)
+    address = any(one.address for one in found)
+    return Sticky(headers=tuple(headers), address=address) if headers or address else None
+
+
+def _sticky_by(model: Manifest) -> Sticky:
+    written: Any = model.get("spec")
+    for field_ in ("rollout", "canary", "stickyBy"):
+        written = written.get(field_) if isinstance(written, Mapping) else None
+    if not isinstance(written, Mapping):
+        return Sticky()
+    name = text(written.get("header"), "name")
+    return Sticky(headers=(name.lower(),)) if name else Sticky(headers=CLIENTS_KEYS, address=True)
 
 
 def bounds(model: Manifest) -> Bounds | None:

@@ -131,7 +131,10 @@ def _step(objective: Objective, heard: Heard, view: View) -> Step:
     between = heard.edges
     known = counters.counts(series, between) if len(between) > 1 else ()
     missing = _missing(series, heard, view, between[-1]) if len(between) > 1 and not heard.window.end else None
-    return Step((*known, missing) if missing else known, heard.window.share / 100)
+    traffic = (
+        None if view.rollout.canary.sticky_by else heard.window.share / 100
+    )  # a few clients are no share of requests
+    return Step((*known, missing) if missing else known, traffic)
 
 
 def _missing(series: Sequence[counters.Series], heard: Heard, view: View, until: float) -> Gap | None:
