@@ -61,6 +61,11 @@ def overlap(one: tuple[tuple[float, float], ...], other: tuple[tuple[float, floa
     return next(_overlaps(one, other), None)
 
 
+def day(at: float, zone: str) -> str:
+    """A time (Unix, seconds) for people."""
+    return f"{datetime.fromtimestamp(at, ZoneInfo(zone)):%A %d %B, %H:%M} ({zone})"
+
+
 def _overlaps(one: tuple[tuple[float, float], ...], other: tuple[tuple[float, float], ...]) -> Iterator[float]:
     i = j = 0
     while i < len(one) and j < len(other):
