@@ -89,7 +89,7 @@ def observe(seen: Seen, settings: Settings, before: State) -> State:
     """What one more look teaches, whatever is decided."""
     gone = not before.ticks.all or seen.now - before.ticks.last.at > GAP
     old = Ticks() if gone else before.ticks
-    arrived = -1 if seen.arrived is None else seen.arrived
+    arrived = -1 if seen.arrived is None or gone else seen.arrived  # since when, nobody knows after a gap
     work = seen.work(settings.sequences)
     span = EVERY if gone else max(1e-3, seen.now - old.last.at)
     ticks = old.then(Tick(seen.now, span, arrived, work, seen.running + seen.queued))

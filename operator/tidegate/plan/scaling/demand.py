@@ -5,7 +5,7 @@
     under way   mean occupancy of the last 60 s, over all engines                        an engine answers
     arrivals    rate of the last 60 s / capacity                                         a capacity was learned
     burst       the largest rate of a panic window (`ticks`) / capacity                  the same, and a burst came
-    backlog     the largest of these + queued / (capacity x max(60 s, start-up))         more are queued than engines serve
+    backlog     the largest of these + queued / (capacity x 60 s)                        more are queued than engines serve
     forecast    what yesterday says of the next start-up time (`forecast`), <= 3 W + 1   `forecast` is on, and there is a yesterday
 
 The use of KV saturates: engines that are 100 % full may be loaded twice or ten times over. Only arrivals measure an overload, and only
@@ -27,7 +27,7 @@ from tidegate.plan.scaling.seen import Seen
 from tidegate.plan.scaling.ticks import Ticks
 
 CLEARED: Final = 60.0
-"""Seconds in which a backlog should be gone, at least."""
+"""Seconds in which a backlog should be gone once the engines serve: as long as clients wait."""
 
 
 class Demand(NamedTuple):
@@ -43,7 +43,7 @@ def demands(seen: Seen, ticks: Ticks, learned: Learned, startup: float) -> list[
     found = [Demand("under way", ticks.work, f"{ticks.work:.2f} of {len(seen.serving)} engines are in use")]
     if learned.capacity:
         found += _arrivals(ticks, learned, learned.capacity, startup)
-        found += _backlog(seen, learned.capacity, startup, max(one.work for one in found))
+        found += _backlog(seen, learned.capacity, max(one.work for one in found))
     return found
 
 
@@ -69,7 +69,7 @@ def _arrivals(ticks: Ticks, learned: Learned, capacity: float, startup: float) -
         yield Demand("burst", burst / capacity, f"a burst of {burst:.3g} requests/s, {each}")
 
 
-def _backlog(seen: Seen, capacity: float, startup: float, work: float) -> Iterator[Demand]:
+def _backlog(seen: Seen, capacity: float, work: float) -> Iterator[Demand]:
     if seen.queued > len(seen.serving):
-        more = seen.queued / (capacity * max(CLEARED, startup))
+        more = seen.queued / (capacity * CLEARED)
         yield Demand("backlog", work + more, f"{seen.queued} requests wait")

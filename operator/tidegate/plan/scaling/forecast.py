@@ -7,7 +7,7 @@
 The largest answer wins, so that it can raise the answer and never lower it. Medians, because a spike that is late today would halve a
 ratio of maxima just before it comes. Trends of the last minutes (Holt's) brought nothing in simulations, and are not here.
 
-    yesterday 09:00 to 09:15: 4, 9, 5 requests/s; today's half hour has a median of 3.3, yesterday's had 3. At 08:59, start-up 180 s:
+    yesterday 09:00 to 09:15: 4, 9, 5 requests/s; today's half hour has a median of 3.3, yesterday's had 3. At 08:59, start-up 300 s:
     max(4, 9) x 1.1 = 9.9 requests/s, of 2.67 an engine: 3.7 engines, if more than 0.9 are at work now
 """
 

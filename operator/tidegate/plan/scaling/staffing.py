@@ -9,7 +9,7 @@ way, with cv = 1 for the share that requests take; F - 1 more comes with bursts,
 
     W = 2.84, s = 0.0338, F = 1.2, z = 2.5, ceiling 0.8:  max(2.84 + 2.5 sqrt(2.84 x 0.0338 x 2.1), 3.55) = max(3.96, 3.55) = 3.96
 
-One target for the mean use would be wrong for every size but one: of one engine this lets 58 % be used, of eight 78 %.
+One target for the mean use would be wrong for every size but one: of one engine this lets 52 % be used, of eight 79 %.
 """
 
 from __future__ import annotations
