@@ -31,21 +31,33 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine is made of; from public figures of a 32B BF16 model on one 80 GB GPU (65 GB of weights at 3.35 TB/s, 262 kB of KV
-    and 65 GFLOP a token), not from a recording."""
+    """What an engine is made of: arithmetic on public figures of one 80 GB GPU (3.35 TB/s, 989 TFLOP/s in BF16), not a recording."""
 
-    name: str = "32B"
+    name: str
+    full: float
+    """Requests/s that fill it with the usual mix of lengths: what it answers when it always has more."""
     step: float = 0.024
-    """Seconds of a step with an almost empty batch."""
+    """Seconds of a step with an almost empty batch: reading the weights, launches, sampling."""
     per_sequence: float = 0.00008
+    """Seconds more for each running sequence."""
     per_token: float = 1.1e-7
+    """Seconds more for each token in KV."""
     prefill: float = 1 / 8400
-    """Seconds for each token of a prompt."""
+    """Seconds for each token of a prompt, at 55 % of the GPU's arithmetic."""
     kv: int = 30_000
-    """Tokens."""
+    """Tokens that fit beside the weights."""
     sequences: int = 256
-    full: float = 2.25
-    """Requests/s that fill it with the usual mix of lengths."""
+    """Running at once."""
+
+
+USUAL: Final = Model("32B", full=2.25)
+"""BF16: 65 GB of weights, 262 kB of KV and 65 GFLOP a token. KV is full with 31 sequences."""
+BY_SEQUENCES: Final = Model("32B, 32 sequences", full=2.47, kv=200_000, sequences=32)
+"""The same with a KV cache that never fills: full with 15 % of it in use."""
+SMALL: Final = Model(
+    "8B", full=16.9, step=0.008, per_sequence=0.00004, per_token=5.5e-8, prefill=1 / 34_000, kv=435_000
+)
+"""BF16: 16 GB of weights, 131 kB of KV and 16 GFLOP a token. Full by 256 sequences with 59 % of KV in use."""
 
 
 class Requests:

@@ -83,9 +83,9 @@ def test_what_is_missing(kind: Kind, reading: Reading | None, missing: str) -> N
 
 def test_ratios() -> None:
     found = answer("query", 20.0, engine(), reading=Reading(50.0))
-    assert (found.need, found.keep) == (2.5, pytest.approx(2.75))
+    assert [found.need, found.keep] == pytest.approx([2.5, 2.75])
     found = answer("requestsPerReplica", 20.0, engine(), requests=50)
-    assert (found.need, found.keep) == (2.5, pytest.approx(2.75))
+    assert [found.need, found.keep] == pytest.approx([2.5, 2.75])
     assert found.words == "50 in all, 20 a replica"
 
 
