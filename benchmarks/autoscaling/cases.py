@@ -11,7 +11,7 @@ from benchmarks.autoscaling.rivals import RIVALS
 from benchmarks.autoscaling.traces import SHAPES
 from tidegate.plan.scaling.asked import HEADROOM
 from tidegate.plan.scaling.policies import Direction
-from tidegate.plan.scaling.settings import Settings
+from tidegate.plan.scaling.settings import Settings, Signal
 
 OURS: Final = "Tidegate"
 CLAIRVOYANT: Final = "clairvoyant"
@@ -84,5 +84,7 @@ DIALS: Final[dict[str, Settings]] = {
     "scaleDown window 60 s": Settings(down=Direction(window=60.0, tolerance=0.1)),
     "scaleDown window 900 s": Settings(down=Direction(window=900.0, tolerance=0.1)),
     "scaleDown tolerance 0": Settings(down=Direction(window=None)),
+    "kvCacheUtilization 65%": Settings(signals=(Signal("kv", "kvCacheUtilization", 0.65),)),
+    "queueDepth 5": Settings(signals=(Signal("queue", "queueDepth", 5),)),
 }
 """Settings by what is written."""

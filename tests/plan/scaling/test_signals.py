@@ -116,8 +116,8 @@ def test_the_example_of_demand() -> None:
     assert load(75)["burst"] == pytest.approx(burst)
     assert "burst" not in load(61)
     assert load(35, 4).keys() == load(35).keys()
-    assert load(35, 5)["backlog"] == pytest.approx(2.84 + 5 / (capacity * 60))
-    assert load(75, 100)["backlog"] == pytest.approx(burst + 100 / (capacity * 60))
+    assert load(35, 5)["backlog"] == pytest.approx(2.84 + 5 / (capacity * 20))
+    assert load(75, 100)["backlog"] == pytest.approx(burst + 100 / (capacity * 20))
     assert load(35, 50, Learned()) == {"under way": pytest.approx(2.84)}
 
 

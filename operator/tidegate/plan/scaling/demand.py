@@ -5,7 +5,7 @@
     under way   mean occupancy of the last 60 s, over all engines                        an engine answers
     arrivals    rate of the last 60 s / capacity                                         a capacity was learned
     burst       the largest rate of a panic window (`ticks`) / capacity                  the same, and a burst came
-    backlog     the largest of these + queued / (capacity x 60 s)                        more are queued than engines serve
+    backlog     the largest of these + queued / (capacity x 20 s)                        more are queued than engines serve
     forecast    what yesterday says of the next start-up time (`forecast`), <= 3 W + 1   `forecast` is on, and there is a yesterday
 
 The use of KV saturates: engines that are 100 % full may be loaded twice or ten times over. Only arrivals measure an overload, and only
@@ -26,8 +26,8 @@ from tidegate.plan.scaling.learned import Learned
 from tidegate.plan.scaling.seen import Seen
 from tidegate.plan.scaling.ticks import Ticks
 
-CLEARED: Final = 60.0
-"""Seconds in which a backlog should be gone once the engines serve: as long as clients wait."""
+CLEARED: Final = 20.0
+"""Seconds in which a backlog should be gone once the engines serve: what comes meanwhile stands behind it."""
 
 
 class Demand(NamedTuple):
