@@ -9,15 +9,13 @@ from pydantic import Field
 
 from tidegate.api import cron
 from tidegate.api.base import KEYED_BY_NAME, Name, Part, Rule, Words
+from tidegate.api.objectives import Percentile
 from tidegate.api.values import Duration, Percent, fraction, seconds
 
 NUMBER = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
-PERCENTILE = r"^[0-9]{1,2}(\.[0-9]{1,2})?$"
 
 Number = Annotated[str, Field(pattern=NUMBER, max_length=16)]
 """A decimal number that is not negative, in quotes: `"0.1"`."""
-Percentile = Annotated[str, Field(pattern=PERCENTILE, max_length=5)]
-"""Between 0 and 100, in quotes: `"95"`, `"99.9"`."""
 
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 
@@ -53,12 +51,6 @@ def _latency(example: str) -> tuple[Rule, ...]:
             lambda one: 0.001 <= seconds(one.target) <= 600,
             ".target",
         ),
-        Rule(
-            "double(self.percentile) >= 1.0",
-            "percentile must be at least 1 and under 100, for example 95",
-            lambda one: float(one.percentile) >= 1,
-            ".percentile",
-        ),
     )
 
 
@@ -66,7 +58,7 @@ class TimeToFirstToken(Part):
     """Time until a request's first token, as routers measure it."""
 
     percentile: Percentile
-    """Share of the requests that are at least as fast, in percent."""
+    """Share of the requests that are at least as fast, in percent: 50 to 99.99."""
     target: Duration
     """Above it one more is started, when nothing starts and the engines are at least 30 % full."""
 
@@ -77,7 +69,7 @@ class TimePerOutputToken(Part):
     """Time from one token to the next."""
 
     percentile: Percentile
-    """Share of the requests that are at least as fast, in percent."""
+    """Share of the requests that are at least as fast, in percent: 50 to 99.99."""
     target: Duration
     """Above it one more is started, when nothing starts and the engines are at least 30 % full."""
 
@@ -91,11 +83,11 @@ class RequestsPerReplica(Part):
     """For each replica."""
 
 
-class Query(Part):
+class QueryPerReplica(Part):
     """A number from Prometheus."""
 
     prom_ql: Annotated[str, Field(alias="promQL", min_length=1, max_length=4096)]
-    """A query with one answer, a total over all replicas."""
+    """A query that gives one number, a total over all replicas. It is asked as it is."""
     target: Number
     """For each replica: the answer divided by it is how many there should be."""
 
@@ -134,7 +126,7 @@ class Signal(Part):
     """A latency objective."""
     requests_per_replica: RequestsPerReplica | None = None
     """Requests under way."""
-    query: Query | None = None
+    query: QueryPerReplica | None = None
     """A number from Prometheus."""
 
     rules: ClassVar = (
