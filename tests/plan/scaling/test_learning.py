@@ -104,6 +104,15 @@ def test_headroom_finds_the_quantile_of_shortfalls() -> None:
     assert 0.0 < headroom([3.0] * 20 + [0.0] * 60) < headroom([3.0] * 20)
 
 
+def test_only_the_minutes_of_one_start_up_count() -> None:
+    """A shortfall is counted for as many minutes as an engine starts, and one more."""
+    quiet = Minute(1.6, 1.6, 2.0)
+    now = Headroom((Minute(9.0, 9.0, 2.0), *[quiet] * 20), began=0.0)
+    assert minute(replace(now, arrived=96), 1.0, 2.0, 180.0, Settings(), 60.0).replicas == 0.0
+    long = minute(replace(now, arrived=96), 1.0, 2.0, 1500.0, Settings(), 60.0)
+    assert long.replicas == pytest.approx(0.38)
+
+
 def test_a_minute_is_over_after_a_minute() -> None:
     assert not over(Headroom(), NOW)
     assert not over(Headroom(began=NOW), NOW + 59)
@@ -154,6 +163,8 @@ def test_the_example_of_a_forecast() -> None:
     known, today = Days(tuple(ring), bin_ - 1), (Minute(3.3, 1.2, 2.0),) * 30
     assert ahead(known, today, 300.0, nine - 60) == pytest.approx(9.9)
     assert ahead(known, today, 60.0, nine - 60) == pytest.approx(4.4)
+    assert ahead(known, (Minute(300.0, 110.0, 2.0),) * 30, 60.0, nine - 60) == pytest.approx(4.0 * 1.5)
+    assert ahead(known, (Minute(0.0, 0.0, 1.0),) * 30, 60.0, nine - 60) == pytest.approx(4.0 * 0.5)
     assert ahead(known, today[:4], 300.0, nine - 60) is None
     assert ahead(Days(), today, 240.0, nine) is None
 

@@ -107,6 +107,19 @@ def test_the_least_life() -> None:
     assert (found.replicas, found.limit, found.words) == (2, "LeastLife", "2 start or became ready within 120 s")
 
 
+@pytest.mark.parametrize(("age", "replicas"), [(119.0, 2), (120.0, 1)])
+def test_the_least_life_ends(age: float, replicas: int) -> None:
+    seen = look(*(engine(kv=0.05, running=2, ready=-age) for _ in range(2)), arrived=1)
+    assert decide(seen, FAST, State()).replicas == replicas
+
+
+def test_the_tolerance_up() -> None:
+    """1.8 full engines ask for 2.67: 33 % more than there are."""
+    tolerant = replace(FAST, up=Direction(tolerance=0.35))
+    assert decide(BUSY, replace(FAST, up=Direction(tolerance=0.3)), State()).replicas == 3
+    assert decide(BUSY, tolerant, State()).replicas == 2
+
+
 def test_policies() -> None:
     one = Policy("Pods", 1, 60.0)
     up = replace(FAST, up=Direction(policies=(one,)))
