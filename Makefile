@@ -11,8 +11,9 @@ WORKERS ?= 2
 CARGO := $(shell command -v cargo || ls $(HOME)/.cargo/bin/cargo 2>/dev/null)
 INPUTS ?= 10000000
 SEED ?= 1
+SEEDS ?= 1
 
-.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-gates e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-gates bench-autoscaling e2e-vllm e2e-kind demo crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -87,6 +88,9 @@ bench-router: init native ## what a request costs in the router, form by form (6
 
 bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 10 minutes); tables and a plot in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.gates --docs
+
+bench-autoscaling: init ## what autoscaling costs and what it saves, beside others, simulated (12 minutes; SEEDS=1); tables and a plot in docs/autoscaling.md
+	$(PYTHON) -m benchmarks.autoscaling --seeds $(SEEDS) --docs
 
 e2e-vllm: init ## the quickstart's tests with a real vLLM on the CPU (6 GB of downloads the first time)
 	e2e/vllm/install

@@ -52,10 +52,11 @@ def changed(manifest: dict[str, Any], path: str, value: Any) -> None:
 def rows(name: str) -> list[Row]:
     """Every row of a table."""
     text = (Path(__file__).parent / name).read_text()
-    return [_row(entry) for entry in yaml.safe_load(text)]
+    return [row_of(entry) for entry in yaml.safe_load(text)]
 
 
-def _row(entry: dict[str, Any]) -> Row:
+def row_of(entry: dict[str, Any]) -> Row:
+    """One entry of a table."""
     manifest = smallest(entry["kind"])
     for path, value in entry.get("set", {}).items():
         changed(manifest, path, value)

@@ -104,12 +104,12 @@ def test_nothing_is_doubtful(kind: str) -> None:
 
 
 def parts() -> set[type[Part]]:
-    """Every piece of the API."""
+    """Every piece that a kind has."""
     found: set[type[Part]] = set()
     todo: list[type[Part]] = [Part]
     while todo:
         below = todo.pop().__subclasses__()
         found.update(below)
         todo.extend(below)
-    assert set(KINDS.values()) <= found
-    return found
+    had = {name for kind in KINDS.values() for name in (kind.__name__, *kind.model_json_schema()["$defs"])}
+    return {part for part in found if part.__name__ in had}
