@@ -119,7 +119,12 @@ def bounded(path: str, piece: Schema) -> bool:
     if "additionalProperties" in piece:
         return "maxProperties" in piece
     passed_on = piece.get("x-kubernetes-preserve-unknown-fields", False)
-    return piece["type"] == "boolean" or "properties" in piece or passed_on or path.endswith(("anonymous", "stickyBy.client"))
+    return (
+        piece["type"] == "boolean"
+        or "properties" in piece
+        or passed_on
+        or path.endswith(("anonymous", "stickyBy.client"))
+    )
 
 
 def test_structural() -> None:

@@ -10,9 +10,11 @@ from tests.support.fake_api import FakeApi
 from tidegate.control.gather import Gatherer
 from tidegate.control.observe import Observer
 from tidegate.control.reconcile import Reconciler
+from tidegate.control.scale import Scaler
 from tidegate.control.store import Store
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey, Question
+from tidegate.plan.scaling.engine_metrics import Unread
 
 SERVICE = ObjectKey("v1", "Service", "shop", "llama")
 OTHER = model(source={"uri": "hf://acme/other"})
@@ -21,6 +23,11 @@ OTHER = model(source={"uri": "hf://acme/other"})
 async def nobody(_: Question) -> Any:
     """No router, store or Event answers."""
     raise Unavailable("no answer")
+
+
+async def unread(_: str) -> Unread:
+    """No engine has metrics."""
+    return Unread("no page")
 
 
 class Place:
@@ -32,9 +39,10 @@ class Place:
         self.news: list[dict[str, Any]] = []
         self.woken: list[ObjectKey] = []
         self.observer = Observer(nobody, lambda _: None)
+        self.scaler = Scaler(unread, self.observer.samples, lambda _: None, NOW.timestamp)
         gatherer = Gatherer(self.store, self.observer.samples, DEFAULTS, lambda: "a password")
         self.reconciler = Reconciler(
-            self.api, self.store, gatherer, self.observer, lambda: NOW, self.woken.append, self.news.extend
+            self.api, self.store, gatherer, self.observer, self.scaler, lambda: NOW, self.woken.append, self.news.extend
         )
         self.watch()
 

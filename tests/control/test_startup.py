@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 
@@ -56,8 +57,8 @@ class Unreliable(FakeApi):
 @asynccontextmanager
 async def operator(api: FakeApi) -> AsyncIterator[Operator]:
     """One whose watches have begun, without a loop of its own."""
-    async with httpx.AsyncClient() as http:
-        made = Operator(from_environment({}), api, http)
+    async with httpx.AsyncClient() as http, aiohttp.ClientSession() as pages:
+        made = Operator(from_environment({}), api, http, pages)
         made.watching.set()
         yield made
 

@@ -232,24 +232,6 @@ class Schedule(Part):
     )
 
 
-class ScaleToZero(Part):
-    """No replica while nobody asks."""
-
-    after: Duration = "10m"
-    """Time without a request after which the last one leaves."""
-    hold_requests: Duration = "120s"
-    """How long a router holds a request while the first one starts; after it the answer is 503."""
-
-    rules: ClassVar = (
-        Rule(
-            "(!has(self.after) || (duration(self.after) >= duration('1m') && duration(self.after) <= duration('168h'))) && "
-            "(!has(self.holdRequests) || (duration(self.holdRequests) >= duration('1s') && duration(self.holdRequests) <= duration('1h')))",
-            "after must be between 1m and 168h, holdRequests between 1s and 1h",
-            lambda z: 60 <= seconds(z.after) <= 604_800 and 1 <= seconds(z.hold_requests) <= 3600,
-        ),
-    )
-
-
 _OVERLAP = (
     "schedules {} and {} are in force together, for the first time on {}; only one may be, so shorten or merge them"
 )
@@ -258,12 +240,10 @@ _OVERLAP = (
 class Autoscaling(Part):
     """How many replicas there are, decided by what they do: by their load, and by the signals."""
 
-    min_replicas: Annotated[int, Field(ge=0, le=1000)] = 1
-    """Fewest replicas; 0 with scaleToZero alone."""
+    min_replicas: Replicas = 1
+    """Fewest replicas."""
     max_replicas: Replicas
     """Most replicas."""
-    provider: Literal["Operator", "HPA", "KEDA"] = "Operator"
-    """Who decides. HPA and KEDA write spec.replicas through /scale."""
     signals: Annotated[list[Signal], Field(max_length=8, json_schema_extra=KEYED_BY_NAME)] = []
     """What is looked at beside the load; the largest answer wins. The load is what is under way and what arrives, against what an engine was
     seen to carry, so that none is needed."""
@@ -276,21 +256,12 @@ class Autoscaling(Part):
     """More replicas at known hours."""
     behavior: Behavior = Behavior()
     """How fast and how readily."""
-    scale_to_zero: ScaleToZero | None = None
-    """No replica while nobody asks; with minReplicas 0."""
-
     rules: ClassVar = (
         Rule(
             "(has(self.minReplicas) ? self.minReplicas : 1) <= self.maxReplicas",
             "minReplicas must be at most maxReplicas",
             lambda a: a.min_replicas <= a.max_replicas,
             ".minReplicas",
-        ),
-        Rule(
-            "has(self.scaleToZero) == (has(self.minReplicas) && self.minReplicas == 0)",
-            "minReplicas 0 and scaleToZero need each other: write minReplicas: 0 and scaleToZero: {}, or neither",
-            lambda a: (a.scale_to_zero is not None) == (a.min_replicas == 0),
-            ".scaleToZero",
         ),
         Rule(
             "!has(self.schedules) || self.schedules.all(s, s.minReplicas <= self.maxReplicas)",
@@ -321,9 +292,9 @@ def _overlap(autoscaling: Autoscaling) -> str | None:
 
 
 BESIDE_REPLICAS = Rule(
-    "!has(self.autoscaling) || (has(self.autoscaling.provider) && self.autoscaling.provider != 'Operator') || self.replicas == 1",
+    "!has(self.autoscaling) || self.replicas == 1",
     "replicas stands beside autoscaling, which decides how many there are; leave replicas out, or set autoscaling.minReplicas",
-    lambda spec: spec.autoscaling is None or spec.autoscaling.provider != "Operator" or spec.replicas == 1,
+    lambda spec: spec.autoscaling is None or spec.replicas == 1,
     ".replicas",
 )
 """For ModelDeploymentSpec: an absent spec.replicas is 1, by its default."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api import bounds
+from tidegate.api.autoscaling import BESIDE_REPLICAS, Autoscaling
 from tidegate.api.base import (
     KEYED_BY_NAME,
     NAME_RULE,
@@ -248,12 +249,16 @@ class ModelDeploymentSpec(Part):
     """Everything that shapes the engine's Pods; a change here or in model is a new revision."""
     replicas: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 1})] = 1
     """Engines that serve this model."""
+    autoscaling: Autoscaling | None = None
+    """How many replicas there are, decided by what they do. Default: as many as `replicas` says."""
     objectives: Objectives = []
     """What clients may expect of this model: a rollout judges a new revision by it. Without a rollout nothing looks at them."""
     rollout: Rollout | None = None
     """How a new revision takes over. Default: when all of its engines answer."""
     drain: Drain = Drain()
     """How an engine leaves."""
+
+    rules: ClassVar = (BESIDE_REPLICAS,)
 
 
 class ModelDeployment(Part):

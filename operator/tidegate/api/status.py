@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from tidegate.api import bounds
-from tidegate.api.base import KEYED_BY_NAME, Part
+from tidegate.api.base import FREE_FORM, KEYED_BY_NAME, Part
 
 Text = Annotated[str, Field(max_length=32768)]
 Short = Annotated[str, Field(max_length=316)]
@@ -166,6 +166,34 @@ class RolloutStatus(Part):
     """The last value of the annotation tidegate.dev/retry that was heeded."""
 
 
+class SignalStatus(Part):
+    """What one signal, or one row of the load, asked for."""
+
+    signal: Short
+    """Its name; `under way`, `arrivals`, `burst`, `backlog` and `forecast` are the load's own."""
+    replicas: Annotated[str, Field(max_length=32)] = ""
+    """Replicas that it asks for, not rounded."""
+    message: Annotated[str, Field(max_length=1024)] = ""
+    """The figures behind it, or why it says nothing."""
+
+
+class AutoscalingStatus(Part):
+    """How many replicas there should be, and why: as it was when that changed last."""
+
+    desired_replicas: Count
+    """Replicas that there should be."""
+    limit: Short = ""
+    """What made them so many: Signal, Steady, NoMetrics, Window, LeastLife, Policy, GPUs, Max, Min, Schedule."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """The same in words, with figures."""
+    since: Annotated[str, Field(max_length=40)] | None = None
+    """When this was written, RFC 3339 in UTC."""
+    signals: Annotated[list[SignalStatus], Field(max_length=32)] = []
+    """What each signal asked for then."""
+    memory: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = {}
+    """What was learned of this model: how much an engine carries, how long it takes to start. For the operator."""
+
+
 class ModelDeploymentStatus(Status):
     """Status of a ModelDeployment."""
 
@@ -175,6 +203,8 @@ class ModelDeploymentStatus(Status):
     """The revision that gets the traffic."""
     room_made_for: Short | None = None
     """The revision for which the annotation tidegate.dev/make-room has acted: it does so once."""
+    autoscaling: AutoscalingStatus | None = None
+    """How many replicas there should be, where that is decided by what they do."""
     rollout: RolloutStatus | None = None
     """The trial of the newest revision."""
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []

@@ -11,6 +11,7 @@ from tidegate.control.store import Store
 from tidegate.control.terms import models_of, orphans_of, pods_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
+from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -25,6 +26,8 @@ class Gatherer:
     capabilities: Capabilities = field(default_factory=Capabilities)
     scrape: float | None = None
     """Seconds between two scrapes of a router; None without a Prometheus."""
+    scaled: Callable[[ObjectKey], Decision | None] = lambda _: None
+    """How many engines a model should have by what they do."""
 
     def model(self, owner: Manifest) -> ModelWorld:
         """Around a ModelDeployment."""
@@ -40,6 +43,7 @@ class Gatherer:
             routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
             samples=self.samples(key),
             scrape=self.scrape,
+            scaled=self.scaled(key),
         )
 
     def router(self, owner: Manifest) -> RouterWorld:

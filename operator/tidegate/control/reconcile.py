@@ -19,6 +19,7 @@ from tidegate.control.carry_out import ACTION_FAILED, CarryOut, Failures, Impose
 from tidegate.control.gather import Gatherer
 from tidegate.control.keys import interested
 from tidegate.control.observe import Observer
+from tidegate.control.scale import Scaler
 from tidegate.control.store import Store
 from tidegate.errors import Conflict, InvalidManifest, Stall
 from tidegate.plan import conditions
@@ -48,6 +49,7 @@ class Reconciler:
     store: Store
     gatherer: Gatherer
     observer: Observer
+    scaler: Scaler
     clock: Callable[[], datetime]
     wake: Callable[[ObjectKey], None] = lambda _: None
     """Queues another custom resource whose plan may change with what this pass wrote."""
@@ -66,10 +68,12 @@ class Reconciler:
         owner = self.store.get(key)
         if owner is None or owner["metadata"].get("deletionTimestamp"):
             self.observer.forget(key)
+            self.scaler.want(key, None)
             return False, None  # the children go with their owner
         try:
             plan = self._plan(owner)
             self.observer.want(key, plan.ask)
+            self.scaler.want(key, plan.scale)
             failures = await self._carry_out(owner, plan)
         except Stall as stall:
             return False, await self._stall(key, stall.reason, str(stall))

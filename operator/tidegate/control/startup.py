@@ -15,11 +15,12 @@ from functools import partial
 from secrets import token_urlsafe
 from typing import Any, TypeVar
 
+import aiohttp
 import httpx
 import kopf
 
 from tidegate import names
-from tidegate.cluster import complaints, routers, smoke, stores
+from tidegate.cluster import complaints, engines, routers, smoke, stores
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.cluster.measure import measure
@@ -30,6 +31,7 @@ from tidegate.control.informer import informer_settings
 from tidegate.control.lease import Election
 from tidegate.control.observe import Ask, Observer
 from tidegate.control.reconcile import Reconciler
+from tidegate.control.scale import Scaler
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
@@ -50,7 +52,7 @@ Answer = TypeVar("Answer")
 class Operator:
     """One operator process."""
 
-    def __init__(self, settings: Settings, api: Api, http: httpx.AsyncClient) -> None:
+    def __init__(self, settings: Settings, api: Api, http: httpx.AsyncClient, pages: aiohttp.ClientSession) -> None:
         self.settings = settings
         self.api = api
         self.store = Store()
@@ -60,15 +62,24 @@ class Operator:
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
         self.prometheus = prometheus_of(settings)
         self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
+        self.scaler = Scaler(partial(engines.page, pages), self.observer.samples, self.queue.add, time.time)
         self.gatherer = Gatherer(
             self.store,
             self.observer.samples,
             settings.defaults,
             partial(token_urlsafe, 32),
             scrape=settings.scrape,
+            scaled=self.scaler.decision,
         )
         self.reconciler = Reconciler(
-            api, self.store, self.gatherer, self.observer, now, wake=self.queue.add, post=self.recorder.post
+            api,
+            self.store,
+            self.gatherer,
+            self.observer,
+            self.scaler,
+            now,
+            wake=self.queue.add,
+            post=self.recorder.post,
         )
         self.watching = asyncio.Event()
         """kopf's watches have begun."""
@@ -276,5 +287,5 @@ async def main(settings: Settings) -> None:
     """The `tidegate operator` command."""
     collect_less_often()
     client = await connect()
-    async with client, httpx.AsyncClient() as http:
-        await Operator(settings, Api(client), http).run()
+    async with client, httpx.AsyncClient() as http, aiohttp.ClientSession(trust_env=False) as pages:
+        await Operator(settings, Api(client), http, pages).run()

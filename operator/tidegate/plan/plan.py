@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.plan.scaling.settings import Settings
+
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
 
@@ -77,6 +79,34 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Replica:
+    """An engine that is read, so that its load is known. Times are Unix times in seconds."""
+
+    uid: str
+    """Of its Pod."""
+    address: str
+    created: float
+    ready: float | None
+    """Since when it answers; None: it starts."""
+    draining: bool
+    """It gets no new requests."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What decides how many engines a model has, look by look, beside the passes."""
+
+    settings: Settings
+    replicas: int
+    """Engines that are asked for at present."""
+    engines: tuple[Replica, ...]
+    questions: Mapping[str, Question]
+    """Of signals that Prometheus has, by their names."""
+    memory: Mapping[str, Any]
+    """What the status says was learned, for an operator that has just begun."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What should be done about one custom resource, in this order: status, apply, delete."""
 
@@ -90,6 +120,8 @@ class Plan:
     """Of an object to apply or delete: others to apply without which it has to wait."""
     ask: Mapping[Question, float] = field(default_factory=dict)
     """What to ask the world, and the seconds between two answers."""
+    scale: Scale | None = None
+    """What decides how many engines there are; None: the spec does."""
     again: bool = False
     """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None

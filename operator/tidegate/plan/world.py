@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
+from tidegate.plan.scaling.decide import Decision
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class ModelWorld:
     """What Events said of Pods that do not start, and what Prometheus counted."""
     scrape: float | None = None
     """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
+    scaled: Decision | None = None
+    """How many engines there should be by what they do, at the newest look; None before the first."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tidegate.plan.scaling.schedules import Schedule
 from tidegate.plan.scaling.settings import Settings, Signal
 
 WRITTEN = """
-minReplicas: 0
+minReplicas: 2
 maxReplicas: 8
 signals:
   - {name: queue, queueDepth: {target: 5}}
@@ -25,7 +25,6 @@ schedules: [{name: office-hours, cron: "0 8 * * 1-5", timeZone: Europe/Berlin, d
 behavior:
   scaleUp: {stabilizationWindowSeconds: 15, policies: [{type: Pods, value: 4, periodSeconds: 15}], selectPolicy: Min, tolerance: "0.05"}
   scaleDown: {stabilizationWindowSeconds: 300}
-scaleToZero: {after: 15m}
 headroom: Strict
 forecast: None
 """
@@ -34,7 +33,7 @@ forecast: None
 def test_everything() -> None:
     found = settings(Autoscaling.model_validate(yaml.safe_load(WRITTEN)), 64)
     assert found == Settings(
-        least=0,
+        least=2,
         most=8,
         signals=(
             Signal("queue", "queueDepth", 5),
@@ -47,7 +46,6 @@ def test_everything() -> None:
         up=Direction(15.0, (Policy("Pods", 4, 15.0),), "Min", 0.05),
         down=Direction(300.0, (), "Max", 0.1),
         schedules=(Schedule("office-hours", "0 8 * * 1-5", "Europe/Berlin", 36_000.0, 4),),
-        idle_after=900.0,
         forecast=False,
         safety=3.0,
         headroom=0.99,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 
@@ -31,3 +32,12 @@ def maps(holder: Any, field: str) -> list[Mapping[str, Any]]:
 def _list(holder: Any, field: str) -> list[Any]:
     value = holder.get(field) if isinstance(holder, Mapping) else None
     return value if isinstance(value, list) else []
+
+
+def moment(holder: Any, field: str) -> datetime | None:
+    """RFC 3339; None when it is anything else, a time without a zone included."""
+    try:
+        found = datetime.fromisoformat(text(holder, field))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None

@@ -14,7 +14,7 @@ from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.kube.reading import text
-from tidegate.plan.model import revisions
+from tidegate.plan.model import revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
 from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
@@ -53,6 +53,8 @@ class ModelDecision:
     """The revision for which a person's annotation has acted."""
     trying: Trying
     """The trial of the newest."""
+    replicas: int
+    """Engines that there should be."""
 
     def traffic(self, revision: Revision) -> int:
         """Percent of the model's requests that it gets."""
@@ -82,15 +84,17 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     """One step of the rollout; a suspended model stays where it is."""
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
-    readiness = _readiness(model, newest, facts)
-    tried = trying(world, model, newest, facts, readiness, now)
+    active = find(facts.recorded, "Active")
+    engines = scaling.replicas(world, model, active.replicas if active else 0)
+    readiness = _readiness(engines, model, newest, facts)
+    tried = trying(world, model, newest, facts, readiness, engines, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made
     situation = Situation(
         newest=newest,
         identity=meaning,
-        replicas=model.spec.replicas,
+        replicas=engines,
         readiness=readiness,
         departures=departures(facts),
         room_for="" if lost or made == asked else asked,
@@ -99,7 +103,9 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
         candidate_replicas=tried.replicas,
     )
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
-    decision = ModelDecision(model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried)
+    decision = ModelDecision(
+        model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried, engines
+    )
     if model.spec.suspend:
         return decision
     live = advance(facts.recorded, situation, now)
@@ -123,10 +129,10 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
     return "LeaderWorkerSet"
 
 
-def _readiness(model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
+def _readiness(engines: int, model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
     """Engines that answer and engines that should, of every revision that lives or may live."""
-    wanted = {r.name: r.replicas if r.role == "Retiring" else model.spec.replicas for r in facts.recorded}
-    wanted[newest] = candidate_replicas(model, newest, facts)
+    wanted = {r.name: r.replicas if r.role == "Retiring" else engines for r in facts.recorded}
+    wanted[newest] = candidate_replicas(model, newest, facts, engines)
     return {name: _how_far(name, count, facts) for name, count in wanted.items()}
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
-from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.kube.reading import integer, maps, moment, text, texts
 from tidegate.plan.model.judging.history import RESULTS, Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -129,13 +129,13 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
     if not isinstance(entry, Mapping) or not text(entry, "revision"):
         return None
     phase = text(entry, "phase")
-    began = _moment(entry, "began") or now
+    began = moment(entry, "began") or now
     return Trial(
         revision=text(entry, "revision"),
         stage=max(integer(entry, "step"), 0),
         began=began,
-        entered=_moment(entry, "entered") or began,
-        confirmed=_moment(entry, "confirmed"),
+        entered=moment(entry, "entered") or began,
+        confirmed=moment(entry, "confirmed"),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
@@ -155,7 +155,7 @@ def _trial_share(owner: Manifest) -> int:
 
 
 def _past(entry: Manifest) -> Past | None:
-    began, ended = _moment(entry, "began"), _moment(entry, "ended")
+    began, ended = moment(entry, "began"), moment(entry, "ended")
     result = next((known for known in RESULTS if known == text(entry, "result")), None)
     if began is None or ended is None or result is None:
         return None
@@ -163,12 +163,12 @@ def _past(entry: Manifest) -> Past | None:
 
 
 def _window(entry: Manifest) -> Window | None:
-    begin = _moment(entry, "begin")
-    return Window(integer(entry, "traffic"), begin, _moment(entry, "end")) if begin else None
+    begin = moment(entry, "begin")
+    return Window(integer(entry, "traffic"), begin, moment(entry, "end")) if begin else None
 
 
 def _note(entry: Manifest) -> Note:
-    at = _moment(entry, "at")
+    at = moment(entry, "at")
     return Note(
         name=text(entry, "name"),
         outcome=text(entry, "outcome"),
@@ -187,7 +187,7 @@ def _routers(pods: Iterable[Manifest], now: datetime) -> dict[str, float]:
             c for c in maps(pod.get("status"), "conditions") if text(c, "type") == "Ready" and c.get("status") == "True"
         ]
         if ready:
-            since = _moment(ready[0], "lastTransitionTime")
+            since = moment(ready[0], "lastTransitionTime")
             found[pod["metadata"]["name"]] = (since or now).timestamp()
     return found
 
@@ -236,23 +236,14 @@ def _revision(entry: Manifest, workloads: Mapping[str, Manifest], now: datetime)
     return Revision(
         name=name,
         role=role,
-        since=_moment(entry, "since") or now,
+        since=moment(entry, "since") or now,
         identity=text(entry, "identity"),
         replicas=integer(entry, "replicas", running),
         answered=bool(entry.get("answered", proven)),
-        incomplete_since=_moment(entry, "incompleteSince"),
+        incomplete_since=moment(entry, "incompleteSince"),
         completed=bool(entry.get("completed", proven)),
-        silent_since=_moment(entry, "silentSince"),
+        silent_since=moment(entry, "silentSince"),
     )
-
-
-def _moment(entry: Manifest, field: str) -> datetime | None:
-    """RFC 3339; None when it is anything else, a time without a zone included."""
-    try:
-        found = datetime.fromisoformat(text(entry, field))
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 def _told(entry: Manifest) -> Told:

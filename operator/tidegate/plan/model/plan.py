@@ -18,14 +18,14 @@ from tidegate.plan.kube.objects import (
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
-from tidegate.plan.model import services
+from tidegate.plan.model import scaling, services
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
-from tidegate.plan.plan import ObjectKey, Plan, Question
+from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
 from tidegate.plan.world import ModelWorld
 
 
@@ -39,16 +39,23 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         return Plan(status=status)
     wanted = objects(world, facts, decision)
     delete = unwanted(world, wanted, decision)
+    retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
+    scaled = scaling.scale(world, model, decision.replicas, retiring, names.REVISION_LABEL)
     return Plan(
         status=status,
         apply=tuple(wanted),
         delete=delete,
         needs=needs(world, wanted, delete),
-        ask=questions(facts, decision) | decision.trying.ask,
+        ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
+        scale=scaled,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
     )
+
+
+def _asked_for(scaled: Scale | None) -> dict[Question, float]:
+    return dict.fromkeys(scaled.questions.values(), scaling.ASKED_EVERY) if scaled else {}
 
 
 def _steps_now(facts: ModelFacts, decision: ModelDecision) -> bool:

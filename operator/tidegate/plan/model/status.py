@@ -12,6 +12,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.model import scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.judging.history import Past
@@ -36,9 +37,10 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "rollout": _rollout(decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
-        "ready": f"{decision.of(active).ready}/{decision.model.spec.replicas}",
+        "ready": f"{decision.of(active).ready}/{decision.replicas}",
         "readyReplicas": decision.of(active).ready,
-        "desiredReplicas": decision.model.spec.replicas,
+        "desiredReplicas": decision.replicas,
+        "autoscaling": scaling.status(world, decision.replicas, now) if decision.model.spec.autoscaling else None,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
         "conditions": conditions.written(found, world.owner, now),
     }

@@ -111,14 +111,14 @@ def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
     return aligned(found, facts.trial_share, course) if found and found.revision == newest else found
 
 
-def candidate_replicas(model: ModelDeployment, newest: str, facts: ModelFacts) -> int:
-    """Engines that the newest should have at this moment of its trial; all of them without one."""
+def candidate_replicas(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> int:
+    """Engines that the newest should have at this moment of its trial, of so many; all of them without one."""
     course = on_trial(model, newest, facts)
     if course is None:
-        return model.spec.replicas
+        return replicas
     known = known_trial(facts, newest, course)
     mine = known if known and known.revision == newest else None
-    return mine.engines(course, model.spec.replicas) if mine else course.engines(0, model.spec.replicas)
+    return mine.engines(course, replicas) if mine else course.engines(0, replicas)
 
 
 def trying(
@@ -127,9 +127,10 @@ def trying(
     newest: str,
     facts: ModelFacts,
     ready: Mapping[str, Readiness],
+    replicas: int,
     now: datetime,
 ) -> Trying:
-    """One look."""
+    """One look; `replicas` are the engines that the model should have."""
     course = on_trial(model, newest, facts)
     if course is None or model.spec.rollout is None:
         return _without(model, newest, facts, now)
@@ -147,7 +148,7 @@ def trying(
         free=trial.free(course) and known is not None and known.free(course),  # its engines were counted for all of it
         refused=trial.phase == "RolledBack",
         share=shares(trial, course, readiness.ready > 0),
-        replicas=trial.engines(course, model.spec.replicas),
+        replicas=trial.engines(course, replicas),
         next_look=next_look(trial, course, now),
         steps=tuple(stage.share for stage in course.stages),
         ask=judge.questions(trial, trial.share(course)),

@@ -1,0 +1,29 @@
+"""Reading an engine's metrics: often, of many, and no more of a page than counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+
+from tidegate import names
+from tidegate.cluster.routers import host
+from tidegate.plan.scaling.engine_metrics import Page, Unread, read
+
+TIMEOUT: Final = aiohttp.ClientTimeout(total=2.0)
+"""Seconds for one page."""
+MOST: Final = 2 << 20
+"""Bytes of a page: ten times those of an engine with every histogram."""
+
+
+async def page(client: aiohttp.ClientSession, address: str) -> Page | Unread:
+    """What it says; Unread with a reason where it says nothing that can be read."""
+    url = f"http://{host(address)}:{names.ENGINE_PORT}/metrics"
+    try:
+        async with client.get(url, timeout=TIMEOUT, allow_redirects=False) as answer:
+            if answer.status != 200:
+                return Unread(f"{url} answers {answer.status}")
+            body = await answer.content.read(MOST) if answer.content_length is None else await answer.read()
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        return Unread(f"{url}: {type(error).__name__}")
+    return read(body)

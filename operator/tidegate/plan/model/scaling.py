@@ -1,0 +1,128 @@
+"""How many engines a model should have, and what decides it.
+
+spec.autoscaling   what is known                                     engines
+----------------   -----------------------------------------------   ------------------------------------------------------------
+absent                                                               spec.replicas
+there              a look has decided                                as it says
+                   none has yet, and the status says how many        as before: an operator that begins anew changes nothing
+                   neither                                           those that the Active revision has
+
+and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from tidegate.api.autoscaling import Autoscaling, Signal
+from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.plan.kube.pods import ready
+from tidegate.plan.kube.reading import integer, maps, moment, text
+from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.scaling.asked import settings
+from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.state import kept
+from tidegate.plan.world import ModelWorld
+
+SEQUENCES: Final = 256
+"""vLLM's own default of --max-num-seqs on the GPUs that serve most."""
+ASKED_EVERY: Final = 15.0
+"""Seconds between two questions about a signal that Prometheus has."""
+REMEMBERED: Final = 600.0
+"""Seconds after which what was learned is written down again although nothing else changed."""
+METRICS: Final = {
+    "timeToFirstToken": "tidegate_time_to_first_token_seconds",
+    "timePerOutputToken": "tidegate_time_per_output_token_seconds",
+}
+
+
+def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
+    """The table; `active` are the engines that the Active revision should have at present, 0 without one."""
+    wanted = model.spec.autoscaling
+    if wanted is None:
+        return model.spec.replicas
+    known = integer((world.owner.get("status") or {}).get("autoscaling"), "desiredReplicas", active)
+    found = world.scaled.replicas if world.scaled else known
+    return min(max(found, wanted.min_replicas), wanted.max_replicas)
+
+
+def scale(
+    world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str], revision_label: str
+) -> Scale | None:
+    """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
+    wanted = model.spec.autoscaling
+    if wanted is None or model.spec.suspend:
+        return None
+    status = (world.owner.get("status") or {}).get("autoscaling")
+    memory = status.get("memory") if isinstance(status, Mapping) else None
+    return Scale(
+        settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES),
+        replicas=engines,
+        engines=tuple(_replica(pod, retiring, revision_label) for pod in world.pods if _address(pod)),
+        questions=questions(world, wanted),
+        memory=memory if isinstance(memory, Mapping) else {},
+    )
+
+
+def _replica(pod: Manifest, retiring: frozenset[str], revision_label: str) -> Replica:
+    meta = pod["metadata"]
+    leaves = bool(meta.get("deletionTimestamp")) or text(meta.get("labels"), revision_label) in retiring
+    since = next(
+        (moment(c, "lastTransitionTime") for c in maps(pod.get("status"), "conditions") if c.get("type") == "Ready"),
+        None,
+    )
+    created = moment(meta, "creationTimestamp")
+    answers = since.timestamp() if since and ready(pod) else None
+    return Replica(text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves)
+
+
+def _address(pod: Manifest) -> str:
+    return text(pod.get("status"), "podIP")
+
+
+def questions(world: ModelWorld, wanted: Autoscaling) -> dict[str, Question]:
+    """Of signals that Prometheus has; none without one."""
+    about = ObjectKey.of(world.owner)
+    asked = {one.name: _promql(one, about) for one in wanted.signals if world.scrape is not None}
+    return {name: Question(about, query=Query(promql, 0.0, counted=False)) for name, promql in asked.items() if promql}
+
+
+def _promql(one: Signal, model: ObjectKey) -> str:
+    if one.query:
+        return one.query.prom_ql
+    objective = one.time_to_first_token or one.time_per_output_token
+    if objective is None:
+        return ""
+    share = float(objective.percentile) / 100
+    series = f'{METRICS[one.kind]}_bucket{{namespace="{model.namespace}",model="{model.name}"}}[1m]'
+    return f"histogram_quantile({share:g}, sum by (le) (rate({series})))"
+
+
+def status(world: ModelWorld, engines: int, now: datetime) -> dict[str, Any] | None:
+    """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned."""
+    decision, before = world.scaled, (world.owner.get("status") or {}).get("autoscaling")
+    old = dict(before) if isinstance(before, Mapping) else {}
+    if decision is None:
+        return {**old, "desiredReplicas": engines}
+    same = (integer(old, "desiredReplicas", -1), text(old, "limit")) == (engines, decision.limit)
+    written = moment(old, "since")
+    if same and written and (now - written).total_seconds() < REMEMBERED:
+        return old
+    return _told(decision, engines, now)
+
+
+def _told(decision: Decision, engines: int, now: datetime) -> dict[str, Any]:
+    signals = [
+        {"signal": one.name, "replicas": f"{one.need:.2f}", "message": (one.missing or one.words)[:1024]}
+        for one in decision.answers[:32]
+    ]
+    return {
+        "desiredReplicas": engines,
+        "limit": decision.limit,
+        "message": decision.words[:4096],
+        "since": now.isoformat(),
+        "signals": signals,
+        "memory": kept(decision.state),
+    }
