@@ -1,0 +1,137 @@
+"""Engines are read, looks are made, and a key is queued when a decision is news."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from tests.support.builders import key_of, model
+from tidegate.control.scale import Scaler, reading
+from tidegate.plan.plan import ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.samples import Measurement, Sample, Samples, Series
+from tidegate.plan.scaling.engine_metrics import Page, Unread
+from tidegate.plan.scaling.seen import Reading
+from tidegate.plan.scaling.settings import Settings, Signal
+
+KEY = key_of(model())
+QUEUE = Settings(least=1, most=8, signals=(Signal("queue", "queueDepth", 5),))
+
+
+def page(running: int = 1, waiting: int = 0, finished: float = 0) -> Page:
+    return Page(
+        running=running, waiting=waiting, kv=0.1, prompt=0, generated=0, finished=finished, token_seconds=0, tokens=0
+    )
+
+
+class World:
+    """Engines by address; time goes as the tests' loop does, a hundred times as fast."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, Page | Unread] = {}
+        self.read: list[str] = []
+        self.woken: list[ObjectKey] = []
+        self.samples: Samples = {}
+        self.scaler = Scaler(
+            self._page,
+            lambda _: self.samples,
+            self.woken.append,
+            lambda: 1000 + 100 * asyncio.get_running_loop().time(),
+        )
+
+    async def _page(self, address: str) -> Page | Unread:
+        self.read.append(address)
+        return self.pages.get(address, Unread("vllm:num_requests_running"))
+
+    def order(self, *addresses: str, replicas: int = 1) -> Scale:
+        engines = tuple(Replica(f"uid-{a}", a, 0.0, 500.0, False) for a in addresses)
+        return Scale(QUEUE, replicas, engines, {}, {})
+
+    async def until(self, looks: int) -> None:
+        while len(self.scaler.decisions(KEY)) < looks:
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    real = asyncio.sleep
+    monkeypatch.setattr("tidegate.control.scale.asyncio.sleep", lambda seconds: real(seconds / 100))
+    made = World()
+    yield made
+    made.scaler.want(KEY, None)
+
+
+async def test_a_queue_makes_more(world: World) -> None:
+    world.pages["a"] = page(running=8, waiting=20)
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(1)
+    decision = world.scaler.decision(KEY)
+    assert decision
+    assert decision.replicas > 1
+    assert world.woken[0] == KEY
+
+
+async def test_nothing_new_wakes_nobody(world: World) -> None:
+    world.pages["a"] = page()
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(2)
+    before = len(world.woken)
+    await world.until(6)
+    decision = world.scaler.decision(KEY)
+    assert decision
+    assert (decision.replicas, len(world.woken) - before) == (1, 0)
+    assert len(world.read) >= 6
+
+
+async def test_an_engine_that_says_nothing_holds(world: World) -> None:
+    world.pages["a"] = page()
+    world.scaler.want(KEY, world.order("a", "b", replicas=2))
+    await world.until(3)
+    decision = world.scaler.decision(KEY)
+    assert decision
+    assert decision.replicas == 2
+    assert "engines say nothing" in decision.words or decision.limit in ("Window", "NoMetrics", "Steady")
+
+
+async def test_a_newer_plan_is_followed(world: World) -> None:
+    world.pages["a"] = world.pages["b"] = page()
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(1)
+    world.scaler.want(KEY, world.order("b"))
+    world.read.clear()
+    await world.until(4)
+    assert set(world.read[1:]) == {"b"}
+
+
+async def test_nobody_looks_any_more(world: World) -> None:
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(1)
+    world.scaler.want(KEY, None)
+    assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.decisions(KEY)) == (0, None, [])
+
+
+async def test_what_fails_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.scaler.want(KEY, replace(world.order("a"), settings=None))  # type: ignore[arg-type]
+    while "this should not happen" not in caplog.text:
+        await asyncio.sleep(0)
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(1)
+
+
+ONE = Question(KEY, query=Query("x", 0.0))
+
+
+@pytest.mark.parametrize(
+    ("sample", "wanted"),
+    [
+        (None, Reading(error="it was not asked yet")),
+        (Sample(None, 0.0, "gone"), Reading(error="gone")),
+        (Sample(Measurement(error="no Prometheus"), 3.0), Reading(error="no Prometheus")),
+        (Sample(Measurement(), 3.0), Reading(error="the query gives 0 series: it must give one")),
+        (Sample(Measurement((Series({}, ((1.0, 0.4),)),)), 3.0), Reading(0.4, 3.0)),
+    ],
+)
+def test_what_prometheus_said(sample: Sample | None, wanted: Reading) -> None:
+    assert reading(sample) == wanted
