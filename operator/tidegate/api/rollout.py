@@ -137,6 +137,22 @@ class BlueGreen(Part):
     )
 
 
+class RollingUpdate(Part):
+    """New engines take the place of old ones, a few at a time, as in a Deployment."""
+
+    max_surge: Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": 1})] = 1
+    """Engines that there may be more than `replicas`."""
+    max_unavailable: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Engines that there may be fewer. With maxSurge 0 it needs no GPU more than there are."""
+    rules: ClassVar = (
+        Rule(
+            "(has(self.maxSurge) ? self.maxSurge : 1) + (has(self.maxUnavailable) ? self.maxUnavailable : 0) > 0",
+            "maxSurge and maxUnavailable may not both be 0; where no GPU is free write maxSurge: 0 and maxUnavailable: 1",
+            lambda r: r.max_surge + r.max_unavailable > 0,
+        ),
+    )
+
+
 class Gates(Part):
     """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
 
@@ -162,14 +178,18 @@ class Gates(Part):
 class Rollout(Part):
     """How a new revision takes over. Without this block it does so when all of its engines answer."""
 
-    strategy: Literal["Canary", "BlueGreen"] = "Canary"
-    """Canary: a growing share of the requests. BlueGreen: all engines first, then all of the requests at once."""
+    strategy: Literal["Canary", "BlueGreen", "RollingUpdate", "Recreate"] = "Canary"
+    """Canary: a growing share of the requests, with all old engines until the end. BlueGreen: all engines first, then all of the requests
+    at once. RollingUpdate: a few engines at a time, also where no GPU is free. Recreate: the old engines leave first, and nobody answers
+    until a new one does."""
     paused: bool = False
     """true: nothing is promoted; the share stays."""
     canary: Canary = Canary()
     """Shares, one after the other. They need a RoutingPolicy that names the model: without one there is nobody to share the requests."""
     blue_green: BlueGreen = BlueGreen()
     """What comes before the switch, and after it; with strategy BlueGreen."""
+    rolling_update: RollingUpdate = RollingUpdate()
+    """How many engines at a time; with strategy RollingUpdate."""
     gates: Gates = Gates()
     """Looks at `spec.objectives`."""
     progress_deadline: Duration = "2h"
@@ -182,9 +202,15 @@ class Rollout(Part):
             ".blueGreen",
         ),
         Rule(
-            "!has(self.strategy) || self.strategy != 'BlueGreen' || !has(self.canary) || !has(self.canary.steps)",
-            "canary.steps are for strategy Canary; a BlueGreen has one switch",
-            lambda r: r.strategy != "BlueGreen" or "steps" not in r.canary.model_fields_set,
+            "!has(self.rollingUpdate) || has(self.strategy) && self.strategy == 'RollingUpdate'",
+            "rollingUpdate is for strategy RollingUpdate; write strategy: RollingUpdate, or leave it out",
+            lambda r: "rolling_update" not in r.model_fields_set or r.strategy == "RollingUpdate",
+            ".rollingUpdate",
+        ),
+        Rule(
+            "!has(self.strategy) || self.strategy == 'Canary' || !has(self.canary) || !has(self.canary.steps)",
+            "canary.steps are for strategy Canary; leave them out, or write strategy: Canary",
+            lambda r: r.strategy == "Canary" or "steps" not in r.canary.model_fields_set,
             ".canary.steps",
         ),
         Rule(

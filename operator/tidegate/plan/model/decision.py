@@ -18,7 +18,7 @@ from tidegate.plan.model import revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
 from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
-from tidegate.plan.model.trial import Trying, candidate_replicas, trying
+from tidegate.plan.model.trial import Trying, engines, trying
 from tidegate.plan.model.workload import rendered
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
@@ -85,26 +85,27 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
-    engines = scaling.replicas(world, model, active.replicas if active else 0)
-    readiness = _readiness(engines, model, newest, facts)
-    tried = trying(world, model, newest, facts, readiness, engines, now)
+    wanted = scaling.replicas(world, model, active.replicas if active else 0)
+    readiness = _readiness(wanted, model, newest, facts)
+    tried = trying(world, model, newest, facts, readiness, wanted, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made
     situation = Situation(
         newest=newest,
         identity=meaning,
-        replicas=engines,
+        replicas=wanted,
         readiness=readiness,
         departures=departures(facts),
         room_for="" if lost or made == asked else asked,
         free=tried.free,
         refused=tried.refused,
         candidate_replicas=tried.replicas,
+        active_replicas=tried.stable,
     )
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
     decision = ModelDecision(
-        model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried, engines
+        model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried, wanted
     )
     if model.spec.suspend:
         return decision
@@ -129,10 +130,11 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
     return "LeaderWorkerSet"
 
 
-def _readiness(engines: int, model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
+def _readiness(replicas: int, model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
     """Engines that answer and engines that should, of every revision that lives or may live."""
-    wanted = {r.name: r.replicas if r.role == "Retiring" else engines for r in facts.recorded}
-    wanted[newest] = candidate_replicas(model, newest, facts, engines)
+    share = engines(model, newest, facts, replicas)
+    wanted = {r.name: r.replicas if r.role == "Retiring" else share.stable for r in facts.recorded}
+    wanted[newest] = share.candidate
     return {name: _how_far(name, count, facts) for name, count in wanted.items()}
 
 

@@ -101,7 +101,7 @@ class Situation:
     identity: str
     """What the spec means."""
     replicas: int
-    """Engines that the spec asks for."""
+    """Engines that there should be."""
     readiness: Mapping[str, Readiness]
     departures: Mapping[str, Departure]
     """What the routers say of each Retiring revision."""
@@ -112,7 +112,9 @@ class Situation:
     refused: bool = False
     """Whether the newest one's trial has failed."""
     candidate_replicas: int | None = None
-    """Engines that the newest should have while it is on trial; as many as the spec asks for when absent."""
+    """Engines that the newest should have while it is on trial; as many as there should be when absent."""
+    active_replicas: int | None = None
+    """Engines that the Active one should have meanwhile; as many as there should be when absent."""
 
 
 def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[Revision, ...]:
@@ -173,8 +175,8 @@ def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at:
     kept = before or Revision(name, role, at)
     meaning = now.identity if name == now.newest else kept.identity
     since = kept.since if kept.role == role else at
-    wanted = now.candidate_replicas if role == "Candidate" and now.candidate_replicas is not None else now.replicas
-    replicas = kept.replicas if role == "Retiring" else wanted
+    given = {"Candidate": now.candidate_replicas, "Active": now.active_replicas}.get(role)
+    replicas = kept.replicas if role == "Retiring" else now.replicas if given is None else given
     readiness = now.readiness.get(name, NOTHING)
     silent = role == "Retiring" and now.departures.get(name, "silent") == "silent"
     return Revision(

@@ -6,6 +6,8 @@
     was taken back                  nobody says `retry`                     stays out
     is on trial                     a person says `abort`                   taken back
                                     a gate failed, onFailure: Rollback      taken back, at whatever step
+                                    its engines are late, and the old one   taken back: the old one gets its engines again
+                                      has given up some of its own
                                     its engines for this step do not all    the share stays, or none while none of them answers;
                                       answer                                  the step begins anew
                                     some router does not send this share    the share of this step; its time does not run
@@ -39,7 +41,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from typing import Final, Literal, get_args
 
 from tidegate.plan.gates.together import Decision, Gate, Policy, decide
@@ -78,19 +79,15 @@ class Stage:
     hold: float
     """Seconds at least, from the moment at which every router sends this share."""
     approval: bool = False
-    whole: bool = False
-    """Whether it takes all of the engines, whatever the share."""
+    engines: int = 1
+    """Engines that the new revision should have."""
+    stable: int | None = None
+    """Engines that the old one keeps, once its share is small enough for them; None: all."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """What the spec says of a rollout: the steps of a canary, or those of a blue/green:
-
-    share   engines   is over when
-    -----   -------   ---------------------------------------------------------------------------
-    0 %     all       the smoke tests are passed, and a person has approved where that is asked for
-    100 %   all       keepPrevious is over, and the objectives are met: the old revision may go
-    """
+    """What the spec says of a rollout."""
 
     stages: tuple[Stage, ...]
     paused: bool = False
@@ -98,11 +95,10 @@ class Course:
     deadline: float = 0.0
     """Seconds for which a step may wait for its gates; 0 is for ever."""
 
-    def engines(self, stage: int, replicas: int) -> int:
-        """Engines for a step: its part of all, and one at least."""
-        if self.stages[stage].whole:
-            return replicas
-        return max(ceil(replicas * self.stages[stage].share / 100), min(replicas, 1))
+    @property
+    def gives_up_engines(self) -> bool:
+        """Whether the old revision loses engines before the new one has taken over."""
+        return any(stage.stable is not None for stage in self.stages)
 
 
 @dataclass(frozen=True)
@@ -151,7 +147,14 @@ class Trial:
         """Engines that it should have; of one that was taken back, one."""
         if self.free(course):
             return replicas
-        return min(replicas, 1) if self.phase == "RolledBack" else course.engines(self.stage, replicas)
+        return min(replicas, 1 if self.phase == "RolledBack" else course.stages[self.stage].engines)
+
+    def stable(self, course: Course, replicas: int) -> int:
+        """Engines that the old revision should have meanwhile."""
+        if self.over:
+            return replicas
+        kept = course.stages[min(self.stage, len(course.stages) - 1)].stable
+        return replicas if kept is None else kept
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,8 @@ class Look:
     """Percent that every router of every policy sends it; None while they differ, or do not say."""
     gates: tuple[Gate, ...] = ()
     """What its objectives say."""
+    late: bool = False
+    """Whether its engines have not all answered for longer than that may take."""
     promote: str = ""
     abort: str = ""
     retry: str = ""
@@ -183,7 +188,7 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
     if known.over:
         return _begun(look, now) if look.retry and look.retry != known.retry else known
     said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
-    if why := _against(known, look, said):
+    if why := _against(known, course, look, said):
         return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
     if known.free(course) and not (said.move == "pause" and not look.promotes(known.share(course))):
         return replace(known, phase="Promoting", message=FREE, pause="")
@@ -199,6 +204,8 @@ def aligned(trial: Trial, share: int, course: Course) -> Trial:
         return trial
     if share >= BEHIND:
         return replace(trial, stage=len(course.stages))
+    if trial.stage < len(course.stages) and course.stages[trial.stage].share == share:
+        return trial
     fitting = [index for index, stage in enumerate(course.stages) if stage.share <= share]
     found = replace(trial, stage=fitting[-1] if fitting else 0)
     return found if found.share(course) == share else replace(found, confirmed=None, phase="Weighing")
@@ -227,10 +234,12 @@ def _begun(look: Look, now: datetime) -> Trial:
     return Trial(look.revision, 0, now, now, message="its engines start", abort=look.abort, retry=look.retry)
 
 
-def _against(known: Trial, look: Look, said: Decision) -> str:
+def _against(known: Trial, course: Course, look: Look, said: Decision) -> str:
     """Why it is taken back; empty if it is not."""
     if look.abort and look.abort != known.abort:
         return "a person said so"
+    if look.late and course.gives_up_engines:
+        return "its engines did not all answer in time (spec.engine.startupTimeout)"
     return said.why if said.move == "rollback" else ""
 
 

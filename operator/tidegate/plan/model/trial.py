@@ -4,8 +4,10 @@ there is no                                then
 ----------------------------------------   --------------------------------------------------------------------------
 spec.rollout                               no trial: the newest takes over when all of its engines answer
 Active revision that has ever answered     no trial: there is nobody to compare with, and nothing to protect
-RoutingPolicy that names the model         no trial of a canary: nobody can give it a share of the requests; a blue/green
-                                             has its smoke tests and its approval, and then takes over at once
+engine that is wanted                      no trial: nobody could answer
+RoutingPolicy that names the model         no trial of a canary or a rolling update: nobody can give it a share of the
+                                             requests; a blue/green has its smoke tests and its approval, and then takes
+                                             over at once; Recreate needs no share
 """
 
 from __future__ import annotations
@@ -14,27 +16,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.api.rollout import BlueGreen, Canary, Rollout
+from tidegate.api.rollout import Rollout
 from tidegate.api.values import seconds
 from tidegate.names import short_hash
-from tidegate.plan.gates.together import Gate, Policy
+from tidegate.plan.gates.together import Gate
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import text
+from tidegate.plan.model.courses import course
 from tidegate.plan.model.facts import ModelFacts
 from tidegate.plan.model.judging import smoke
 from tidegate.plan.model.judging.looks import View, look
 from tidegate.plan.model.judging.notes import Note, Said
 from tidegate.plan.model.judging.questions import Pace, Rivals, questions
-from tidegate.plan.model.judging.windows import ALL
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
 from tidegate.plan.model.stages import (
     SUPERSEDED,
     Course,
     Look,
-    Stage,
     Trial,
     aligned,
     judged,
@@ -45,6 +47,11 @@ from tidegate.plan.model.stages import (
 )
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.world import ModelWorld
+
+UNROUTED: Final = frozenset({"BlueGreen", "Recreate"})
+"""Strategies that need nobody to share the requests."""
+MARGIN: Final = 60.0
+"""Seconds beyond what people allow, for what comes before a container starts."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class Trying:
     """Percent of the requests that the Candidate gets."""
     replicas: int | None = None
     """Engines that the Candidate should have."""
+    stable: int | None = None
+    """Engines that the Active one should have; None: all."""
     next_look: float | None = None
     """Seconds until something may be different without an event."""
     steps: tuple[int, ...] = ()
@@ -77,32 +86,15 @@ class Trying:
         return self.waits_for_a_person and self.trial is not None and self.trial.pause == "GateUnanswered"
 
 
-def course_of(rollout: Rollout, routed: bool = True) -> Course:
-    """What the spec says; `routed`: whether some RoutingPolicy can give it a share of the requests."""
-    stages = _switch(rollout.blue_green, routed) if rollout.strategy == "BlueGreen" else _shares(rollout.canary)
-    policy = Policy(rollout.gates.on_failure, rollout.gates.no_data_limit)
-    return Course(stages, rollout.paused, policy, seconds(rollout.progress_deadline))
-
-
-def _shares(canary: Canary) -> tuple[Stage, ...]:
-    return tuple(Stage(step.share, step.hold_seconds, step.approval == "Manual") for step in canary.steps)
-
-
-def _switch(blue_green: BlueGreen, routed: bool) -> tuple[Stage, ...]:
-    before = Stage(0, 0.0, blue_green.approval == "Manual", whole=True)
-    after = Stage(ALL, seconds(blue_green.keep_previous), whole=True)
-    return (before, after) if routed else (before,)
-
-
-def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts) -> Course | None:
+def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Course | None:
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
     rollout, routed = model.spec.rollout, bool(facts.views)
-    if rollout is None or not (routed or rollout.strategy == "BlueGreen"):
+    if rollout is None or not replicas or not (routed or rollout.strategy in UNROUTED):
         return None
     if active is None or active.name == newest or not active.answered:
         return None
-    return course_of(rollout, routed)
+    return course(rollout, replicas, routed)
 
 
 def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
@@ -111,14 +103,23 @@ def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
     return aligned(found, facts.trial_share, course) if found and found.revision == newest else found
 
 
-def candidate_replicas(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> int:
-    """Engines that the newest should have at this moment of its trial, of so many; all of them without one."""
-    course = on_trial(model, newest, facts)
-    if course is None:
-        return replicas
-    known = known_trial(facts, newest, course)
-    mine = known if known and known.revision == newest else None
-    return mine.engines(course, replicas) if mine else course.engines(0, replicas)
+@dataclass(frozen=True)
+class Engines:
+    """That both revisions should have at this moment of a trial."""
+
+    candidate: int
+    stable: int
+
+
+def engines(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Engines:
+    """Of so many that there should be; all of them for both without a trial."""
+    found = on_trial(model, newest, facts, replicas)
+    if found is None:
+        return Engines(replicas, replicas)
+    known = known_trial(facts, newest, found)
+    if known and known.revision == newest:
+        return Engines(known.engines(found, replicas), known.stable(found, replicas))
+    return Engines(min(replicas, found.stages[0].engines), replicas)
 
 
 def trying(
@@ -131,31 +132,43 @@ def trying(
     now: datetime,
 ) -> Trying:
     """One look; `replicas` are the engines that the model should have."""
-    course = on_trial(model, newest, facts)
-    if course is None or model.spec.rollout is None:
-        return _without(model, newest, facts, now)
+    found = on_trial(model, newest, facts, replicas)
+    if found is None or model.spec.rollout is None:
+        return _without(model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
-    known, at = known_trial(facts, newest, course), _look(world.owner, newest, readiness, facts)
+    known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
     judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
     if known and known.revision == newest and not known.over:
-        known = judged(judge.anew(known), shares(known, course, readiness.ready > 0), at, now)
-        gates, notes = judge.gates(known, known.share(course))
+        known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
+        gates, notes = judge.gates(known, known.share(found))
         known, at = replace(known, gates=notes), replace(at, gates=gates)
-    trial = step(known, course, at, now)
+    trial = step(known, found, at, now)
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
     return Trying(
         trial,
-        free=trial.free(course) and known is not None and known.free(course),  # its engines were counted for all of it
+        free=trial.free(found) and known is not None and known.free(found),  # its engines were counted for all of it
         refused=trial.phase == "RolledBack",
-        share=shares(trial, course, readiness.ready > 0),
-        replicas=trial.engines(course, replicas),
-        next_look=next_look(trial, course, now),
-        steps=tuple(stage.share for stage in course.stages),
-        ask=judge.questions(trial, trial.share(course)),
+        share=shares(trial, found, readiness.ready > 0),
+        replicas=trial.engines(found, replicas),
+        stable=trial.stable(found, replicas),
+        next_look=_soonest(next_look(trial, found, now), _late_in(model, newest, facts, now)),
+        steps=tuple(stage.share for stage in found.stages),
+        ask=judge.questions(trial, trial.share(found)),
     )
 
 
-def _without(model: ModelDeployment, newest: str, facts: ModelFacts, now: datetime) -> Trying:
+def _soonest(*waits: float | None) -> float | None:
+    return min((wait for wait in waits if wait is not None and wait > 0), default=None)
+
+
+def _late_in(model: ModelDeployment, newest: str, facts: ModelFacts, now: datetime) -> float | None:
+    """Seconds until the newest one's engines are late, an old one's drain included, whose place they take; below 0 they are."""
+    since = next((r.incomplete_since for r in facts.recorded if r.name == newest), None)
+    allowed = seconds(model.spec.engine.startup_timeout) + seconds(model.spec.drain.timeout) + MARGIN
+    return allowed - (now - since).total_seconds() if since else None
+
+
+def _without(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, now: datetime) -> Trying:
     """No trial is under way; the last one stays in the status until there is another one.
 
     the last one        is                                      then
@@ -165,7 +178,7 @@ def _without(model: ModelDeployment, newest: str, facts: ModelFacts, now: dateti
     any                                                         as it was
     """
     trial, rollout = facts.trial, model.spec.rollout
-    steps = tuple(stage.share for stage in course_of(rollout).stages) if rollout else ()
+    steps = tuple(stage.share for stage in course(rollout, replicas).stages) if rollout and replicas else ()
     if trial is None or trial.over:
         return Trying(trial, steps=steps)
     if trial.revision != newest:
@@ -263,13 +276,16 @@ def _active(facts: ModelFacts) -> str:
     return active.name if active else ""
 
 
-def _look(owner: Manifest, newest: str, readiness: Readiness, facts: ModelFacts) -> Look:
-    said = _said(owner, newest)
+def _look(
+    owner: Manifest, model: ModelDeployment, newest: str, readiness: Readiness, facts: ModelFacts, now: datetime
+) -> Look:
+    said, left = _said(owner, newest), _late_in(model, newest, facts, now)
     sent = {view.sent(newest) for view in facts.views} or {0}
     return Look(
         newest,
         complete=readiness.complete,
         sent=sent.pop() if len(sent) == 1 else None,
+        late=not readiness.complete and left is not None and left <= 0,
         promote=said["promote"],
         abort=said["abort"],
         retry=said["retry"],
