@@ -237,8 +237,8 @@ class Streams(Part):
 
     end_broken: bool = True
     """A stream that breaks off after its first token ends with an error event in the shape of the API that was asked, which SDKs raise as
-    their own error; its connection closes 50 ms later, and what a client sends on it until then is reset. false tears the connection, as
-    engines do. Routers without the native filters always do that."""
+    their own error; over HTTP/1.1 its connection ends with the answer. false tears the connection, as engines do. Routers without the
+    native filters always do that."""
 
 
 class AccessLog(Part):
