@@ -13,7 +13,8 @@
 //! | one of an engine's  | POST        | a compression    | 415                                                       |
 //! | one of an engine's  | POST        | none             | the body decides, once it is there: 413, 400, or a model  |
 //!
-//! A slash at the end of a path is taken off.
+//! A slash at the end of a path is taken off. An attempt at a stream may have a limit of its own until its first byte: until
+//! then the filter of the attempt holds what Envoy would take for the beginning of the answer.
 
 mod paths;
 
@@ -32,6 +33,9 @@ use paths::{split, Kind};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Read, and taken off, by Envoy's router; a client's own is dropped before.
+/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-upstream-rq-per-try-timeout-ms>
+const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
 const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
 const NO_BROWSER: &str =
@@ -159,6 +163,9 @@ impl Route {
         });
         host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
         host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
+        if finder.streams() && !self.config.first_token.is_empty() {
+            host.set_header(Side::Request, ATTEMPT_TIMEOUT, &self.config.first_token);
+        }
         host.clear_route_cache();
         Request::Continue
     }

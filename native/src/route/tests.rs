@@ -13,6 +13,7 @@ fn config() -> Arc<Config> {
         largest: 500,
         too_large: "at most 500".into(),
         end: true,
+        first_token: b"600".to_vec(),
         headers: Headers::for_tests(),
     })
 }
@@ -116,6 +117,21 @@ fn posted(path: &str, kind: &str, body: &str) -> (Request, Fake) {
     host.piece = two.chunks(two.len() / 2 + 1).map(<[u8]>::to_vec).collect();
     let said = route.request_body(&mut host, true);
     (said, host)
+}
+
+#[test]
+fn an_attempt_at_a_stream_has_a_limit() {
+    let form = "--X\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--X--\r\n";
+    for (path, kind, body, limit) in [
+        (CHAT, "", r#"{"model":"chat","stream":true}"#, "600"),
+        ("/v1/messages", "", r#"{"stream" : true, "model":"chat"}"#, "600"),
+        (CHAT, "", r#"{"model":"chat","stream":false}"#, ""),
+        (CHAT, "", r#"{"model":"chat","x":{"stream":true}}"#, ""),
+        ("/v1/audio/transcriptions", "multipart/form-data; boundary=X", form, ""),
+    ] {
+        let (said, host) = posted(path, kind, body);
+        assert_eq!((status(&said), text(&host, ATTEMPT_TIMEOUT).as_str()), (200, limit), "{body}");
+    }
 }
 
 #[test]

@@ -222,12 +222,19 @@ class Timeouts(Part):
     """From the last byte of the request to the last byte of the answer, retries included; 0s is no limit."""
     idle: Duration = "5m"
     """Without a byte in either direction, the first token included; 0s is no limit."""
+    first_token: Duration = "0s"  # noqa: S105 - a duration, not a secret
+    """Of a stream, from the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one
+    is, as after a reset, and 504 is the answer when `retry` allows no more. Other answers are not bound by it, nor is what follows the
+    first byte. 0s is no limit. Routers without the native filters have none, and the condition NativeFilters says so."""
 
     rules: ClassVar = (
         Rule(
-            "(!has(self.request) || duration(self.request) <= duration('24h')) && (!has(self.idle) || duration(self.idle) <= duration('24h'))",
+            " && ".join(
+                f"(!has(self.{name}) || duration(self.{name}) <= duration('24h'))"
+                for name in ("request", "idle", "firstToken")
+            ),
             "timeouts must be at most 24h; 0s is no limit",
-            lambda t: seconds(t.request) <= 86400 and seconds(t.idle) <= 86400,
+            lambda t: max(map(seconds, (t.request, t.idle, t.first_token))) <= 86400,
         ),
     )
 

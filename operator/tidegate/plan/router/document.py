@@ -27,7 +27,11 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
             reasons=tuple(spec.retry.reasons),
             backoff_seconds=seconds(spec.retry.backoff),
         ),
-        timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
+        timeouts=Timeouts(
+            request_seconds=seconds(spec.timeouts.request),
+            idle_seconds=seconds(spec.timeouts.idle),
+            first_token_seconds=seconds(spec.timeouts.first_token),
+        ),
         observation=_observation(spec.observability),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
