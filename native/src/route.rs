@@ -173,7 +173,7 @@ impl Route {
     /// Some of an answer that may be a stream.
     fn read_stream(&mut self, host: &mut dyn Host, end: bool) {
         let Some(stream) = &mut self.stream else { return };
-        if self.config.end {
+        if self.config.end || self.asked {
             stream.events.pass(host, end);
         }
         host.each_slice(Side::Response, &mut |slice| stream.fault.feed(slice));
@@ -268,6 +268,8 @@ impl Filter for Route {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
+        // what has a length must keep it
+        self.asked &= self.stream.is_some();
         Response::Continue
     }
 

@@ -162,12 +162,29 @@ fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
         host.piece = vec![body.as_bytes().to_vec()];
         route.request_body(&mut host, true);
         assert_eq!(text(&host, "x-splice"), place);
+        host.set_header(Side::Response, "content-type", b"text/event-stream");
+        route.response_headers(&mut host, false);
         host.piece = vec![usage.as_bytes().to_vec()];
         route.response_body(&mut host, false);
         assert_eq!(host.piece.concat(), passed.as_bytes(), "{path} {body}");
         route.complete(&mut host);
         assert_eq!(host.numbers["prompt_tokens"], 3.0);
     }
+}
+
+#[test]
+fn of_an_answer_with_a_length_nothing_is_taken() {
+    let (mut route, mut host) = asked("POST", CHAT, &[]);
+    route.request_headers(&mut host, false);
+    host.piece = vec![br#"{"model":"chat","stream":true}"#.to_vec()];
+    route.request_body(&mut host, true);
+    let usage = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    host.set_header(Side::Response, "content-type", b"text/event-stream");
+    host.set_header(Side::Response, "content-length", b"56");
+    route.response_headers(&mut host, false);
+    host.piece = vec![usage.to_vec()];
+    route.response_body(&mut host, true);
+    assert_eq!(host.piece.concat(), usage);
 }
 
 #[test]

@@ -272,6 +272,9 @@ class Observability(Part):
     """Lines on stdout. Default: none; `{}` for every request."""
     tracing: Tracing | None = None
     """Traces. Default: none."""
+    stream_tokens: bool = True
+    """The tokens of every stream are counted: the engine is asked for its usage (`stream_options.include_usage`) also where the client did
+    not ask, who does not see it then. false counts those whose clients ask. Routers without the native filters count none."""
 
 
 _UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"

@@ -47,4 +47,9 @@ def _model(config: RouterConfig, module: str) -> Resource:
     """The filter that finds a request's model."""
     if not module:
         return route_by_model()
-    return native.route(module, end_broken=config.streams.end_broken, first_token=config.timeouts.first_token_seconds)
+    return native.route(
+        module,
+        end_broken=config.streams.end_broken,
+        ask_usage=config.observation.stream_tokens,
+        first_token=config.timeouts.first_token_seconds,
+    )

@@ -44,4 +44,5 @@ def _observation(wanted: Observability) -> Observation:
         log_lines=float(fraction(log.sampling) * 100) if log else 0.0,
         records=100.0,  # every request is measured: gates count them
         traces=float(fraction(traces.sampling) * 100) if traces else 0.0,
+        stream_tokens=wanted.stream_tokens,
     )
