@@ -18,7 +18,7 @@
 
 mod paths;
 
-use crate::answer::{refusal, Answer, Api};
+use crate::answer::{refusal, Answer, Api, REQUEST_ID};
 use crate::end;
 use crate::events::{without_usage, Events};
 use crate::fault::Fault;
@@ -218,6 +218,13 @@ fn is_compressed(host: &dyn Host) -> bool {
     values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
 }
 
+/// Its answer tells its name.
+fn name_request(host: &mut dyn Host) {
+    if let Some(name) = host.header(Side::Request, "x-request-id", 0).map(<[u8]>::to_vec) {
+        host.set_header(Side::Response, REQUEST_ID, &name);
+    }
+}
+
 /// Whether an answer is one of events, to which some may be added.
 fn is_stream(host: &dyn Host) -> bool {
     let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
@@ -264,6 +271,9 @@ impl Filter for Route {
     }
 
     fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if self.api == Api::Anthropic {
+            name_request(host);
+        }
         if !end && !self.ours && is_stream(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });

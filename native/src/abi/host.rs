@@ -1,7 +1,7 @@
 //! What Envoy does for a stream.
 
 use super::{Buffer, Envoy, Pair};
-use crate::answer::Answer;
+use crate::answer::{Answer, REQUEST_ID};
 use crate::filter::{Host, Side};
 use std::ptr::{null, null_mut};
 
@@ -80,17 +80,17 @@ pub struct Stream(pub Envoy);
 impl Stream {
     /// In place of an engine. Calls this stream's hooks.
     pub fn answer(&self, answer: &Answer) {
-        let pair = |key: &'static str, value: &'static str| Pair { key: text(key), value: text(value) };
-        let kind = pair("content-type", "application/json");
-        let headers = [kind, pair("allow", answer.allow.unwrap_or_default())];
-        let count = 1 + usize::from(answer.allow.is_some());
+        let pair = |key: &'static str, value: &[u8]| Pair { key: text(key), value: Buffer::of(value) };
+        let mut headers = vec![pair("content-type", b"application/json")];
+        headers.extend(answer.allow.map(|methods| pair("allow", methods.as_bytes())));
+        headers.extend(answer.request.as_ref().map(|name| pair(REQUEST_ID, name)));
         let body = text(&answer.body);
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
                 self.0,
                 answer.status,
                 headers.as_ptr(),
-                count,
+                headers.len(),
                 body,
                 Buffer::of(DETAILS),
             );

@@ -199,6 +199,16 @@ fn refusals_speak_the_language_of_the_api() {
 }
 
 #[test]
+fn answers_of_anthropics_api_name_their_request() {
+    for (path, wanted) in [("/v1/messages", Some(&b"order-4711"[..])), (CHAT, None)] {
+        let (mut route, mut host) = asked("POST", path, &[("x-request-id", "order-4711")]);
+        route.request_headers(&mut host, false);
+        route.response_headers(&mut host, false);
+        assert_eq!(host.header(Side::Response, "request-id", 0), wanted, "{path}");
+    }
+}
+
+#[test]
 fn trailers_end_a_body_too() {
     let (mut route, mut host) = asked("POST", CHAT, &[]);
     route.request_headers(&mut host, false);
