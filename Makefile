@@ -7,8 +7,6 @@ NODES ?= 2
 GPUS ?= 4
 ENGINE ?= sim
 WORKERS ?= 2
-# rustup's, or the distribution's; nothing is built or checked of native/ without one
-CARGO := $(shell command -v cargo || ls $(HOME)/.cargo/bin/cargo 2>/dev/null)
 INPUTS ?= 10000000
 SEED ?= 1
 SEEDS ?= 1
@@ -23,16 +21,13 @@ init: ## the virtual environment and the system packages that are missing
 	@scripts/setup
 
 native: ## Envoy's native filters, where cargo is (Rust 1.85); without them Lua does their work
-ifneq ($(CARGO),)
-	$(CARGO) build --quiet --release --locked --manifest-path native/Cargo.toml
-	@mkdir -p operator/tidegate/native
-	@cmp -s native/target/release/libtidegate.so operator/tidegate/native/libtidegate.so || install native/target/release/libtidegate.so operator/tidegate/native/
-else
-	@echo "no cargo (apt-get install cargo-web, or https://rustup.rs): routers run on Lua" >&2
-endif
+	@cargo=$$(scripts/cargo) || exit 0; \
+	$$cargo build --quiet --release --locked --manifest-path native/Cargo.toml && \
+	mkdir -p operator/tidegate/native && \
+	{ cmp -s native/target/release/libtidegate.so operator/tidegate/native/libtidegate.so || install native/target/release/libtidegate.so operator/tidegate/native/; }
 
 fuzz: ## what the filters read as a body's model against two slow parsers: INPUTS=10000000 SEED=1
-	cd native && FUZZ_INPUTS=$(INPUTS) FUZZ_SEED=$(SEED) $(CARGO) test --quiet --release --locked many_bodies -- --ignored --nocapture
+	cargo=$$(scripts/cargo) && cd native && FUZZ_INPUTS=$(INPUTS) FUZZ_SEED=$(SEED) $$cargo test --quiet --release --locked many_bodies -- --ignored --nocapture
 
 lock: init ## write requirements/*.txt anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
@@ -45,12 +40,11 @@ check: init check-native ## lint, format, types, layers, and whether generated f
 	.venv/bin/lint-imports
 	$(PYTHON) -m scripts.generated --check
 
-check-native: ## format, lint and unit tests of native/, where cargo is
-ifneq ($(CARGO),)
-	cd native && $(CARGO) fmt --check && $(CARGO) clippy --quiet --all-targets --locked -- -D warnings && $(CARGO) test --quiet --locked
-else
-	@echo "no cargo: native/ is not checked" >&2
-endif
+check-native: ## format, lint and unit tests of native/, where cargo is; Debian's has no clippy
+	@cargo=$$(scripts/cargo) || exit 0; cd native && \
+	{ ! $$cargo fmt --version >/dev/null 2>&1 || $$cargo fmt --check; } && \
+	{ ! $$cargo clippy --version >/dev/null 2>&1 || $$cargo clippy --quiet --all-targets --locked -- -D warnings; } && \
+	$$cargo test --quiet --locked
 
 fix: init ## what the linter and the formatter can mend, and generated files
 	.venv/bin/ruff check --fix .

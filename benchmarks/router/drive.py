@@ -72,7 +72,8 @@ async def _connected(port: int, count: int) -> list[Connection]:
 
 
 def _said(workload: Workload) -> bytes:
-    return b"".join(events()) if workload.streamed else json_answer()
+    usage = workload.answer != "fitting"
+    return b"".join(events(usage=usage)) if workload.streamed else json_answer()
 
 
 async def _measured(order: Order, flight: Flight) -> Driven:

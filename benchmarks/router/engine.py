@@ -5,6 +5,7 @@ answer   what comes
 json     a chat completion at once
 held     the same after HELD seconds
 burst    a stream, all its chunks in one write
+fitting  the same, without its usage where the request does not ask for it
 paced    a stream, a chunk each GAP seconds
 echo     the request's body as it came
 """
@@ -34,10 +35,16 @@ def _chunk(data: bytes) -> bytes:
 
 
 JSON = _whole(json_answer())
-PIECES = [_chunk(event) for event in events()]
-PIECES[0] = _STREAM + PIECES[0]
-PIECES[-1] += b"0\r\n\r\n"
+
+
+def _pieces(*, usage: bool) -> list[bytes]:
+    pieces = [_chunk(event) for event in events(usage=usage)]
+    return [_STREAM + pieces[0], *pieces[1:-1], pieces[-1] + b"0\r\n\r\n"]
+
+
+PIECES = _pieces(usage=True)
 BURST = b"".join(PIECES)
+SHORTER = b"".join(_pieces(usage=False))
 
 
 class Connection(asyncio.Protocol):
@@ -52,6 +59,7 @@ class Connection(asyncio.Protocol):
             b"json": lambda: self._transport.write(JSON),
             b"held": lambda: self._later(HELD, lambda: self._transport.write(JSON)),
             b"burst": lambda: self._transport.write(BURST),
+            b"fitting": lambda: self._transport.write(BURST if b"include_usage" in b"".join(self._body) else SHORTER),
             b"paced": lambda: self._piece(self._loop.time(), 0),
             b"echo": lambda: self._transport.write(_whole(b"".join(self._body))),
         }

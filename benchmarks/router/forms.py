@@ -110,6 +110,12 @@ def now(ground: Ground) -> Bootstrap:
     return rendered(TODAY, ground.engine_port, ground.folder)
 
 
+@form("counted", "the same with the tokens of all streams counted")
+def counted(ground: Ground) -> Bootstrap:
+    """`observability.streamTokens`: the engine is asked for a usage that the client does not see."""
+    return rendered(TODAY, ground.engine_port, ground.folder, observation={"streamTokens": True})
+
+
 @form("lines", "the same with a line on stdout for each request")
 def lines(ground: Ground) -> Bootstrap:
     """`observability.accessLog: {}`."""

@@ -38,7 +38,7 @@ class Workload:
     body: bytes
     """JSON."""
     answer: str
-    """Name of the engine's answer: `json`, `burst` or `paced`."""
+    """Name of the engine's answer: `json`, `burst`, `fitting` or `paced`."""
     connections: int
     lasts: float = 0.0
     """Seconds that the engine takes for an answer."""
@@ -91,6 +91,7 @@ WORKLOADS: Final = {
     "first": Workload("32 KiB prompt, `model` first", _long(True), "json", 32),
     "last": Workload("32 KiB prompt, `model` last", _long(False), "json", 32),
     "burst": Workload("stream of 100 chunks at once", _STREAM, "burst", 64),
+    "unasked": Workload("the same, whose client asks for no usage", compact(_asked(stream=True)), "fitting", 64),
     "paced": Workload("stream of 100 chunks, one each 10 ms", _STREAM, "paced", 128, GAP * (CHUNKS - 1)),
 }
 
@@ -107,10 +108,10 @@ def json_answer() -> bytes:
 
 
 @cache
-def events() -> tuple[bytes, ...]:
-    """The server-sent events of a stream, one a chunk."""
+def events(*, usage: bool = True) -> tuple[bytes, ...]:
+    """The server-sent events of a stream, one a chunk; with its usage or without."""
     head = {**_ANSWER, "object": "chat.completion.chunk"}
     texts = [{"index": 0, "delta": {"content": " word"}, "logprobs": None, "finish_reason": None}] * (CHUNKS - 2)
     said = [compact({**head, "choices": [choice]}) for choice in texts]
-    said += [compact({**head, "choices": [], "usage": _USAGE}), b"[DONE]"]
+    said += [compact({**head, "choices": [], "usage": _USAGE})] * usage + [b"[DONE]"]
     return tuple(b"data: " + one + b"\n\n" for one in said)

@@ -2,6 +2,9 @@
 //!
 //! <https://platform.openai.com/docs/guides/error-codes>, <https://docs.anthropic.com/en/api/errors>
 
+/// Where libraries of Anthropic's API look for a request's name. <https://docs.anthropic.com/en/api/errors#request-id>
+pub const REQUEST_ID: &str = "request-id";
+
 /// The shape of errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Api {
@@ -35,6 +38,8 @@ pub struct Answer {
     pub body: String,
     /// Methods that the path takes.
     pub allow: Option<&'static str>,
+    /// The request's own name, where libraries look for it in a header.
+    pub request: Option<Vec<u8>>,
 }
 
 /// `message` is written into JSON as it stands, so it must need no escapes; `request` is the request's own name.
@@ -46,7 +51,8 @@ pub fn refusal(api: Api, status: u32, message: &str, request: &[u8]) -> Answer {
         }
         _ => format!("{{\"error\":{}}}", openai_error(openai_kind(status), message, status)),
     };
-    Answer { status, body, allow: None }
+    let named = (api == Api::Anthropic).then(|| request.to_vec());
+    Answer { status, body, allow: None, request: named }
 }
 
 /// A request's name, where it can stand in JSON as it is: clients may choose it.

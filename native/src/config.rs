@@ -3,7 +3,8 @@
 //! | filter   | lines                                                                                              |
 //! |----------|----------------------------------------------------------------------------------------------------|
 //! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
-//! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event                 |
+//! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
+//! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream                                  |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
@@ -91,6 +92,7 @@ fn route(text: &str) -> Result<route::Config, String> {
             "largest" => config.largest = value.parse().map_err(|_| unknown(word, value))?,
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
+            "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
             _ => return Err(unknown(word, value)),
         }
     }
@@ -146,11 +148,12 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
         assert_eq!((route.forms.len(), route.own.len(), route.end), (1, 1, true));
         assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
+        assert_eq!(route.first_token, b"600");
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
         assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
         let text = format!("{HEADERS}model a b\nhold");
@@ -167,6 +170,7 @@ mod tests {
             ("route", format!("{HEADERS}what /a")),
             ("route", format!("{HEADERS}largest x")),
             ("route", format!("{HEADERS}elsewhere /e")),
+            ("route", format!("{HEADERS}first-token soon")),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
             ("nothing", HEADERS.to_string()),

@@ -53,21 +53,29 @@ impl Events {
     }
 }
 
-/// Takes the events out of this hook's piece that tell of usage alone: a client that did not ask for them does not know them.
-/// OpenAI's have no choices.
+/// Takes the event out of this hook's piece that tells of usage alone: a client that did not ask for it does not know it.
+/// OpenAI's has no choices, and stands near the end.
 pub fn without_usage(host: &mut dyn Host) {
-    let (mut piece, mut kept, mut from) = (Vec::new(), Vec::new(), 0);
+    let size = host.body_size(Side::Response);
+    let mut piece = Vec::with_capacity(size);
     host.each_slice(Side::Response, &mut |slice| piece.extend_from_slice(slice));
-    while from < piece.len() {
-        let rest = &piece[from..];
-        let event = &rest[..first_end(rest).unwrap_or(rest.len())];
-        if !tells_usage_alone(event) {
-            kept.extend_from_slice(event);
+    let Some((from, to)) = last_usage(&piece) else { return };
+    piece.drain(from..to);
+    host.drain(Side::Response, size);
+    host.append(Side::Response, &piece);
+}
+
+/// Where that event stands.
+fn last_usage(piece: &[u8]) -> Option<(usize, usize)> {
+    let mut to = piece.len();
+    while to > 0 {
+        let from = (0..to - 1).rev().find(|i| ends_event(&piece[..=*i])).map_or(0, |i| i + 1);
+        if tells_usage_alone(&piece[from..to]) {
+            return Some((from, to));
         }
-        from += event.len();
+        to = from;
     }
-    host.drain(Side::Response, piece.len());
-    host.append(Side::Response, &kept);
+    None
 }
 
 fn tells_usage_alone(event: &[u8]) -> bool {

@@ -43,6 +43,14 @@ impl Finder {
         }
     }
 
+    /// Whether the body asks for a stream; of forms nobody knows.
+    pub fn streams(&self) -> bool {
+        match self {
+            Finder::Json(scanner) => scanner.streams(),
+            Finder::Form(_) => false,
+        }
+    }
+
     /// Where a member that asks for the usage of a stream may be put in.
     pub fn usage_place(&self) -> Option<usize> {
         match self {

@@ -13,11 +13,12 @@
 //! | one of an engine's  | POST        | a compression    | 415                                                       |
 //! | one of an engine's  | POST        | none             | the body decides, once it is there: 413, 400, or a model  |
 //!
-//! A slash at the end of a path is taken off.
+//! A slash at the end of a path is taken off. An attempt at a stream may have a limit of its own until its first byte: until
+//! then the filter of the attempt holds what Envoy would take for the beginning of the answer.
 
 mod paths;
 
-use crate::answer::{refusal, Answer, Api};
+use crate::answer::{refusal, Answer, Api, REQUEST_ID};
 use crate::end;
 use crate::events::{without_usage, Events};
 use crate::fault::Fault;
@@ -32,6 +33,9 @@ use paths::{split, Kind};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Read, and taken off, by Envoy's router; a client's own is dropped before.
+/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-upstream-rq-per-try-timeout-ms>
+const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
 const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
 const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
 const NO_BROWSER: &str =
@@ -159,6 +163,9 @@ impl Route {
         });
         host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
         host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
+        if finder.streams() && !self.config.first_token.is_empty() {
+            host.set_header(Side::Request, ATTEMPT_TIMEOUT, &self.config.first_token);
+        }
         host.clear_route_cache();
         Request::Continue
     }
@@ -166,7 +173,7 @@ impl Route {
     /// Some of an answer that may be a stream.
     fn read_stream(&mut self, host: &mut dyn Host, end: bool) {
         let Some(stream) = &mut self.stream else { return };
-        if self.config.end {
+        if self.config.end || self.asked {
             stream.events.pass(host, end);
         }
         host.each_slice(Side::Response, &mut |slice| stream.fault.feed(slice));
@@ -209,6 +216,13 @@ fn finder(host: &dyn Host, kind: Kind) -> Finder {
 fn is_compressed(host: &dyn Host) -> bool {
     let values = (0..).map_while(|index| host.header(Side::Request, "content-encoding", index));
     values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
+}
+
+/// Its answer tells its name.
+fn name_request(host: &mut dyn Host) {
+    if let Some(name) = host.header(Side::Request, "x-request-id", 0).map(<[u8]>::to_vec) {
+        host.set_header(Side::Response, REQUEST_ID, &name);
+    }
 }
 
 /// Whether an answer is one of events, to which some may be added.
@@ -257,10 +271,15 @@ impl Filter for Route {
     }
 
     fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if self.api == Api::Anthropic {
+            name_request(host);
+        }
         if !end && !self.ours && is_stream(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
+        // what has a length must keep it
+        self.asked &= self.stream.is_some();
         Response::Continue
     }
 

@@ -127,6 +127,11 @@ impl Scanner {
         wrong.map_or_else(|| self.found.take().ok_or(MISSING), Err)
     }
 
+    /// Whether the body asks for a stream.
+    pub fn streams(&self) -> bool {
+        self.streams
+    }
+
     /// Where a member may be put in that asks for the usage of a stream: if the body asks for a stream, and has no
     /// options for it. Parsers take the last of two, so what a client wrote in a spelling that is not known here counts.
     pub fn usage_place(&self) -> Option<usize> {

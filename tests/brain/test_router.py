@@ -14,6 +14,7 @@ import pytest
 from tests.brain.support import CONFIG_MAP, changed, come_true, config_map, looping, slices
 from tests.envoy.conftest import RealEnvoy, config
 from tidegate.brain.admin import Admin, Reading, parse
+from tidegate.brain.native import built
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
@@ -53,7 +54,7 @@ async def test_good_configurations_run_and_bad_ones_do_not(
         async with asyncio.timeout(5):
             await router.started.wait()
         envoy._start()
-        await _until(router, {"config": good.hash(), "error": ""})
+        await _until(router, {"config": good.hash(), "error": "", "native": built()})
 
         router.config_changed(config_map('{"minReader": 99}'))
         status = await router.status()

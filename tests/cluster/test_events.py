@@ -62,6 +62,12 @@ def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
             status(ResolvedRefs=("False", "BackendNotFound")),
             [("Warning", "BackendNotFound", "ResolvedRefs is False: about ResolvedRefs")],
         ),
+        (None, status(NativeFilters=("True", "AsSpecified")), []),
+        (
+            None,
+            status(NativeFilters=("False", "EnvoyUntested")),
+            [("Warning", "EnvoyUntested", "NativeFilters is False: about NativeFilters")],
+        ),
         (FINE, status(Reconciling=("True", "Starting")), []),
         (FINE, status(UpdatePending=("True", "Adopted")), []),
     ],

@@ -18,7 +18,7 @@ def answer(request: httpx.Request) -> httpx.Response:
     assert request.url.path == "/status"
     assert request.extensions["timeout"]["read"] == TIMEOUT
     said = {
-        "10.0.0.1": httpx.Response(200, json={"config": "abc", "error": ""}),
+        "10.0.0.1": httpx.Response(200, json={"config": "abc", "error": "", "native": True}),
         "10.0.0.2": httpx.Response(200, json={"config": "old", "error": "version: Input should be 1"}),
         "10.0.0.3": httpx.Response(500),
         "10.0.0.4": httpx.Response(200, text="<html>"),
@@ -38,7 +38,7 @@ async def asked(address: str) -> RouterReport:
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("10.0.0.1", RouterReport("abc")),
+        ("10.0.0.1", RouterReport("abc", native=True)),
         ("10.0.0.2", RouterReport("old", "version: Input should be 1")),
         ("10.0.0.6", RouterReport("")),
         ("fd00::1", RouterReport("")),

@@ -32,9 +32,9 @@ DOCUMENT: dict[str, Any] = {
     "destinations": [ENGINE],
     "routes": [{"name": "main", "models": ["chat"], "targets": [{"destination": "a.1", "weight": 1}]}],
     "retry": {"attempts": 2, "codes": [503], "reasons": ["Reset"], "backoffSeconds": 0.025},
-    "timeouts": {"requestSeconds": 600.0, "idleSeconds": 0.0},
+    "timeouts": {"requestSeconds": 600.0, "idleSeconds": 0.0, "firstTokenSeconds": 0.0},
     "streams": {"endBroken": True},
-    "observation": {"logLines": 0.0, "records": 0.0, "traces": 0.0},
+    "observation": {"logLines": 0.0, "records": 0.0, "traces": 0.0, "streamTokens": False},
 }
 
 

@@ -14,7 +14,7 @@ EARLIER = "2026-03-01T11:00:00+00:00"
 DEFAULTS = Defaults(
     version="1.0.0",
     engine_image="vllm/vllm-openai:v1",
-    envoy_image="envoyproxy/envoy:v1",
+    envoy_image="envoyproxy/envoy:v1.40.0",
     brain_image="ghcr.io/tidegate/tidegate:1.0.0",
     store_image="valkey/valkey:1",
 )

@@ -10,7 +10,7 @@ use super::host::Stream;
 use super::{network, Buffer, Envoy, CONTINUE, STOP, STOP_AND_BUFFER, STOP_WITHOUT_BUFFER};
 use crate::answer::{refusal, Api};
 use crate::config::Config;
-use crate::filter::{Filter, Host, Request, Response, Side};
+use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::{null, null_mut};
 
@@ -197,8 +197,12 @@ unsafe extern "C" fn envoy_dynamic_module_on_http_filter_local_reply(
     _reset: bool,
 ) -> u32 {
     let said = unsafe { ask(stream, running, |filter, host| filter.local_reply(host, status)) };
-    if let Some(Some(farewell)) = said {
-        network::last(farewell.chunked, || Stream(stream).send(&farewell.event));
+    if let Some(Some(Farewell { event, chunked })) = said {
+        let host = Stream(stream);
+        if chunked {
+            host.cork();
+        }
+        network::last(chunked, || host.send(&event));
     }
     CONTINUE
 }

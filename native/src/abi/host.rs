@@ -1,7 +1,7 @@
 //! What Envoy does for a stream.
 
 use super::{Buffer, Envoy, Pair};
-use crate::answer::Answer;
+use crate::answer::{Answer, REQUEST_ID};
 use crate::filter::{Host, Side};
 use std::ptr::{null, null_mut};
 
@@ -12,6 +12,12 @@ const NAMESPACE: &[u8] = b"tidegate";
 const DETAILS: &[u8] = b"tidegate_refused";
 /// envoy_dynamic_module_type_attribute_id: request.protocol
 const PROTOCOL: u32 = 10;
+/// tcp(7); Linux
+const IPPROTO_TCP: i64 = 6;
+const TCP_CORK: i64 = 3;
+/// envoy_dynamic_module_type_socket_option_state, of a socket that exists: any; envoy_dynamic_module_type_socket_direction
+const PREBIND: u32 = 0;
+const DOWNSTREAM: u32 = 1;
 
 extern "C" {
     fn envoy_dynamic_module_callback_http_get_header(
@@ -49,6 +55,14 @@ extern "C" {
         details: Buffer,
     );
     fn envoy_dynamic_module_callback_http_send_response_data(stream: Envoy, data: Buffer, end: bool) -> bool;
+    fn envoy_dynamic_module_callback_http_set_socket_option_int(
+        stream: Envoy,
+        level: i64,
+        name: i64,
+        state: u32,
+        direction: u32,
+        value: i64,
+    ) -> bool;
     fn envoy_dynamic_module_callback_http_filter_increment_counter(
         stream: Envoy,
         counter: usize,
@@ -66,17 +80,17 @@ pub struct Stream(pub Envoy);
 impl Stream {
     /// In place of an engine. Calls this stream's hooks.
     pub fn answer(&self, answer: &Answer) {
-        let pair = |key: &'static str, value: &'static str| Pair { key: text(key), value: text(value) };
-        let kind = pair("content-type", "application/json");
-        let headers = [kind, pair("allow", answer.allow.unwrap_or_default())];
-        let count = 1 + usize::from(answer.allow.is_some());
+        let pair = |key: &'static str, value: &[u8]| Pair { key: text(key), value: Buffer::of(value) };
+        let mut headers = vec![pair("content-type", b"application/json")];
+        headers.extend(answer.allow.map(|methods| pair("allow", methods.as_bytes())));
+        headers.extend(answer.request.as_ref().map(|name| pair(REQUEST_ID, name)));
         let body = text(&answer.body);
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
                 self.0,
                 answer.status,
                 headers.as_ptr(),
-                count,
+                headers.len(),
                 body,
                 Buffer::of(DETAILS),
             );
@@ -86,6 +100,20 @@ impl Stream {
     /// More of an answer's body. Envoy 1.40 crashes if such data are said to be the last while it breaks an answer off.
     pub fn send(&self, data: &[u8]) {
         unsafe { envoy_dynamic_module_callback_http_send_response_data(self.0, Buffer::of(data), false) };
+    }
+
+    /// The last bytes to the client leave with the end of its connection, or after 200 ms.
+    pub fn cork(&self) {
+        unsafe {
+            envoy_dynamic_module_callback_http_set_socket_option_int(
+                self.0,
+                IPPROTO_TCP,
+                TCP_CORK,
+                PREBIND,
+                DOWNSTREAM,
+                1,
+            );
+        }
     }
 
     /// One more.

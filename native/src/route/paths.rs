@@ -20,6 +20,8 @@ pub struct Config {
     pub too_large: String,
     /// Whether a stream that breaks off gets an event and an end.
     pub end: bool,
+    /// Milliseconds that an attempt at a stream has for its first byte; empty for any number.
+    pub first_token: Vec<u8>,
     /// Headers that the filters tell each other things in.
     pub headers: Headers,
 }
@@ -47,6 +49,7 @@ impl Config {
             largest: usize::MAX,
             too_large: String::new(),
             end: false,
+            first_token: Vec::new(),
             headers,
         }
     }

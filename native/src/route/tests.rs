@@ -13,6 +13,7 @@ fn config() -> Arc<Config> {
         largest: 500,
         too_large: "at most 500".into(),
         end: true,
+        first_token: b"600".to_vec(),
         headers: Headers::for_tests(),
     })
 }
@@ -119,6 +120,21 @@ fn posted(path: &str, kind: &str, body: &str) -> (Request, Fake) {
 }
 
 #[test]
+fn an_attempt_at_a_stream_has_a_limit() {
+    let form = "--X\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--X--\r\n";
+    for (path, kind, body, limit) in [
+        (CHAT, "", r#"{"model":"chat","stream":true}"#, "600"),
+        ("/v1/messages", "", r#"{"stream" : true, "model":"chat"}"#, "600"),
+        (CHAT, "", r#"{"model":"chat","stream":false}"#, ""),
+        (CHAT, "", r#"{"model":"chat","x":{"stream":true}}"#, ""),
+        ("/v1/audio/transcriptions", "multipart/form-data; boundary=X", form, ""),
+    ] {
+        let (said, host) = posted(path, kind, body);
+        assert_eq!((status(&said), text(&host, ATTEMPT_TIMEOUT).as_str()), (200, limit), "{body}");
+    }
+}
+
+#[test]
 fn a_model_is_told_to_the_routes() {
     let form = "--X\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--X--\r\n";
     for (path, kind, body, name, place) in [
@@ -146,12 +162,29 @@ fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
         host.piece = vec![body.as_bytes().to_vec()];
         route.request_body(&mut host, true);
         assert_eq!(text(&host, "x-splice"), place);
+        host.set_header(Side::Response, "content-type", b"text/event-stream");
+        route.response_headers(&mut host, false);
         host.piece = vec![usage.as_bytes().to_vec()];
         route.response_body(&mut host, false);
         assert_eq!(host.piece.concat(), passed.as_bytes(), "{path} {body}");
         route.complete(&mut host);
         assert_eq!(host.numbers["prompt_tokens"], 3.0);
     }
+}
+
+#[test]
+fn of_an_answer_with_a_length_nothing_is_taken() {
+    let (mut route, mut host) = asked("POST", CHAT, &[]);
+    route.request_headers(&mut host, false);
+    host.piece = vec![br#"{"model":"chat","stream":true}"#.to_vec()];
+    route.request_body(&mut host, true);
+    let usage = b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    host.set_header(Side::Response, "content-type", b"text/event-stream");
+    host.set_header(Side::Response, "content-length", b"56");
+    route.response_headers(&mut host, false);
+    host.piece = vec![usage.to_vec()];
+    route.response_body(&mut host, true);
+    assert_eq!(host.piece.concat(), usage);
 }
 
 #[test]
@@ -163,6 +196,16 @@ fn refusals_speak_the_language_of_the_api() {
     );
     let Request::Answer(answer) = posted("/v1/messages", "", "{}").0 else { panic!() };
     assert!(answer.body.starts_with(r#"{"type":"error","error":{"type":"invalid_request_error","#));
+}
+
+#[test]
+fn answers_of_anthropics_api_name_their_request() {
+    for (path, wanted) in [("/v1/messages", Some(&b"order-4711"[..])), (CHAT, None)] {
+        let (mut route, mut host) = asked("POST", path, &[("x-request-id", "order-4711")]);
+        route.request_headers(&mut host, false);
+        route.response_headers(&mut host, false);
+        assert_eq!(host.header(Side::Response, "request-id", 0), wanted, "{path}");
+    }
 }
 
 #[test]

@@ -222,12 +222,19 @@ class Timeouts(Part):
     """From the last byte of the request to the last byte of the answer, retries included; 0s is no limit."""
     idle: Duration = "5m"
     """Without a byte in either direction, the first token included; 0s is no limit."""
+    first_token: Duration = "0s"  # noqa: S105 - a duration, not a secret
+    """Of a stream, from the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one
+    is, as after a reset, and 504 is the answer when `retry` allows no more. Other answers are not bound by it, nor is what follows the
+    first byte. 0s is no limit. Routers without the native filters have none, and the condition NativeFilters says so."""
 
     rules: ClassVar = (
         Rule(
-            "(!has(self.request) || duration(self.request) <= duration('24h')) && (!has(self.idle) || duration(self.idle) <= duration('24h'))",
+            " && ".join(
+                f"(!has(self.{name}) || duration(self.{name}) <= duration('24h'))"
+                for name in ("request", "idle", "firstToken")
+            ),
             "timeouts must be at most 24h; 0s is no limit",
-            lambda t: seconds(t.request) <= 86400 and seconds(t.idle) <= 86400,
+            lambda t: max(map(seconds, (t.request, t.idle, t.first_token))) <= 86400,
         ),
     )
 
@@ -237,8 +244,8 @@ class Streams(Part):
 
     end_broken: bool = True
     """A stream that breaks off after its first token ends with an error event in the shape of the API that was asked, which SDKs raise as
-    their own error; its connection closes 50 ms later, and what a client sends on it until then is reset. false tears the connection, as
-    engines do. Routers without the native filters always do that."""
+    their own error; over HTTP/1.1 its connection ends with the answer. false tears the connection, as engines do. Routers without the
+    native filters always do that."""
 
 
 class AccessLog(Part):
@@ -265,6 +272,9 @@ class Observability(Part):
     """Lines on stdout. Default: none; `{}` for every request."""
     tracing: Tracing | None = None
     """Traces. Default: none."""
+    stream_tokens: bool = True
+    """The tokens of every stream are counted: the engine is asked for its usage (`stream_options.include_usage`) also where the client did
+    not ask, who does not see it then. false counts those whose clients ask. Routers without the native filters count none."""
 
 
 _UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"

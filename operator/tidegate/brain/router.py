@@ -272,6 +272,7 @@ class Router:
             "wanted": self.config.hash() if self.config else "",
             "error": self.unreadable or self.not_taken,
             "reads": READS,
+            "native": bool(self.files.start.module),
         }
 
 

@@ -11,13 +11,13 @@ from typing import Any, Final
 from tidegate.cluster.client import Api
 from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
-from tidegate.plan.conditions import ON_ITS_WAY, READY, RECONCILING, RESOLVED_REFS, STALLED, known
+from tidegate.plan.conditions import NATIVE_FILTERS, ON_ITS_WAY, READY, RECONCILING, RESOLVED_REFS, STALLED, known
 from tidegate.plan.kube.reading import text
 from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -40,8 +40,8 @@ def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[s
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
-    """A new object is neither stalled nor without its references: no news."""
-    good = {STALLED: "False", RESOLVED_REFS: "True"}.get(condition["type"])
+    """A new object is neither stalled nor without its references or filters: no news."""
+    good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True"}.get(condition["type"])
     return condition["type"] not in before and condition["status"] == good
 
 

@@ -21,3 +21,5 @@ class Observation(Piece):
     """A record for the brain."""
     traces: Share = 0.0
     """A trace; a Pod that was started without a collector sends none."""
+    stream_tokens: bool = False
+    """Engines are asked for the tokens of streams whose clients did not ask; where native filters carry them."""

@@ -21,3 +21,5 @@ class Timeouts(Piece):
 
     request_seconds: float
     idle_seconds: float
+    first_token_seconds: float = 0.0
+    """Of a stream, for each attempt; where native filters carry them."""

@@ -37,7 +37,19 @@ def _chain(config: RouterConfig, module: str, *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
-        native.route(module, end_broken=config.streams.end_broken) if module else route_by_model(),
+        _model(config, module),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
+
+
+def _model(config: RouterConfig, module: str) -> Resource:
+    """The filter that finds a request's model."""
+    if not module:
+        return route_by_model()
+    return native.route(
+        module,
+        end_broken=config.streams.end_broken,
+        ask_usage=config.observation.stream_tokens,
+        first_token=config.timeouts.first_token_seconds,
+    )

@@ -6,6 +6,7 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/extensions/dynamic_modules/v
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 from tidegate.envoy import paths
@@ -28,9 +29,10 @@ _HEADERS: Final = (
 )
 
 
-def route(module: str, *, end_broken: bool = True, ask_usage: bool = False) -> Resource:
-    """The downstream filter, the same for every policy. `end_broken`: a stream that breaks off ends with an error event.
-    `ask_usage`: engines are asked for the usage of streams whose clients did not ask, who do not see it then."""
+def route(module: str, *, end_broken: bool = True, ask_usage: bool = False, first_token: float = 0.0) -> Resource:
+    """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
+    usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
+    a stream, 0 for any."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -40,6 +42,7 @@ def route(module: str, *, end_broken: bool = True, ask_usage: bool = False) -> R
         ("largest", str(LARGEST_BODY)),
         ("too-large", TOO_LARGE),
         *([("end", "")] if end_broken else []),
+        *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
     ]
     return _filter(module, "route", lines)
 

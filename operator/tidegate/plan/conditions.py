@@ -28,6 +28,7 @@ STALLED: Final = "Stalled"
 SUSPENDED: Final = "Suspended"
 RESOLVED_REFS: Final = "ResolvedRefs"
 UPDATE_PENDING: Final = "UpdatePending"
+NATIVE_FILTERS: Final = "NativeFilters"
 
 # reasons, one word each, for programs
 SERVING: Final = "Serving"
@@ -49,6 +50,8 @@ ROUTERS_STARTING: Final = "RoutersStarting"
 CONFIG_PENDING: Final = "ConfigurationPending"
 CONFIG_REFUSED: Final = "ConfigurationRefused"
 ROUTERS_OUTDATED: Final = "RoutersOutdated"
+ENVOY_UNTESTED: Final = "EnvoyUntested"
+FILTERS_MISSING: Final = "FiltersMissing"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"

@@ -33,6 +33,8 @@ class RouterReport:
     """Why it does not run the newest one."""
     reads: int = 1
     """The newest documents that it reads, as their `minReader`."""
+    native: bool | None = None
+    """Whether it has the native filters; None where it does not say."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ end rests on the order in which Envoy calls its filters; these tests hold it."""
 from __future__ import annotations
 
 import json
+import socket
 import struct
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -136,6 +137,42 @@ def test_the_connection_ends_with_the_answer(envoy: RealEnvoy, stage: Stage) -> 
         wire.send(request())
         assert len(wire.receive()) == 1
         assert wire.socket.recv(1) == b""
+
+
+REUSED = 2000
+"""Broken streams, each followed at once by the next request."""
+
+
+def closed(wire: Wire) -> bool:
+    """Whether the other side has, as clients look before they send on a connection that was idle."""
+    wire.socket.setblocking(False)
+    try:
+        return wire.socket.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
+
+
+def keep_asking(port: int, times: int) -> Counter[str]:
+    """Requests on one connection as long as it is open; what became of them."""
+    found: Counter[str] = Counter()
+    wire = Wire(port)
+    for _ in range(times):
+        if closed(wire):
+            found["closed"] += 1
+            wire.socket.close()
+            wire = Wire(port)
+        answers = wire.receive() if wire.send(request()) else []
+        found["whole" if answers else "reset"] += 1
+    wire.socket.close()
+    return found
+
+
+def test_a_client_that_goes_on_at_once_loses_nothing(envoy: RealEnvoy, stage: Stage) -> None:
+    """The end of the connection arrives with that of the answer: nothing is said on it that nobody would read."""
+    offer(envoy, stage.player(STREAM, event(ONE), MOMENT, Then.RESET))
+    with ThreadPoolExecutor(8) as pool:
+        found = sum(pool.map(lambda _: keep_asking(envoy.port, REUSED // 8), range(8)), Counter())
+    assert found == {"whole": REUSED, "closed": REUSED - 8}
 
 
 def test_a_crowd_of_broken_streams(envoy: RealEnvoy, stage: Stage) -> None:

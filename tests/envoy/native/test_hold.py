@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from tests.envoy.conftest import RealEnvoy
+from tests.envoy.conftest import Engines, RealEnvoy, config
 from tests.envoy.hostile.wire import HELLO, Answer, Wire, ask, request
-from tests.envoy.native.conftest import FIRST_TOKEN, offer
+from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
+from tidegate.contract.patience import Retry, Timeouts
 
-pytestmark = [pytest.mark.envoy, pytest.mark.usefixtures("first_token")]
+pytestmark = pytest.mark.envoy
 
+FIRST_TOKEN = 0.6
+"""Seconds that an engine has for it."""
+HURRIED = Timeouts(request_seconds=10, idle_seconds=5, first_token_seconds=FIRST_TOKEN)
+STREAMED = request(b'{"model":"chat","stream":true}')
 WHOLE: tuple[Step, ...] = (STREAM, MOMENT, event("one"), MOMENT, event("two"), END)
 TEXT = b"data: one\n\ndata: two\n\n"
 
@@ -25,10 +30,10 @@ def test_an_engine_that_breaks_off_before_its_first_byte_is_left_for_another(
     envoy: RealEnvoy, stage: Stage, how: Then
 ) -> None:
     bad, good = stage.player(STREAM, MOMENT, how), stage.player(*WHOLE)
-    offer(envoy, bad, good)
+    offer(envoy, bad, good, timeouts=HURRIED)
     attempts = set()
     for _ in range(4):
-        answer = ask(envoy.port, request())
+        answer = ask(envoy.port, STREAMED)
         attempts.add(answer.headers["x-tidegate-attempts"])
         assert (answer.status, answer.body) == (200, TEXT)
         assert answer.headers["content-type"] == "text/event-stream"
@@ -40,25 +45,56 @@ def test_an_engine_that_breaks_off_before_its_first_byte_is_left_for_another(
 @pytest.mark.parametrize(("how", "error"), [(Then.RESET, (503, "ServiceUnavailable")), (Then.HANG, (504, "Timeout"))])
 def test_nobody_is_left(envoy: RealEnvoy, stage: Stage, how: Then, error: tuple[int, str]) -> None:
     engines = [stage.player(STREAM, MOMENT, how) for _ in range(2)]
-    offer(envoy, *engines)
-    assert said(ask(envoy.port, request())) == error
+    offer(envoy, *engines, timeouts=HURRIED)
+    assert said(ask(envoy.port, STREAMED)) == error
     assert [engine.asked for engine in engines] == [1, 1] or sum(engine.asked for engine in engines) == 3
 
 
 def test_after_the_first_byte_an_engine_may_take_its_time(envoy: RealEnvoy, stage: Stage) -> None:
     slow = stage.player(STREAM, event("one"), FIRST_TOKEN * 2, event("two"), END)
-    offer(envoy, slow)
-    assert ask(envoy.port, request()).body == TEXT
+    offer(envoy, slow, timeouts=HURRIED)
+    assert ask(envoy.port, STREAMED).body == TEXT
     assert slow.asked == 1
 
 
 def test_an_engine_hears_at_once_that_a_client_has_gone_before_the_first_byte(envoy: RealEnvoy, stage: Stage) -> None:
     silent = stage.player(STREAM, Then.HANG)
-    offer(envoy, silent)
+    offer(envoy, silent, timeouts=HURRIED)
     with Wire(envoy.port) as wire:
-        wire.send(request())
+        wire.send(STREAMED)
         envoy.until(lambda reading: reading.active == 1 and silent.asked == 1)
     assert silent.left.wait(FIRST_TOKEN / 2)
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+def test_the_limit_counts_as_the_policys_retries_do(envoy: RealEnvoy, stage: Stage, attempts: int) -> None:
+    engines = [stage.player(STREAM, MOMENT, Then.HANG) for _ in range(3)]
+    retry = Retry(attempts=attempts, codes=(), reasons=("Reset",), backoff_seconds=0.005)
+    offer(envoy, *engines, timeouts=HURRIED, retry=retry)
+    assert said(ask(envoy.port, STREAMED)) == (504, "Timeout")
+    assert sum(engine.asked for engine in engines) == 1 + attempts
+
+
+def test_an_engine_that_sends_not_even_headers_is_left_too(envoy: RealEnvoy, stage: Stage) -> None:
+    bad, good = stage.player(Then.HANG), stage.player(*WHOLE)
+    offer(envoy, bad, good, timeouts=HURRIED)
+    assert [ask(envoy.port, STREAMED).status for _ in range(2)] == [200, 200]
+    assert bad.asked >= 1
+
+
+@pytest.mark.parametrize("body", [HELLO, b'{"model":"chat","stream":false}'])
+def test_what_is_no_stream_may_take_its_time(envoy: RealEnvoy, stage: Stage, body: bytes) -> None:
+    slow = stage.player(FIRST_TOKEN * 2, JSON, chunk(b"{}"), END)
+    offer(envoy, slow, timeouts=HURRIED)
+    assert ask(envoy.port, request(body)).body == b"{}"
+    assert slow.asked == 1
+
+
+def test_engines_are_not_told_of_the_limit(envoy: RealEnvoy, engines: Engines) -> None:
+    engine = engines.start()
+    envoy.offer(config({"chat": {"a": 1}}, timeouts=HURRIED), {"a": [engine]})
+    assert ask(envoy.port, STREAMED).status == 200
+    assert not [name for name in engine.headers[0] if name.startswith("x-envoy-upstream")]
 
 
 @pytest.mark.parametrize(

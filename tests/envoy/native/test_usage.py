@@ -13,7 +13,9 @@ from tests.envoy.hostile.wire import ask, request
 from tests.envoy.native.conftest import offer
 from tests.envoy.native.player import END, JSON, MOMENT, STREAM, Stage, Step, Then, chunk, event
 from tests.envoy.waiting import until
-from tidegate.envoy import native, observe
+from tidegate.contract.observation import Observation
+from tidegate.contract.streams import Streams
+from tidegate.envoy import observe
 from tidegate.envoy.types import extension
 
 pytestmark = pytest.mark.envoy
@@ -70,17 +72,37 @@ def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path,
     assert MOMENT * 1e3 <= milliseconds < 5e3
 
 
+@pytest.mark.parametrize("end_broken", [True, False])
 @pytest.mark.parametrize("size", [7, 10_000])
 def test_usage_is_asked_for_and_kept_from_a_client_that_did_not_ask(
-    envoy: RealEnvoy, stage: Stage, log: Path, monkeypatch: pytest.MonkeyPatch, size: int
+    envoy: RealEnvoy, stage: Stage, log: Path, size: int, end_broken: bool
 ) -> None:
-    monkeypatch.setattr(
-        native, "route", lambda module, route=native.route, **more: route(module, ask_usage=True, **more)
-    )
     text = b'data: {"choices":[{"delta":{"content":"one"}}],"usage":null}\n\n'
     engine = stage.player(STREAM, *cut(text + FINAL, size), END)
-    offer(envoy, engine)
+    offer(envoy, engine, observation=Observation(stream_tokens=True), streams=Streams(end_broken=end_broken))
     answer = ask(envoy.port, request(b'{"model":"chat","stream":true}'))
     assert engine.bodies == [b'{"stream_options":{"include_usage":true},"model":"served-a","stream":true}']
     assert answer.body == text + b"data: [DONE]\n\n"
     assert told(log)["completion_tokens"] == 7
+
+
+@pytest.mark.parametrize(
+    ("counted", "body"),
+    [
+        (True, b'{"model":"served-a","stream":true,"stream_options":{"include_usage":true}}'),
+        (True, b'{"model":"served-a","stream":true,"stream_options":null}'),
+        (True, b'{"model":"served-a"}'),
+        (False, b'{"model":"served-a","stream":true}'),
+    ],
+)
+def test_what_a_client_says_of_usage_counts(envoy: RealEnvoy, stage: Stage, counted: bool, body: bytes) -> None:
+    engine = stage.player(STREAM, chunk(FINAL), END)
+    offer(envoy, engine, observation=Observation(stream_tokens=counted))
+    assert ask(envoy.port, request(body.replace(b"served-a", b"chat"))).body == FINAL
+    assert engine.bodies == [body]
+
+
+def test_of_an_answer_with_a_length_nothing_is_taken(envoy: RealEnvoy, stage: Stage) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n" % len(FINAL)
+    offer(envoy, stage.player(head, FINAL), observation=Observation(stream_tokens=True))
+    assert ask(envoy.port, request(b'{"model":"chat","stream":true}')).body == FINAL

@@ -19,6 +19,12 @@ def integer(holder: Any, field: str, default: int = 0) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
+def truth(holder: Any, field: str) -> bool | None:
+    """True or false, or neither."""
+    value = holder.get(field) if isinstance(holder, Mapping) else None
+    return value if isinstance(value, bool) else None
+
+
 def texts(holder: Any, field: str) -> list[str]:
     """The strings of a list."""
     return [item for item in _list(holder, field) if isinstance(item, str)]

@@ -27,7 +27,11 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
             reasons=tuple(spec.retry.reasons),
             backoff_seconds=seconds(spec.retry.backoff),
         ),
-        timeouts=Timeouts(request_seconds=seconds(spec.timeouts.request), idle_seconds=seconds(spec.timeouts.idle)),
+        timeouts=Timeouts(
+            request_seconds=seconds(spec.timeouts.request),
+            idle_seconds=seconds(spec.timeouts.idle),
+            first_token_seconds=seconds(spec.timeouts.first_token),
+        ),
         observation=_observation(spec.observability),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
@@ -40,4 +44,5 @@ def _observation(wanted: Observability) -> Observation:
         log_lines=float(fraction(log.sampling) * 100) if log else 0.0,
         records=100.0,  # every request is measured: gates count them
         traces=float(fraction(traces.sampling) * 100) if traces else 0.0,
+        stream_tokens=wanted.stream_tokens,
     )

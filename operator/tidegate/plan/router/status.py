@@ -13,13 +13,19 @@ from tidegate.plan.kube.workloads import gave_up, refused
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
+from tidegate.plan.router.filters import native_filters
 from tidegate.plan.world import RouterWorld
 
 
 def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecision, now: datetime) -> dict[str, Any]:
     """The whole status block."""
     pending = conditions.update_pending(decision.update, world.defaults.version, "spec.router")
-    found = [*conditions.standard(verdict(world, facts, decision)), _resolved(decision), pending]
+    found = [
+        *conditions.standard(verdict(world, facts, decision)),
+        _resolved(decision),
+        native_filters(facts, decision),
+        pending,
+    ]
     meta, port = world.owner["metadata"], decision.policy.spec.router.service.port
     return {
         "observedGeneration": meta.get("generation", 0),

@@ -21,9 +21,12 @@ DRAIN_SECONDS: Final = 900
 """How long a router that leaves goes on with its open streams."""
 HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for a container that no longer answers its probes: it drains nothing."""
-NATIVE_ENVOY: Final = re.compile(r":v?1\.40(\.|-|$)")
+TESTED_ENVOY: Final = "1.40"
+NATIVE_ENVOY: Final = re.compile(rf":v?{re.escape(TESTED_ENVOY)}(\.|-|$)")
 """Images of the Envoy that the native filters are tested with: their interface is that of one minor version. With another one Lua does
 their work."""
+NATIVE: Final = "--native"
+"""Tells a brain so."""
 LOG_FLUSH: Final = 1000
 """Milliseconds that a line of the access log waits for others."""
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
@@ -94,7 +97,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "brain", "--namespace", policy.metadata.namespace, "--config-map", names.router(name),
             "--run-dir", names.RUN_DIR, "--port", str(names.BRAIN_PORT), "--drain-seconds", str(DRAIN_SECONDS),
             "--drain-key", names.drain_key(policy.metadata.uid), "--memory", str(_memory(policy)),
-            *(["--native"] if NATIVE_ENVOY.search(defaults.envoy_image) else []),
+            *([NATIVE] if NATIVE_ENVOY.search(defaults.envoy_image) else []),
             *(["--collector", collector(policy)] if collector(policy) else []),
         ],
         "env": [
