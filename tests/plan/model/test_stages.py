@@ -28,7 +28,7 @@ from tidegate.plan.model.stages import (
 )
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
-COURSE = Course((Stage(5, 600.0), Stage(25, 0.0, approval=True), Stage(50, 600.0)))
+COURSE = Course((Stage(5, 600.0, engines=1), Stage(25, 0.0, approval=True, engines=3), Stage(50, 600.0, engines=5)))
 MINE = -1
 """Every router sends the share of the trial's step."""
 LOOK = Look("new", complete=True, sent=MINE)
