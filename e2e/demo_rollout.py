@@ -1,0 +1,174 @@
+"""`make demo-rollout`: on the demo's cluster, under load, a good revision is promoted and a bad one is taken back, live."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import re
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from e2e.devcluster import Cluster
+from e2e.devcluster.launch import ClusterError
+from e2e.harness import Load, Tally, engine_env
+from e2e.rollouts import CANARY, GATES, OBJECTIVES
+from tidegate.cli.plugin import access
+from tidegate.cli.plugin.address import Address
+from tidegate.cli.plugin.looks import Looks
+from tidegate.cli.plugin.picture import picture
+from tidegate.cli.plugin.run import Show, pictures, text
+from tidegate.cli.plugin.seen import Seen, seen
+from tidegate.cli.plugin.watch import follow
+
+MODEL: Final = "qwen"
+WIDTH: Final = 116
+"""Columns of the picture."""
+TYPEFACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+"""In Rich's SVG: they would be fetched from elsewhere, and every browser has a monospaced one."""
+
+
+def main() -> int:
+    """Returns 0 when the good one was promoted, the bad one taken back, and nobody else's request failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--name", default="dev", help="name of the demo's cluster")
+    parser.add_argument("--picture", type=Path, help="write what was shown into this SVG")
+    arguments = parser.parse_args()
+    try:
+        cluster = Cluster.attach(arguments.name)
+    except ClusterError as error:
+        print(f"{error}; first: make demo NAME={arguments.name}", file=sys.stderr)
+        return 1
+    demo = Demo(cluster, Console(highlight=False), Console(record=True, width=WIDTH, file=io.StringIO()))
+    return demo.run(arguments.picture)
+
+
+class Demo:
+    """One run."""
+
+    def __init__(self, cluster: Cluster, console: Console, paper: Console) -> None:
+        self.cluster = cluster
+        self.console = console
+        self.paper = paper
+        """What becomes the picture."""
+
+    def run(self, file: Path | None) -> int:
+        """The whole demo; the exit status."""
+        self._prepare()
+        load = Load(self.cluster.forward("default", "chat-router", 80))
+        with load.running(streams=6, tokens=20, short=8) as tally:
+            good = self._change("A good revision: another speed of the simulated engine", DECODE_MS=self._other_speed())
+            bad = self._change("A bad one: half of its answers are errors", ERROR_RATE=0.5)
+        tried = seen(self.cluster.get(f"mdep/{MODEL}")).revision
+        harm = failed(tally) - errors(tally, tried)
+        self._show(clients(tally, tried), paper=True)
+        self._show(f"Failed requests outside of the bad revision: {harm}", paper=True)
+        self._show(f"\nLook around:\n  kubectl tidegate rollout status {MODEL}\n  kubectl describe mdep {MODEL}")
+        if file:
+            file.write_text(TYPEFACES.sub("", self.paper.export_svg(title="make demo-rollout")))
+        return int((good, bad, harm) != (0, 1, 0))
+
+    def _prepare(self) -> None:
+        """Objectives and steps, which are no new revision."""
+        rollout = {"canary": CANARY, "gates": GATES}
+        self._patch({"objectives": OBJECTIVES, "rollout": rollout, "drain": {"timeout": "15s"}})
+        self._show("Objectives and two steps were written to the model; 14 clients ask it all the time.\n")
+
+    def _other_speed(self) -> int:
+        """Milliseconds for a token, other than at present, so that each run of the demo is another revision."""
+        env = self.cluster.get(f"mdep/{MODEL}")["spec"]["engine"].get("env", [])
+        return 6 if engine_env(DECODE_MS=5)[0] in env else 5
+
+    def _change(self, title: str, **settings: float) -> int:
+        """A new revision, watched to its end; the exit status of `rollout status -w`."""
+        self._patch({"engine": {"env": engine_env(**settings)}})
+        self._show(f"[bold]{title}[/]\n$ kubectl tidegate rollout status -w {MODEL}", paper=True)
+        return asyncio.run(self._watch())
+
+    async def _watch(self) -> int:
+        flags = access.Flags(kubeconfig=str(self.cluster.kubeconfig))
+        to = Address(MODEL, "default")
+        film = Film(to)
+        async with access.opened(flags) as reached:
+
+            async def read() -> Seen:
+                return seen(await reached.read(MODEL))
+
+            terminal = self.console.is_terminal
+            screen, show = pictures(to, self.console) if terminal else (None, text(to))
+            if screen is None:
+                ended = await follow(read, film.also(show))
+            else:
+                with screen:
+                    ended = await follow(read, film.also(show))
+        for frame in film.chosen:
+            self.paper.print(frame)
+        self._show("")
+        return ended
+
+    def _patch(self, spec: dict[str, Any]) -> None:
+        self.cluster.kubectl("patch", f"mdep/{MODEL}", "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def _show(self, what: RenderableType, paper: bool = False) -> None:
+        self.console.print(what)
+        if paper:
+            self.paper.print(what)
+
+
+class Film:
+    """Of all that was shown, what a picture on paper needs: one moment under way, and the end."""
+
+    def __init__(self, to: Address) -> None:
+        self._to = to
+        self._looks = Looks()
+        self._under_way: RenderableType | None = None
+        self._end: RenderableType | None = None
+
+    def also(self, show: Show) -> Show:
+        """Shows, and keeps."""
+
+        def both(now: Seen, trouble: str) -> None:
+            show(now, trouble)
+            self._looks.note(now)
+            self._end = picture(now, self._to, self._looks, datetime.now(UTC))
+            if now.phase == "Holding" and now.step:
+                self._under_way = self._end
+
+        return both
+
+    @property
+    def chosen(self) -> list[RenderableType]:
+        """The last moment of a hold but the first step's, where there was one, else the end."""
+        return [frame for frame in (self._under_way or self._end,) if frame]
+
+
+def failed(tally: Tally) -> int:
+    """Requests that did not get a whole answer."""
+    return tally.failed + tally.cut
+
+
+def errors(tally: Tally, revision: str) -> int:
+    """Those that a revision answered with an error."""
+    return sum(count for (name, kind), count in tally.outcomes.items() if name == revision and kind != "ok")
+
+
+def clients(tally: Tally, bad: str) -> Table:
+    """What clients saw, by revision."""
+    requests: Counter[str] = Counter()
+    for (name, _), count in tally.outcomes.items():
+        requests[name or "(none)"] += count
+    table = Table("revision", "requests", "failed", box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    for name, count in requests.items():
+        table.add_row(f"{name} (the bad one)" if name == bad else name, f"{count:,}", f"{errors(tally, name):,}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
