@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from tidegate.cli.plugin.address import Address
 from tidegate.cli.plugin.seen import Seen
 
-ENDS = {"Refused": "taken back", "Settled": "no rollout under way"}
-
 
 def headline(seen: Seen, to: Address) -> str:
     """Where it is, in a sentence."""
     if seen.state == "Unseen":
-        return f"{to.shown}: the operator has not looked at the newest spec yet"
+        return f"{to.shown}: the operator has not looked at the last change yet"
     if seen.state == "Settled":
         return f"{to.shown}: {_settled(seen)}"
     if seen.state == "Switching":
@@ -36,7 +34,7 @@ def doing(seen: Seen) -> str:
 def _settled(seen: Seen) -> str:
     if not seen.active:
         return "no revision serves yet"
-    if seen.phase == "Promoted" and seen.revision == seen.active:
+    if seen.promoted:
         return f"revision {seen.active} is promoted: it has all of the traffic"
     return f"no rollout is under way: revision {seen.active} serves"
 

@@ -107,7 +107,7 @@ VERBS: Final[Mapping[str, Callable[[Seen, Address], Order]]] = {
 
 def _known(seen: Seen) -> None:
     if seen.state == "Unseen":
-        raise Impossible("the operator has not looked at the newest spec yet; try again in a moment, or see its log")
+        raise Impossible("the operator has not looked at the last change yet; try again in a moment, or see its log")
 
 
 def _on_trial(seen: Seen, to: Address, verb: str) -> None:
@@ -128,7 +128,7 @@ def _on_trial(seen: Seen, to: Address, verb: str) -> None:
 def _at_rest(seen: Seen) -> str:
     if not seen.active:
         return "no revision of it serves yet"
-    if seen.phase == "Promoted" and seen.revision == seen.active:
+    if seen.promoted:
         return f"revision {seen.active} is promoted already: the way back is to apply the spec of before"
     return f"revision {seen.active} serves"
 

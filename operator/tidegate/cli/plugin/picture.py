@@ -36,16 +36,16 @@ BAR: Final = 20
 def picture(seen: Seen, to: Address, looks: Looks, now: datetime, trouble: str = "") -> RenderableType:
     """All of it; `trouble` is why nothing newer is known."""
     parts = [part for part in _parts(seen, to, looks, now, trouble) if part is not None]
-    title = Text.assemble((to.shown, "bold"), f" in {to.namespace} ")
+    title = Text.assemble((to.shown, "bold"), f" in {to.namespace}")
     return Panel(Group(*parts), title=title, title_align="left", border_style=_colour(seen), padding=(1, 2))
 
 
 def _parts(seen: Seen, to: Address, looks: Looks, now: datetime, trouble: str) -> Iterator[RenderableType | None]:
-    tried = seen.state in ("Trial", "Refused")
-    yield _phase(seen, now) if tried else Text(headline(seen, to).removeprefix(f"{to.shown}: "))
-    yield _below(_steps(seen)) if seen.steps and (tried or seen.phase == "Promoted") else None
+    under_way = seen.state in ("Trial", "Refused")
+    yield _phase(seen, now) if under_way else Text(headline(seen, to).removeprefix(f"{to.shown}: "))
+    yield _below(_steps(seen)) if seen.steps and seen.tried else None
     yield _below(_revisions(seen)) if seen.arms else None
-    yield _below(_objectives(seen, looks)) if seen.gates else None
+    yield _below(_objectives(seen, looks)) if seen.gates and seen.tried else None
     yield _below(_next(seen, to)) if advice(seen, to) else None
     yield (
         _below(Text(f"the API server does not answer; what stands here is older: {trouble}", "red"))

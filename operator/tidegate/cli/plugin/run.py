@@ -86,13 +86,17 @@ async def _once(read: Callable[[], Awaitable[Seen]], to: Address, console: Conso
 
 
 async def _watch(read: Callable[[], Awaitable[Seen]], to: Address, console: Console) -> int:
-    screen, show = pictures(to, console) if console.is_terminal else (nullcontext(), text(to))
+    screen, show = viewer(to, console)
     with screen:
         return await follow(read, show)
 
 
-def pictures(to: Address, console: Console) -> tuple[AbstractContextManager[object], Show]:
-    """A live view: the context in which it is shown, and what shows."""
+def viewer(to: Address, console: Console) -> tuple[AbstractContextManager[object], Show]:
+    """The context in which a rollout is shown, and what shows: a live view, or lines where there is no terminal."""
+    return _pictures(to, console) if console.is_terminal else (nullcontext(), _lines(to))
+
+
+def _pictures(to: Address, console: Console) -> tuple[AbstractContextManager[object], Show]:
     live, looks = Live(console=console, auto_refresh=False), Looks()
 
     def show(now: Seen, trouble: str) -> None:
@@ -102,8 +106,7 @@ def pictures(to: Address, console: Console) -> tuple[AbstractContextManager[obje
     return live, show
 
 
-def text(to: Address) -> Show:
-    """Lines, where nobody can see pictures."""
+def _lines(to: Address) -> Show:
     last: Seen | None = None
 
     def show(now: Seen, trouble: str) -> None:

@@ -3,6 +3,7 @@
 the object says                                         state
 -----------------------------------------------------   -----------------------------------------------------------------
 a spec newer than its status                            Unseen: the operator has not looked at it yet
+Stalled by RolledBack, and a retry not heeded so far    Unseen, too
 Stalled by RolledBack                                   Refused: the newest revision was taken back
 a Candidate, and status.rollout speaks of it            Trial
 the Active one is still Promoting                       Trial: it is promoted at the operator's next look
@@ -97,6 +98,16 @@ class Seen:
     retry: str = ""
     """Annotations that were heeded last."""
 
+    @property
+    def promoted(self) -> bool:
+        """Whether the one that was on trial last serves."""
+        return self.state == "Settled" and self.phase == "Promoted" and self.revision == self.active
+
+    @property
+    def tried(self) -> bool:
+        """Whether steps and objectives are about the newest revision."""
+        return self.promoted or self.state in ("Trial", "Refused")
+
 
 def seen(model: Mapping[str, Any]) -> Seen:
     """Reads the object; fields of another type than ours count as absent."""
@@ -105,7 +116,7 @@ def seen(model: Mapping[str, Any]) -> Seen:
     arms = tuple(map(_arm, maps(status, "revisions")))
     state = _state(model, status, rollout, arms)
     candidate = next((arm.name for arm in arms if arm.role == "Candidate"), "")
-    steps, step, phase = integer(rollout, "steps"), integer(rollout, "step"), text(rollout, "phase")
+    steps, step, phase = integer(rollout, "steps"), max(integer(rollout, "step"), 0), text(rollout, "phase")
     stages = _stages(asked)
     stages = stages if len(stages) == steps else ()
     return Seen(
@@ -136,10 +147,11 @@ def _state(
 ) -> State:
     """The table."""
     tried, phase = text(rollout, "revision"), text(rollout, "phase")
-    roles = {arm.role: arm.name for arm in arms}
+    roles, refused = {arm.role: arm.name for arm in arms}, _stalled_by(status) == ROLLED_BACK
     rows: list[tuple[bool, State]] = [
         (integer(model.get("metadata"), "generation") > integer(status, "observedGeneration"), "Unseen"),
-        (_stalled_by(status) == ROLLED_BACK, "Refused"),
+        (refused and _retried(model, rollout), "Unseen"),
+        (refused, "Refused"),
         (bool(tried) and roles.get("Candidate") == tried, "Trial"),
         (phase == "Promoting" and roles.get("Active") == tried, "Trial"),
         ("Candidate" in roles, "Switching"),
@@ -150,6 +162,12 @@ def _state(
 def _stalled_by(status: Mapping[str, Any]) -> str:
     found = (c for c in maps(status, "conditions") if text(c, "type") == STALLED and text(c, "status") == "True")
     return next((text(condition, "reason") for condition in found), "")
+
+
+def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
+    """Whether a person wants the revision tried again, and the operator has not begun."""
+    said = text(_map(_map(model, "metadata"), "annotations"), annotation("retry"))
+    return said.partition("/")[0] == text(rollout, "revision") and said != text(rollout, "retry")
 
 
 def _stages(rollout: Mapping[str, Any]) -> tuple[Stage, ...]:
