@@ -22,6 +22,7 @@ from e2e.harness import Load, Tally, engine_env
 from e2e.rollouts import CANARY, GATES, OBJECTIVES
 from tidegate.cli.plugin import access
 from tidegate.cli.plugin.address import Address
+from tidegate.cli.plugin.lines import headline
 from tidegate.cli.plugin.looks import Looks
 from tidegate.cli.plugin.picture import picture
 from tidegate.cli.plugin.run import Show, viewer
@@ -29,6 +30,7 @@ from tidegate.cli.plugin.seen import Seen, seen
 from tidegate.cli.plugin.watch import follow
 
 MODEL: Final = "qwen"
+STEPS: Final = [{"traffic": "10%", "hold": "5s"}, {"traffic": "50%", "hold": "30s"}]
 WIDTH: Final = 116
 """Columns of the picture."""
 TYPEFACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
@@ -39,15 +41,29 @@ def main() -> int:
     """Returns 0 when the good one was promoted, the bad one taken back, and nobody else's request failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="dev", help="name of the demo's cluster")
-    parser.add_argument("--picture", type=Path, help="write what was shown into this SVG")
+    parser.add_argument("--pictures", type=Path, help="folder into which what was shown is written, as SVG")
     arguments = parser.parse_args()
     try:
         cluster = Cluster.attach(arguments.name)
     except ClusterError as error:
         print(f"{error}; first: make demo NAME={arguments.name}", file=sys.stderr)
         return 1
-    demo = Demo(cluster, Console(highlight=False), Console(record=True, width=WIDTH, file=io.StringIO()))
-    return demo.run(arguments.picture)
+    demo = Demo(cluster, Console(highlight=False), blank())
+    ended = demo.run()
+    if arguments.pictures:
+        draw(demo.paper, arguments.pictures / "demo-rollout.svg", "make demo-rollout")
+        draw(demo.one_moment, arguments.pictures / "rollout-status.svg", f"kubectl tidegate rollout status -w {MODEL}")
+    return ended
+
+
+def blank() -> Console:
+    """Something to draw on."""
+    return Console(record=True, width=WIDTH, file=io.StringIO(), highlight=False)
+
+
+def draw(console: Console, file: Path, title: str) -> None:
+    """As SVG."""
+    file.write_text(TYPEFACES.sub("", console.export_svg(title=title)))
 
 
 class Demo:
@@ -57,13 +73,15 @@ class Demo:
         self.cluster = cluster
         self.console = console
         self.paper = paper
-        """What becomes the picture."""
+        """What becomes the picture of the whole."""
+        self.one_moment = blank()
+        """The good one, on its way."""
 
-    def run(self, file: Path | None) -> int:
+    def run(self) -> int:
         """The whole demo; the exit status."""
         self._prepare()
         load = Load(self.cluster.forward("default", "chat-router", 80))
-        with load.running(streams=6, tokens=20, short=8) as tally:
+        with load.running(streams=10, tokens=10, short=4) as tally:
             good = self._change("A good revision: another speed of the simulated engine", DECODE_MS=5)
             bad = self._change("A bad one: half of its answers are errors", ERROR_RATE=0.5)
         tried = seen(self.cluster.get(f"mdep/{MODEL}")).revision
@@ -71,13 +89,11 @@ class Demo:
         self._show(clients(tally, tried), paper=True)
         self._show(f"Failed requests outside of the bad revision: {harm}", paper=True)
         self._show(f"\nLook around:\n  kubectl tidegate rollout status {MODEL}\n  kubectl describe mdep {MODEL}")
-        if file:
-            file.write_text(TYPEFACES.sub("", self.paper.export_svg(title="make demo-rollout")))
         return int((good, bad, harm) != (0, 1, 0))
 
     def _prepare(self) -> None:
         """Objectives and steps, which are no new revision."""
-        rollout = {"canary": CANARY, "gates": GATES}
+        rollout = {"canary": CANARY | {"steps": STEPS}, "gates": GATES}
         self._patch({"objectives": OBJECTIVES, "rollout": rollout, "drain": {"timeout": "15s"}})
         self._show("Objectives and two steps were written to the model; 14 clients ask it all the time.\n")
 
@@ -101,6 +117,10 @@ class Demo:
             with screen:
                 ended = await follow(read, film.also(show))
         self.paper.print(film.chosen)
+        if ended == 0:
+            self.one_moment.print(film.chosen)
+            self.paper.print(headline(film.last, to))
+        self.paper.print("")
         self._show("")
         return ended
 
@@ -119,19 +139,22 @@ class Film:
     def __init__(self, to: Address) -> None:
         self._to = to
         self._looks = Looks()
-        self._best = -1
+        self._best = (0, 0)
+        self.last = Seen("Unseen")
         self.chosen: RenderableType = ""
-        """The end of one that was taken back; of another one the last moment at which most objectives were met."""
+        """The end of one that was taken back; of another one the last moment of its last step at which most objectives were met."""
 
     def also(self, show: Show) -> Show:
         """Shows, and keeps."""
 
         def both(now: Seen, trouble: str) -> None:
             show(now, trouble)
+            self.last = now
             self._looks.note(now)
-            met = sum(gate.outcome == "passed" for gate in now.gates)
-            if now.state == "Refused" or (now.state == "Trial" and met >= self._best):
-                self._best, self.chosen = met, picture(now, self._to, self._looks, datetime.now(UTC))
+            far = (now.step, sum(gate.outcome == "passed" for gate in now.gates))
+            under_way = now.state == "Trial" and now.step < now.steps and far >= self._best
+            if under_way or now.state == "Refused":
+                self._best, self.chosen = far, picture(now, self._to, self._looks, datetime.now(UTC))
 
         return both
 

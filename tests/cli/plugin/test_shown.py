@@ -81,7 +81,7 @@ def test_figure(words: str, number: float | None) -> None:
 
 def test_blocks_are_as_high_as_their_figures() -> None:
     row = blocks([Look("passed", 1.0), Look("inconclusive", None), Look("failed", 8.0), Look("odd", 0.0)])
-    assert row == [("▂", "green"), ("▁", "yellow"), ("█", "red"), ("▁", "white")]
+    assert row == [("▃", "green"), ("▂", "yellow"), ("█", "red"), ("▂", "white")]
     assert blocks([]) == []
 
 

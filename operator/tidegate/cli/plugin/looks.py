@@ -12,7 +12,7 @@ from tidegate.cli.plugin.seen import Seen
 
 MOST: Final = 30
 """Looks that are shown."""
-BLOCKS: Final = "▁▂▃▄▅▆▇█"
+BLOCKS: Final = "▂▃▄▅▆▇█"
 COLOURS: Final = {
     "passed": "green",
     "failed": "red",
