@@ -30,7 +30,7 @@ from tidegate.cli.plugin.seen import Seen, seen
 from tidegate.cli.plugin.watch import follow
 
 MODEL: Final = "qwen"
-STEPS: Final = [{"traffic": "10%", "hold": "5s"}, {"traffic": "50%", "hold": "30s"}]
+STEPS: Final = [{"traffic": "10%", "hold": "5s"}, {"traffic": "50%", "hold": "22s"}]
 WIDTH: Final = 116
 """Columns of the picture."""
 TYPEFACES = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

@@ -67,7 +67,7 @@ def _colour(seen: Seen) -> str:
 def _phase(seen: Seen, now: datetime) -> RenderableType:
     """`Holding  its hold ends at ..., 42 s left`, and since when all of it."""
     words = Text.assemble((seen.phase, f"bold {_colour(seen)}"), "  ", seen.message)
-    if seen.hold_ends:
+    if seen.hold_ends and seen.hold_ends > now:
         words.append(f"  {_duration((seen.hold_ends - now).total_seconds())} left", "bold")
     if seen.began and seen.state == "Trial":
         words.append(
