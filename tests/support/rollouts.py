@@ -55,7 +55,7 @@ def taken_back(**rollout: Any) -> dict[str, Any]:
 
 def promoted() -> dict[str, Any]:
     """It has all of the traffic."""
-    made = on_trial(phase="Promoted", message="it has all of the traffic", step=2, share=100, traffic=0)
+    made = on_trial(phase="Promoted", message="it has all of the traffic", step=2, share=None, traffic=0)
     made["status"] |= {"activeRevision": TRIED, "revisions": [arm(TRIED, "Active", 100, 2)]}
     return made
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support import rollouts
 from tests.support.rollouts import STABLE, TRIED, arm, on_trial, promoted, switching, taken_back
-from tidegate.cli.plugin.seen import Arm, Gate, Stage, seen
+from tidegate.cli.plugin.seen import Arm, Gate, seen
+from tidegate.plan.model.stages import Stage
 
 
 def newer() -> dict[str, Any]:
@@ -89,6 +90,22 @@ def test_steps_of_a_spec_without_any() -> None:
     made["spec"]["rollout"] = {}
     assert [stage.share for stage in seen(made).stages] == [1, 5, 10, 25, 50]
     assert {stage.hold for stage in seen(made).stages} == {600.0}
+
+
+def test_steps_of_a_blue_green() -> None:
+    made = on_trial(step=1, share=100)
+    made["spec"]["rollout"] = {"strategy": "BlueGreen", "blueGreen": {"keepPrevious": "1m"}}
+    found = seen(made)
+    assert [stage.share for stage in found.stages] == [0, 100]
+    assert found.hold_ends == datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
+    made["status"]["rollout"]["steps"] = 1
+    assert [stage.share for stage in seen(made).stages] == [0]
+
+
+def test_a_spec_of_a_newer_version() -> None:
+    made = on_trial()
+    made["spec"]["rollout"] = {"strategy": "Sideways"}
+    assert (seen(made).stages, seen(made).state) == ((), "Trial")
 
 
 def test_steps_that_were_edited_meanwhile_are_not_shown() -> None:

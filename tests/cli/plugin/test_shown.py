@@ -28,7 +28,7 @@ def paused() -> dict[str, Any]:
 
 
 def past_all(active: str = STABLE) -> dict[str, Any]:
-    made = on_trial(share=100, step=2, phase="Promoting") if active == STABLE else promoted()
+    made = on_trial(share=None, step=2, phase="Promoting") if active == STABLE else promoted()
     made["status"]["rollout"]["phase"] = "Promoting"
     return made
 
@@ -147,6 +147,12 @@ def test_only_changes_are_lines() -> None:
     assert list(changes(first, seen(promoted()), TO)) == [headline(seen(promoted()), TO)]
 
 
+def blue_green(step: int, share: int = 0) -> dict[str, Any]:
+    made = on_trial(step=step, share=share)
+    made["spec"]["rollout"] = {"strategy": "BlueGreen"}
+    return made
+
+
 def drawn(model: dict[str, Any], trouble: str = "") -> str:
     console, looks = Console(width=100, file=io.StringIO(), record=True), Looks()
     looks.note(seen(model))
@@ -171,6 +177,8 @@ def drawn(model: dict[str, Any], trouble: str = "") -> str:
         ),
         (on_trial(step=1, share=50), ["✔ 10 % ─ ▶ 50 % ─ all"]),
         (on_trial(steps=3), ["▶ step 1 ─ step 2 ─ step 3 ─ all"]),
+        (blue_green(0), ["▶ tests ─ all ─ the old one leaves", "promote qwen -n shop  switch all requests to it"]),
+        (blue_green(1, share=100), ["✔ tests ─ ▶ all ─ the old one leaves", "let the old revision go"]),
         (taken_back(), ["RolledBack  errors failed", "✘ 10 % ─ 50 % ─ all", "100 %  2/2", "rollout retry qwen"]),
         (promoted(), ["is promoted: it has all of the traffic", "✔ 10 % ─ ✔ 50 % ─ ✔ all"]),
         (switching(), [f"revision {TRIED} takes over when all of its engines answer"]),

@@ -12,10 +12,13 @@ anything else                         nothing
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from tidegate.cli.plugin.address import Address
-from tidegate.cli.plugin.orders import ALL_STEPS
 from tidegate.cli.plugin.seen import Seen
+
+STEPS: Final = {0: "switch all requests to it", 100: "let the old revision go"}
+"""What the end of a blue/green's steps is."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ def advice(seen: Seen, to: Address) -> tuple[Advice, ...]:
     if seen.state != "Trial" or (seen.phase == "Promoting" and seen.revision == seen.active):
         return ()
     back = Advice(to.command("abort"), f"all requests to {seen.active} at once")
-    if seen.share >= ALL_STEPS:
+    if seen.behind:
         return (back,)
-    onward = Advice(to.command("promote"), f"end the step of {seen.share} %")
+    onward = Advice(to.command("promote"), STEPS.get(seen.share, f"end the step of {seen.share} %"))
     if seen.paused:
         return (Advice(to.command("resume"), "go on where it is"), onward, back)
     return (onward, Advice(to.command("pause"), "keep the share as it is"), back)

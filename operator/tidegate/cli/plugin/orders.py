@@ -25,8 +25,8 @@ from tidegate.cli.plugin.address import Address
 from tidegate.cli.plugin.seen import Seen, annotation
 from tidegate.errors import TidegateError
 
-ALL_STEPS: Final = 100
-"""Percent: what is asked for when no step is left."""
+STEPS: Final = {0: "the switch to it comes", 100: "the old revision goes"}
+"""What the end of a blue/green's steps is."""
 GIT: Final = "If Argo CD or Flux syncs this model, say the same in Git: otherwise the next sync may undo it."
 
 
@@ -46,16 +46,14 @@ class Order:
 def promote(seen: Seen, to: Address, everything: bool = False) -> Order:
     """The step under way is over, or all of them are. Raises Impossible."""
     _on_trial(seen, to, "promote")
-    if seen.share >= ALL_STEPS:
+    if seen.behind:
         raise Impossible(
             f"all steps of revision {seen.revision} are behind it: it takes over when all of its engines answer"
         )
     value = seen.revision if everything else f"{seen.revision}/{seen.share}%"
-    which = "all steps that are left end" if everything else f"the step of {seen.share} % ends"
-    comes = f"{which} when engines and routers are there, whatever hold, objectives and approvals say"
-    return _annotated(
-        to, {"promote": value}, f"{comes}; an objective that fails with onFailure: Rollback still takes it back."
-    )
+    which = "all steps that are left end" if everything else STEPS.get(seen.share, f"the step of {seen.share} % ends")
+    comes = f"{which} when engines and routers are there, whatever hold, objectives, tests and approvals say"
+    return _annotated(to, {"promote": value}, f"{comes}; one that fails with onFailure: Rollback still takes it back.")
 
 
 def abort(seen: Seen, to: Address) -> Order:

@@ -17,7 +17,6 @@ from tidegate.cli.plugin.address import Address
 from tidegate.cli.plugin.advice import advice
 from tidegate.cli.plugin.lines import headline
 from tidegate.cli.plugin.looks import COLOURS, Looks, blocks
-from tidegate.cli.plugin.orders import ALL_STEPS
 from tidegate.cli.plugin.seen import Arm, Seen
 
 WAITING: Final = "yellow"
@@ -29,6 +28,8 @@ PHASES: Final = {
     "Waiting": WAITING,
 }
 """Colours; blue for all others."""
+SHARES: Final = {0: "tests", 100: "all"}
+"""What a blue/green's steps are called; others by their share."""
 BAR: Final = 20
 """Characters."""
 
@@ -86,13 +87,20 @@ def _duration(seconds: float) -> str:
 
 
 def _steps(seen: Seen) -> Text:
-    """`✔ 1% ─ ✔ 5% ─ ▶ 10% ─ 25% ─ all`."""
-    shares = [f"{stage.share} %" for stage in seen.stages] or [f"step {n + 1}" for n in range(seen.steps)]
+    """`✔ 1 % ─ ✔ 5 % ─ ▶ 10 % ─ 25 % ─ all`."""
     row = Text("steps  ", "bright_black")
-    for number, said in enumerate([*shares, "all"]):
+    for number, said in enumerate(_names(seen)):
         row.append(" ─ " if number else "", "bright_black")
         row.append_text(_step(said, number, seen))
     return row
+
+
+def _names(seen: Seen) -> list[str]:
+    """Of the steps, and of what is behind them all."""
+    if not seen.stages:
+        return [*(f"step {number + 1}" for number in range(seen.steps)), "all"]
+    names = [SHARES.get(stage.share, f"{stage.share} %") for stage in seen.stages]
+    return [*names, "the old one leaves" if names[-1] == "all" else "all"]
 
 
 def _step(said: str, number: int, seen: Seen) -> Text:
@@ -115,7 +123,7 @@ def _revisions(seen: Seen) -> Table:
 
 def _share(arm: Arm, seen: Seen) -> ProgressBar:
     colour = "cyan" if arm.name == seen.active else "magenta"
-    return ProgressBar(total=ALL_STEPS, completed=arm.traffic, width=BAR, complete_style=colour, finished_style=colour)
+    return ProgressBar(total=100, completed=arm.traffic, width=BAR, complete_style=colour, finished_style=colour)
 
 
 def _objectives(seen: Seen, looks: Looks) -> Table:

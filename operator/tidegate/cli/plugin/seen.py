@@ -18,26 +18,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from tidegate.api.rollout import DEFAULT_STEPS
-from tidegate.api.values import seconds
+from pydantic import ValidationError
+
+from tidegate.api.rollout import Rollout
 from tidegate.names import GROUP
 from tidegate.plan.conditions import ROLLED_BACK, STALLED
 from tidegate.plan.kube.reading import integer, maps, text
+from tidegate.plan.model.stages import Stage
+from tidegate.plan.model.trial import course_of
 
 State = Literal["Unseen", "Refused", "Trial", "Switching", "Settled"]
-DEFAULT_HOLD = "10m"
-"""Of a step that waits for nobody."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of the spec."""
-
-    share: int
-    """Percent."""
-    hold: float
-    """Seconds."""
-    approval: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,11 +70,11 @@ class Seen:
     """Steps that are behind it."""
     steps: int = 0
     share: int = 0
-    """Percent that the step asks for; 100 when all steps are behind it."""
+    """Percent that the step asks for, where there is one left."""
     traffic: int = 0
     """Percent that it gets."""
     stages: tuple[Stage, ...] = ()
-    """Of the spec; empty where the spec no longer has as many as the status speaks of."""
+    """Of the spec; empty where it cannot be read, or no longer has as many as the status speaks of."""
     arms: tuple[Arm, ...] = ()
     gates: tuple[Gate, ...] = ()
     began: datetime | None = None
@@ -97,6 +87,11 @@ class Seen:
     abort: str = ""
     retry: str = ""
     """Annotations that were heeded last."""
+
+    @property
+    def behind(self) -> bool:
+        """Whether all steps are behind it."""
+        return self.step >= self.steps
 
     @property
     def promoted(self) -> bool:
@@ -117,8 +112,7 @@ def seen(model: Mapping[str, Any]) -> Seen:
     state = _state(model, status, rollout, arms)
     candidate = next((arm.name for arm in arms if arm.role == "Candidate"), "")
     steps, step, phase = integer(rollout, "steps"), max(integer(rollout, "step"), 0), text(rollout, "phase")
-    stages = _stages(asked)
-    stages = stages if len(stages) == steps else ()
+    stages = _stages(asked, steps)
     return Seen(
         state,
         active=text(status, "activeRevision"),
@@ -170,17 +164,13 @@ def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
     return said.partition("/")[0] == text(rollout, "revision") and said != text(rollout, "retry")
 
 
-def _stages(rollout: Mapping[str, Any]) -> tuple[Stage, ...]:
-    canary = _map(rollout, "canary")
-    if "steps" not in canary:
-        return tuple(Stage(step.share, step.hold_seconds) for step in DEFAULT_STEPS)
-    return tuple(_stage(step) for step in maps(canary, "steps"))
-
-
-def _stage(step: Mapping[str, Any]) -> Stage:
-    approval, share = text(step, "approval") == "Manual", text(step, "traffic").rstrip("%")
-    hold = text(step, "hold") or ("0s" if approval else DEFAULT_HOLD)
-    return Stage(int(share) if share.isdecimal() else 0, seconds(hold), approval)
+def _stages(rollout: Mapping[str, Any], steps: int) -> tuple[Stage, ...]:
+    """As the operator reads them. A blue/green has one step where nobody can give it requests."""
+    try:
+        stages = course_of(Rollout.model_validate(rollout), routed=steps > 1).stages
+    except ValidationError:
+        return ()
+    return stages if len(stages) == steps else ()
 
 
 def _arm(revision: Mapping[str, Any]) -> Arm:
