@@ -11,7 +11,7 @@ INPUTS ?= 10000000
 SEED ?= 1
 SEEDS ?= 1
 
-.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-gates bench-autoscaling e2e-vllm e2e-kind demo crds golden \
+.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-gates bench-autoscaling e2e-vllm e2e-kind demo demo-rollout crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -96,6 +96,9 @@ e2e-kind: init ## the quickstart on a kind cluster (needs Docker and kind)
 demo: init native ## a real cluster, the operator from its chart, the quickstart, a streamed answer, and Prometheus
 	@test "$(ENGINE)" != vllm || e2e/vllm/install
 	@$(PYTHON) -m e2e.demo --name $(NAME) --engine $(ENGINE)
+
+demo-rollout: init ## after `make demo`, on its cluster: a good revision is promoted and a bad one taken back, live (2 minutes)
+	@$(PYTHON) -m e2e.demo_rollout --name $(NAME)
 
 cluster-up: init ## a dev cluster: NAME=dev NODES=2 GPUS=4
 	$(PYTHON) -m e2e.devcluster up --name $(NAME) --nodes $(NODES) --gpus $(GPUS)

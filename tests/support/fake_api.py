@@ -12,6 +12,7 @@ from typing import Any
 from tidegate.cluster.client import Api, NotFound
 from tidegate.cluster.metadata import ListedObject
 from tidegate.errors import Conflict, TidegateError
+from tidegate.names import FIELD_MANAGER
 from tidegate.plan.plan import Manifest, ObjectKey
 
 
@@ -47,7 +48,7 @@ class FakeApi(Api):
             return copy.deepcopy(live)
         return self._keep(key, _over(live, manifest), uid=live["metadata"]["uid"])
 
-    async def merge(self, manifest: Manifest) -> dict[str, Any]:
+    async def merge(self, manifest: Manifest, manager: str = FIELD_MANAGER) -> dict[str, Any]:
         key = self._write("merge", ObjectKey.of(manifest))
         live = self._found(key)
         if manifest["metadata"].get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:

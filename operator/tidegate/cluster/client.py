@@ -167,11 +167,11 @@ class Api:
         query = {"fieldManager": names.FIELD_MANAGER}
         return await self.request("PATCH", url, query, body, "application/merge-patch+json")
 
-    async def merge(self, manifest: Manifest) -> dict[str, Any]:
-        """RFC 7386: every list of the manifest as a whole, whoever put items into it."""
+    async def merge(self, manifest: Manifest, manager: str = names.FIELD_MANAGER) -> dict[str, Any]:
+        """RFC 7386: every list of the manifest as a whole, whoever put items into it. `manager` is noted as who wrote it."""
         key = ObjectKey.of(manifest)
         url = path(key.api_version, key.kind, key.namespace, key.name)
-        query = {"fieldManager": names.FIELD_MANAGER}
+        query = {"fieldManager": manager}
         return await self.request("PATCH", url, query, manifest, "application/merge-patch+json")
 
     async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
