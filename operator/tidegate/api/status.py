@@ -164,6 +164,8 @@ class RolloutStatus(Part):
     """The last value of the annotation tidegate.dev/abort that was heeded."""
     retry: Annotated[str, Field(max_length=512)] | None = None
     """The last value of the annotation tidegate.dev/retry that was heeded."""
+    promote: Annotated[str, Field(max_length=512)] | None = None
+    """The value of the annotation tidegate.dev/promote when the trial began, which was for another one."""
 
 
 class SignalStatus(Part):

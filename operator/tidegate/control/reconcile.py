@@ -31,6 +31,8 @@ from tidegate.plan.router.plan import plan_router
 
 log = logging.getLogger("tidegate.reconcile")
 
+PASSES = 3
+"""In a row, at most: the end of a blue/green's way back is three."""
 STALLED_CHECK = 60.0
 """Seconds until something that waits for a person is tried again anyway."""
 
@@ -58,10 +60,13 @@ class Reconciler:
     imposed: Imposed = field(default_factory=Imposed)
 
     async def run(self, key: ObjectKey) -> float | None:
-        """A pass, and the next one when the plan asks for it: whom its first half serves does not wait for the second behind
+        """A pass, and the next ones when the plan asks for them: whom its first half serves does not wait for the second behind
         everybody else. Returns the seconds until the next look. Raises Retry for another try with back-off."""
-        again, wait = await self._pass(key)
-        return (await self._pass(key))[1] if again else wait
+        for _ in range(PASSES):
+            again, wait = await self._pass(key)
+            if not again:
+                return wait
+        return 0.0  # it has its turn again behind everybody else
 
     async def _pass(self, key: ObjectKey) -> tuple[bool, float | None]:
         """Whether to plan again at once, and the seconds until the next look."""

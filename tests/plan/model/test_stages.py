@@ -103,6 +103,9 @@ ABORT = replace(LOOK, abort="new")
         (HELD, gated("passed", "inconclusive"), 660, IMPATIENT, ("Waiting", 0, "o1 inconclusive: x")),
         (HELD, gated("inconclusive"), 661, IMPATIENT, ("Paused", 0, "progressDeadline is over: o0 inconclusive: x")),
         (replace(HELD, stage=1), gated("inconclusive"), 9, COURSE, ("Waiting", 1, "o0 inconclusive: x")),
+        # what was there when the trial began
+        (replace(HELD, promote="new"), replace(LOOK, promote="new"), 1, COURSE, ("Holding", 0, "its hold ends at 2026-11-26T09:10:00Z")),
+        (replace(HELD, promote="new"), replace(LOOK, promote="new/5%"), 1, COURSE, ("Starting", 1, "the next step begins")),
         # another step, the last one, free
         (HELD, gated("passed"), 600, COURSE, ("Starting", 1, "the next step begins")),
         (replace(HELD, stage=1), gated("passed"), 600, COURSE, ("Waiting", 1, "waits until a person promotes it")),
@@ -217,7 +220,9 @@ def test_any_order_of_looks(looks: list[tuple[Look, int]]) -> None:
             assert trial.stage == before.stage + 1
             assert look.complete
             assert look.sent == before.share(COURSE)
-            assert look.promotes(look.sent) or all(gate.verdict.outcome == "passed" for gate in look.gates)
+            assert look.promotes(before, before.share(COURSE)) or all(
+                gate.verdict.outcome == "passed" for gate in look.gates
+            )
         if before and before.revision == trial.revision and before.phase == "RolledBack" != trial.phase:
             assert look.retry not in ("", before.retry)
         assert 0 <= shares(trial, COURSE, True) <= 50

@@ -24,8 +24,8 @@ from tidegate.api.rollout import Rollout
 from tidegate.names import GROUP
 from tidegate.plan.conditions import ROLLED_BACK, STALLED
 from tidegate.plan.kube.reading import integer, maps, text
+from tidegate.plan.model.courses import course
 from tidegate.plan.model.stages import Stage
-from tidegate.plan.model.trial import course_of
 
 State = Literal["Unseen", "Refused", "Trial", "Switching", "Settled"]
 
@@ -112,7 +112,7 @@ def seen(model: Mapping[str, Any]) -> Seen:
     state = _state(model, status, rollout, arms)
     candidate = next((arm.name for arm in arms if arm.role == "Candidate"), "")
     steps, step, phase = integer(rollout, "steps"), max(integer(rollout, "step"), 0), text(rollout, "phase")
-    stages = _stages(asked, steps)
+    stages = _stages(asked, steps, integer(status, "desiredReplicas"))
     return Seen(
         state,
         active=text(status, "activeRevision"),
@@ -164,10 +164,10 @@ def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
     return said.partition("/")[0] == text(rollout, "revision") and said != text(rollout, "retry")
 
 
-def _stages(rollout: Mapping[str, Any], steps: int) -> tuple[Stage, ...]:
+def _stages(rollout: Mapping[str, Any], steps: int, engines: int) -> tuple[Stage, ...]:
     """As the operator reads them. A blue/green has one step where nobody can give it requests."""
     try:
-        stages = course_of(Rollout.model_validate(rollout), routed=steps > 1).stages
+        stages = course(Rollout.model_validate(rollout), max(1, engines), routed=steps > 1).stages
     except ValidationError:
         return ()
     return stages if len(stages) == steps else ()

@@ -141,6 +141,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
         abort=text(entry, "abort"),
         retry=text(entry, "retry"),
+        promote=text(entry, "promote"),
         windows=tuple(window for each in maps(entry, "windows") if (window := _window(each))),
         gates=tuple(_note(each) for each in maps(entry, "gates") if text(each, "name")),
         history=tuple(past for each in maps(entry, "history") if (past := _past(each))),

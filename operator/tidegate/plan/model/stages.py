@@ -24,7 +24,7 @@
                                       nobody promotes that step
 
 `promote`, `abort` and `retry` are annotations whose value begins with the revision, so that they are for that one alone: the plan notes
-down what it heeded, and a value acts once. A promotion stands for everything that a step waits for but engines and routers: a person
+down what it heeded, and a value acts once: one that was there before the trial does not. A promotion stands for everything that a step waits for but engines and routers: a person
 takes the place of gates, holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`). But for a gate that
 says Rollback: then there is nothing left to promote.
 
@@ -119,6 +119,8 @@ class Trial:
     abort: str = ""
     retry: str = ""
     """The last annotations that were heeded."""
+    promote: str = ""
+    """The annotation that was there when the trial began: it was for another one."""
     windows: tuple[Window, ...] = ()
     """Over what it is judged, the oldest first."""
     gates: tuple[Note, ...] = ()
@@ -176,9 +178,9 @@ class Look:
     retry: str = ""
     """Annotations that speak of this revision, as they stand."""
 
-    def promotes(self, share: int) -> bool:
+    def promotes(self, trial: Trial, share: int) -> bool:
         """Whether a person says that a step is over."""
-        return self.promote in (self.revision, f"{self.revision}/{share}%")
+        return self.promote != trial.promote and self.promote in (self.revision, f"{self.revision}/{share}%")
 
 
 def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Trial:
@@ -190,7 +192,7 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
     said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
     if why := _against(known, course, look, said):
         return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
-    if known.free(course) and not (said.move == "pause" and not look.promotes(known.share(course))):
+    if known.free(course) and not (said.move == "pause" and not look.promotes(known, known.share(course))):
         return replace(known, phase="Promoting", message=FREE, pause="")
     known = replace(known, stage=min(known.stage, len(course.stages) - 1))
     if look.complete and look.sent == known.share(course):
@@ -231,7 +233,8 @@ def judged(trial: Trial, given: int, look: Look, now: datetime) -> Trial:
 
 
 def _begun(look: Look, now: datetime) -> Trial:
-    return Trial(look.revision, 0, now, now, message="its engines start", abort=look.abort, retry=look.retry)
+    made = Trial(look.revision, 0, now, now, message="its engines start")
+    return replace(made, abort=look.abort, retry=look.retry, promote=look.promote)
 
 
 def _against(known: Trial, course: Course, look: Look, said: Decision) -> str:
@@ -245,7 +248,7 @@ def _against(known: Trial, course: Course, look: Look, said: Decision) -> str:
 
 def _held(trial: Trial, course: Course, look: Look, said: Decision, now: datetime) -> Trial:
     """The rows of a step that every router sends."""
-    if look.promotes(course.stages[trial.stage].share):
+    if look.promotes(trial, course.stages[trial.stage].share):
         return _next(trial, course, now)
     waits = _waits_for(trial, course, said, now)
     if waits is None:

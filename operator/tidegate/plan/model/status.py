@@ -122,10 +122,16 @@ def _taken_back(world: ModelWorld, decision: ModelDecision) -> str:
     if trial is None:
         return ""
     serving = f"; revision {active.name} serves" if active else ""
-    again = f"kubectl annotate --overwrite mdep/{name} {GROUP}/retry={trial.revision}/1"
+    again = f"kubectl annotate --overwrite mdep/{name} {GROUP}/retry={trial.revision}/{_next_number(trial.retry)}"
     return (
         f"revision {trial.revision} was taken back: {trial.message}{serving}. Change the spec, or try it again: {again}"
     )
+
+
+def _next_number(retry: str) -> int:
+    """Of a retry that was not heeded yet: a value acts once."""
+    number = retry.rpartition("/")[2]
+    return int(number) + 1 if number.isascii() and number.isdigit() else 1
 
 
 def _leaving(facts: ModelFacts, retiring: Revision) -> str:
@@ -209,6 +215,7 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "history": [_past(past) for past in trial.history],
         "abort": trial.abort or None,
         "retry": trial.retry or None,
+        "promote": trial.promote or None,
         **{name: moment.isoformat() for name, moment in moments.items() if moment},
     }
 
