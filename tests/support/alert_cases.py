@@ -72,6 +72,13 @@ def leader(values: str, pod: str) -> Series:
     return {f'tidegate_leader{{namespace="tidegate-system",pod="{pod}"}}': values}
 
 
+def condition(reason: str, values: str) -> Series:
+    """A model that is Stalled."""
+    labels = f'kind="ModelDeployment",namespace="ml",name="chat",type="Stalled",status="True",reason="{reason}"'
+    return {f"tidegate_condition{{{labels}}}": values}
+
+
+OF_OBJECT: Final = {"kind": "ModelDeployment", "namespace": "ml", "name": "chat", "type": "Stalled", "status": "True"}
 OF_MODEL: Final = {"namespace": "ml", "policy": "chat", "model": "qwen"}
 OF_BACKEND: Final = {"namespace": "ml", "policy": "chat", "backend": "small"}
 OF_POLICY: Final = {"namespace": "ml", "tidegate_dev_policy": "chat"}
@@ -217,6 +224,20 @@ OF_THE_REST: Final = {
         summary="ml/qwen: KV caches are 93% full",
         bad={"both": of_engine("kv_cache_usage_perc", "0.95x80", "e-0") | of_engine("kv_cache_usage_perc", "0.91x80", "e-1")},
         good={"one": of_engine("kv_cache_usage_perc", "0.99x80", "e-0") | of_engine("kv_cache_usage_perc", "0.5x80", "e-1")},
+    ),
+    "TidegateRolledBack": Alert(
+        at="1m",
+        labels=OF_OBJECT | {"reason": "RolledBack"},
+        summary="ml/chat: a new revision was taken back",
+        bad={"at once": condition("RolledBack", "1x80")},
+        good={"another reason": condition("NoCapacity", "1x80"), "no more": condition("RolledBack", "1x1 stale")},
+    ),
+    "TidegateStalled": Alert(
+        at="7m",
+        labels=OF_OBJECT | {"reason": "GateUnanswered"},
+        summary="ml/chat: ModelDeployment waits for a person (GateUnanswered)",
+        bad={"for five minutes": condition("GateUnanswered", "1x80")},
+        good={"taken back": condition("RolledBack", "1x80"), "for a moment": condition("GateUnanswered", "1x8 _x80")},
     ),
     "TidegateRolloutLong": Alert(
         at="6h30m",

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +29,7 @@ from tidegate.control import health
 from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
 from tidegate.control.lease import Election
+from tidegate.control.objects import Objects
 from tidegate.control.observe import Ask, Observer
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.scale import Scaler
@@ -36,7 +37,7 @@ from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
 from tidegate.errors import TidegateError
-from tidegate.plan.plan import ObjectKey, Question
+from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.settings import Settings
 
 log = logging.getLogger("tidegate")
@@ -89,9 +90,13 @@ class Operator:
         """The Lease was ours once: whoever loses it ends, so this is never taken back."""
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
+        self.metrics.registry.register(Objects(self._objects, self.leads.is_set))
         self.metrics.watch("tidegate_queue_length", lambda: len(self.queue))
         self.metrics.watch("tidegate_questions", lambda: len(self.observer))
         self.metrics.watch("tidegate_api_writes", lambda: api.writes)
+
+    def _objects(self) -> Iterator[Manifest]:
+        return (found for key in self.store.owners() if (found := self.store.get(key)))
 
     async def run(self) -> None:
         """Until SIGTERM, or until the Lease is lost."""
