@@ -69,6 +69,8 @@ def seen(made: Judged, minutes: float) -> list[tuple[int, int, int]]:
     for _ in range(round(minutes * 2)):
         made.look()
         there = made.replicas()
+        sent = [r for r in made.owner["status"]["revisions"] if r["traffic"]]
+        assert all(revision["replicas"] for revision in sent), "who gets requests has engines"
         at = (there.get("Candidate", 0), there.get("Active", 0), made.traffic().get("Candidate", 0))
         found += [at] if [at] != found[-1:] else []
         made.wait("30s")
@@ -130,6 +132,21 @@ def test_killed_at_any_moment(replicas: int, surge: int, kills: list[int]) -> No
         made.look()
         if i in kills:
             made.forget()
+        assert replicas == 1 or all(r["replicas"] for r in made.owner["status"]["revisions"] if r["traffic"])
         made.wait("30s")
     assert made.rollout["phase"] == "Promoted"
     assert made.replicas() == {"Active": replicas}
+
+
+def test_who_takes_over_keeps_its_engines() -> None:
+    """The old one has given up all of its own when the new one becomes Active: what it gave up is not the new one's to give."""
+    made = judged([], strategy="RollingUpdate", canary=None, rollingUpdate={"maxSurge": 0, "maxUnavailable": 1})
+    while made.rollout["step"] < 3:
+        made.look()
+        made.wait("30s")
+    made.ready("Active", 0)
+    for _ in range(3):
+        made.run()
+        made.routers_follow()
+        counts = {r["name"]: r["replicas"] for r in made.owner["status"]["revisions"] if r["role"] != "Retiring"}
+        assert counts[tried(made)] == 4

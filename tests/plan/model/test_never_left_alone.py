@@ -1,5 +1,5 @@
-"""Under any sequence of readiness, edits, lost statuses, interrupted passes and silent routers, a service that has an engine that
-answers is never left without one by an action of ours, unless a person asked for it."""
+"""Under any sequence of readiness, edits, lost statuses, interrupted passes and silent routers, and with any strategy, a service that has an
+engine that answers is never left without one by an action of ours, unless a person asked for it."""
 
 from __future__ import annotations
 
@@ -23,17 +23,28 @@ WHOLE = ("status", "apply", "delete")
 THEN = st.sampled_from([WHOLE, WHOLE, WHOLE, WHOLE, ("status", "apply"), ("status",), ()])
 """How far the pass after an event comes: crashes, conflicts and refusals interrupt it."""
 STATUSES = st.sampled_from([{}, {"revisions": []}, {"revisions": [{"name": "x"}]}, {"revisions": "?", "new": 1}])
+STEPS = {"steps": [{"traffic": "10%", "hold": "30s"}, {"traffic": "50%", "hold": "0s"}]}
+ROLLOUTS = st.sampled_from(
+    [
+        None,
+        None,
+        {"canary": STEPS},
+        {"strategy": "BlueGreen", "blueGreen": {"keepPrevious": "1m"}},
+        {"strategy": "RollingUpdate"},
+        {"strategy": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+    ]
+)
 SAYS = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 2))
 
 
 class Service(RuleBasedStateMachine):
     """A model of up to three engines behind one policy."""
 
-    @initialize(uri=URIS)
-    def begins(self, uri: str) -> None:
-        self.simulation = Simulation(model(source={"uri": uri}, replicas=2))
+    @initialize(uri=URIS, rollout=ROLLOUTS)
+    def begins(self, uri: str, rollout: Any) -> None:
+        self.simulation = Simulation(model(source={"uri": uri}, replicas=2, rollout=rollout))
         self.proven: set[ObjectKey] = set()
-        self.follow, self.says, self.sent_to = True, (2, 0, 0), ""
+        self.follow, self.says, self.sent_to = True, (2, 0, 0), {"": 100}
         self.simulation.run()
         self._routers_report()
 
@@ -99,9 +110,16 @@ class Service(RuleBasedStateMachine):
         self.passes(then)
 
     def _routers_report(self) -> None:
+        given = {
+            r["name"]: r["traffic"] for r in maps(self.simulation.owner["status"], "revisions") if r.get("traffic")
+        }
         if self.follow:
-            self.sent_to = self.active().removeprefix("llama-")
-        said = self.simulation.sending(policy(), self.sent_to, ["to-llama"])
+            self.sent_to = given or {self.active().removeprefix("llama-"): 100}
+        said = self.simulation.sending(policy(), "", ["to-llama"])
+        sent = [{"name": name, "weight": weight} for name, weight in self.sent_to.items()]
+        said["status"]["configuration"]["backends"][0]["revisions"] = sent
+        if self.says[1]:  # what those run that are behind is what was there before
+            said["status"]["configuration"]["older"] = said["status"]["configuration"]["backends"]
         said["status"]["configuration"] |= dict(zip(("live", "behind", "silent"), self.says, strict=True))
         self.simulation.policies[:] = [said]
 
@@ -137,16 +155,25 @@ class Service(RuleBasedStateMachine):
         # the status authorises: whom it no longer names goes now or, when this pass is interrupted, in a later one
         let_go = {key for key in self.proven if key.name not in self.recorded()} if "status" in parts else set()
         deleted = there - set(self.workloads())
+        self._engines_leave()
         self.proven -= let_go | deleted
         if not self.asked_for():
             self._nobody_is_harmed(before, let_go | (deleted & before), sent_to, whole=parts == WHOLE)
         if self.simulation.policies:
             self._routers_report()
 
+    def _engines_leave(self) -> None:
+        """A workload has no more engines than it should."""
+        for key in self.workloads():
+            child = self.simulation.children[key]
+            ready = min(child.get("status", {}).get("readyReplicas", 0), child["spec"]["replicas"])
+            self.simulation.children[key] = {**child, "status": {"replicas": ready, "readyReplicas": ready}}
+
     def _nobody_is_harmed(
         self, before: set[ObjectKey], gone: set[ObjectKey], sent_to: set[str], *, whole: bool
     ) -> None:
         assert not gone or before - gone, "nobody who answers is left, and one who did is gone"
+        assert not before or self.answering(), "nobody who answers is left, because engines were taken away"
         assert not {key.name.removeprefix("llama-") for key in gone} & sent_to, "a router still sends to it"
         if before and whole and not self.simulation.owner["spec"].get("suspend"):
             assert self.active() in {key.name for key in before}, "the traffic goes to somebody who is silent"
@@ -160,7 +187,8 @@ class Service(RuleBasedStateMachine):
         """Whether a person accepted that nobody answers."""
         meta, spec = self.simulation.owner["metadata"], self.simulation.owner["spec"]
         room = meta.get("annotations", {}).get(names.MAKE_ROOM_ANNOTATION) == revision_of(self.simulation.owner)
-        return bool(room or spec["replicas"] == 0)
+        all_at_once = (spec.get("rollout") or {}).get("rollingUpdate") and spec["replicas"] == 1
+        return bool(room or spec["replicas"] == 0 or all_at_once)
 
     def recorded(self) -> set[str]:
         """Deployments of the revisions that the status names; the others may go."""

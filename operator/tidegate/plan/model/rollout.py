@@ -114,7 +114,7 @@ class Situation:
     candidate_replicas: int | None = None
     """Engines that the newest should have while it is on trial; as many as there should be when absent."""
     active_replicas: int | None = None
-    """Engines that the Active one should have meanwhile; as many as there should be when absent."""
+    """Engines that an older Active one should have meanwhile; as many as there should be when absent, and when the newest takes over."""
 
 
 def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[Revision, ...]:
@@ -175,8 +175,7 @@ def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at:
     kept = before or Revision(name, role, at)
     meaning = now.identity if name == now.newest else kept.identity
     since = kept.since if kept.role == role else at
-    given = {"Candidate": now.candidate_replicas, "Active": now.active_replicas}.get(role)
-    replicas = kept.replicas if role == "Retiring" else now.replicas if given is None else given
+    replicas = kept.replicas if role == "Retiring" else _wanted(name, role, now)
     readiness = now.readiness.get(name, NOTHING)
     silent = role == "Retiring" and now.departures.get(name, "silent") == "silent"
     return Revision(
@@ -190,6 +189,12 @@ def _in_role(before: Revision | None, name: str, role: Role, now: Situation, at:
         completed=kept.completed or (readiness.complete and readiness.answers),
         silent_since=(kept.silent_since or at) if silent else None,
     )
+
+
+def _wanted(name: str, role: Role, now: Situation) -> int:
+    """Engines of one that gets requests. What an older Active one gives up, the newest never does."""
+    given = now.candidate_replicas if role == "Candidate" else now.active_replicas if name != now.newest else None
+    return now.replicas if given is None else given
 
 
 def _gone(revision: Revision, before: Revision | None, active: Revision, now: Situation, at: datetime) -> bool:
