@@ -126,7 +126,7 @@ def test_start_up_times() -> None:
     known = measure(known, engines)
     assert known.seconds == (120.0, 130.0, 140.0, 150.0, 160.0)
     assert known.usual(180.0) == 140.0
-    assert measure(known, engines) == known
+    assert measure(known, engines[2:4]) == known
     assert measure(known, [engine(created=NOW - 50, ready=0.0)]).seconds[-1] == 50.0
 
 
