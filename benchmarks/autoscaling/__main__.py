@@ -40,7 +40,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=int, default=1, help="how many, of each trace under each scaler (default: %(default)s)"
     )
     parser.add_argument(
-        "--seed", type=int, default=2, help="the first of them; 0 and 1 chose the defaults (default: %(default)s)"
+        "--seed",
+        type=int,
+        default=2,
+        help="the first of them; 0 and 1 chose nearly all defaults (default: %(default)s)",
     )
     parser.add_argument("--traces", default=",".join(TRACES), help="some of them (default: %(default)s)")
     parser.add_argument(

@@ -23,7 +23,7 @@ class Ours:
 
     def __init__(self, settings: Settings, trace: Trace, startup: float) -> None:
         self.settings = settings
-        self.state = State(startups=Startups((startup,), MIDNIGHT), days=_days(trace.peaks))
+        self.state = State(startups=Startups((startup,)), days=_days(trace.peaks))
 
     def decide(self, look: Look) -> int:
         """As `Scaler`."""
@@ -36,7 +36,8 @@ class Ours:
 
 def _engine(one: Sample, at: float) -> Engine:
     ready = None if one.ready is None else MIDNIGHT + one.ready
-    return Engine(MIDNIGHT + one.created, ready, one.draining, at, one.waiting, one.running, one.kv, one.token_seconds)
+    load = (one.waiting, one.running, one.kv, one.token_seconds)
+    return Engine(MIDNIGHT + one.created, ready, one.draining, at, *load, name=str(one.name))
 
 
 def _days(peaks: tuple[float, ...]) -> Days:

@@ -127,7 +127,13 @@ def test_start_up_times() -> None:
     assert known.seconds == (120.0, 130.0, 140.0, 150.0, 160.0)
     assert known.usual(180.0) == 140.0
     assert measure(known, engines) == known
+    flapped = [replace(engines[6], ready=NOW), *engines[:6]]
+    assert measure(known, flapped).seconds == known.seconds
     assert measure(known, [engine(created=NOW - 50, ready=0.0)]).seconds[-1] == 50.0
+    assert measure(known, [engine(created=NOW - 50, ready=None)]).counted == frozenset()
+    again = Startups(known.seconds)  # as it comes back
+    assert measure(again, flapped).seconds == known.seconds
+    assert measure(measure(again, flapped), [engine(created=NOW - 50, ready=0.0)]).seconds[-1] == 50.0
 
 
 def days(rate: float, until: float, minutes: int = 30) -> Days:

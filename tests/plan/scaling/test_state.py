@@ -28,7 +28,7 @@ def test_it_comes_back() -> None:
     assert back.days == state.days
     assert back.learned.capacity == pytest.approx(state.learned.capacity, rel=1e-4)
     assert back.headroom.minutes == state.headroom.minutes
-    assert (back.startups, back.changes, back.ticks) == (state.startups, state.changes, Ticks())
+    assert (back.startups.seconds, back.changes, back.ticks) == (state.startups.seconds, state.changes, Ticks())
     assert kept(back) == stored
 
 

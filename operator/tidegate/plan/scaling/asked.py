@@ -3,7 +3,7 @@
 headroom    quantile   safety    for
 ---------   --------   ------    ------------------------------------------------
 None        0          2.0       batch work
-Lean        0.80       2.0       a bill that matters more than a late first token
+Lean        0.90       2.0       a bill that matters more than a late first token
 Standard    0.95       2.5       chat
 Strict      0.99       3.0       an objective of 99 % and more
 """
@@ -18,7 +18,7 @@ from tidegate.plan.scaling.policies import Direction, Policy
 from tidegate.plan.scaling.schedules import Schedule
 from tidegate.plan.scaling.settings import Settings, Signal
 
-HEADROOM: Final = {"None": (0.0, 2.0), "Lean": (0.80, 2.0), "Standard": (0.95, 2.5), "Strict": (0.99, 3.0)}
+HEADROOM: Final = {"None": (0.0, 2.0), "Lean": (0.90, 2.0), "Standard": (0.95, 2.5), "Strict": (0.99, 3.0)}
 """Quantile and safety."""
 UP_TOLERANCE, DOWN_TOLERANCE = 0.0, 0.1
 

@@ -33,6 +33,7 @@ from tidegate.plan.scaling import headroom as reserve
 from tidegate.plan.scaling import limits, schedules, signals
 from tidegate.plan.scaling.demand import Demand, demands, forecast_of
 from tidegate.plan.scaling.forecast import remember
+from tidegate.plan.scaling.headroom import Headroom
 from tidegate.plan.scaling.learned import learn
 from tidegate.plan.scaling.limits import Limit, Wanted
 from tidegate.plan.scaling.seen import Seen
@@ -91,6 +92,7 @@ def observe(seen: Seen, settings: Settings, before: State) -> State:
     old = Ticks() if gone else before.ticks
     arrived = -1 if seen.arrived is None or gone else seen.arrived  # since when, nobody knows after a gap
     work = seen.work(settings.sequences)
+    headroom = before.headroom
     span = EVERY if gone else max(1e-3, seen.now - old.last.at)
     ticks = old.then(Tick(seen.now, span, arrived, work, seen.running + seen.queued))
     return replace(
@@ -98,7 +100,9 @@ def observe(seen: Seen, settings: Settings, before: State) -> State:
         since=seen.now if gone or before.since is None else before.since,
         ticks=ticks,
         learned=learn(before.learned, seen, ticks, settings.sequences),
-        headroom=reserve.count(before.headroom, max(0, arrived), seen.now),
+        headroom=reserve.count(
+            Headroom(headroom.minutes, replicas=headroom.replicas) if gone else headroom, max(0, arrived), seen.now
+        ),
         startups=measure(before.startups, seen.engines),
         busy=seen.now if before.busy is None or not seen.idle else before.busy,
     )

@@ -31,6 +31,8 @@ class Engine:
     """Share of its KV cache that is in use, 0 to 1."""
     token_seconds: float = 0.0
     """Seconds from token to token since the reading before; 0: it made none."""
+    name: str = ""
+    """Its Pod's uid; without one engines that were created in the same second are taken for one where start-ups are counted."""
 
     def occupancy(self, sequences: int) -> float:
         """How full it is: by KV or by sequences, whichever is nearer to full."""

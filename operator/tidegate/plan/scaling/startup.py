@@ -1,4 +1,8 @@
-"""How long an engine of this model takes from its Pod to its first answer: the median of the last five that started."""
+"""How long an engine of this model takes from its Pod to its first answer: the median of the last five that started.
+
+Each engine counts once, when it answers for the first time: one that stops answering for a while and answers again has not started anew.
+After a gap nobody knows which of those that answer did that, so that they count only where nothing is known yet.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +22,8 @@ class Startups:
 
     seconds: tuple[float, ...] = ()
     """The oldest first."""
-    newest: float = 0.0
-    """When the engine that was measured last became ready (Unix, seconds)."""
+    counted: frozenset[str] | None = None
+    """Engines that are there and have counted; None: nobody has looked yet."""
 
     def usual(self, unknown: float) -> float:
         """Seconds; `unknown` until one was measured."""
@@ -27,9 +31,15 @@ class Startups:
 
 
 def measure(before: Startups, engines: Sequence[Engine]) -> Startups:
-    """With the engines that became ready since."""
-    ready = sorted((e.ready, e.ready - e.created) for e in engines if e.ready is not None and e.ready > before.newest)
-    if not ready:
-        return before
-    took = tuple(round(seconds, 1) for _, seconds in ready if seconds > 0)
-    return Startups((*before.seconds, *took)[-KEPT:], ready[-1][0])
+    """With the engines that answer for the first time."""
+    ready = [(e.ready, e.ready - e.created, _name(e)) for e in engines if e.ready is not None]
+    known = before.counted or frozenset()
+    if before.counted is None and before.seconds:
+        known = frozenset(name for _, _, name in ready)
+    took = tuple(round(seconds, 1) for _, seconds, name in sorted(ready) if name not in known and seconds > 0)
+    here = frozenset(map(_name, engines))
+    return Startups((*before.seconds, *took)[-KEPT:], (known & here) | {name for _, _, name in ready})
+
+
+def _name(engine: Engine) -> str:
+    return engine.name or str(engine.created)

@@ -48,7 +48,9 @@ _DAYS: Final = TypeAdapter(Days)
 
 def kept(state: State) -> dict[str, Any]:
     """What outlives the process, for JSON: all but looks and windows, which are old when it comes back, and `days`. Up to 2 KiB."""
-    return {name: _short(how.dump_python(getattr(state, name), mode="json")) for name, how in _KEPT.items()}
+    parts = {name: how.dump_python(getattr(state, name), mode="json") for name, how in _KEPT.items()}
+    del parts["startups"]["counted"]
+    return {name: _short(part) for name, part in parts.items()}
 
 
 def kept_days(state: State) -> dict[str, Any]:
