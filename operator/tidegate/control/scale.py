@@ -146,7 +146,9 @@ class Scaler:
         return Seen(
             now=now,
             replicas=order.replicas,
-            engines=[engine(one.created, one.ready, one.draining, model.pages.get(one.uid)) for one in order.engines],
+            engines=[
+                engine(one.uid, one.created, one.ready, one.draining, model.pages.get(one.uid)) for one in order.engines
+            ],
             arrived=sum(read.arrived for read in model.pages.values()),
             readings={name: reading(samples.get(question)) for name, question in order.questions.items()},
         )

@@ -28,9 +28,9 @@ class Read:
         return replace(self, arrived=0)
 
 
-def engine(created: float, ready: float | None, draining: bool, read: Read | None) -> Engine:
+def engine(name: str, created: float, ready: float | None, draining: bool, read: Read | None) -> Engine:
     """As a look sees it."""
     if read is None:
-        return Engine(created, ready, draining)
+        return Engine(created, ready, draining, name=name)
     page = read.page
-    return Engine(created, ready, draining, read.at, page.waiting, page.running, page.kv, read.token_seconds)
+    return Engine(created, ready, draining, read.at, page.waiting, page.running, page.kv, read.token_seconds, name)
