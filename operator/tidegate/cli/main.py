@@ -30,6 +30,8 @@ Examples:
   tidegate render models/ | diff before.yaml -  what would change?
   tidegate render --envoy models/ policy.yaml   what would Envoy run?
   helm template . | tidegate validate -         is what a chart makes valid?
+  tidegate route policy.yaml --endpoint small=http://127.0.0.1:8000
+                                                a policy's router on this machine
 """
 
 
@@ -115,6 +117,32 @@ def render(
     from tidegate.cli.render import render as run
 
     raise typer.Exit(run(files, namespace, kinds or [], _settings().defaults, envoy=envoy))
+
+
+@app.command(rich_help_panel=PEOPLE)
+def route(
+    files: Files,
+    endpoint: Annotated[
+        list[str], typer.Option(help="An engine of a backend, BACKEND=http://HOST:PORT; may be given several times.")
+    ],
+    listen: Annotated[str, typer.Option(help="Address and port.")] = "127.0.0.1:8080",
+    envoy: Annotated[str, typer.Option(help="Envoy's program. Default: the one that is installed.")] = "",
+) -> None:
+    """Run a policy's router on this machine, without a cluster: change the file, and it follows.
+
+    Exits with 0 when it is interrupted, 1 when the policy or an endpoint is wrong, 2 when a file cannot be read.
+    """
+    _leave_out_httpx_command()
+    from tidegate.cli import logs
+    from tidegate.cli.local.run import Asked
+    from tidegate.cli.local.run import route as run
+
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise typer.BadParameter("write ADDRESS:PORT, for example 127.0.0.1:8080", param_hint="--listen")
+    logs.begin("ERROR", "text")
+    asked = Asked(files, endpoint, host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults)
+    raise typer.Exit(run(asked))
 
 
 def _settings(**said: str) -> Settings:

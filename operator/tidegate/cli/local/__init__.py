@@ -1,0 +1,5 @@
+"""`tidegate route`: a policy's router on this machine, without a cluster.
+
+policy.yaml ─▶ document ─┐                        ┌─▶ envoy ─▶ lines
+--endpoint ─▶ endpoints ─┴─▶ the brain's Router ──┘
+"""

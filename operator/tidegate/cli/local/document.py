@@ -1,0 +1,89 @@
+"""The document that the router runs: the policy, planned as in a cluster whose models have the engines of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidegate import names
+from tidegate.api.validate import check, ours
+from tidegate.cli.local.endpoints import Endpoint
+from tidegate.cli.manifests import Document
+from tidegate.cli.render import EPOCH, PLACEHOLDER_UID, followed
+from tidegate.contract.observation import Observation
+from tidegate.contract.router_config import RouterConfig, load
+from tidegate.errors import TidegateError
+from tidegate.plan.kube.reading import maps, text
+from tidegate.plan.plan import Manifest
+from tidegate.plan.router.plan import plan_router
+from tidegate.plan.world import Defaults, RouterWorld
+
+REVISION: Final = "local"
+LINES: Final = Observation(log_lines=100.0, records=100.0)
+
+
+@dataclass(frozen=True)
+class Local:
+    """What the router is told."""
+
+    config: RouterConfig
+    services: dict[str, str]
+    """The Service that the engines of a backend stand behind, by backend."""
+    warnings: tuple[str, ...]
+
+
+def policy_of(documents: Sequence[Document]) -> Manifest:
+    """The one RoutingPolicy among the files, as it would be in a cluster. Raises TidegateError."""
+    found = [d for d in documents if ours(d.manifest) and d.manifest.get("kind") == names.ROUTING_POLICY]
+    if len(found) != 1:
+        raise TidegateError(f"there are {len(found)} RoutingPolicies in these files; name files with one")
+    if problems := check(found[0].manifest):
+        raise TidegateError(found[0].says(*problems[0]))
+    manifest: Manifest = found[0].manifest
+    added = {"namespace": "default", "uid": PLACEHOLDER_UID, "resourceVersion": "1", "generation": 1}
+    return {**manifest, "metadata": {**added, **manifest["metadata"]}}
+
+
+def local(policy: Manifest, endpoints: Sequence[Endpoint], defaults: Defaults) -> Local:
+    """The plan's document, with every request told of. Raises TidegateError for an endpoint of no backend."""
+    refs = {text(b, "name"): text(b.get("modelDeploymentRef"), "name") for b in maps(policy["spec"], "backends")}
+    if unknown := sorted({endpoint.backend for endpoint in endpoints} - refs.keys()):
+        raise TidegateError(f"--endpoint {unknown[0]}: the policy has no such backend; there are {', '.join(refs)}")
+    models = {refs[e.backend]: _model(refs[e.backend], _of(endpoints, e.backend)) for e in endpoints}
+    plan = followed(lambda children: plan_router(RouterWorld(policy, defaults, children, models=models), EPOCH))
+    written = next(m["data"][names.ROUTER_CONFIG_KEY] for m in plan.apply if m["kind"] == "ConfigMap")
+    config = load(written).model_copy(update={"observation": LINES})
+    services = {backend: names.engines_service(model, REVISION, "Deployment") for backend, model in refs.items()}
+    return Local(load(config.model_dump_json(by_alias=True, exclude_none=True)), services, _warnings(refs, endpoints))
+
+
+def _of(endpoints: Sequence[Endpoint], backend: str) -> list[Endpoint]:
+    return [endpoint for endpoint in endpoints if endpoint.backend == backend]
+
+
+def _model(name: str, engines: Sequence[Endpoint]) -> dict[str, Any]:
+    """A ModelDeployment that says what its engines say of themselves; one of which none answers is called by its own name."""
+    listed = next((engine.models for engine in engines if engine.models), (name,))
+    revision = {
+        "name": REVISION,
+        "role": "Active",
+        "traffic": 100,
+        "readyReplicas": len(engines),
+        "servedNames": [listed[0]],
+        "adapters": list(listed),
+    }
+    return {"kind": names.MODEL_DEPLOYMENT, "metadata": {"name": name}, "spec": {}, "status": {"revisions": [revision]}}
+
+
+def _warnings(refs: dict[str, str], endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
+    known = {endpoint.backend for endpoint in endpoints}
+    absent = [
+        f"backend {name} has no engine; write --endpoint {name}=http://HOST:PORT" for name in refs if name not in known
+    ]
+    silent = [
+        f"{e.url} ({e.backend}) does not list its models yet; it is called {refs[e.backend]}"
+        for e in endpoints
+        if not e.models
+    ]
+    return (*absent, *silent)

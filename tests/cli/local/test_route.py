@@ -1,0 +1,100 @@
+"""`tidegate route` with a real Envoy and an engine that looks like vLLM."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.envoy.conftest import free_port
+from tests.support.builders import policy
+
+pytestmark = pytest.mark.envoy
+CHAT = {"model": "chat", "max_tokens": 2, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(httpx.HTTPError):
+            if holds():
+                return
+        time.sleep(0.05)
+    raise TimeoutError(what)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts processes that end with the test; what they say is in `log` in the folder."""
+    running: list[subprocess.Popen[bytes]] = []
+    log: IO[bytes] = (tmp_path / "log").open("ab")
+
+    def start(*argv: str) -> subprocess.Popen[bytes]:
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-m", *argv],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "ENGINE_SIM_LOAD_SECONDS": "0"},
+            )
+        )
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.send_signal(signal.SIGINT)
+    for process in running:
+        process.wait(20)
+    log.close()
+
+
+def test_route(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    engine, port, file, log = free_port(), free_port(), tmp_path / "policy.yaml", tmp_path / "log"
+    file.write_text(yaml.safe_dump(policy("chat")))
+    router = started(
+        "tidegate",
+        "route",
+        str(file),
+        "--endpoint",
+        f"to-llama=http://127.0.0.1:{engine}",
+        "--listen",
+        f"127.0.0.1:{port}",
+    )
+    url = f"http://127.0.0.1:{port}"
+
+    def ask(model: str = "chat") -> int:
+        return httpx.post(f"{url}/v1/chat/completions", json=CHAT | {"model": model}, timeout=10).status_code
+
+    until(lambda: ask() == 503, "nobody answers yet")
+    assert "does not list its models yet" in log.read_text()
+    started("e2e.engine_sim", "serve", "acme/tiny", "--port", str(engine), "--served-model-name", "org/tiny")
+    until(lambda: ask() == 200, "the engine is called by its own name")
+    assert ask("other") == 404
+    changed = policy("chat")
+    changed["spec"]["routes"][0]["models"].append("other")
+    file.write_text(yaml.safe_dump(changed))
+    until(lambda: ask("other") == 200, "the file was read again")
+    file.write_text("spec: {")
+    until(lambda: "not YAML" in log.read_text(), "it says what is wrong")
+    assert ask("other") == 200, "the last good configuration stays"
+    until(lambda: "other -> to-llama" in log.read_text(), "requests are told of")
+    router.send_signal(signal.SIGINT)
+    assert router.wait(20) == 0
+
+
+def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy("chat")))
+    assert started("tidegate", "route", str(file), "--endpoint", "nonsense").wait(60) == 1
+    assert started("tidegate", "route", str(file), "--endpoint", "x=http://127.0.0.1:1").wait(60) == 1
+    assert started("tidegate", "route", str(tmp_path / "none.yaml"), "--endpoint", "x=http://127.0.0.1:1").wait(60) == 2
