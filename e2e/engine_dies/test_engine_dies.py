@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif(not built(), reason="routers run on Lua, which can do neither: make native, where cargo is"),
 ]
-STREAMS = 12
+STREAMS, MANY = 12, 200
 
 
 class Stream(threading.Thread):
@@ -100,6 +100,23 @@ def test_before_its_first_token(pair: Place) -> None:
     for stream in streams:
         stream.join(60)
     assert [(s.status, s.failed, s.end) for s in streams] == [(200, "", "done")] * STREAMS
+
+
+@pytest.mark.parametrize("how", ["hang", "crash"])
+def test_one_of_three_under_two_hundred_streams(place: Place, how: str) -> None:
+    """It accepts requests and says nothing, or it dies while they wait for their first token; `/health` stays 200 meanwhile."""
+    policy_ = policy(timeouts={"firstToken": "2s"})
+    place.apply(model(replicas=3, engine={"env": engine_env(DECODE_MS=5), "maxNumSeqs": 256}), policy_)
+    place.ready("mdep/small", "rpol/front")
+    bad = _engines(place)[0]
+    _fault(place, bad, **({"hang": True} if how == "hang" else {"slow_factor": 100_000.0}))
+    streams = [Stream(place.router(), 4) for _ in range(MANY)]
+    if how == "crash":
+        place.wait(lambda: _running(place, bad) > 0, "some of them wait at the one that will die")
+        _fault(place, bad, crash=True)
+    for stream in streams:
+        stream.join(60)
+    assert [(s.status, s.failed, s.end) for s in streams] == [(200, "", "done")] * MANY
 
 
 def test_in_the_middle_of_a_stream(pair: Place) -> None:
