@@ -23,7 +23,17 @@ async def page(client: aiohttp.ClientSession, address: str) -> Page | Unread:
         async with client.get(url, timeout=TIMEOUT, allow_redirects=False) as answer:
             if answer.status != 200:
                 return Unread(f"{url} answers {answer.status}")
-            body = await answer.content.read(MOST) if answer.content_length is None else await answer.read()
+            body = await _body(answer.content)
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         return Unread(f"{url}: {type(error).__name__}")
-    return read(body)
+    return read(body) if len(body) <= MOST else Unread(f"{url}: more than {MOST >> 20} MiB")
+
+
+async def _body(content: aiohttp.StreamReader) -> bytes:
+    """All of it, whether its length is said or not; a piece beyond MOST is enough to know that it is too long."""
+    found = bytearray()
+    async for piece in content.iter_any():
+        found += piece
+        if len(found) > MOST:
+            break
+    return bytes(found)
