@@ -69,6 +69,8 @@ def serving(**revision: Any) -> dict[str, Any]:
         (MODEL, True),
         (MODEL | {"status": {"revisions": "?"}}, True),
         (serving() | {"spec": {"replicas": 9}}, False),
+        (serving() | {"spec": {"objectives": [{"name": "ttft", "timeToFirstToken": {"max": "1s"}}]}}, True),
+        (serving() | {"spec": {"rollout": {"canary": {"stickyBy": {"client": {}}}}}}, True),
     ],
 )
 def test_what_policies_read_of_a_model(now: Manifest, woken: bool) -> None:

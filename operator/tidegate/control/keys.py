@@ -45,12 +45,14 @@ def _read_by_models(policy: Manifest) -> Any:
 
 
 def _read_by_policies(model: Manifest) -> Any:
-    """What a policy's plan reads of a model: its revisions, and whether they answer; not how many engines do."""
-    revisions = maps(model.get("status"), "revisions")
-    return [
+    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, and whether they
+    answer; not how many engines do."""
+    spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
+    served = [
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
+    return spec.get("objectives"), spec.get("rollout"), served
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
