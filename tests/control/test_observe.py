@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.support.virtual_time import now, run
 from tidegate.control.observe import AGAIN, AT_ONCE, TIMEOUT, Observer
 from tidegate.errors import Unavailable
-from tidegate.plan.plan import ObjectKey, Question
+from tidegate.plan.plan import ObjectKey, Query, Question, Request
 from tidegate.plan.samples import Complaint, Sample
 
 KEY, OTHER = (ObjectKey("tidegate.dev/v1alpha1", "RoutingPolicy", "shop", name) for name in ("chat", "other"))
@@ -220,6 +221,21 @@ def test_each_kind_has_room_of_its_own() -> None:
         world.observer.want(KEY, {TWO: 1})
         await asyncio.sleep(2.5)
         assert world.times(TWO) == [0, 1, 2]
+
+    observing(story)
+
+
+def test_no_gate_waits_for_smoke_tests() -> None:
+    """They may take minutes each."""
+
+    async def story(world: World) -> None:
+        slow = [replace(about(f"slow-{n}"), smoke=Request("/", "", 600.0)) for n in range(2 * AT_ONCE)]
+        asked = replace(TWO, query=Query("x", 0.0))
+        world.hung |= set(slow)
+        world.observer.want(OTHER, dict.fromkeys(slow, 100.0))
+        world.observer.want(KEY, {asked: 1})
+        await asyncio.sleep(2.5)
+        assert world.times(asked) == [0, 1, 2]
 
     observing(story)
 

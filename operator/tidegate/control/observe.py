@@ -24,7 +24,7 @@ TIMEOUT: Final = 10.0
 AGAIN: Final = 2.0
 """Seconds at most until a question that had no answer is asked again."""
 AT_ONCE: Final = 16
-"""Questions about one kind of object that are under way at the same time."""
+"""Questions of one sort (`_room`) that are under way at the same time."""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Observer:
             limit = (
                 None if question.query or question.smoke else TIMEOUT
             )  # these have one of their own, which people set
-            async with self._room[question.about.kind], asyncio.timeout(limit):
+            async with self._room[_room(question)], asyncio.timeout(limit):
                 answer = await self._ask(question)
             asked.answered(answer, clock())
         except TimeoutError:
@@ -133,6 +133,11 @@ def _news(before: tuple[Any, str], asked: _Asked) -> bool:
     if before == (None, "") and not asked.error:
         return bool(asked.value)
     return (asked.value, asked.error) != before
+
+
+def _room(question: Question) -> str:
+    """Whose slow answers it may have to wait for: a smoke test may take minutes, and no gate waits for one."""
+    return "smoke" if question.smoke else "query" if question.query else question.about.kind
 
 
 async def _pause(asked: _Asked) -> None:
