@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -117,6 +118,21 @@ def test_a_new_bound_of_a_router_that_ran_before() -> None:
 def test_a_new_bound_and_a_restart_after_it() -> None:
     every, fast = series((0, 70), (30, 100), (60, 20), (90, 30), part="all"), series((30, 80), (60, 15), (90, 24))
     assert grown(every, fast) == [(0, 0), (20, 5), (10, 1)]
+
+
+def test_what_was_read_twice_counts_once() -> None:
+    """By two Prometheus that are alike, the second one a scrape behind; then the router begins anew."""
+    first = [series((0, 0), (30, 100), (60, 150), (90, 20)), series((0, 0), (30, 5), (60, 5), (90, 0), part="bad")]
+    second = [series((0, 0), (30, 80), (60, 130), (90, 150)), series((0, 0), (30, 4), (60, 5), (90, 5), part="bad")]
+    second = [replace(one, scraper="replica=b") for one in second]
+    alone = [(105, 5), (50, 0), (20, 0)]
+    assert grown(*first) == grown(*first, *second) == alone
+    assert grown(*first, *[replace(one, points=one.points[2:]) for one in second]) == alone, "a new one adds nothing"
+
+
+def test_a_pod_that_came_back_with_another_address() -> None:
+    before, after = series((0, 0), (30, 100)), series((60, 10), (90, 30))
+    assert grown(before, replace(after, scraper="instance=10.0.0.2")) == [(100, 0), (10, 0), (20, 0)]
 
 
 def test_edges_of_a_step() -> None:

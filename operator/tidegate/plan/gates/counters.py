@@ -11,6 +11,7 @@ What a counter grew by is taken series by series, and summed afterwards, because
     not there (its Pod is gone)                            nothing
     all requests, before the good ones are there           nothing: the bound is a new bucket of a router that ran before
     NaN, infinite or negative                              as if it were not there
+    read by two at the same time (`scraper`)               nothing for the one who read it less often
 
 So a question must reach back before the first edge, by a few minutes: a router whose scrape failed there would be taken for a new one,
 and all that it ever counted for that interval's. What a Pod counted after its last scrape is lost, of both revisions alike.
@@ -55,6 +56,8 @@ class Series:
     points: tuple[tuple[float, float], ...]
     labels: str = ""
     """Its other labels, but for outcome or bucket."""
+    scraper: str = ""
+    """Labels that are not the router's: whose Prometheus, which job, at which address."""
 
     @property
     def source(self) -> Source:
@@ -96,11 +99,25 @@ def counts(series: Iterable[Series], between: Sequence[float]) -> tuple[Counts, 
 
 
 def by_source(series: Iterable[Series]) -> dict[Source, list[Series]]:
-    """Series whose counters begin anew together."""
-    found: dict[Source, list[Series]] = defaultdict(list)
+    """Series whose counters begin anew together, each request once."""
+    found: dict[Source, dict[str, list[Series]]] = defaultdict(lambda: defaultdict(list))
     for one in series:
-        found[one.source].append(one)
-    return found
+        found[one.source][one.scraper].append(one)
+    return {source: _once(list(read.values())) for source, read in found.items()}
+
+
+def _once(read: list[list[Series]]) -> list[Series]:
+    """What was read by several at the same time is one counter: of two Prometheus that are alike, or of two jobs, the one that read most
+    counts. One after the other, as when a Pod came back with another address, both do."""
+    kept: list[Series] = []
+    spans: list[tuple[float, float]] = []
+    for one in sorted(read, key=lambda one: sum(len(part.points) for part in one), reverse=True):
+        times = [at for part in one for at, _ in part.read]
+        begin, end = min(times, default=0.0), max(times, default=0.0)
+        if all(end < first or last < begin for first, last in spans):
+            kept += one
+            spans += [(begin, end)] if times else []
+    return kept
 
 
 def unbounded(source: Iterable[Series]) -> bool:

@@ -161,3 +161,14 @@ def test_failures_of_a_query_add_up_over_looks() -> None:
 def test_what_a_query_said_before_the_step_does_not_count() -> None:
     old = Note("o", "passed", "0.5", at=START - 5)
     assert said(OWN, heard(OWN, Measurement((), at=START - 5)), old)[0].verdict.outcome == "inconclusive"
+
+
+def test_two_prometheus_that_read_the_same_routers() -> None:
+    """Behind one address and not told apart by it: each request counts once."""
+    twice = tuple(
+        replace(one, labels={**one.labels, "prometheus_replica": replica})
+        for one in GOOD.series
+        for replica in ("prometheus-0", "prometheus-1")
+    )
+    both = replace(GOOD, series=twice)
+    assert said(ERRORS, heard(ERRORS, both)) == said(ERRORS, heard(ERRORS, GOOD))

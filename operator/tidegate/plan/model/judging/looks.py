@@ -38,6 +38,10 @@ from tidegate.plan.samples import Measurement, Sample, Samples, Series
 
 HOPELESS: Final = frozenset({"setup", "query"})
 """Faults that do not pass by themselves."""
+ROUTERS_OWN: Final = frozenset(
+    {"__name__", "namespace", "policy", "route", "model", "backend", "revision", "pod", "outcome", "le"}
+)
+"""Labels that tell a router's counters apart; others say who read them."""
 NO_PROMETHEUS: Final = "the operator knows no Prometheus; set prometheus.url of its chart"
 ASKED: Final = Verdict("inconclusive", "Prometheus is being asked")
 NOT_OPEN: Final = Verdict("inconclusive", "it gets no requests at present")
@@ -147,7 +151,8 @@ def _series(series: Series, objective: Objective, rivals: Rivals) -> counters.Se
     labels = series.labels
     arm: counters.Arm = "candidate" if labels.get("revision") == rivals.candidate else "stable"
     place = "|".join(labels.get(label, "") for label in ("policy", "route", "backend"))
-    return counters.Series(labels.get("pod", ""), arm, _part(labels, objective), series.points, place)
+    scraper = "|".join(f"{label}={value}" for label, value in sorted(labels.items()) if label not in ROUTERS_OWN)
+    return counters.Series(labels.get("pod", ""), arm, _part(labels, objective), series.points, place, scraper)
 
 
 def _part(labels: Mapping[str, str], objective: Objective) -> counters.Part:
