@@ -3,14 +3,16 @@ somebody has edited, are read as far as they can be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Final
 
 from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
+from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, moment, text, texts
 from tidegate.plan.model.judging.history import RESULTS, Past
 from tidegate.plan.model.judging.notes import Note
@@ -21,6 +23,8 @@ from tidegate.plan.plan import Manifest
 from tidegate.plan.world import ModelWorld
 
 WORKLOADS: Final = ("Deployment", "LeaderWorkerSet")
+AHEAD: Final = 5.0
+"""Seconds by which clocks of two operators may differ."""
 ROLES: Final[dict[str, Role]] = {"Active": "Active", "Candidate": "Candidate", "Retiring": "Retiring"}
 
 
@@ -56,7 +60,8 @@ class ModelFacts:
     trial_share: int
     """Percent that the step asks for at which it was; BEHIND when all of them were behind it."""
     routers: Mapping[str, float]
-    """Router Pods that answer, of every policy that names the model, and since when, in Unix time."""
+    """Router Pods of every policy that names the model, and since when they answer and send to it, in Unix time; infinite of one that
+    does not: it need not count."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,11 @@ class RouterView:
         all_run_it = self.live > 0 and not self.behind and not self.silent
         return next(iter(shares)) if all_run_it and len(shares) == 1 else None
 
+    @property
+    def apart(self) -> bool:
+        """Whether it has nothing to do with the model: no route leads to a backend that stands for it."""
+        return self.known and not self.weights and not self.newest | self.older
+
     def departure(self, revision: str) -> Departure:
         """The table above."""
         if self.known and revision not in self.newest | self.older:
@@ -105,6 +115,7 @@ class RouterView:
 def read(world: ModelWorld, now: datetime) -> ModelFacts:
     """Everything, from the world as it is."""
     model = world.owner["metadata"]["name"]
+    views = tuple(_view(policy, model) for policy in world.policies)
     written = maps(world.owner.get("status"), "revisions")
     workloads = _workloads(world, {text(entry, "name") for entry in written})
     recorded = tuple(revision for entry in written if (revision := _revision(entry, workloads, now)))
@@ -116,10 +127,10 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         pods=_by_revision(world.pods),
         reachable=_reachable(world, workloads),
         claim=next((c for c in world.children if c["kind"] == "PersistentVolumeClaim"), None),
-        views=tuple(_view(policy, model) for policy in world.policies),
+        views=views,
         trial=_trial(world.owner, now),
         trial_share=_trial_share(world.owner),
-        routers=_routers(world.routers, now),
+        routers=_routers(world.routers, {view.policy for view in views if view.apart}, now),
     )
 
 
@@ -129,21 +140,21 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
     if not isinstance(entry, Mapping) or not text(entry, "revision"):
         return None
     phase = text(entry, "phase")
-    began = moment(entry, "began") or now
+    began = _past_moment(entry, "began", now) or now
     return Trial(
         revision=text(entry, "revision"),
         stage=max(integer(entry, "step"), 0),
         began=began,
-        entered=moment(entry, "entered") or began,
-        confirmed=moment(entry, "confirmed"),
+        entered=_past_moment(entry, "entered", now) or began,
+        confirmed=_past_moment(entry, "confirmed", now),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
         abort=text(entry, "abort"),
         retry=text(entry, "retry"),
         promote=text(entry, "promote"),
-        windows=tuple(window for each in maps(entry, "windows") if (window := _window(each))),
-        gates=tuple(_note(each) for each in maps(entry, "gates") if text(each, "name")),
+        windows=tuple(window for each in maps(entry, "windows") if (window := _window(each, now))),
+        gates=tuple(_note(each, now) for each in maps(entry, "gates") if text(each, "name")),
         history=tuple(past for each in maps(entry, "history") if (past := _past(each))),
         asked=text(entry, "judgedBy"),
     )
@@ -163,13 +174,19 @@ def _past(entry: Manifest) -> Past | None:
     return Past(text(entry, "revision"), result, text(entry, "message"), began, ended)
 
 
-def _window(entry: Manifest) -> Window | None:
-    begin = moment(entry, "begin")
-    return Window(integer(entry, "traffic"), begin, moment(entry, "end")) if begin else None
+def _window(entry: Manifest, now: datetime) -> Window | None:
+    begin = _past_moment(entry, "begin", now)
+    return Window(integer(entry, "traffic"), begin, _past_moment(entry, "end", now)) if begin else None
 
 
-def _note(entry: Manifest) -> Note:
-    at = moment(entry, "at")
+def _past_moment(entry: Manifest, field: str, now: datetime) -> datetime | None:
+    """Of what has happened. A clock that was ahead wrote down what is to come; nobody waits until then."""
+    found = moment(entry, field)
+    return now if found and found > now + timedelta(seconds=AHEAD) else found
+
+
+def _note(entry: Manifest, now: datetime) -> Note:
+    at = _past_moment(entry, "at", now)
     return Note(
         name=text(entry, "name"),
         outcome=text(entry, "outcome"),
@@ -180,17 +197,16 @@ def _note(entry: Manifest) -> Note:
     )
 
 
-def _routers(pods: Iterable[Manifest], now: datetime) -> dict[str, float]:
-    """Those that are ready and stay; since when they are."""
-    found = {}
-    for pod in (pod for pod in pods if not pod["metadata"].get("deletionTimestamp")):
-        ready = [
-            c for c in maps(pod.get("status"), "conditions") if text(c, "type") == "Ready" and c.get("status") == "True"
-        ]
-        if ready:
-            since = moment(ready[0], "lastTransitionTime")
-            found[pod["metadata"]["name"]] = (since or now).timestamp()
-    return found
+def _routers(pods: Iterable[Manifest], apart: Collection[str], now: datetime) -> dict[str, float]:
+    return {pod["metadata"]["name"]: _counts_since(pod, apart, now) for pod in pods}
+
+
+def _counts_since(pod: Manifest, apart: Collection[str], now: datetime) -> float:
+    """Of one that starts or leaves nothing is due, though its last streams may still be counted."""
+    if not ready(pod) or text(pod["metadata"].get("labels"), names.POLICY_LABEL) in apart:
+        return inf
+    condition = next(c for c in maps(pod.get("status"), "conditions") if text(c, "type") == "Ready")
+    return (moment(condition, "lastTransitionTime") or now).timestamp()
 
 
 def departures(facts: ModelFacts) -> dict[str, Departure]:

@@ -280,7 +280,7 @@ def _look(
     owner: Manifest, model: ModelDeployment, newest: str, readiness: Readiness, facts: ModelFacts, now: datetime
 ) -> Look:
     said, left = _said(owner, newest), _late_in(model, newest, facts, now)
-    sent = {view.sent(newest) for view in facts.views} or {0}
+    sent = {view.sent(newest) for view in facts.views if not view.apart} or {0}
     return Look(
         newest,
         complete=readiness.complete,
