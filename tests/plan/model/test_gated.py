@@ -25,7 +25,7 @@ OBJECTIVES = [
 ROLLOUT: dict[str, Any] = {
     "canary": {"steps": [{"traffic": "10%", "hold": "5m"}, {"traffic": "50%", "hold": "5m"}], "warmUp": "1m"}
 }
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": ROUTER},
@@ -40,10 +40,11 @@ class Judged(Walk):
     prometheus: Scraped = field(default_factory=Scraped)
     heard: dict[Question, Sample] = field(default_factory=dict)
     scrape: float | None = 5.0
+    router: dict[str, Any] = field(default_factory=lambda: POD)
 
     def model_world(self) -> ModelWorld:
         found = super().model_world()
-        return replace(found, routers=(POD,), scrape=self.scrape, samples={**found.samples, **self.heard})
+        return replace(found, routers=(self.router,), scrape=self.scrape, samples={**found.samples, **self.heard})
 
     def forget(self) -> None:
         """The operator is killed: another one knows what the status says, and no more."""
@@ -338,6 +339,51 @@ def test_approval_before_the_switch() -> None:
     made.go_on()
     assert made.traffic()["Candidate"] == 100
     assert made.rollout["phase"] == "Holding", "a step's promotion is for that step alone"
+
+
+def test_other_smoke_tests_are_asked_anew() -> None:
+    """One of the same name that asks something else has not been passed."""
+    made = switching(approval="Manual")
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    assert made.gate("answers")["outcome"] == "passed"
+    made.edit({"rollout": {"blueGreen": {"smokeTests": [{"name": "answers", "path": "/other", "request": {}}]}}})
+    made.go_on()
+    assert made.gate("answers")["outcome"] == "inconclusive"
+
+
+def test_more_engines_are_wanted_after_the_switch() -> None:
+    """Nobody is sent back for them."""
+    made = switching()
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    assert made.traffic() == {"Active": 0, "Candidate": 100}
+    made.edit({"replicas": 5})
+    made.go_on()
+    assert (made.traffic(), made.rollout["phase"]) == ({"Active": 0, "Candidate": 100}, "Starting")
+
+
+def test_the_old_one_is_lost_after_the_switch() -> None:
+    """It had no requests; when it is there again, the way back is too."""
+    made = switching()
+    stable = made.revision("Active")
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    made.ready("Active", 0)
+    made.go_on()
+    assert (made.traffic(), made.revision("Retiring")) == ({"Active": 100, "Retiring": 0}, stable)
+    made.ready("Retiring", 4)
+    made.run()
+    assert (made.traffic(), made.revision("Active")) == ({"Active": 0, "Candidate": 100}, stable)
+
+
+def test_a_router_that_leaves_need_not_count() -> None:
+    """Its last streams take as long as they take, and are counted."""
+    made = judged()
+    made.goes_on(2)
+    made.router = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-03-01T12:02:00Z"}}
+    made.goes_on(2)
+    assert [gate["outcome"] for gate in made.rollout["gates"]] == ["passed", "passed"]
 
 
 def test_blue_green_without_a_policy() -> None:

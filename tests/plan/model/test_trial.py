@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -154,15 +155,191 @@ def test_the_stable_one_is_lost_while_another_is_tried(walk: Walk) -> None:
     walk.ready("Candidate", 1)
     walk.go_on()
     tried = walk.revision("Candidate")
+    stable = walk.revision("Active")
     walk.ready("Active", 0)
     walk.go_on()
-    assert walk.revision("Active") == tried, "better than nobody"
+    assert (walk.revision("Active"), walk.replicas()["Active"]) == (tried, 4), "better than nobody"
+    assert walk.rollout["phase"] == "Starting"
+    assert walk.says("Ready") == (
+        "True",
+        "RolloutProgressing",
+        f"revision {tried} stands in for the revision before it, of which no engine answers",
+    )
+    walk.wait("1h")
+    walk.go_on()
+    assert walk.revision("Retiring") == stable, "it is not thrown away for a revision that has proved nothing"
+    walk.ready("Retiring", 1)
+    walk.go_on()
+    assert (walk.revision("Active"), walk.traffic()) == (stable, {"Active": 90, "Candidate": 10})
+    assert walk.rollout["phase"] == "Holding"
 
 
-def test_without_a_policy_there_is_nobody_to_share(walk: Walk) -> None:
-    walk.policies = []
+def test_the_stable_one_is_lost_and_a_person_promotes_the_other(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried = walk.revision("Candidate")
+    walk.ready("Active", 0)
+    walk.go_on()
+    walk.annotate({"tidegate.dev/promote": tried})
+    walk.go_on()
+    assert walk.rollout["phase"] == "Promoted"
+    assert walk.traffic() == {"Active": 100}
+
+
+def test_the_stable_one_is_lost_while_the_other_leaves(walk: Walk) -> None:
+    """What failed its trial is better than nobody, and than nobody else."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried, stable = walk.revision("Candidate"), walk.revision("Active")
+    walk.annotate({"tidegate.dev/abort": tried})
     walk.run()
-    assert walk.replicas() == {"Active": 4, "Candidate": 4}
+    walk.ready("Active", 0)
+    walk.go_on()
+    assert walk.revision("Active") == tried
+    walk.wait("1h")
+    walk.go_on()
+    walk.ready("Retiring", 4)
+    walk.go_on()
+    assert (walk.revision("Active"), walk.traffic()) == (stable, {"Active": 100})
+    assert walk.rollout["phase"] == "RolledBack"
+
+
+def test_without_a_policy_there_is_nobody_to_share() -> None:
+    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": ROLLOUT}))
+    made.run()
+    made.ready("Active", 4)
+    made.run()
+    made.edit({"engine": {"image": "other:1"}})
+    made.run()
+    assert made.replicas() == {"Active": 4, "Candidate": 4}
+
+
+@pytest.mark.parametrize("word", ["abort", ""])
+def test_the_policy_goes_meanwhile(walk: Walk, word: str) -> None:
+    """As when it is deleted and written again: who was taken back stays so, and who is on trial waits."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    stable, tried = walk.revision("Active"), walk.revision("Candidate")
+    if word:
+        walk.annotate({f"tidegate.dev/{word}": tried})
+        walk.go_on()
+    before, walk.policies = walk.policies, []
+    for _ in range(4):
+        walk.run()
+    assert walk.rollout["phase"] == ("RolledBack" if word else "Weighing")
+    assert word or walk.rollout["message"].startswith("no RoutingPolicy leads to this model")
+    assert (walk.revision("Active"), walk.replicas().get("Candidate", 1)) == (stable, 1)
+    walk.policies = before
+    walk.go_on()
+    assert walk.rollout["phase"] == ("RolledBack" if word else "Holding")
+
+
+def test_a_policy_that_names_the_model_and_leads_nobody_to_it(walk: Walk) -> None:
+    """Its routers send the new revision nothing, and would for ever."""
+    walk.ready("Candidate", 1)
+    other = policy("apart", backends=[{"name": "small", "modelDeploymentRef": {"name": "small"}}])
+    nobody = {"hash": "y", "live": 1, "behind": 0, "silent": 0, "backends": [], "older": []}
+    walk.policies = [*walk.policies, {**other, "status": {"configuration": nobody}}]
+    for _ in range(4):
+        walk.run()
+        apart = walk.policies[1]
+        walk.routers_follow()
+        walk.policies = [walk.policies[0], apart]
+    assert (walk.rollout["phase"], walk.traffic()) == ("Holding", {"Active": 90, "Candidate": 10})
+
+
+def test_suspended_meanwhile(walk: Walk) -> None:
+    """Nobody gets more, however long it takes; it goes on afterwards."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.edit({"suspend": True, "replicas": 1})
+    walk.wait("24h")
+    walk.go_on()
+    assert (walk.traffic(), walk.rollout["step"]) == ({"Active": 90, "Candidate": 10}, 0)
+    walk.annotate({"tidegate.dev/promote": walk.revision("Candidate")})
+    walk.go_on()
+    assert (walk.traffic(), walk.rollout["step"]) == ({"Active": 90, "Candidate": 10}, 0)
+    walk.edit({"engine": {"image": "other:2"}, "rollout": {"canary": {"steps": [{"traffic": "90%"}]}}})
+    walk.go_on()
+    assert walk.traffic() == {"Active": 90, "Candidate": 10}
+    walk.ready("Candidate", 0)
+    walk.go_on()
+    assert walk.traffic() == {"Active": 100, "Candidate": 0}, "nobody of it answers"
+
+
+def test_back_and_forth_in_the_spec(walk: Walk) -> None:
+    """A revision whose trial was cut short begins anew; it had a share for ever, and was never judged."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.edit({"engine": {"image": None}})
+    walk.go_on()
+    assert walk.rollout["phase"] == "Superseded"
+    walk.edit({"engine": {"image": "other:1"}})
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()["Candidate"]) == ("Starting", 0)
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()["Candidate"]) == ("Holding", 10)
+    assert [past["result"] for past in walk.rollout["history"]] == ["Superseded"]
+
+
+def test_a_promotion_is_for_one_trial(walk: Walk) -> None:
+    """The annotation is still there when the same revision is tried again: it does not act twice, until it is written again."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    tried = walk.revision("Candidate")
+    walk.annotate({"tidegate.dev/promote": f"{tried}/10%"})
+    walk.go_on()
+    assert walk.rollout["step"] == 1
+    walk.annotate({"tidegate.dev/abort": f"{tried}/1", "tidegate.dev/retry": f"{tried}/1"})
+    walk.go_on()
+    walk.annotate({"tidegate.dev/retry": f"{tried}/2"})
+    walk.go_on()
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert (walk.rollout["step"], walk.rollout["phase"]) == (0, "Holding")
+    walk.annotate({"tidegate.dev/promote": ""})
+    walk.go_on()
+    walk.annotate({"tidegate.dev/promote": f"{tried}/10%"})
+    walk.go_on()
+    assert walk.rollout["step"] == 1
+
+
+def test_more_engines_are_wanted_meanwhile(walk: Walk) -> None:
+    """Its share stays; the step begins anew when they answer."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.wait("9m")
+    walk.edit({"replicas": 20})
+    walk.go_on()
+    assert (walk.replicas()["Candidate"], walk.traffic(), walk.rollout["phase"]) == (
+        2,
+        {"Active": 90, "Candidate": 10},
+        "Starting",
+    )
+    walk.ready("Candidate", 2)
+    walk.go_on()
+    assert (walk.traffic()["Candidate"], walk.rollout["message"]) == (10, "its hold ends at 2026-03-01T12:19:00Z")
+
+
+def test_a_clock_that_was_ahead(walk: Walk) -> None:
+    """Another operator's, whose hold would end in ten years."""
+    walk.wait("87600h")
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2036-02-27T12:10:00Z"
+    walk.now -= timedelta(hours=87600)
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T12:10:00Z"
+
+
+def test_a_long_reason(walk: Walk) -> None:
+    """The status takes 512 characters; a longer annotation is heeded all the same."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.annotate({"tidegate.dev/abort": f"{walk.revision('Candidate')}/{'x' * 600}"})
+    walk.go_on()
+    assert (walk.rollout["phase"], len(walk.rollout["abort"])) == ("RolledBack", 512)
 
 
 def test_what_people_read(walk: Walk) -> None:

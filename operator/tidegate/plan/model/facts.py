@@ -59,6 +59,8 @@ class ModelFacts:
     """How far the newest revision's trial was at the end of the last pass."""
     trial_share: int
     """Percent that the step asks for at which it was; BEHIND when all of them were behind it."""
+    trial_given: int
+    """Percent of the requests that it got."""
     routers: Mapping[str, float]
     """Router Pods of every policy that names the model, and since when they answer and send to it, in Unix time; infinite of one that
     does not: it need not count."""
@@ -130,6 +132,7 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         views=views,
         trial=_trial(world.owner, now),
         trial_share=_trial_share(world.owner),
+        trial_given=integer((world.owner.get("status") or {}).get("rollout"), "traffic"),
         routers=_routers(world.routers, {view.policy for view in views if view.apart}, now),
     )
 

@@ -7,6 +7,8 @@
     any                      a person makes room             the newest: the annotation names it
     the newest               it answers, or no other does    A
     the newest, silent       another one answers             the other one, until the newest answers again
+    the newest, on trial     another one answers             the other one: it only stood in for it
+      or taken back
     the newest, in part and  another one is complete         the other one: it serves as before
       never complete yet
     older                    the newest is complete, and     the newest
@@ -29,6 +31,8 @@ is Retiring, and goes, when
     answered                 any, and a person makes room    any
     answered, was Retiring   answers, and was complete once  all have left it
     answered, was Retiring   answers, and was complete once  none says that it sends to it, for RETIRE_AFTER seconds
+
+but never for an Active one that only stands in.
 """
 
 from __future__ import annotations
@@ -116,6 +120,10 @@ class Situation:
     active_replicas: int | None = None
     """Engines that an older Active one should have meanwhile; as many as there should be when absent, and when the newest takes over."""
 
+    def stands_in(self, active: str) -> bool:
+        """Whether the Active one is only better than nobody."""
+        return active == self.newest and (self.refused or not self.free)
+
 
 def advance(known: tuple[Revision, ...], now: Situation, at: datetime) -> tuple[Revision, ...]:
     """The revisions after one step of the tables: the Active one first, then the Candidate, then those that retire."""
@@ -148,7 +156,7 @@ def _of_the_newest(active: Revision, known: tuple[Revision, ...], now: Situation
     """The rows of a newest one that is Active."""
     mine = now.readiness.get(active.name, NOTHING)
     others = [r.name for r in known if r.name != active.name]
-    if not mine.answers:
+    if not mine.answers or now.stands_in(active.name):
         return next((name for name in others if _answers(name, now)), active.name)
     if active.completed or mine.complete:
         return active.name
@@ -201,7 +209,7 @@ def _gone(revision: Revision, before: Revision | None, active: Revision, now: Si
     """The second table."""
     if not revision.answered or now.room_for == now.newest:
         return True
-    served = active.completed and now.readiness.get(active.name, NOTHING).answers
+    served = active.completed and now.readiness.get(active.name, NOTHING).answers and not now.stands_in(active.name)
     if before is None or before.role != "Retiring" or not served:
         return False
     if revision.silent_since is None:

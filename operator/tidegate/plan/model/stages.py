@@ -3,13 +3,15 @@
     the newest revision             and                                     then
     -----------------------------   -------------------------------------   ----------------------------------------------------
     is not on trial yet                                                     step 0 begins, without traffic
+    was on trial before, and was                                            the same: gates that it passed then say nothing today
+      promoted or superseded
     was taken back                  nobody says `retry`                     stays out
     is on trial                     a person says `abort`                   taken back
                                     a gate failed, onFailure: Rollback      taken back, at whatever step
                                     its engines are late, and the old one   taken back: the old one gets its engines again
                                       has given up some of its own
-                                    its engines for this step do not all    the share stays, or none while none of them answers;
-                                      answer                                  the step begins anew
+                                    its engines for this step do not all    the share that routers send stays, or none while none of
+                                      answer                                  them answers; the step begins anew
                                     some router does not send this share    the share of this step; its time does not run
                                     a person promotes this step             the next step
                                     a gate failed, onFailure: Pause         the share stays, until a person promotes or aborts
@@ -24,7 +26,8 @@
                                       nobody promotes that step
 
 `promote`, `abort` and `retry` are annotations whose value begins with the revision, so that they are for that one alone: the plan notes
-down what it heeded, and a value acts once: one that was there before the trial does not. A promotion stands for everything that a step waits for but engines and routers: a person
+down what it heeded, and a value acts once: one that was there before the trial does not, until it is written again. A promotion stands for
+everything that a step waits for but engines and routers: a person
 takes the place of gates, holds and approvals, of one step (`REVISION/25%`) or of all that are left (`REVISION`). But for a gate that
 says Rollback: then there is nothing left to promote.
 
@@ -120,7 +123,7 @@ class Trial:
     retry: str = ""
     """The last annotations that were heeded."""
     promote: str = ""
-    """The annotation that was there when the trial began: it was for another one."""
+    """The annotation that was there when the trial began, for as long as it stays: it was for another one."""
     windows: tuple[Window, ...] = ()
     """Over what it is judged, the oldest first."""
     gates: tuple[Note, ...] = ()
@@ -185,10 +188,11 @@ class Look:
 
 def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Trial:
     """The first table."""
-    if known is None or known.revision != look.revision:
+    if known is None or known.revision != look.revision or known.phase in ("Promoted", "Superseded"):
         return _begun(look, now)
     if known.over:
         return _begun(look, now) if look.retry and look.retry != known.retry else known
+    known = known if look.promote == known.promote else replace(known, promote="")
     said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
     if why := _against(known, course, look, said):
         return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
@@ -309,6 +313,12 @@ def shares(trial: Trial | None, course: Course | None, answers: bool) -> int:
     """Percent that the newest one gets while it is on trial; none while no engine of it answers."""
     if trial is None or course is None or not answers or trial.phase == "RolledBack":
         return 0
-    if trial.phase == "Starting":
+    if trial.phase == "Starting" and not _sent(trial, course):
         return course.stages[trial.stage - 1].share if trial.stage else 0
     return trial.share(course)
+
+
+def _sent(trial: Trial, course: Course) -> bool:
+    """Whether every router has sent the share of this step, and none was told another one since: some engines went, or more are wanted."""
+    newest = trial.windows[-1] if trial.windows else None
+    return newest is not None and newest.end is None and newest.share == trial.share(course)

@@ -20,6 +20,7 @@ from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
 from tidegate.plan.model.rollout import Readiness, Revision
 from tidegate.plan.model.stages import Trial
+from tidegate.plan.model.trial import STANDS_IN
 from tidegate.plan.world import ModelWorld
 
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
@@ -62,6 +63,8 @@ def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: 
     ---------   --------------------   --------------------------------------------------------------
     was taken   any                    Stalled, and Ready while some engine answers
       back
+    none        the newest one stands  Reconciling
+                  in for another
     on trial    any                    Reconciling, with its share and what it waits for; Stalled, with its share,
                                          when an objective has no answer
     none        all answer             Reconciling while an old revision drains, else as it should be
@@ -96,6 +99,9 @@ def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -
 
 def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:
     """The rows of a trial that has given a share, or has failed."""
+    if decision.trying.standing_in and decision.trying.trial:
+        words = f"revision {decision.trying.trial.revision} {STANDS_IN}"
+        return conditions.progressing(conditions.TRYING, words, serving=serving)
     if decision.trying.refused:
         return conditions.stalled(conditions.ROLLED_BACK, _taken_back(world, decision), serving=serving)
     trial = decision.trying.trial

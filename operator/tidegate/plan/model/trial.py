@@ -4,10 +4,10 @@ there is no                                then
 ----------------------------------------   --------------------------------------------------------------------------
 spec.rollout                               no trial: the newest takes over when all of its engines answer
 Active revision that has ever answered     no trial: there is nobody to compare with, and nothing to protect
-engine that is wanted                      no trial: nobody could answer
+engine that is wanted                      no trial: nobody could answer; one that has begun waits
 RoutingPolicy that names the model         no trial of a canary or a rolling update: nobody can give it a share of the
                                              requests; a blue/green has its smoke tests and its approval, and then takes
-                                             over at once; Recreate needs no share
+                                             over at once; Recreate needs no share. One that has begun waits
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ from tidegate.plan.model.judging import smoke
 from tidegate.plan.model.judging.looks import View, look
 from tidegate.plan.model.judging.notes import Note, Said
 from tidegate.plan.model.judging.questions import Pace, Rivals, questions
+from tidegate.plan.model.judging.windows import ALL, onward
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
 from tidegate.plan.model.stages import (
+    BEHIND,
     SUPERSEDED,
     Course,
     Look,
@@ -54,6 +56,12 @@ MARGIN: Final = 60.0
 """Seconds beyond what people allow, for what comes before a container starts."""
 
 
+HEEDED: Final = 512
+"""Characters of an annotation that are read, and remembered."""
+STANDS_IN: Final = "stands in for the revision before it, of which no engine answers"
+NOBODY: Final = "no RoutingPolicy leads to this model: nobody can give it a share of the requests"
+
+
 @dataclass(frozen=True)
 class Trying:
     """What a trial means for this pass; without one, everything is free."""
@@ -72,6 +80,8 @@ class Trying:
     """Seconds until something may be different without an event."""
     steps: tuple[int, ...] = ()
     """Percent that each step asks for."""
+    standing_in: bool = False
+    """Whether it is Active only because nobody else answers."""
     ask: dict[Question, float] = field(default_factory=dict)
     """What Prometheus is to be asked, and the seconds between two answers."""
 
@@ -89,12 +99,18 @@ class Trying:
 def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Course | None:
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
-    rollout, routed = model.spec.rollout, bool(facts.views)
-    if rollout is None or not replicas or not (routed or rollout.strategy in UNROUTED):
+    rollout, begun = model.spec.rollout, _begun(facts, newest)
+    if rollout is None or not replicas or not (facts.views or begun or rollout.strategy in UNROUTED):
         return None
     if active is None or active.name == newest or not active.answered:
         return None
-    return course(rollout, replicas, routed)
+    return course(rollout, replicas, routed=bool(facts.views) or (begun and facts.trial_share > 0))
+
+
+def _begun(facts: ModelFacts, newest: str) -> bool:
+    """Whether the newest is on trial, or was taken back."""
+    trial = facts.trial
+    return trial is not None and trial.revision == newest and trial.phase not in ("Promoted", "Superseded")
 
 
 def known_trial(facts: ModelFacts, newest: str, course: Course) -> Trial | None:
@@ -132,9 +148,11 @@ def trying(
     now: datetime,
 ) -> Trying:
     """One look; `replicas` are the engines that the model should have."""
+    if model.spec.suspend or (model.spec.rollout and not replicas and _begun(facts, newest)):
+        return _as_it_was(model, facts, ready, replicas)
     found = on_trial(model, newest, facts, replicas)
     if found is None or model.spec.rollout is None:
-        return _without(model, newest, facts, replicas, now)
+        return _without(world.owner, model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
     judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
@@ -143,6 +161,8 @@ def trying(
         gates, notes = judge.gates(known, known.share(found))
         known, at = replace(known, gates=notes), replace(at, gates=gates)
     trial = step(known, found, at, now)
+    if not facts.views and trial.phase == "Weighing":
+        trial = replace(trial, message=NOBODY)
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
     return Trying(
         trial,
@@ -168,17 +188,41 @@ def _late_in(model: ModelDeployment, newest: str, facts: ModelFacts, now: dateti
     return allowed - (now - since).total_seconds() if since else None
 
 
-def _without(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, now: datetime) -> Trying:
+def _as_it_was(model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Readiness], replicas: int) -> Trying:
+    """Of a model that is suspended, or scaled to zero: nobody gets more, and nobody who does not answer gets anything."""
+    trial, rollout = facts.trial, model.spec.rollout
+    if trial is None:
+        return Trying()
+    share = facts.trial_given if ready.get(trial.revision, NOTHING).ready else 0
+    found = Trying(trial, free=False, refused=trial.phase == "RolledBack", share=share)
+    if rollout is None or not replicas:
+        return found
+    known = course(rollout, replicas)
+    return replace(
+        found,
+        trial=aligned(trial, facts.trial_share, known),
+        steps=tuple(stage.share for stage in known.stages),
+        stable=trial.stable(known, replicas),
+    )
+
+
+def _without(
+    owner: Manifest, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, now: datetime
+) -> Trying:
     """No trial is under way; the last one stays in the status until there is another one.
 
     the last one        is                                      then
     -----------------   -------------------------------------   ----------
+    any                 of the newest, which only stands in     it waits
     has not ended       of the newest, which is Active          Promoted
                         of another revision                     Superseded
     any                                                         as it was
     """
     trial, rollout = facts.trial, model.spec.rollout
-    steps = tuple(stage.share for stage in course(rollout, replicas).stages) if rollout and replicas else ()
+    found = course(rollout, replicas) if rollout and replicas else None
+    steps = tuple(stage.share for stage in found.stages) if found else ()
+    if found and not found.gives_up_engines and _stands_in(owner, newest, facts):
+        return _standing_in(facts, found, now)
     if trial is None or trial.over:
         return Trying(trial, steps=steps)
     if trial.revision != newest:
@@ -188,6 +232,30 @@ def _without(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: i
     else:
         return Trying(trial, steps=steps)
     return Trying(remembered(trial, after, now), steps=steps)
+
+
+def _stands_in(owner: Manifest, newest: str, facts: ModelFacts) -> bool:
+    """Whether it is Active only because the revision before it did not answer, and nobody says that it may stay."""
+    if not _begun(facts, newest) or facts.trial_share >= BEHIND or _active(facts) != newest:
+        return False
+    promote = _said(owner, newest)["promote"]
+    promoted = promote == newest and facts.trial is not None and promote != facts.trial.promote
+    return not promoted and any(r.answered and r.name != newest for r in facts.recorded)
+
+
+def _standing_in(facts: ModelFacts, course: Course, now: datetime) -> Trying:
+    """Its gates have said nothing yet, or No: it gives the traffic back, and then its step begins anew; but where it had all of it."""
+    found = Trying(facts.trial, free=False, standing_in=True, steps=tuple(stage.share for stage in course.stages))
+    if facts.trial is None or facts.trial.phase == "RolledBack":
+        return replace(found, refused=True)
+    trial = aligned(facts.trial, facts.trial_share, course)
+    if trial.share(course) >= ALL:
+        return replace(found, trial=trial, share=ALL)
+    windows = onward(trial.windows, 0, None, now)
+    return replace(
+        found,
+        trial=replace(trial, phase="Starting", pause="", confirmed=None, windows=windows, message=STANDS_IN),
+    )
 
 
 @dataclass(frozen=True)
@@ -204,9 +272,10 @@ class _Judge:
     @property
     def asked(self) -> str:
         """Names what it is judged by."""
-        canary = self.rollout.canary
-        objectives = [one.model_dump(mode="json", exclude_defaults=True) for one in self.model.spec.objectives]
-        return short_hash(json.dumps([objectives, canary.warm_up, self.rivals.stable], sort_keys=True))
+        canary, objectives = self.rollout.canary, self.model.spec.objectives
+        tests = self.rollout.blue_green.smoke_tests if self.rollout.strategy == "BlueGreen" else []
+        parts = [[one.model_dump(mode="json", exclude_defaults=True) for one in part] for part in (objectives, tests)]
+        return short_hash(json.dumps([*parts, canary.warm_up, self.rivals.stable, self.rollout.strategy], sort_keys=True))
 
     @property
     def pace(self) -> Pace | None:
@@ -296,4 +365,4 @@ def _said(owner: Manifest, revision: str) -> dict[str, str]:
     """Annotations that speak of a revision; empty where none does."""
     written = owner["metadata"].get("annotations")
     said = {word: text(written, f"{names.GROUP}/{word}") for word in ("promote", "abort", "retry")}
-    return {word: value if value.partition("/")[0] == revision else "" for word, value in said.items()}
+    return {word: value[:HEEDED] if value.partition("/")[0] == revision else "" for word, value in said.items()}
