@@ -12,7 +12,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tidegate.plan.plan import ObjectKey, Scale
@@ -34,6 +34,8 @@ REMEMBER: Final = 600.0
 TOLD: Final = 100
 """Decisions of a model that are kept for people."""
 
+NOTHING: Final = State()
+
 ReadPage = Callable[[str], Awaitable[Page | Unread]]
 
 
@@ -47,13 +49,12 @@ class _Scaled:
     pages: dict[str, Read] = field(default_factory=dict)
     silent: str = ""
     """What an engine whose page could not be read said last."""
-    looked: float = 0.0
+    looked: float = -EVERY
     woken: float = 0.0
+    """When it was last looked at, and a pass was last asked for, by the loop's clock."""
+    decision: Decision | None = None
     decisions: deque[tuple[float, Decision]] = field(default_factory=lambda: deque(maxlen=TOLD))
-
-    @property
-    def decision(self) -> Decision | None:
-        return self.decisions[-1][1] if self.decisions else None
+    """Without what they remembered."""
 
 
 class Scaler:
@@ -78,8 +79,9 @@ class Scaler:
         elif known:
             known.order = order
         else:
-            made = self._models[key] = _Scaled(order, restored(order.memory), woken=self._clock())
-            made.task = asyncio.get_running_loop().create_task(self._keep_looking(key, made))
+            loop = asyncio.get_running_loop()
+            made = self._models[key] = _Scaled(order, restored(order.memory), woken=loop.time())
+            made.task = loop.create_task(self._keep_looking(key, made))
 
     def _forget(self, key: ObjectKey) -> None:
         known = self._models.pop(key, None)
@@ -101,15 +103,18 @@ class Scaler:
         return len(self._models)
 
     async def _keep_looking(self, key: ObjectKey, model: _Scaled) -> None:
+        """By the loop's clock, which nobody sets."""
+        clock = asyncio.get_running_loop().time
         while True:
-            began = self._clock()
+            began = clock()
             try:
                 await self._read_all(model)
                 if began - model.looked >= EVERY - READ_EVERY / 2:
-                    self._look(key, model)
+                    model.looked = began
+                    self._look(key, model, clock())
             except Exception:
                 log.exception("%s: this should not happen; looked at again", key)
-            await asyncio.sleep(max(0.1, READ_EVERY * random.uniform(0.95, 1.05) - (self._clock() - began)))
+            await asyncio.sleep(max(0.1, READ_EVERY * random.uniform(0.95, 1.05) - (clock() - began)))
 
     async def _read_all(self, model: _Scaled) -> None:
         """Those that answer their probe, and those that leave, whose streams are load until they end."""
@@ -128,17 +133,17 @@ class Scaler:
         async with self._room:
             return await self._read(address)
 
-    def _look(self, key: ObjectKey, model: _Scaled) -> None:
+    def _look(self, key: ObjectKey, model: _Scaled, moment: float) -> None:
         order, now, before = model.order, self._clock(), model.decision
         made = decide(self._seen(key, model, now), order.settings, model.state)
-        model.state, model.looked = made.state, now
+        model.state, model.decision = made.state, made
         model.pages = {uid: read.looked() for uid, read in model.pages.items()}
-        model.decisions.append((now, made))
+        model.decisions.append((now, replace(made, state=NOTHING)))
         if made.replicas != order.replicas:
             log.info("%s: %d instead of %d engines: %s", key, made.replicas, order.replicas, made.words)
         news = before is None or (before.replicas, before.limit) != (made.replicas, made.limit)
-        if news or made.replicas != order.replicas or now - model.woken >= REMEMBER:
-            model.woken = now
+        if news or made.replicas != order.replicas or moment - model.woken >= REMEMBER:
+            model.woken = moment
             self._wake(key)
 
     def _seen(self, key: ObjectKey, model: _Scaled, now: float) -> Seen:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.plan.scaling.looks import NOW, TAUGHT, engine, later, look, starting, steady, through
-from tidegate.plan.scaling.decide import Decision, decide
+from tidegate.plan.scaling.decide import Decision, decide, observe
 from tidegate.plan.scaling.headroom import Headroom
+from tidegate.plan.scaling.policies import Direction, Policy
 from tidegate.plan.scaling.seen import Seen
 from tidegate.plan.scaling.settings import Settings
 from tidegate.plan.scaling.state import State
@@ -81,3 +82,23 @@ def test_two_looks_at_once_do_no_harm() -> None:
     seen = look(*FOUR, arrived=35)
     found = through([seen, replace(seen, arrived=0), replace(seen, arrived=0)], SETTINGS, KNOWN)
     assert len({decision.replicas for decision in found}) == 1
+
+
+def test_a_decision_that_is_not_carried_out_yet() -> None:
+    """A pass comes late: the same is decided again, and a policy does not count it twice."""
+    settings = Settings(up=Direction(policies=(Policy("Pods", 2, 60.0),)))
+    full = look(*(engine(kv=1.0, running=31, waiting=200) for _ in range(4)), arrived=70)
+    late = [later(full, 5.0 * i) for i in range(4)]
+    made = through([*late, later(full, 20.0, replicas=6), later(full, 25.0, replicas=6)], settings, State(learned=TAUGHT))
+    assert [decision.replicas for decision in made] == [6, 6, 6, 6, 6, 6]
+    assert [by for _, by in made[-1].state.changes] == [2]
+
+
+def test_a_clock_that_was_ahead() -> None:
+    """What it wrote down has not been: nothing is held until then."""
+    seen = look(*(engine() for _ in range(4)))
+    before = steady(later(seen, 86_400.0), Settings(), 600).state
+    state = observe(seen, Settings(), replace(before, changes=((NOW + 86_400.0, 2),)))
+    assert (state.since, state.busy, state.headroom.began) == (NOW, NOW, NOW)
+    assert (state.downs, state.changes) == ((), ())
+    assert [tick.at for tick in state.ticks.all] == [NOW]

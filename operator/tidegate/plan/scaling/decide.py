@@ -69,7 +69,7 @@ class Decision:
 
 def decide(seen: Seen, settings: Settings, before: State) -> Decision:
     """The tables here and in `limits`."""
-    state = observe(seen, settings, before)
+    state = observe(seen, settings, _untaken(before, seen))
     startup = state.startups.usual(settings.startup)
     load = _demands(seen, state, settings, startup) if seen.serving else []
     state = _minute(seen, state, settings, load, startup)
@@ -88,7 +88,8 @@ def decide(seen: Seen, settings: Settings, before: State) -> Decision:
 
 def observe(seen: Seen, settings: Settings, before: State) -> State:
     """What one more look teaches, whatever is decided."""
-    gone = not before.ticks.all or seen.now - before.ticks.last.at > GAP
+    gone = not before.ticks.all or not 0 <= seen.now - before.ticks.last.at <= GAP
+    before = _forgotten(before, seen.now) if gone else before
     old = Ticks() if gone else before.ticks
     arrived = -1 if seen.arrived is None or gone else seen.arrived  # since when, nobody knows after a gap
     work = seen.work(settings.sequences)
@@ -177,7 +178,28 @@ def _bounded(wanted: Wanted, bottom: Floor, scheduled: schedules.Schedule | None
 def _changed(state: State, seen: Seen, replicas: int) -> State:
     by = replicas - seen.replicas
     old = tuple(one for one in state.changes if seen.now - one[0] < PERIOD)
-    return replace(state, changes=(*old, (seen.now, by)) if by else old)
+    return replace(state, changes=(*old, (seen.now, by)) if by else old, replicas=seen.replicas)
+
+
+def _untaken(before: State, seen: Seen) -> State:
+    """Without the last change if nobody made it yet: it is decided on again, and policies do not count it twice."""
+    if before.replicas != seen.replicas or not before.changes or not before.ticks.all:
+        return before
+    last = before.changes[-1][0] == before.ticks.last.at
+    return replace(before, changes=before.changes[:-1]) if last else before
+
+
+def _forgotten(before: State, now: float) -> State:
+    """After a gap windows begin anew; and what a clock that was ahead wrote down has not been."""
+    began = None if before.headroom.began is None else min(now, before.headroom.began)
+    return replace(
+        before,
+        downs=(),
+        ups=(),
+        changes=tuple(one for one in before.changes if one[0] <= now),
+        headroom=replace(before.headroom, began=began),
+        busy=None if before.busy is None else min(now, before.busy),
+    )
 
 
 def down_window(settings: Settings, startup: float) -> float:

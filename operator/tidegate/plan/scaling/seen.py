@@ -78,7 +78,7 @@ class Seen:
     def ready(self) -> tuple[Engine, ...]:
         """Engines that answer and were read, the draining ones too: what drains is load until it has gone."""
         known = (e for e in self.engines if e.ready is not None and e.read is not None)
-        return tuple(e for e in known if self.now - (e.read or 0.0) <= FRESH)
+        return tuple(e for e in known if abs(self.now - (e.read or 0.0)) <= FRESH)
 
     @cached_property
     def serving(self) -> tuple[Engine, ...]:

@@ -22,6 +22,8 @@ class State:
 
     since: float | None = None
     """Since when looks follow each other without a gap (Unix, seconds)."""
+    replicas: int | None = None
+    """Engines that were asked for at the last look."""
     ticks: Ticks = field(default_factory=Ticks)
     learned: Learned = field(default_factory=Learned)
     headroom: Headroom = field(default_factory=Headroom)
