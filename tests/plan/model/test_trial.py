@@ -267,6 +267,28 @@ def test_suspended_meanwhile(walk: Walk) -> None:
     assert walk.traffic() == {"Active": 100, "Candidate": 0}, "nobody of it answers"
 
 
+@pytest.mark.parametrize("word", ["abort", ""])
+def test_scaled_to_zero_meanwhile(walk: Walk, word: str) -> None:
+    """No engine is wanted, and all of none answer: nobody takes over for that."""
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    stable = walk.revision("Active")
+    if word:
+        walk.annotate({f"tidegate.dev/{word}": walk.revision("Candidate")})
+        walk.go_on()
+    walk.edit({"replicas": 0})
+    walk.go_on()
+    for role in walk.replicas():
+        walk.ready(role, 0)
+    walk.go_on()
+    walk.edit({"replicas": 4})
+    walk.go_on()
+    assert walk.revision("Active") == stable
+    walk.ready("Active", 4)
+    walk.go_on()
+    assert (walk.traffic()["Active"], walk.rollout["phase"]) == (100, "RolledBack" if word else "Starting")
+
+
 def test_back_and_forth_in_the_spec(walk: Walk) -> None:
     """A revision whose trial was cut short begins anew; it had a share for ever, and was never judged."""
     walk.ready("Candidate", 1)
