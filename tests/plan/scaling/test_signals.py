@@ -144,3 +144,10 @@ def test_headroom_and_slack_come_on_top() -> None:
     )
     assert found.need == pytest.approx(4.26, abs=0.01)
     assert found.keep == pytest.approx(4.60, abs=0.01)
+
+
+@pytest.mark.parametrize("value", [1e40, 1e305])
+def test_a_number_beyond_all_reason(value: float) -> None:
+    """It asks for more than there may ever be; statuses have room for 32 characters."""
+    asked = answer("query", 1e-6, *FOUR, reading=Reading(value))
+    assert (asked.need, len(f"{asked.need:.2f}")) == (1e6, 10)

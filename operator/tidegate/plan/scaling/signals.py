@@ -38,6 +38,8 @@ from tidegate.plan.scaling.ticks import Ticks
 
 BUSY: Final = 0.3
 """Mean occupancy under which slowness is not for want of engines."""
+MOST: Final = 1e6
+"""Replicas that a number from Prometheus may ask for: a thousand times maxReplicas' largest."""
 UNITS: Final = {"timeToFirstToken": 1000.0, "timePerOutputToken": 1000.0}
 """Milliseconds."""
 
@@ -92,7 +94,7 @@ def _read(signal: Signal, reading: Reading, seen: Seen, settings: Settings) -> A
 
 
 def _ratio(signal: Signal, total: float, settings: Settings) -> Answer:
-    replicas = total / signal.target
+    replicas = min(MOST, total / signal.target)
     return Answer(
         signal.name,
         replicas,
