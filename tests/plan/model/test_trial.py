@@ -267,6 +267,22 @@ def test_suspended_meanwhile(walk: Walk) -> None:
     assert walk.traffic() == {"Active": 100, "Candidate": 0}, "nobody of it answers"
 
 
+def test_suspended_after_it_has_ended(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.annotate({"tidegate.dev/promote": walk.revision("Candidate")})
+    walk.go_on()
+    walk.ready("Candidate", 4)
+    walk.go_on()
+    before = walk.rollout
+    walk.edit({"suspend": True})
+    walk.go_on()
+    walk.edit({"suspend": False})
+    walk.go_on()
+    assert walk.rollout == before
+    assert (before["phase"], len(before["history"])) == ("Promoted", 1)
+
+
 @pytest.mark.parametrize("word", ["abort", ""])
 def test_scaled_to_zero_meanwhile(walk: Walk, word: str) -> None:
     """No engine is wanted, and all of none answer: nobody takes over for that."""

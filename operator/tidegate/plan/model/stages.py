@@ -205,8 +205,8 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
 
 
 def aligned(trial: Trial, share: int, course: Course) -> Trial:
-    """The second table: the trial at the step that has the share at which it was, in percent."""
-    if trial.phase == "RolledBack":
+    """The second table: the trial at the step that has the share at which it was, in percent; one that has ended as it is."""
+    if trial.over:
         return trial
     if share >= BEHIND:
         return replace(trial, stage=len(course.stages))
