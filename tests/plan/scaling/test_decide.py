@@ -89,7 +89,9 @@ def test_a_decision_that_is_not_carried_out_yet() -> None:
     settings = Settings(up=Direction(policies=(Policy("Pods", 2, 60.0),)))
     full = look(*(engine(kv=1.0, running=31, waiting=200) for _ in range(4)), arrived=70)
     late = [later(full, 5.0 * i) for i in range(4)]
-    made = through([*late, later(full, 20.0, replicas=6), later(full, 25.0, replicas=6)], settings, State(learned=TAUGHT))
+    made = through(
+        [*late, later(full, 20.0, replicas=6), later(full, 25.0, replicas=6)], settings, State(learned=TAUGHT)
+    )
     assert [decision.replicas for decision in made] == [6, 6, 6, 6, 6, 6]
     assert [by for _, by in made[-1].state.changes] == [2]
 

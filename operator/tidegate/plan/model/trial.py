@@ -275,7 +275,9 @@ class _Judge:
         canary, objectives = self.rollout.canary, self.model.spec.objectives
         tests = self.rollout.blue_green.smoke_tests if self.rollout.strategy == "BlueGreen" else []
         parts = [[one.model_dump(mode="json", exclude_defaults=True) for one in part] for part in (objectives, tests)]
-        return short_hash(json.dumps([*parts, canary.warm_up, self.rivals.stable, self.rollout.strategy], sort_keys=True))
+        return short_hash(
+            json.dumps([*parts, canary.warm_up, self.rivals.stable, self.rollout.strategy], sort_keys=True)
+        )
 
     @property
     def pace(self) -> Pace | None:
