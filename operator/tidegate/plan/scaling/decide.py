@@ -191,13 +191,11 @@ def _untaken(before: State, seen: Seen) -> State:
 
 def _forgotten(before: State, now: float) -> State:
     """After a gap windows begin anew; and what a clock that was ahead wrote down has not been."""
-    began = None if before.headroom.began is None else min(now, before.headroom.began)
     return replace(
         before,
         downs=(),
         ups=(),
         changes=tuple(one for one in before.changes if one[0] <= now),
-        headroom=replace(before.headroom, began=began),
         busy=None if before.busy is None else min(now, before.busy),
     )
 
