@@ -299,7 +299,8 @@ class _Judge:
     def _smoke(self, trial: Trial) -> tuple[Said, ...]:
         tests, gates = self.rollout.blue_green.smoke_tests, self.rollout.gates
         interval, limit = seconds(gates.interval), gates.failure_limit
-        return smoke.look(tests, trial.gates, self.engine, self.world.samples, interval, limit)
+        now = self.now.timestamp()
+        return smoke.look(tests, trial.gates, self.engine, self.world.samples, interval, limit, now)
 
     def _objectives(self, trial: Trial) -> tuple[Said, ...]:
         objectives = self.model.spec.objectives

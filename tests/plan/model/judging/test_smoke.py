@@ -12,6 +12,7 @@ from tidegate.plan.model.judging.smoke import Engine, look, question, questions,
 from tidegate.plan.plan import ObjectKey
 from tidegate.plan.samples import Reply, Sample
 
+NOW = 1_800_000_000.0
 ABOUT = ObjectKey("tidegate.dev/v1alpha1", "ModelDeployment", "shop", "llama")
 ENGINE = Engine(ABOUT, "uid", "10.0.0.1", "served")
 TEST = SmokeTest.model_validate(
@@ -23,7 +24,7 @@ def said(
     reply: Reply | None, note: Note | None = None, engine: Engine = ENGINE, limit: int = 0, error: str = ""
 ) -> tuple[str, str, int]:
     samples = {question(TEST, engine): Sample(reply, 0.0, error)} if reply or error else {}
-    [(gate, kept)] = look([TEST], [note] if note else [], engine, samples, 30.0, limit)
+    [(gate, kept)] = look([TEST], [note] if note else [], engine, samples, 30.0, limit, NOW)
     return gate.verdict.outcome, gate.verdict.words, kept.failures
 
 
@@ -48,6 +49,16 @@ def test_row(reply: Reply | None, note: Note | None, engine: Engine, limit: int,
 
 def test_an_observer_that_fails() -> None:
     assert said(None, error="odd")[:2] == ("error", "odd")
+
+
+def test_a_failure_without_a_time_is_one_look() -> None:
+    """However many passes read it: each would be written down, and make another one."""
+    samples, note = {question(TEST, ENGINE): Sample(None, 0.0, "odd")}, Note("a")
+    for second in range(14):
+        [(_, note)] = look([TEST], [note], ENGINE, samples, 30.0, 0, NOW + second)
+        assert (note.silent, note.at) == (1, NOW)
+    [(_, note)] = look([TEST], [note], ENGINE, samples, 30.0, 0, NOW + 15)
+    assert (note.silent, note.at) == (2, NOW + 15)
 
 
 def test_what_is_asked() -> None:
@@ -89,3 +100,4 @@ def test_a_value_in_the_answer(path: str, equals: str, words: str) -> None:
 def test_an_answer_that_is_no_json() -> None:
     expect = Expect.model_validate({"jsonValue": {"path": "a", "equals": "1"}})
     assert wrong_with(Reply(200, "<html>"), expect) == "the answer is no JSON: <html>"
+    assert wrong_with(Reply(200, "[" * 65_536), expect).startswith("the answer is no JSON: [[[")

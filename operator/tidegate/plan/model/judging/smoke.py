@@ -60,29 +60,43 @@ def questions(
 
 
 def look(
-    tests: Sequence[SmokeTest], notes: Sequence[Note], engine: Engine, samples: Samples, interval: float, limit: int
+    tests: Sequence[SmokeTest],
+    notes: Sequence[Note],
+    engine: Engine,
+    samples: Samples,
+    interval: float,
+    limit: int,
+    now: float,
 ) -> tuple[Said, ...]:
-    """The table; `limit` are the wrong answers that are tolerated."""
+    """The table; `limit` are the wrong answers that are tolerated; a failure that has no time is one of this moment (Unix, seconds)."""
     known = {note.name: note for note in notes}
     found = []
     for test in tests:
         sample = samples.get(question(test, engine)) if engine.address else None
-        found.append(_one(test, known.get(test.name, Note(test.name)), engine, sample, interval, limit))
+        reply = _reply(sample, now) if sample else None
+        found.append(_one(test, known.get(test.name, Note(test.name)), engine, reply, interval, limit))
     return tuple(found)
 
 
-def _one(test: SmokeTest, note: Note, engine: Engine, sample: Sample | None, interval: float, limit: int) -> Said:
+def _reply(sample: Sample, now: float) -> Reply:
+    return (
+        sample.value
+        if isinstance(sample.value, Reply) and not sample.error
+        else Reply(error=sample.error or "?", at=now)
+    )
+
+
+def _one(test: SmokeTest, note: Note, engine: Engine, reply: Reply | None, interval: float, limit: int) -> Said:
     if note.outcome == "passed":
         return said(note, Verdict("passed", note.words))
     if not engine.address:
         return said(note, Verdict("inconclusive", "no engine of it is ready"))
-    if sample is None:
+    if reply is None:
         return said(note, Verdict("inconclusive", "it is being asked"))
-    reply = sample.value if isinstance(sample.value, Reply) and not sample.error else Reply(error=sample.error or "?")
-    if not note.fresh(reply.at, interval) and reply.at:
+    if not note.fresh(reply.at, interval):
         return said(note, Verdict(note.outcome, note.words))  # type: ignore[arg-type]
     if reply.error and not reply.error.startswith(LATE):
-        return looked(note, Verdict("error", reply.error), reply.at or note.at + interval, interval)
+        return looked(note, Verdict("error", reply.error), reply.at, interval)
     return _judged(test, note, reply, interval, limit)
 
 
@@ -108,7 +122,7 @@ def _other_value(body: str, wanted: JsonValue) -> str:
         value: Any = json.loads(body)
         for step in wanted.steps():
             value = value[step]
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"the answer is no JSON: {body[:SHOWN]}"
     except (KeyError, IndexError, TypeError):
         return f"there is no {wanted.path} in the answer: {body[:SHOWN]}"
