@@ -122,9 +122,9 @@ def _other_value(body: str, wanted: JsonValue) -> str:
         value: Any = json.loads(body)
         for step in wanted.steps():
             value = value[step]
+        found = value if isinstance(value, str) else json.dumps(value)
     except (ValueError, RecursionError):
         return f"the answer is no JSON: {body[:SHOWN]}"
     except (KeyError, IndexError, TypeError):
         return f"there is no {wanted.path} in the answer: {body[:SHOWN]}"
-    found = value if isinstance(value, str) else json.dumps(value)
     return "" if found == wanted.equals else f"{wanted.path} is {found[:SHOWN]!r} instead of {wanted.equals!r}"
