@@ -292,5 +292,5 @@ async def main(settings: Settings) -> None:
     """The `tidegate operator` command."""
     collect_less_often()
     client = await connect()
-    async with client, httpx.AsyncClient() as http, aiohttp.ClientSession(trust_env=False) as pages:
+    async with client, httpx.AsyncClient(trust_env=False) as http, aiohttp.ClientSession(trust_env=False) as pages:
         await Operator(settings, Api(client), http, pages).run()
