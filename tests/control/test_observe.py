@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.virtual_time import now, run
-from tidegate.control.observe import AGAIN, AT_ONCE, TIMEOUT, Observer
+from tidegate.control.observe import AGAIN, AT_ONCE, OF_A_MODEL, TIMEOUT, Observer
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey, Query, Question, Request
 from tidegate.plan.samples import Complaint, Sample
@@ -226,16 +226,34 @@ def test_each_kind_has_room_of_its_own() -> None:
 
 
 def test_no_gate_waits_for_smoke_tests() -> None:
-    """They may take minutes each."""
+    """They may take minutes each, also those of the same model."""
 
     async def story(world: World) -> None:
-        slow = [replace(about(f"slow-{n}"), smoke=Request("/", "", 600.0)) for n in range(2 * AT_ONCE)]
-        asked = replace(TWO, query=Query("x", 0.0))
+        slow = [replace(ONE, version=str(n), smoke=Request("/", "", 600.0)) for n in range(2 * AT_ONCE)]
+        asked = replace(ONE, query=Query("x", 0.0))
         world.hung |= set(slow)
         world.observer.want(OTHER, dict.fromkeys(slow, 100.0))
         world.observer.want(KEY, {asked: 1})
         await asyncio.sleep(2.5)
-        assert world.times(asked) == [0, 1, 2]
+        assert world.sample(asked) == Sample("same", 0.5)
+
+    observing(story)
+
+
+def test_what_people_write_keeps_nobody_else_waiting() -> None:
+    """Smoke tests of ten minutes each, and another model's questions."""
+
+    async def story(world: World) -> None:
+        models = [ObjectKey("tidegate.dev/v1alpha1", "ModelDeployment", "shop", name) for name in ("slow", "quick")]
+        slow = [Question(models[0], str(n), smoke=Request("/v1/models", "", 600)) for n in range(2 * AT_ONCE)]
+        quick = [Question(models[1], query=Query("x", 0.0)), Question(models[1], smoke=slow[0].smoke)]
+        world.hung |= set(slow)
+        world.observer.want(KEY, dict.fromkeys(slow, 30))
+        await asyncio.sleep(1)
+        assert len(world.asked) == OF_A_MODEL
+        world.observer.want(OTHER, dict.fromkeys(quick, 30))
+        await asyncio.sleep(1)
+        assert all(world.sample(question, OTHER) for question in quick)
 
     observing(story)
 

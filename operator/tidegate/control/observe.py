@@ -24,7 +24,9 @@ TIMEOUT: Final = 10.0
 AGAIN: Final = 2.0
 """Seconds at most until a question that had no answer is asked again."""
 AT_ONCE: Final = 16
-"""Questions of one sort (`_room`) that are under way at the same time."""
+"""Questions about one kind of object that are under way at the same time."""
+OF_A_MODEL: Final = 4
+"""Queries and smoke tests of one model that are, because people write them, and may write slow ones: nobody else waits for these."""
 
 
 @dataclass
@@ -62,7 +64,10 @@ class Observer:
         self._ask = ask
         self._wake = wake
         self._asked: dict[ObjectKey, dict[Question, _Asked]] = {}
-        self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        self._own: defaultdict[tuple[ObjectKey, bool], asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(OF_A_MODEL)
+        )
 
     def samples(self, key: ObjectKey) -> Samples:
         """What this key's questions were answered."""
@@ -83,6 +88,8 @@ class Observer:
             asked[question].every = every
         if not asked:
             del self._asked[key]
+            for smoke in (False, True):
+                self._own.pop((key, smoke), None)
 
     def forget(self, key: ObjectKey) -> None:
         """Nobody asks for this key any more."""
@@ -106,10 +113,8 @@ class Observer:
         before = (asked.value, asked.error)
         clock = asyncio.get_running_loop().time
         try:
-            limit = (
-                None if question.query or question.smoke else TIMEOUT
-            )  # these have one of their own, which people set
-            async with self._room[_room(question)], asyncio.timeout(limit):
+            written = question.query or question.smoke  # by people: these have a time-out of their own
+            async with self._room(question), asyncio.timeout(None if written else TIMEOUT):
                 answer = await self._ask(question)
             asked.answered(answer, clock())
         except TimeoutError:
@@ -122,6 +127,13 @@ class Observer:
         if _news(before, asked):
             self._tell(key, question, asked)
 
+    def _room(self, question: Question) -> asyncio.Semaphore:
+        """Whose slow answers it may have to wait for: a smoke test may take minutes, and no gate waits for one; and no model for what is
+        asked of another."""
+        if question.query or question.smoke:
+            return self._own[question.about, bool(question.smoke)]
+        return self._rooms[question.about.kind]
+
     def _tell(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
         if asked.error:
             log.info("%s: %s", question.about, asked.error)
@@ -133,11 +145,6 @@ def _news(before: tuple[Any, str], asked: _Asked) -> bool:
     if before == (None, "") and not asked.error:
         return bool(asked.value)
     return (asked.value, asked.error) != before
-
-
-def _room(question: Question) -> str:
-    """Whose slow answers it may have to wait for: a smoke test may take minutes, and no gate waits for one."""
-    return "smoke" if question.smoke else "query" if question.query else question.about.kind
 
 
 async def _pause(asked: _Asked) -> None:
