@@ -30,7 +30,15 @@ class Walk(Simulation):
             "backends": [{"name": "small", "revisions": sent}],
             "older": [],
         }
-        self.policies = [{**self.policies[0], "status": {"configuration": said}}]
+        self.policies = [{**self.policies[0], "status": {"configuration": said}}, *self.policies[1:]]
+
+    def other_policy(self, name: str, **routers: int) -> None:
+        """One more that names the model, whose routers send everything to the Active one."""
+        sent = [{"name": self.revision("Active"), "weight": 100}]
+        said = {"live": 0, "behind": 0, "silent": 0, "backends": [{"name": "small", "revisions": sent}], **routers}
+        first = self.policies[0]
+        made = {**first, "metadata": {**first["metadata"], "name": name}, "status": {"configuration": said}}
+        self.policies = [*self.policies, made]
 
     def go_on(self) -> None:
         """Passes as long as a plan asks for another one, or what it made routers do is news."""
@@ -378,6 +386,31 @@ def test_a_long_reason(walk: Walk) -> None:
     walk.annotate({"tidegate.dev/abort": f"{walk.revision('Candidate')}/{'x' * 600}"})
     walk.go_on()
     assert (walk.rollout["phase"], len(walk.rollout["abort"])) == ("RolledBack", 512)
+
+
+def test_a_policy_whose_routers_do_not_start_is_not_waited_for(walk: Walk) -> None:
+    walk.other_policy("broken")
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert walk.rollout["phase"] == "Holding"
+
+
+def test_who_is_waited_for_is_named(walk: Walk) -> None:
+    walk.other_policy("late", live=1)
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.rollout["message"]) == ("Weighing", "routers of late are taking its share")
+    walk.policies = []
+    walk.run()
+    assert walk.rollout["message"].startswith("no RoutingPolicy leads to this model")
+
+
+def test_no_router_is_ready(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.run()
+    walk.policies[0]["status"]["configuration"]["live"] = 0
+    walk.run()
+    assert walk.rollout["message"] == "no router of chat is ready: nobody asks for the model"
 
 
 def test_what_people_read(walk: Walk) -> None:

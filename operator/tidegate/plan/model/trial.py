@@ -34,6 +34,7 @@ from tidegate.plan.model.judging.notes import Note, Said
 from tidegate.plan.model.judging.questions import Pace, Rivals, questions
 from tidegate.plan.model.judging.windows import ALL, onward
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
+from tidegate.plan.model.senders import sent, waits_for
 from tidegate.plan.model.stages import (
     BEHIND,
     SUPERSEDED,
@@ -59,7 +60,6 @@ MARGIN: Final = 60.0
 HEEDED: Final = 512
 """Characters of an annotation that are read, and remembered."""
 STANDS_IN: Final = "stands in for the revision before it, of which no engine answers"
-NOBODY: Final = "no RoutingPolicy leads to this model: nobody can give it a share of the requests"
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ def trying(
         gates, notes = judge.gates(known, known.share(found))
         known, at = replace(known, gates=notes), replace(at, gates=gates)
     trial = step(known, found, at, now)
-    if not facts.views and trial.phase == "Weighing":
-        trial = replace(trial, message=NOBODY)
+    if trial.phase == "Weighing":
+        trial = replace(trial, message=waits_for(facts.views, newest, trial.share(found)))
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
     return Trying(
         trial,
@@ -352,11 +352,10 @@ def _look(
     owner: Manifest, model: ModelDeployment, newest: str, readiness: Readiness, facts: ModelFacts, now: datetime
 ) -> Look:
     said, left = _said(owner, newest), _late_in(model, newest, facts, now)
-    sent = {view.sent(newest) for view in facts.views if not view.apart} or {0}
     return Look(
         newest,
         complete=readiness.complete,
-        sent=sent.pop() if len(sent) == 1 else None,
+        sent=sent(facts.views, newest),
         late=not readiness.complete and left is not None and left <= 0,
         promote=said["promote"],
         abort=said["abort"],
