@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api import bounds
+from tidegate.api.auth import Auth
 from tidegate.api.base import (
     KEYED_BY_NAME,
     NAME_RULE,
@@ -101,17 +102,6 @@ class Router(Part):
     Service may ask, every page that a person there opens could ask for whoever made the page."""
 
     beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
-
-
-class Anonymous(Part):
-    """Everybody who reaches the Service may ask."""
-
-
-class Auth(Part):
-    """Who may ask."""
-
-    anonymous: Anonymous
-    """Everybody who reaches the Service may ask; a NetworkPolicy or a gateway in front decides who that is."""
 
 
 class Backend(Part):
@@ -312,7 +302,7 @@ class RoutingPolicySpec(Part):
     router: Router = Router()
     """The Pods that carry the traffic. Default: two replicas, in a Deployment and a Service of their own."""
     auth: Auth
-    """Who may ask; for everybody write `anonymous: {}`."""
+    """Who may ask: clients with `apiKeys`; for everybody write `anonymous: {}`."""
     backends: Annotated[list[Backend], Field(min_length=1, max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)]
     """Models that can answer."""
     routes: Annotated[list[Route], Field(min_length=1, max_length=bounds.ROUTES, json_schema_extra=KEYED_BY_NAME)]
