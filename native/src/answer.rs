@@ -36,8 +36,8 @@ pub struct Answer {
     pub status: u32,
     /// JSON.
     pub body: String,
-    /// Methods that the path takes.
-    pub allow: Option<&'static str>,
+    /// A header more: what else to do.
+    pub more: Option<(&'static str, &'static str)>,
     /// The request's own name, where libraries look for it in a header.
     pub request: Option<Vec<u8>>,
 }
@@ -49,10 +49,10 @@ pub fn refusal(api: Api, status: u32, message: &str, request: &[u8]) -> Answer {
             let error = anthropic_error(anthropic_kind(status), message);
             format!("{{\"type\":\"error\",\"error\":{error},\"request_id\":\"{}\"}}", plain(request))
         }
-        _ => format!("{{\"error\":{}}}", openai_error(openai_kind(status), message, status)),
+        _ => format!("{{\"error\":{}}}", openai_error(openai_kind(status), message, &openai_code(status))),
     };
     let named = (api == Api::Anthropic).then(|| request.to_vec());
-    Answer { status, body, allow: None, request: named }
+    Answer { status, body, more: None, request: named }
 }
 
 /// A request's name, where it can stand in JSON as it is: clients may choose it.
@@ -61,8 +61,8 @@ fn plain(request: &[u8]) -> &str {
     std::str::from_utf8(request).ok().filter(|_| fits).unwrap_or_default()
 }
 
-/// An error object of the OpenAI API.
-pub fn openai_error(kind: &str, message: &str, code: u32) -> String {
+/// An error object of the OpenAI API; `code` as JSON.
+pub fn openai_error(kind: &str, message: &str, code: &str) -> String {
     format!("{{\"message\":\"{message}\",\"type\":\"{kind}\",\"param\":null,\"code\":{code}}}")
 }
 
@@ -75,11 +75,22 @@ pub fn anthropic_error(kind: &str, message: &str) -> String {
 fn openai_kind(status: u32) -> &'static str {
     match status {
         400 => "BadRequestError",
+        401 => "invalid_request_error",
         404 => "NotFoundError",
         405 => "MethodNotAllowed",
         413 => "RequestTooLarge",
         415 => "UnsupportedMediaType",
+        503 => "ServiceUnavailable",
         _ => "RouterError",
+    }
+}
+
+/// The status, but for a key, of which OpenAI's libraries and people's programs look for this word.
+fn openai_code(status: u32) -> String {
+    if status == 401 {
+        "\"invalid_api_key\"".into()
+    } else {
+        status.to_string()
     }
 }
 
@@ -87,8 +98,10 @@ fn openai_kind(status: u32) -> &'static str {
 fn anthropic_kind(status: u32) -> &'static str {
     match status {
         400 | 405 | 415 => "invalid_request_error",
+        401 => "authentication_error",
         404 => "not_found_error",
         413 => "request_too_large",
+        503 => "overloaded_error",
         _ => "api_error",
     }
 }
@@ -110,6 +123,15 @@ mod tests {
         let openai = r#"{"error":{"message":"no","type":"BadRequestError","param":null,"code":400}}"#;
         assert_eq!(refusal(Api::OpenAi, 400, "no", b"r").body, openai);
         assert_eq!(refusal(Api::Responses, 400, "no", b"r").body, openai);
+    }
+
+    #[test]
+    fn of_a_key() {
+        let openai =
+            r#"{"error":{"message":"no","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#;
+        assert_eq!(refusal(Api::OpenAi, 401, "no", b"r").body, openai);
+        let anthropic = r#"{"type":"error","error":{"type":"authentication_error","message":"no"},"request_id":"r"}"#;
+        assert_eq!(refusal(Api::Anthropic, 401, "no", b"r").body, anthropic);
     }
 
     #[test]

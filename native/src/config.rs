@@ -4,11 +4,14 @@
 //! |----------|----------------------------------------------------------------------------------------------------|
 //! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
 //! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
-//! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream                                  |
+//! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
+//! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
+//! |          |   `unread`: there may be more clients than are known                                               |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
+use crate::clients::Clients;
 use crate::engine::{self, Engine};
 use crate::filter::Filter;
 use crate::panics::Panics;
@@ -93,10 +96,28 @@ fn route(text: &str) -> Result<route::Config, String> {
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
+            "keys" | "unread" | "open" | "client" => {
+                // whichever of them stands there: nobody is let in without a key
+                client(config.clients.get_or_insert_default(), word, value).ok_or_else(|| format!("no such {word}"))?;
+            }
             _ => return Err(unknown(word, value)),
         }
     }
     Ok(config)
+}
+
+fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
+    match (word, value) {
+        ("keys", "") => (),
+        ("unread", "") => clients.unread = true,
+        ("open", path) => clients.open.push(path.as_bytes().to_vec()),
+        ("client", value) => {
+            let (digest, name) = value.split_once(' ')?;
+            clients.add(digest, name)?;
+        }
+        _ => return None,
+    }
+    Some(())
 }
 
 fn engine(text: &str) -> Result<engine::Config, String> {
@@ -164,6 +185,19 @@ mod tests {
     }
 
     #[test]
+    fn of_clients() {
+        let digest = "00".repeat(32);
+        let clients = |lines: &str| match Config::read(b"route", format!("{HEADERS}{lines}").as_bytes()) {
+            Some(Config::Route(route)) => route.clients.as_ref().map(|found| (found.unread, found.open.len())),
+            _ => panic!("{lines}"),
+        };
+        assert_eq!(clients(""), None);
+        assert_eq!(clients("keys"), Some((false, 0)));
+        assert_eq!(clients(&format!("keys\nopen /a\nunread\nclient {digest} acme")), Some((true, 1)));
+        assert_eq!(clients(&format!("client {digest} acme")), Some((false, 0)), "nobody else is let in");
+    }
+
+    #[test]
     fn what_is_none() {
         for (filter, text) in [
             ("route", "json /a".to_string()),
@@ -171,6 +205,10 @@ mod tests {
             ("route", format!("{HEADERS}largest x")),
             ("route", format!("{HEADERS}elsewhere /e")),
             ("route", format!("{HEADERS}first-token soon")),
+            ("route", format!("{HEADERS}keys all")),
+            ("route", format!("{HEADERS}unread 1")),
+            ("route", format!("{HEADERS}client acme")),
+            ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
             ("nothing", HEADERS.to_string()),

@@ -20,7 +20,7 @@ pub fn event(api: Api, status: u32, open: bool) -> Vec<u8> {
     let before = if open { "\n\n" } else { "" };
     let (message, code, kind) =
         if status == 504 { (SILENT, 504, "Timeout") } else { (BROKE, 503, "ServiceUnavailable") };
-    let error = openai_error(kind, message, code);
+    let error = openai_error(kind, message, &code.to_string());
     let text = match api {
         Api::OpenAi => format!("data: {{\"error\":{error}}}"),
         Api::Responses => format!(

@@ -11,6 +11,7 @@ pub struct Fake {
     pub cleared: usize,
     pub protocol: Option<&'static str>,
     pub numbers: HashMap<String, f64>,
+    pub texts: HashMap<String, Vec<u8>>,
 }
 
 impl Fake {
@@ -50,5 +51,8 @@ impl Host for Fake {
     }
     fn set_number(&mut self, key: &str, value: f64) {
         self.numbers.insert(key.to_string(), value);
+    }
+    fn set_text(&mut self, key: &str, value: &[u8]) {
+        self.texts.insert(key.to_string(), value.to_vec());
     }
 }

@@ -31,6 +31,8 @@ pub trait Host {
     fn protocol(&self) -> Option<&[u8]>;
     /// Writes a number into the dynamic metadata `tidegate`.
     fn set_number(&mut self, key: &str, value: f64);
+    /// Writes a text there.
+    fn set_text(&mut self, key: &str, value: &[u8]);
 }
 
 /// What to do with a part of a request.

@@ -2,7 +2,7 @@
 //!
 //! | filter   | where                                   | does                                                              |
 //! |----------|-----------------------------------------|-------------------------------------------------------------------|
-//! | `route`  | the virtual host's chain, for a request | finds the model, refuses, tells the routes; ends broken streams   |
+//! | `route`  | the virtual host's chain, for a request | knows the client, finds the model, refuses; ends broken streams   |
 //! | `engine` | a cluster's chain, for an attempt       | puts the engine's own name in; holds headers until the first byte |
 //! | `end`    | the listener, below HTTP                | writes the end of a broken HTTP/1.1 answer                         |
 //!
@@ -12,6 +12,7 @@
 #[cfg(not(test))]
 mod abi;
 pub mod answer;
+pub mod clients;
 pub mod config;
 pub mod digits;
 pub mod end;
@@ -28,6 +29,7 @@ pub mod parameters;
 pub mod route;
 pub mod scanner;
 pub mod search;
+pub mod sha256;
 pub mod splice;
 pub mod usage;
 

@@ -13,12 +13,14 @@
 //! | one of an engine's  | POST        | a compression    | 415                                                       |
 //! | one of an engine's  | POST        | none             | the body decides, once it is there: 413, 400, or a model  |
 //!
-//! A slash at the end of a path is taken off. An attempt at a stream may have a limit of its own until its first byte: until
+//! Where clients have keys, whoever shows none that is known is refused before all that (clients.rs), but for a page that asks in
+//! advance, which has no key to show and gets its 405. A slash at the end of a path is taken off. An attempt at a stream may have a limit of its own until its first byte: until
 //! then the filter of the attempt holds what Envoy would take for the beginning of the answer.
 
 mod paths;
 
 use crate::answer::{refusal, Answer, Api, REQUEST_ID};
+use crate::clients::Stranger;
 use crate::end;
 use crate::events::{without_usage, Events};
 use crate::fault::Fault;
@@ -36,6 +38,9 @@ use std::time::Instant;
 /// Read, and taken off, by Envoy's router; a client's own is dropped before.
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-upstream-rq-per-try-timeout-ms>
 const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+const BEARER: (&str, &str) = ("www-authenticate", "Bearer");
+/// As `operator/tidegate/envoy/limits.py` has it.
+const AGAIN: (&str, &str) = ("retry-after", "5");
 const NO_PATH: &str = "there is no such path; models are asked at /v1/chat/completions and its siblings";
 const COMPRESSED: &str = "the body must come without content-encoding: engines do not decompress";
 const NO_BROWSER: &str =
@@ -96,7 +101,30 @@ impl Route {
 
     fn not_allowed(&self, host: &dyn Host, message: &str, allow: &'static str) -> Request {
         let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
-        Request::Answer(Answer { allow: Some(allow), ..refusal(self.api, 405, message, name) })
+        Request::Answer(Answer { more: Some(("allow", allow)), ..refusal(self.api, 405, message, name) })
+    }
+
+    /// Notes who asks; an answer for somebody who may not.
+    fn admitted(&self, host: &mut dyn Host) -> Option<Request> {
+        let clients = self.config.clients.as_ref()?;
+        if asks_in_advance(host) {
+            return None;
+        }
+        let path = split(host.header(Side::Request, ":path", 0).unwrap_or_default()).0;
+        match clients.who(host, path) {
+            Ok(client) => {
+                client.inspect(|name| host.set_text("client", name));
+                None
+            }
+            Err(stranger) => Some(self.turned_away(host, &stranger)),
+        }
+    }
+
+    fn turned_away(&self, host: &dyn Host, stranger: &Stranger) -> Request {
+        let name = host.header(Side::Request, "x-request-id", 0).unwrap_or_default();
+        let Stranger(status, message) = *stranger;
+        let more = if status == 401 { BEARER } else { AGAIN };
+        Request::Answer(Answer { more: Some(more), ..refusal(self.api, status, message, name) })
     }
 
     /// A path that needs no engine.
@@ -111,15 +139,13 @@ impl Route {
 
     /// Another path.
     fn engines(&mut self, host: &mut dyn Host, path: &[u8], kind: Option<Kind>, end: bool) -> Request {
-        let method = host.header(Side::Request, ":method", 0);
-        let in_advance = host.header(Side::Request, "access-control-request-method", 0).is_some();
-        if method == Some(b"OPTIONS") && in_advance {
+        if asks_in_advance(host) {
             return self.not_allowed(host, NO_BROWSER, "GET, POST");
         }
         let Some(kind) = kind else {
             return self.refuse(host, 404, self.config.elsewhere(path).unwrap_or(NO_PATH));
         };
-        if method != Some(b"POST") {
+        if host.header(Side::Request, ":method", 0) != Some(b"POST") {
             return self.not_allowed(host, "this path takes POST", "POST");
         }
         if is_compressed(host) {
@@ -213,6 +239,12 @@ fn finder(host: &dyn Host, kind: Kind) -> Finder {
     }
 }
 
+/// A browser does, for a page of another origin (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>).
+fn asks_in_advance(host: &dyn Host) -> bool {
+    let method = host.header(Side::Request, ":method", 0);
+    method == Some(b"OPTIONS") && host.header(Side::Request, "access-control-request-method", 0).is_some()
+}
+
 fn is_compressed(host: &dyn Host) -> bool {
     let values = (0..).map_while(|index| host.header(Side::Request, "content-encoding", index));
     values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
@@ -243,11 +275,11 @@ impl Filter for Route {
             let shorter = [path, query].concat();
             host.set_header(Side::Request, ":path", &shorter);
         }
-        // most paths are those of engines, which need no copy
-        let decided = match kind {
+        let decided = self.admitted(host).unwrap_or_else(|| match kind {
+            // most paths are those of engines, which need no copy
             Some(Kind::Json | Kind::Form) => self.engines(host, b"", kind, end),
             _ => self.rare(host, kind, end),
-        };
+        });
         self.later(host, decided, end)
     }
 

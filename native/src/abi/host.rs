@@ -46,6 +46,12 @@ extern "C" {
         key: Buffer,
         value: f64,
     );
+    fn envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
+        stream: Envoy,
+        namespace: Buffer,
+        key: Buffer,
+        value: Buffer,
+    );
     fn envoy_dynamic_module_callback_http_send_response(
         stream: Envoy,
         status: u32,
@@ -82,7 +88,7 @@ impl Stream {
     pub fn answer(&self, answer: &Answer) {
         let pair = |key: &'static str, value: &[u8]| Pair { key: text(key), value: Buffer::of(value) };
         let mut headers = vec![pair("content-type", b"application/json")];
-        headers.extend(answer.allow.map(|methods| pair("allow", methods.as_bytes())));
+        headers.extend(answer.more.map(|(name, value)| pair(name, value.as_bytes())));
         headers.extend(answer.request.as_ref().map(|name| pair(REQUEST_ID, name)));
         let body = text(&answer.body);
         unsafe {
@@ -220,6 +226,17 @@ impl Host for Stream {
                 Buffer::of(NAMESPACE),
                 text(key),
                 value,
+            );
+        }
+    }
+
+    fn set_text(&mut self, key: &str, value: &[u8]) {
+        unsafe {
+            envoy_dynamic_module_callback_http_set_dynamic_metadata_string(
+                self.0,
+                Buffer::of(NAMESPACE),
+                text(key),
+                Buffer::of(value),
             );
         }
     }

@@ -1,5 +1,6 @@
 //! The paths that the route filter knows.
 
+use crate::clients::Clients;
 use crate::config::Headers;
 
 /// The same for all requests of a policy.
@@ -22,6 +23,8 @@ pub struct Config {
     pub end: bool,
     /// Milliseconds that an attempt at a stream has for its first byte; empty for any number.
     pub first_token: Vec<u8>,
+    /// Who may ask, where that is not everybody.
+    pub clients: Option<Clients>,
     /// Headers that the filters tell each other things in.
     pub headers: Headers,
 }
@@ -50,6 +53,7 @@ impl Config {
             too_large: String::new(),
             end: false,
             first_token: Vec::new(),
+            clients: None,
             headers,
         }
     }

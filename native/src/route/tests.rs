@@ -1,4 +1,5 @@
 use super::*;
+use crate::clients::Clients;
 use crate::config::Headers;
 use crate::fake::Fake;
 
@@ -14,6 +15,7 @@ fn config() -> Arc<Config> {
         too_large: "at most 500".into(),
         end: true,
         first_token: b"600".to_vec(),
+        clients: None,
         headers: Headers::for_tests(),
     })
 }
@@ -77,6 +79,66 @@ fn paths_lose_what_engines_and_routes_do_not_know() {
         assert_eq!((text(&host, ":path").as_str(), text(&host, "x-own").as_str()), (wanted, own), "{path}");
         assert_eq!(host.cleared, usize::from(!own.is_empty()), "{path}");
     }
+}
+
+/// A filter whose clients have keys, which are not all known.
+fn guarded(unread: bool, method: &str, path: &str, more: &[(&str, &str)]) -> (Route, Fake) {
+    let (_, host) = asked(method, path, more);
+    let mut clients = Clients { unread, open: vec![b"/healthz".to_vec()], ..Clients::default() };
+    clients.add("7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed", "acme").unwrap();
+    let open = Arc::into_inner(config()).unwrap();
+    (Route::new(Arc::new(Config { clients: Some(clients), ..open })), host)
+}
+
+#[test]
+fn who_may_ask() {
+    let (one, two) = ([("authorization", "Bearer one")], [("x-api-key", "two")]);
+    let advance = [("access-control-request-method", "POST")];
+    for (method, path, more, wanted, client) in [
+        ("POST", CHAT, &one[..], 100, "acme"),
+        ("GET", "/v1/models", &one, 200, "acme"),
+        ("GET", "/x", &one, 404, "acme"),
+        ("POST", CHAT, &two, 401, ""),
+        ("GET", "/v1/models", &[], 401, ""),
+        ("GET", "/v1/models?key=one", &[], 401, ""),
+        ("GET", "/x", &[], 401, ""),
+        ("POST", "/x/healthz", &[], 401, ""),
+        ("GET", "/healthz/?x", &[], 200, ""),
+        ("OPTIONS", CHAT, &advance, 405, ""),
+        ("OPTIONS", CHAT, &[], 401, ""),
+        ("POST", CHAT, &advance, 401, ""),
+    ] {
+        let (mut route, mut host) = guarded(false, method, path, more);
+        assert_eq!(status(&route.request_headers(&mut host, false)), wanted, "{method} {path} {more:?}");
+        let told = host.texts.get("client").map(Vec::as_slice).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(told), client, "{method} {path} {more:?}");
+    }
+}
+
+#[test]
+fn strangers_are_told_so_in_the_language_of_the_api() {
+    for (unread, path, status, header, words) in [
+        (false, CHAT, 401, BEARER, r#""code":"invalid_api_key""#),
+        (false, "/v1/messages", 401, BEARER, r#""type":"authentication_error""#),
+        (true, CHAT, 503, AGAIN, r#""type":"ServiceUnavailable""#),
+        (true, "/v1/messages", 503, AGAIN, r#""type":"overloaded_error""#),
+    ] {
+        let (mut route, mut host) = guarded(unread, "POST", path, &[("x-api-key", "a secret")]);
+        let Request::Answer(answer) = route.request_headers(&mut host, false) else { panic!() };
+        assert_eq!((answer.status, answer.more), (status, Some(header)));
+        assert!(answer.body.contains(words) && !answer.body.contains("a secret"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_stranger_s_body_is_not_kept() {
+    let (mut route, mut host) = guarded(false, "POST", CHAT, &[]);
+    host.protocol = Some("HTTP/2");
+    assert_eq!(status(&route.request_headers(&mut host, false)), 100);
+    host.piece = vec![br#"{"model":"chat"}"#.to_vec()];
+    assert_eq!(status(&route.request_body(&mut host, false)), 100);
+    assert_eq!(host.body_size(Side::Request), 0);
+    assert_eq!(status(&route.request_body(&mut host, true)), 401);
 }
 
 #[test]
