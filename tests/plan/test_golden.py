@@ -127,7 +127,13 @@ def reports(simulation: Simulation, said: list[dict[str, Any]]) -> None:
     """What brains say; `newest` is the hash of the configuration that the last pass wanted."""
     newest = simulation.owner.get("status", {}).get("configuration", {}).get("hash")
     simulation.reports = {
-        r["pod"]: RouterReport(newest if r["config"] == "newest" else r["config"], r.get("error", "")) for r in said
+        r["pod"]: RouterReport(
+            newest if r["config"] == "newest" else r["config"],
+            r.get("error", ""),
+            reads=r.get("reads", 1),
+            keys=tuple(r.get("keys", ())),
+        )
+        for r in said
     }
 
 

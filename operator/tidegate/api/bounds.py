@@ -18,3 +18,5 @@ NAME: Final = 63
 """Characters of a name inside an object."""
 SENT_REVISIONS: Final = 16
 """Revisions of a model that routers may send to at the same time."""
+KEY_SECRETS: Final = 16
+"""Secrets with keys of a policy's clients."""

@@ -1,4 +1,4 @@
-"""The `tidegate brain` command: two watches, one loop and a small server, until SIGTERM."""
+"""The `tidegate brain` command: its watches, one loop and a small server, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kubernetes.aio import client, config
 from tidegate.brain.admin import Admin
 from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
+from tidegate.brain.secrets import Secrets
 from tidegate.brain.server import Server
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
@@ -72,6 +73,8 @@ async def run(post: Post) -> None:
 async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, router: Router) -> None:
     one = {"fieldSelector": f"metadata.name={router.config_map}"}
     configs = f"/api/v1/namespaces/{namespace}/configmaps"
+    secrets = Secrets(api, namespace, router.secret_changed, router.secret_forgotten)
+    router.watch = secrets.name
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     parts = [
         asyncio.create_task(part)
@@ -79,6 +82,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             stop.wait(),
             follow(api, configs, one, router.config_changed),
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
+            secrets.run(),
             router.run(),
         )
     ]

@@ -1,24 +1,27 @@
-"""The brain's one loop: whenever the configuration or the engines change, Envoy's files follow, and Envoy is asked whether
+"""The brain's one loop: whenever the configuration, the engines or the clients' keys change, Envoy's files follow, and Envoy is asked whether
 it took them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tidegate.brain import keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.keys import Entries
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
+from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.snapshot import Snapshot, snapshot
+from tidegate.envoy.snapshot import Snapshot, config_of, snapshot
 from tidegate.names import ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
@@ -27,19 +30,22 @@ ASK_AGAIN: Final = 0.02
 """Seconds between two looks at Envoy while an update is under way."""
 HOLD: Final = 5.0
 """Seconds for which a new configuration waits for the engines of its new destinations."""
+READ: Final = 1.0
+"""Seconds for which one waits for Secrets that it is the first to name: then whoever is not known is told to come again."""
 LINGER: Final = 30.0
 """Seconds for which Envoy keeps a destination that no route names any more: requests whose bodies are still coming, and
 those that are tried again, chose it before."""
+MOST_SENTENCES: Final = 10
 PATIENCE: Final = 10.0
 """Seconds after which an update that Envoy neither took nor refused counts as not taken."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A configuration that waits for its engines, and until when (seconds of the loop's clock)."""
+    """A configuration that waits for its engines or its Secrets, and since when (seconds of the loop's clock)."""
 
-    version: str
-    until: float
+    config: str
+    since: float
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,16 @@ class Router:
     meters: Meters = field(default_factory=Meters)
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
+    watch: Callable[[Collection[str]], None] = lambda _: None
+    """Told the Secrets that are named, before every use of them."""
     unreadable: str = ""
     """Why the newest configuration is not the one that is wanted."""
     not_taken: str = ""
     """Why Envoy does not run the one that is wanted."""
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Envoy has what it needs to start."""
+    _entries: dict[str, Entries] = field(default_factory=dict)
+    """What Secrets say, by name; those that were not read yet are not there."""
     _seen: Engines = field(default_factory=Engines)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
@@ -86,7 +96,7 @@ class Router:
     _held: Held = Held("", 0.0)
     _offer: Offer | None = None
     _refused: str = ""
-    """The version that Envoy would not take: it is not offered again."""
+    """The configuration that Envoy would not take: it is not offered again."""
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +104,7 @@ class Router:
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
             self.meters.follow(self._config_running, 0.0)
+            self._entries = keys.read(self.files.keys(), self._named())
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -105,6 +116,7 @@ class Router:
             self.unreadable = ""
         except UnreadableConfig as error:
             self.unreadable = f"the configuration cannot be read: {error}"
+            self.config = self.config or self._config_running
             log.error("%s", self.unreadable)
         self._changed.set()
 
@@ -113,40 +125,79 @@ class Router:
         self.engines = self._seen.by_service(objects.values())
         self._changed.set()
 
+    def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
+        """The watch of a Secret; None when it is not there."""
+        self._entries[name] = keys.entries(name, secret)
+        self.files.remember_keys(keys.written(self._entries))
+        self._changed.set()
+
+    def secret_forgotten(self, name: str) -> None:
+        """Its watch has ended: what it said may be wrong when it is named again."""
+        self._entries.pop(name, None)
+
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self.watch(self._named())
             if self.config is None or self.engines is None:
                 continue
-            wanted = snapshot(self.config, self.engines, self.files.start)
-            self._keep_engines_current()
+            wanted = self._made(self.config)
+            if self._offer and self._offer.wanted.version != wanted.version:
+                await self._overtaken(self._offer)
+            self._keep_current()
             self._let_go()
             if not self._too_early(wanted):
                 await self._follow(wanted, self.config)
 
-    def _too_early(self, wanted: Snapshot) -> bool:
-        """Whether the new configuration would send requests to a destination whose engines are not known yet.
+    def _named(self) -> frozenset[str]:
+        """The Secrets of the configuration that is wanted, and of the one that runs."""
+        blocks = [config.api_keys for config in (self.config, self._config_running) if config]
+        return frozenset(name for block in blocks if block for name in block.secrets)
 
-        A new revision's Deployment and its EndpointSlices tell of the same Pods at different moments. A new destination
-        without engines is waited for, but not for ever: the policy may mean it.
-        """
-        if self._running is None or self._running.version == wanted.version:
-            return False
-        fresh = wanted.clusters.keys() - self._running.clusters.keys()
-        if all(wanted.endpoints[name] for name in fresh):
+    def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
+        return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
+
+    def _made(self, config: RouterConfig) -> Snapshot:
+        """With the engines and the clients that there are."""
+        return snapshot(config, self.engines or {}, self.files.start, self._clients(config)[0])
+
+    def _too_early(self, wanted: Snapshot) -> bool:
+        """Whether the new configuration would refuse requests only because not everything is known yet: waited for, but not for
+        ever, since the policy may mean it."""
+        if not (patience := self._patience(wanted)):
             return False
         loop = asyncio.get_running_loop()
-        if self._held.version != wanted.version:
-            self._held = Held(wanted.version, loop.time() + HOLD)
-            loop.call_later(HOLD, self._changed.set)
-        return loop.time() < self._held.until
+        if self._held.config != wanted.config:
+            self._held = Held(wanted.config, loop.time())
+            for seconds in (READ, HOLD):
+                loop.call_later(seconds, self._changed.set)
+        return loop.time() < self._held.since + patience
 
-    def _keep_engines_current(self) -> None:
-        """The running configuration goes on with the engines that there are."""
+    def _patience(self, wanted: Snapshot) -> float:
+        """Seconds for which a new configuration waits.
+
+        A new revision's Deployment and its EndpointSlices tell of the same Pods at different moments: a new destination without
+        engines waits for HOLD. Secrets that no configuration named before are read in a moment: one waits for READ.
+        """
+        running = self._running
+        if running and running.config == wanted.config:
+            return 0.0
+        fresh = wanted.clusters.keys() - running.clusters.keys() if running else set()
+        if not all(wanted.endpoints[name] for name in fresh):
+            return HOLD
+        return READ if self.config and self._clients(self.config)[0].unread else 0.0
+
+    def _keep_current(self) -> None:
+        """The running configuration goes on with the engines and the clients that there are, whatever becomes of the one that is
+        wanted. Other clients are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
-            self.files.engines(snapshot(self._config_running, self.engines, self.files.start).endpoints)
+            now = self._made(self._config_running)
+            if self._running and self._running.version != now.version:
+                self.files.switch(now)
+                self._running = now
+            self.files.engines(now.endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)
@@ -161,12 +212,10 @@ class Router:
             self.files.settle(self._running, self._leaving)
 
     async def _follow(self, wanted: Snapshot, config: RouterConfig) -> None:
-        if self._offer and self._offer.wanted.version != wanted.version:
-            await self._overtaken(self._offer)
         if self._running and self._running.version == wanted.version and not self._offer:
             self.not_taken = ""
             return
-        if self._refused == wanted.version:
+        if self._refused == wanted.config:
             self._take_back()
             return
         if self._offer is None or self._offer.wanted.version != wanted.version:
@@ -241,14 +290,14 @@ class Router:
     def _withdraw(self, offer: Offer) -> None:
         self.not_taken = "Envoy refused the configuration and goes on with the last good one"
         log.error("%s", self.not_taken)
-        self._refused = offer.wanted.version
+        self._refused = offer.wanted.config
         self._take_back()
 
     def _take_back(self) -> None:
         """The last good configuration stands in the files again, also for an Envoy that starts anew."""
         if self._offer and self._config_running:
-            good = self._running or snapshot(self._config_running, self.engines or {}, self.files.start)
-            self.files.withdraw(good, self._leaving)
+            self._running = self._made(self._config_running)
+            self.files.withdraw(self._running, self._leaving)
         self._offer = None
 
     async def _reading(self) -> Reading | None:
@@ -262,18 +311,25 @@ class Router:
         """Whether Envoy runs the newest configuration, as far as is known."""
         if not self.config or not self._running or self._offer or self.unreadable:
             return False
-        return self._running.version == self.config.hash()
+        return self._running.config == self.config.hash()
 
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()
         return {
-            "config": reading.routes if reading else "",
+            "config": config_of(reading.routes) if reading else "",
             "wanted": self.config.hash() if self.config else "",
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
+            "keys": self._problems(),
         }
+
+    def _problems(self) -> list[str]:
+        """What is the matter with clients' keys, in a few sentences."""
+        found = self._clients(self.config)[1] if self.config else ()
+        more = len(found) - MOST_SENTENCES
+        return [*found[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _services(config: RouterConfig) -> dict[str, str]:

@@ -29,6 +29,7 @@ from tidegate.names import short_hash
 
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
+KEYS: Final = "keys.json"
 
 
 class Files:
@@ -85,6 +86,15 @@ class Files:
     def last_good(self) -> str:
         """What was remembered; empty if nothing was."""
         file = self._run / LAST_GOOD
+        return file.read_text() if file.exists() else ""
+
+    def remember_keys(self, known: str) -> None:
+        """The digests of clients' keys, for the same."""
+        self._replace(self._run / KEYS, known.encode())
+
+    def keys(self) -> str:
+        """What was remembered of them; empty if nothing was."""
+        file = self._run / KEYS
         return file.read_text() if file.exists() else ""
 
     def withdraw(self, good: Snapshot, leaving: Collection[str] = ()) -> None:

@@ -6,7 +6,7 @@ import httpx
 
 from tidegate import names
 from tidegate.errors import Unavailable
-from tidegate.plan.kube.reading import integer, text, truth
+from tidegate.plan.kube.reading import integer, text, texts, truth
 from tidegate.plan.plan import Question
 from tidegate.plan.samples import RouterReport
 
@@ -20,7 +20,13 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
     try:
         answer = await client.get(url, timeout=TIMEOUT)
         said = answer.raise_for_status().json()
-        return RouterReport(text(said, "config"), text(said, "error"), integer(said, "reads", 1), truth(said, "native"))
+        return RouterReport(
+            config=text(said, "config"),
+            error=text(said, "error"),
+            reads=integer(said, "reads", 1),
+            native=truth(said, "native"),
+            keys=tuple(texts(said, "keys")),
+        )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error
 

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from pydantic import PrivateAttr, ValidationError
 
 from tidegate.contract.browsers import Cors
+from tidegate.contract.clients import ApiKeys
 from tidegate.contract.destinations import Destination
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
@@ -26,7 +27,7 @@ from tidegate.contract.routes import Route
 from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
-READS: Final = 2
+READS: Final = 3
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -49,6 +50,8 @@ class RouterConfig(Piece):
     timeouts: Timeouts
     observation: Observation = Observation()
     cors: Cors | None = None
+    api_keys: ApiKeys | None = None
+    """Absent where everybody may ask."""
     streams: Streams = Streams()
     _written: str = PrivateAttr(default="")
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import cors, decide, native
+from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
 
@@ -23,33 +24,38 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy(config: RouterConfig, module: str) -> Resource:
-    """The virtual host's `typed_per_filter_config`."""
-    return {**_chain(config, module), **cors.policy(config.cors), **(decide.nowhere() if decide.needed(config) else {})}
+def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
+    """The virtual host's `typed_per_filter_config`; `clients` counts where clients have keys."""
+    return {
+        **_chain(config, module, clients),
+        **cors.policy(config.cors),
+        **(decide.nowhere() if decide.needed(config) else {}),
+    }
 
 
-def of_unusual(config: RouterConfig, module: str) -> Resource:
+def of_unusual(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
     """The same of the route where unusual requests wait."""
-    return _chain(config, module, unusual())
+    return _chain(config, module, clients, unusual())
 
 
-def _chain(config: RouterConfig, module: str, *first: Resource) -> Resource:
+def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
-        _model(config, module),
+        _model(config, module, clients),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 
 
-def _model(config: RouterConfig, module: str) -> Resource:
-    """The filter that finds a request's model."""
+def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
+    """The filter that knows the client and finds a request's model. Lua knows no clients: where they have keys it lets nobody in."""
     if not module:
-        return route_by_model()
+        return route_by_model(shut=bool(config.api_keys))
     return native.route(
         module,
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
+        clients=clients if config.api_keys else None,
     )

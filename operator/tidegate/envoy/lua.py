@@ -8,9 +8,12 @@ from importlib import resources
 from typing import Final
 
 from tidegate.envoy import anthropic, openai, paths
-from tidegate.envoy.limits import LARGEST_BODY, MOST_DROPPED, TOO_LARGE
+from tidegate.envoy.clients import OPEN
+from tidegate.envoy.limits import LARGEST_BODY, MOST_DROPPED, RETRY_AFTER, TOO_LARGE
 from tidegate.envoy.types import Resource, extension
 from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
+
+SHUT: Final = "This router cannot check API keys: it has no native filters."
 
 
 def _scripts(*names: str) -> str:
@@ -23,14 +26,17 @@ _UNUSUAL: Final = _scripts("refuse", "unusual")
 _REWRITE_MODEL: Final = _scripts("rewrite_model")
 
 
-def route_by_model() -> Resource:
-    """The downstream filter, the same for every policy."""
+def route_by_model(*, shut: bool = False) -> Resource:
+    """The downstream filter. `shut`: nobody is let in, because clients have keys, which are not known here."""
     constants = {
         "JSON": _set(paths.JSON),
         "FORMS": _set(paths.FORMS),
         "OWN": _set(paths.OWN),
         "MODELS": _quoted(paths.MODELS),
         "ELSEWHERE": _table({path: _quoted(instead) for path, instead in paths.ELSEWHERE.items()}),
+        "OPEN": _set(OPEN),
+        "SHUT": _quoted(SHUT) if shut else "nil",
+        "RETRY_AFTER": _quoted(RETRY_AFTER),
         "LARGEST": str(LARGEST_BODY),
         "MODEL_HEADER": _quoted(MODEL_HEADER),
         "SPLICE_HEADER": _quoted(SPLICE_HEADER),

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Final
 
 from tidegate.envoy import paths
+from tidegate.envoy.clients import Clients
 from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
 from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
@@ -29,10 +30,17 @@ _HEADERS: Final = (
 )
 
 
-def route(module: str, *, end_broken: bool = True, ask_usage: bool = False, first_token: float = 0.0) -> Resource:
+def route(
+    module: str,
+    *,
+    end_broken: bool = True,
+    ask_usage: bool = False,
+    first_token: float = 0.0,
+    clients: Clients | None = None,
+) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
-    a stream, 0 for any."""
+    a stream, 0 for any. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -43,6 +51,7 @@ def route(module: str, *, end_broken: bool = True, ask_usage: bool = False, firs
         ("too-large", TOO_LARGE),
         *([("end", "")] if end_broken else []),
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
+        *(clients.lines() if clients else []),
     ]
     return _filter(module, "route", lines)
 

@@ -51,6 +51,7 @@ LINE: Final[dict[str, Any]] = {
     "first_byte_ms": "%RESPONSE_DURATION%",
     "duration_ms": "%DURATION%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "client_id": "%DYNAMIC_METADATA(tidegate:client)%",
     "request_id": "%REQUEST_HEADER(X-REQUEST-ID):256%",
 }
 """Milliseconds count from the request's first byte. What does not apply is null. What clients may write at any length is cut: container
@@ -68,6 +69,7 @@ RECORDED: Final[dict[str, Any]] = {
     "prompt_tokens": "%DYNAMIC_METADATA(tidegate:prompt_tokens)%",
     "cached_tokens": "%DYNAMIC_METADATA(tidegate:cached_tokens)%",
     "completion_tokens": "%DYNAMIC_METADATA(tidegate:completion_tokens)%",
+    "client": "%DYNAMIC_METADATA(tidegate:client)%",
 }
 """What brain/records/record.py reads."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 KINDS: Final = {
     400: "BadRequestError",
+    401: "invalid_request_error",
     403: "UpgradeRefused",
     404: "NotFoundError",
     405: "MethodNotAllowed",
@@ -22,7 +23,8 @@ KINDS: Final = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
-"""The type of an error by its status; those that engines give too are called as vLLM calls them."""
+"""The type of an error by its status; those that engines give too are called as vLLM calls them, and a wrong
+key as OpenAI does."""
 OTHER: Final = "RouterError"
 
 

@@ -23,6 +23,7 @@ from tidegate.contract.routes import Route as RouteConfig
 from tidegate.contract.routes import Sticky
 from tidegate.envoy import chain, cors, decide, openai, paths
 from tidegate.envoy.attempt import retry_policy
+from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.limits import LARGEST_BODY, LONGER_NAME, ONE_READ, RETRY_AFTER, UPLOAD_IDLE
 from tidegate.envoy.types import Resource, duration, extension, typed
@@ -48,8 +49,8 @@ ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
-def route_configuration(config: RouterConfig, module: str = "") -> Resource:
-    """The whole table; `module` is the native filters' name, if there are any."""
+def route_configuration(config: RouterConfig, module: str = "", clients: Clients = NOT_READ) -> Resource:
+    """The whole table; `module` is the native filters' name, if there are any, `clients` who may ask where they have keys."""
     return {
         "name": ROUTES,
         "validate_clusters": True,
@@ -61,21 +62,21 @@ def route_configuration(config: RouterConfig, module: str = "") -> Resource:
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(config, module),
-                "matcher": _table(config, module),
+                "typed_per_filter_config": chain.of_policy(config, module, clients),
+                "matcher": _table(config, module, clients),
             }
         ],
     }
 
 
-def _table(config: RouterConfig, module: str) -> Resource:
+def _table(config: RouterConfig, module: str, clients: Clients) -> Resource:
     destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {
         route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
     }
     models = {model: actions[route.name] for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module)})
+    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
@@ -119,12 +120,12 @@ def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
     return {"/healthz": _route(_answer(200, "ok\n")), paths.MODELS: _route(listed), **one}
 
 
-def _unknown(config: RouterConfig, module: str) -> Resource:
+def _unknown(config: RouterConfig, module: str, clients: Clients) -> Resource:
     """A model that no route has; and, before anything is known, a place to wait with room for a large body."""
     missing = _answer(404, json.dumps(openai.error(404, UNKNOWN, "model")), content_type="application/json")
     something = _any(_says(MODEL_HEADER, ".+"), _says(OWN_HEADER, ".+"))
     usual, other = _waiting(UPLOAD_IDLE), _waiting(UPLOAD_IDLE, LARGEST_BODY + ONE_READ)
-    other["typed_per_filter_config"] = chain.of_unusual(config, module)
+    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients)
     matchers = [
         {"predicate": something, "on_match": _route(missing)},
         {"predicate": _is_unusual(), "on_match": _route(other)},

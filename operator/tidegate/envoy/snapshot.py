@@ -8,6 +8,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
+from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
@@ -17,13 +18,17 @@ ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
 RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
+JOIN: Final = "+"
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of everything. `version` is the RouterConfig's hash; endpoints change below it."""
+    """One version of everything; endpoints change below it."""
 
+    config: str
+    """The RouterConfig's hash."""
     version: str
+    """Of the routes: that hash, and that of the clients where they have keys."""
     clusters: Mapping[str, Resource]
     """By destination, without the endpoints."""
     endpoints: Mapping[str, Sequence[Endpoint]]
@@ -50,17 +55,25 @@ class Snapshot:
         }
 
 
-def snapshot(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start) -> Snapshot:
-    """`engines` are the ready engines by headless Service."""
+def snapshot(
+    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start, clients: Clients = NOT_READ
+) -> Snapshot:
+    """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
-        version=config.hash(),
+        config=config.hash(),
+        version=f"{config.hash()}{JOIN}{clients.hash()}" if config.api_keys else config.hash(),
         clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
-        routes=routes.route_configuration(config, start.module),
+        routes=routes.route_configuration(config, start.module, clients),
         switches=observe.switches(config.observation),
         start=start,
     )
+
+
+def config_of(version: str) -> str:
+    """The RouterConfig's hash in a version."""
+    return version.partition(JOIN)[0]
 
 
 def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource:

@@ -53,6 +53,7 @@ ROUTERS_OUTDATED: Final = "RoutersOutdated"
 ENVOY_UNTESTED: Final = "EnvoyUntested"
 FILTERS_MISSING: Final = "FiltersMissing"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
+KEYS_UNUSABLE: Final = "KeysUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"

@@ -35,6 +35,8 @@ class RouterReport:
     """The newest documents that it reads, as their `minReader`."""
     native: bool | None = None
     """Whether it has the native filters; None where it does not say."""
+    keys: tuple[str, ...] = ()
+    """Sentences about Secrets, and entries of them, that let no client in."""
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from tidegate.brain.records.ear import Ear
 from tidegate.brain.records.record import Record, read
 
 SAID: dict[str, Any] = {
-    "route": "main", "destination": "a.r1", "status": 200, "flags": "UC,URX", "details": "via_upstream",
+    "client": "acme", "route": "main", "destination": "a.r1", "status": 200, "flags": "UC,URX", "details": "via_upstream",
     "content_type": "text/event-stream; charset=utf-8", "duration_ms": 1500, "first_token_ms": 86.5, "broken": None,
     "prompt_tokens": 10.0, "cached_tokens": None, "completion_tokens": 5.0,
 }  # fmt: skip
-READ = Record("main", "a.r1", 200, frozenset({"UC", "URX"}), True, False, True, 1.5, 0.0865, 10, None, 5)
+READ = Record("main", "a.r1", 200, frozenset({"UC", "URX"}), True, False, True, 1.5, 0.0865, 10, None, 5, "acme")
 
 
 class Closed(asyncio.Transport):

@@ -30,6 +30,8 @@ class Record:
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
+    client: str
+    """The id of who asked; empty where clients have no keys."""
 
 
 def read(said: Mapping[str, Any]) -> Record:
@@ -47,6 +49,7 @@ def read(said: Mapping[str, Any]) -> Record:
         prompt_tokens=_count(said["prompt_tokens"]),
         cached_tokens=_count(said["cached_tokens"]),
         completion_tokens=_count(said["completion_tokens"]),
+        client=said["client"] or "",
     )
 
 

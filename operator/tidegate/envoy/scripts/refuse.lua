@@ -17,8 +17,9 @@ local function shaped(headers, status, message)
 end
 
 -- Over HTTP/2 a body that still comes is taken first: clients that send when their stream ends show its end and not the answer.
-local function refuse(handle, status, message, allow)
+local function refuse(handle, status, message, more)
   if handle:streamInfo():protocol() == "HTTP/2" then handle:body() end
-  local answer = {[":status"] = tostring(status), ["content-type"] = "application/json", ["allow"] = allow}
+  local answer = more or {}
+  answer[":status"], answer["content-type"] = tostring(status), "application/json"
   handle:respond(answer, shaped(handle:headers(), status, message))
 end

@@ -1,7 +1,7 @@
 -- Finds the model that a request names, writes it into a header for the routes, and says where its value stands in the body, so
 -- that the rewrite after the choice of a backend can splice bytes. The body itself is not touched here.
 -- Stands behind refuse.lua, json_model.lua and form_model.lua. Prepended by the program that writes this: JSON, FORMS, OWN,
--- MODELS, ELSEWHERE, LARGEST, MODEL_HEADER, SPLICE_HEADER, OWN_HEADER, LARGE_HEADER.
+-- MODELS, ELSEWHERE, OPEN, SHUT, RETRY_AFTER, LARGEST, MODEL_HEADER, SPLICE_HEADER, OWN_HEADER, LARGE_HEADER.
 
 local LONGEST_NAME = 256
 -- No route has it: the answer is the one for an unknown model.
@@ -24,7 +24,7 @@ end
 -- Answered by the routes.
 local function own(handle, headers, path)
   local method = headers:get(":method")
-  if method ~= "GET" and method ~= "HEAD" then return refuse(handle, 405, "this path takes GET", "GET, HEAD") end
+  if method ~= "GET" and method ~= "HEAD" then return refuse(handle, 405, "this path takes GET", {allow = "GET, HEAD"}) end
   headers:replace(OWN_HEADER, path)
   handle:clearRouteCache()
 end
@@ -39,11 +39,11 @@ end
 local function wrong_request(handle, headers, path)
   local method = headers:get(":method")
   if method == "OPTIONS" and headers:get("access-control-request-method") then
-    refuse(handle, 405, "pages of this origin may not ask from a browser: spec.router.cors of the RoutingPolicy says which may", "GET, POST")
+    refuse(handle, 405, "pages of this origin may not ask from a browser: spec.router.cors of the RoutingPolicy says which may", {allow = "GET, POST"})
   elseif not (JSON[path] or FORMS[path]) then
     refuse(handle, 404, no_such_path(path))
   elseif method ~= "POST" then
-    refuse(handle, 405, "this path takes POST", "POST")
+    refuse(handle, 405, "this path takes POST", {allow = "POST"})
   elseif lower(headers:get("content-encoding") or "identity") ~= "identity" then
     refuse(handle, 415, "the body must come without content-encoding: engines do not decompress")
   else
@@ -75,6 +75,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local path = without_slash(headers)
+  if SHUT and not OPEN[path] then return refuse(handle, 503, SHUT, {["retry-after"] = RETRY_AFTER}) end
   if OWN[path] or sub(path, 1, #MODELS + 1) == MODELS .. "/" then return own(handle, headers, path) end
   if wrong_request(handle, headers, path) then return end
   local s = whole_body(handle)

@@ -13,7 +13,7 @@ from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
-from tidegate.plan.router.document import document
+from tidegate.plan.router.document import closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
@@ -30,6 +30,8 @@ class RouterDecision:
     """Of the configuration."""
     held: str
     """Why the routers are not told the newest configuration; empty when they are."""
+    closed: bool
+    """Whether they are told one that answers nobody instead, because they would let in whoever asks."""
     revision: str
     """Of the Pods' template."""
     data: Manifest
@@ -41,12 +43,13 @@ class RouterDecision:
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models, _told(facts))
-    config, held = _readable(document(policy, shares), facts)
+    newest = document(policy, shares)
+    config, held = _readable(newest, facts)
     revision = template_revision(world.owner, policy, facts)
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
-    return RouterDecision(policy, shares, config, config.hash(), held, revision, data, update)
+    return RouterDecision(policy, shares, config, config.hash(), held, _closes(newest, held), revision, data, update)
 
 
 def _told(facts: RouterFacts) -> tuple[Destination, ...]:
@@ -57,17 +60,25 @@ def _told(facts: RouterFacts) -> tuple[Destination, ...]:
         return ()
 
 
+def _closes(newest: RouterConfig, held: str) -> bool:
+    return bool(held and newest.api_keys)
+
+
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
-    """What routers are told: no document that one of them would misread. One that is held back leaves in force what they have."""
+    """What routers are told: no document that one of them would misread. One that is held back leaves in force what they have, but
+    for one with keys: those who do not know them answer nobody meanwhile."""
     if newest.min_reader <= facts.reads or not facts.written:
         return newest, ""
     try:
         known = load(facts.written)
     except UnreadableConfig:
         return newest, ""
-    return known, (
-        f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: they go on with the one that "
-        "they have. Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
+    meanwhile = (
+        "they answer 503, because they know no keys" if newest.api_keys else "they go on with the one that they have"
+    )
+    return closed(newest) if newest.api_keys else known, (
+        f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: {meanwhile}. "
+        "Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
     )
 
 

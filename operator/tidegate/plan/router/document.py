@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
 from tidegate.contract.browsers import Cors
+from tidegate.contract.clients import ApiKeys
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.streams import Streams
 from tidegate.plan.router.traffic import Traffic
 
+KNOWS_KEYS: Final = 3
+"""The first reader that does; an earlier one would let everybody in."""
+
 
 def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
     """Routes and destinations, and how they are tried."""
     spec = policy.spec
     return RouterConfig(
+        min_reader=KNOWS_KEYS if spec.auth.api_keys else 1,
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         load_balancing=spec.load_balancing.algorithm,
@@ -35,7 +42,14 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         observation=_observation(spec.observability),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
+        api_keys=ApiKeys(secrets=spec.auth.secrets) if spec.auth.api_keys else None,
     )
+
+
+def closed(config: RouterConfig) -> RouterConfig:
+    """The same for routers that do not know keys: the models are there, and nobody answers them."""
+    routes = tuple(route.model_copy(update={"targets": (), "decision": None}) for route in config.routes)
+    return config.model_copy(update={"min_reader": 1, "api_keys": None, "routes": routes})
 
 
 def _observation(wanted: Observability) -> Observation:

@@ -30,14 +30,14 @@ COSTS = (
 
 def native_filters(facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
     """The condition."""
-    if why := _missing(facts, decision.data):
+    if why := missing(facts, decision.data):
         reason, words = why
         message = "; ".join((words, COSTS, *_ignored(decision.policy)))
         return conditions.condition(conditions.NATIVE_FILTERS, False, reason, message)
     return conditions.condition(conditions.NATIVE_FILTERS, True, conditions.AS_SPECIFIED, "")
 
 
-def _missing(facts: RouterFacts, data: Manifest) -> tuple[str, str] | None:
+def missing(facts: RouterFacts, data: Manifest) -> tuple[str, str] | None:
     """The first three rows: a reason, and what to do."""
     image = text(_container(data, "containers", ENVOY_CONTAINER), "image")
     if not NATIVE_ENVOY.search(image):
@@ -64,4 +64,8 @@ def _container(data: Manifest, kind: str, name: str) -> Manifest:
 
 def _ignored(policy: RoutingPolicy) -> list[str]:
     """What the spec asks for in vain."""
-    return ["spec.timeouts.firstToken is not honoured"] if seconds(policy.spec.timeouts.first_token) else []
+    spec = policy.spec
+    return [
+        *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
+        *(["spec.auth.apiKeys is answered with 503, because Lua knows no keys"] if spec.auth.api_keys else []),
+    ]

@@ -22,6 +22,8 @@ UNCONFIRMED_EVERY = 1.0
 """Seconds between two questions to routers that do not run the newest configuration yet."""
 CONFIRMED_EVERY = 60.0
 """Seconds between two questions to routers that do."""
+KEYS_EVERY = 5.0
+"""The same where they read Secrets, which change without us."""
 
 
 def plan_router(world: RouterWorld, now: datetime) -> Plan:
@@ -36,7 +38,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash),
+        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.auth.api_keys else CONFIRMED_EVERY),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=decision.traffic.unresolved,
@@ -52,7 +54,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner),
+        *access(owner, policy.spec.auth.secrets),
         workload.config_map(owner, decision.config),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
@@ -72,15 +74,15 @@ def _needs(wanted: list[dict[str, Any]]) -> dict[ObjectKey, frozenset[ObjectKey]
     return {key: kept for key in keys if key.kind == "Deployment"}
 
 
-def questions(facts: RouterFacts, config: str) -> dict[Question, float]:
+def questions(facts: RouterFacts, config: str, at_rest: float = CONFIRMED_EVERY) -> dict[Question, float]:
     """What to ask, and how often.
 
     router              then
     -----------------   --------------------------------------------------
-    ready, confirmed    its brain, every CONFIRMED_EVERY seconds
+    ready, confirmed    its brain, every `at_rest` seconds
     ready, not yet      its brain, every UNCONFIRMED_EVERY seconds
     being created       the Events of its Pod, every EVENTS_EVERY seconds
     """
-    pace = CONFIRMED_EVERY if facts.confirmed(config) else UNCONFIRMED_EVERY
+    pace = at_rest if facts.confirmed(config) else UNCONFIRMED_EVERY
     brains = {question(pod): pace for pod in facts.ready}
     return brains | dict.fromkeys(about(facts.routers), EVENTS_EVERY)

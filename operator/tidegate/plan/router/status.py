@@ -10,6 +10,7 @@ from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
@@ -22,7 +23,7 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     pending = conditions.update_pending(decision.update, world.defaults.version, "spec.router")
     found = [
         *conditions.standard(verdict(world, facts, decision)),
-        _resolved(decision),
+        _resolved(facts, decision),
         native_filters(facts, decision),
         pending,
     ]
@@ -55,6 +56,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     some, behind a  any               any                  Reconciling
       Service that
       is not ours
+    some            for nobody:       any                  Stalled with why
+                    clients.py
     some            none              any                  Reconciling until an engine answers
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
@@ -69,6 +72,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         return conditions.progressing(
             conditions.ROUTERS_STARTING, "the Service in front of the routers does not select them"
         )
+    if why := nobody_is_let_in(facts, decision):
+        return conditions.stalled(*why)
     if not traffic.serving:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
         return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
@@ -88,7 +93,7 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent))
+    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
@@ -102,8 +107,9 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
     return make(reason, f"{text}; {message}" if message else text, serving=serving)
 
 
-def _resolved(decision: RouterDecision) -> dict[str, str]:
-    if decision.traffic.unresolved:
-        message = conditions.listed(decision.traffic.unresolved)
-        return conditions.condition(conditions.RESOLVED_REFS, False, conditions.BACKEND_MISSING, message)
+def _resolved(facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
+    backends, keys = decision.traffic.unresolved, problems(facts, decision)
+    if backends or keys:
+        reason = conditions.BACKEND_MISSING if backends else conditions.KEYS_UNUSABLE
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed((*backends, *keys)))
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

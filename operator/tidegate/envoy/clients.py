@@ -1,0 +1,47 @@
+"""Who may ask: what the native filter `route` is told of clients' keys, which is never the keys themselves (native/src/clients.rs)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tidegate.names import short_hash
+
+OPEN: Final = ("/healthz",)
+"""Paths that need no key."""
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+NAME: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+"""What Kubernetes allows as the name of a Secret's entry."""
+Lines = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Of a policy whose clients have keys."""
+
+    by_digest: Mapping[str, str] = field(default_factory=dict)
+    """Clients' ids by the SHA-256 of their keys, in small hexadecimal digits."""
+    unread: bool = False
+    """Whether there may be more than are known: a Secret was not read yet."""
+
+    def hash(self) -> str:
+        """The same for the same clients, in whatever order."""
+        return short_hash(repr((sorted(self.by_digest.items()), self.unread)), 12)
+
+    def lines(self) -> Lines:
+        """Of the filter's configuration."""
+        for digest, name in self.by_digest.items():
+            if not DIGEST.fullmatch(digest) or not NAME.fullmatch(name):
+                raise ValueError("not a digest and a client's id")
+        return [
+            ("keys", ""),
+            *([("unread", "")] if self.unread else []),
+            *(("open", path) for path in OPEN),
+            *(("client", f"{digest} {name}") for digest, name in sorted(self.by_digest.items())),
+        ]
+
+
+NOT_READ: Final = Clients(unread=True)
+"""Before anything is known nobody is let in."""

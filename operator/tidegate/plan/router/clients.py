@@ -1,0 +1,32 @@
+"""What there is to say of clients' keys, which the operator never reads: routers tell which Secrets let nobody in.
+
+spec.auth    routers                                  then everybody is
+----------   --------------------------------------   ----------------------------------------------------
+anonymous    any                                      let in
+apiKeys      are too old to know keys                 answered 503: they are told routes that nobody answers
+apiKeys      have no native filters, or say so        answered 503, by themselves
+apiKeys      others                                   let in who shows a key of one of the Secrets
+"""
+
+from __future__ import annotations
+
+from tidegate.plan import conditions
+from tidegate.plan.router.decision import RouterDecision
+from tidegate.plan.router.facts import RouterFacts
+from tidegate.plan.router.filters import missing
+
+
+def nobody_is_let_in(facts: RouterFacts, decision: RouterDecision) -> tuple[str, str] | None:
+    """The second and third row: a reason, and what to do."""
+    if not decision.policy.spec.auth.api_keys:
+        return None
+    if decision.closed:
+        return conditions.ROUTERS_OUTDATED, decision.held
+    return missing(facts, decision.data)
+
+
+def problems(facts: RouterFacts, decision: RouterDecision) -> tuple[str, ...]:
+    """Sentences of the routers about Secrets and entries that let nobody in, each once."""
+    if not decision.policy.spec.auth.api_keys:
+        return ()
+    return tuple(dict.fromkeys(sentence for report in facts.reports.values() for sentence in report.keys))
