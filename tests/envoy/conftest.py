@@ -33,6 +33,7 @@ from tidegate.contract.destinations import Engine as EngineBlock
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Sticky, Target
+from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
@@ -172,10 +173,12 @@ class RealEnvoy:
         self.port, self.probe_port = start.port, start.probe_port
         self.url = f"http://127.0.0.1:{start.port}"
 
-    def offer(self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]]) -> None:
+    def offer(
+        self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]], clients: Clients = NOT_READ
+    ) -> None:
         """Writes the files and waits until Envoy runs them."""
         ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
-        made = snapshot(wanted, ends, self.start)
+        made = snapshot(wanted, ends, self.start, clients)
         clusters = self.files.offer(made)
         if self._process is None:
             self.files.switch(made)

@@ -11,6 +11,7 @@ import pytest
 from tests.envoy.conftest import config, environment, envoy_binary, sticky
 from tidegate.brain.native import provided
 from tidegate.contract.browsers import Cors
+from tidegate.contract.clients import ApiKeys
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint, load_assignment
 from tidegate.envoy.lua import _quoted
@@ -31,6 +32,7 @@ SHAPES: dict[str, RouterConfig] = {
     "least request": config({"chat": {"a": 1}}, load_balancing="LeastRequest"),
     "random": config({"chat": {"a": 1}}, load_balancing="Random"),
     "pages": config({"chat": {"a": 1}}, cors=Cors(allow_origins=("*", "https://a.example", "https://*.example.com"))),
+    "clients with keys": config({"chat": {"a": 1}}, api_keys=ApiKeys(secrets=("keys",))),
     "many models": config({f"model-{i}": {f"b{i % 64}": 1} for i in range(2048)}),
     "names with slashes": config({"meta-llama/Llama-3.1:8b": {"a": 1}}),
 }

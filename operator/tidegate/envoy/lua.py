@@ -34,7 +34,7 @@ def route_by_model(*, shut: bool = False) -> Resource:
         "OWN": _set(paths.OWN),
         "MODELS": _quoted(paths.MODELS),
         "ELSEWHERE": _table({path: _quoted(instead) for path, instead in paths.ELSEWHERE.items()}),
-        "OPEN": _set(OPEN),
+        "KEYLESS": _set(OPEN),
         "SHUT": _quoted(SHUT) if shut else "nil",
         "RETRY_AFTER": _quoted(RETRY_AFTER),
         "LARGEST": str(LARGEST_BODY),

@@ -1,7 +1,7 @@
 -- Finds the model that a request names, writes it into a header for the routes, and says where its value stands in the body, so
 -- that the rewrite after the choice of a backend can splice bytes. The body itself is not touched here.
 -- Stands behind refuse.lua, json_model.lua and form_model.lua. Prepended by the program that writes this: JSON, FORMS, OWN,
--- MODELS, ELSEWHERE, OPEN, SHUT, RETRY_AFTER, LARGEST, MODEL_HEADER, SPLICE_HEADER, OWN_HEADER, LARGE_HEADER.
+-- MODELS, ELSEWHERE, KEYLESS, SHUT, RETRY_AFTER, LARGEST, MODEL_HEADER, SPLICE_HEADER, OWN_HEADER, LARGE_HEADER.
 
 local LONGEST_NAME = 256
 -- No route has it: the answer is the one for an unknown model.
@@ -75,7 +75,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   local path = without_slash(headers)
-  if SHUT and not OPEN[path] then return refuse(handle, 503, SHUT, {["retry-after"] = RETRY_AFTER}) end
+  if SHUT and not KEYLESS[path] then return refuse(handle, 503, SHUT, {["retry-after"] = RETRY_AFTER}) end
   if OWN[path] or sub(path, 1, #MODELS + 1) == MODELS .. "/" then return own(handle, headers, path) end
   if wrong_request(handle, headers, path) then return end
   local s = whole_body(handle)
