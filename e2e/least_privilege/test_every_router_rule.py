@@ -13,14 +13,20 @@ from e2e.harness import Object, Place, model, policy
 
 pytestmark = pytest.mark.cluster
 ROLE = "role/front-router"
-GRANTS = [(resource, verb) for resource in ("configmaps", "endpointslices") for verb in ("list", "watch")]
+KEYS: Object = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "keys"},
+    "stringData": {"acme": "sk-acme"},
+}
+GRANTS = [(resource, verb) for resource in ("configmaps", "endpointslices", "secrets") for verb in ("list", "watch")]
 
 
 @pytest.fixture(scope="module")
 def alone(installed: Cluster) -> Iterator[Place]:
     """A router whose operator is gone, so that nobody puts its Role right."""
     place = Place.make(installed)
-    place.apply(model(), policy())
+    place.apply(KEYS, model(), policy(auth={"apiKeys": {"secretRefs": [{"name": "keys"}]}}))
     place.ready("mdep/small", "rpol/front")
     operators.scale(installed, 0)
     yield place

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cluster
 DOWNLOAD = "hf_" + "s3cr3t" * 5
 STORE = "p4ss/w0rd+with=signs"
 CALLER = "sk-" + "callersown" * 4
-"""What a client sends to the router, which is for the engine to judge."""
+"""A client's key."""
 DUMPS = ("config_dump?include_eds", "clusters", "listeners", "stats", "server_info", "init_dump", "certs")
 ASK = f"""import httpx, sys
 with httpx.Client(transport=httpx.HTTPTransport(uds="{RUN_DIR}/admin.sock"), base_url="http://envoy") as admin:
@@ -32,11 +32,13 @@ OPERATOR_PORT = 8080
 def told(place: Place) -> Place:
     """A namespace where every kind of credential is in use and was used."""
     place.apply(
-        _secret("hf", token=DOWNLOAD), _secret("mine", url=f"redis://:{quote(STORE, safe='')}@managed-store:6379")
+        _secret("hf", token=DOWNLOAD),
+        _secret("keys", caller=CALLER),
+        _secret("mine", url=f"redis://:{quote(STORE, safe='')}@managed-store:6379"),
     )
     place.apply(
         model(model={"credentialsSecretRef": {"name": "hf", "key": "token"}}),
-        policy(observability={"accessLog": {}}),
+        policy(observability={"accessLog": {}}, auth={"apiKeys": {"secretRefs": [{"name": "keys"}]}}),
         _tier("managed"),
     )
     place.ready("mdep/small", "rpol/front", "ctier/managed")

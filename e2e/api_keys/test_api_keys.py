@@ -1,0 +1,182 @@
+"""Promise: a key that is taken away is refused by every router within a second, whoever is dead at that moment; nobody else notices,
+and no router is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+
+from e2e import operators
+from e2e.devcluster import Cluster
+from e2e.harness import Object, Place, model, policy
+from tidegate.names import ROUTER_PORT
+
+pytestmark = pytest.mark.cluster
+
+ACME, GLOBEX = "sk-acme-0123456789", "sk-globex-0123456789"
+KEYS: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
+BOTH = {**KEYS, "stringData": {"acme": ACME, "globex": GLOBEX}}
+SOON = 1.0
+"""Seconds."""
+BACK = 30.0
+"""Seconds in which kubelet has started a container again."""
+
+
+@dataclass
+class Client:
+    """Asks a router again and again; what it was told, and when."""
+
+    url: str
+    key: str
+    said: list[tuple[float, int]] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def ask(self, client: httpx.Client) -> int:
+        """The status of one request; 0 is no answer."""
+        body = {"model": "chat", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
+        try:
+            return client.post("/v1/chat/completions", json=body, headers={"x-api-key": self.key}).status_code
+        except httpx.HTTPError:
+            return 0
+
+    def run(self) -> None:
+        """Until it is stopped."""
+        with httpx.Client(base_url=self.url, timeout=10) as client:
+            while not self._stop.wait(0.02):
+                self.said.append((time.monotonic(), self.ask(client)))
+
+    def stop(self) -> None:
+        """From another thread."""
+        self._stop.set()
+
+    @property
+    def statuses(self) -> set[int]:
+        """All of them."""
+        return {status for _, status in self.said}
+
+    def refused(self, since: float) -> float | None:
+        """Seconds from then to the first answer after which all are 401; None while the last one is another."""
+        last = max((at for at, status in self.said if status != 401), default=since)
+        return max(0.0, last - since) if self.said and self.said[-1][1] == 401 else None
+
+
+@dataclass
+class Front:
+    """Two routers of one policy, each with a client of either kind."""
+
+    place: Place
+    routers: list[Object]
+    acme: list[Client]
+    globex: list[Client]
+
+    def revoke(self) -> float:
+        """Takes acme's key away; returns when."""
+        patch = json.dumps([{"op": "remove", "path": "/data/acme"}])
+        self.place.kubectl("patch", "secret", "keys", "--type=json", "-p", patch)
+        return time.monotonic()
+
+    def refused(self, since: float, within: float) -> float:
+        """Waits until every router refuses acme; the seconds that the slowest took."""
+        self.place.wait(lambda: all(c.refused(since) is not None for c in self.acme), "acme is refused", within)
+        time.sleep(0.5)  # requests that were under way have ended
+        return max(client.refused(since) or 0.0 for client in self.acme)
+
+    def uids(self) -> set[str]:
+        """Of the routers that there are."""
+        return {pod["metadata"]["uid"] for pod in self.place.items("pods", "tidegate.dev/role=router")}
+
+
+@pytest.fixture
+def front(place: Place) -> Iterator[Front]:
+    """Everybody is let in."""
+    place.apply(BOTH, model(), policy(replicas=2, auth={"apiKeys": {"secretRefs": [{"name": "keys"}]}}))
+    place.ready("mdep/small", "rpol/front")
+    with _asking(place) as made:
+        place.wait(lambda: all(len(c.said) > 5 for c in (*made.acme, *made.globex)), "everybody has asked")
+        assert {status for c in (*made.acme, *made.globex) for status in c.statuses} == {200}
+        yield made
+
+
+@contextmanager
+def _asking(place: Place) -> Iterator[Front]:
+    routers = place.items("pods", "tidegate.dev/role=router")
+    urls = [place.cluster.forward_address(pod["status"]["podIP"], ROUTER_PORT) for pod in routers]
+    made = Front(place, routers, [Client(url, ACME) for url in urls], [Client(url, GLOBEX) for url in urls])
+    threads = [threading.Thread(target=client.run) for client in (*made.acme, *made.globex)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield made
+    finally:
+        for client in (*made.acme, *made.globex):
+            client.stop()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_key_taken_away_is_refused_everywhere_and_nobody_else_notices(front: Front) -> None:
+    before = front.uids()
+    assert front.refused(front.revoke(), BACK) < SOON
+    assert [client.statuses for client in front.globex] == [{200}] * 2
+    assert front.uids() == before
+    front.place.apply(BOTH)
+    front.place.wait(lambda: [c.said[-1][1] for c in front.acme] == [200] * 2, "acme is let in again", 5)
+
+
+def test_while_operators_hang(front: Front, installed: Cluster) -> None:
+    pids = operators.pids(installed)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert front.refused(front.revoke(), BACK) < SOON
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert [client.statuses for client in front.globex] == [{200}] * 2
+
+
+def test_while_brains_are_dead(front: Front, installed: Cluster) -> None:
+    """Nobody notices that they are; the next ones have what was missed within a second of their start."""
+    pods = [pod["metadata"]["name"] for pod in front.routers]
+    for pod in pods:
+        os.kill(installed.container_pid(front.place.name, pod, "brain"), signal.SIGKILL)
+    front.refused(front.revoke(), BACK)
+    assert [client.statuses for client in front.globex] == [{200}] * 2
+    assert {status for client in front.acme for status in client.statuses} == {200, 401}
+
+
+def test_a_secret_that_is_deleted_lets_nobody_in_and_the_policy_says_so(front: Front) -> None:
+    place = front.place
+    place.kubectl("delete", "secret", "keys")
+    assert front.refused(time.monotonic(), BACK) < SOON
+    place.wait(lambda: place.condition("rpol/front", "ResolvedRefs")["status"] == "False", "the policy says so")
+    said = place.condition("rpol/front", "ResolvedRefs")
+    assert (said["reason"], said["message"]) == ("KeysUnusable", "Secret 'keys' does not exist")
+    health = httpx.get(f"{front.acme[0].url}/healthz", timeout=5)
+    assert health.status_code == 200, "probes need no key"
+    place.apply({**KEYS, "stringData": {"acme": ACME, "globex": ""}})
+    place.wait(lambda: [c.said[-1][1] for c in front.acme] == [200] * 2, "acme is let in again")
+    place.wait(lambda: "'globex' is empty" in place.condition("rpol/front", "ResolvedRefs")["message"], "who is not")
+    assert {client.said[-1][1] for client in front.globex} == {401}
+
+
+def test_routers_read_no_other_secret(front: Front) -> None:
+    place = front.place
+    account = f"--as=system:serviceaccount:{place.name}:front-router"
+    wanted = [
+        ("list", "secrets/keys", "yes"),
+        ("list", "secrets/other", "no"),
+        ("list", "secrets", "no"),
+        ("get", "secrets/keys", "no"),
+    ]
+    for verb, what, answer in wanted:
+        assert place.kubectl("auth", "can-i", verb, what, account, check=False).strip() == answer, (verb, what)
