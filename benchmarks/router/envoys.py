@@ -21,7 +21,7 @@ from benchmarks.router.flight import WrongAnswer
 from benchmarks.router.forms import Bootstrap, Form, Ground
 from benchmarks.router.processes import DEADLINE, free_port, process
 from benchmarks.router.trees import ROOT
-from benchmarks.router.workloads import PATH, WORKLOADS
+from benchmarks.router.workloads import HEADERS, PATH, WORKLOADS
 from tidegate.names import MODULES_VARIABLE
 
 
@@ -89,7 +89,7 @@ def _answering(running: Running, started: subprocess.Popen[bytes]) -> None:
 def check(form: Form, client: httpx.Client) -> None:
     """Whether the engine gets each workload's request as the form says: the model's name, and nothing else changed."""
     for workload in WORKLOADS.values():
-        headers = {"content-type": "application/json"}
+        headers = {name: HEADERS[name] for name in ("content-type", "authorization")}
         answer = client.post(f"{PATH}?answer=echo", content=workload.body, headers=headers)
         if answer.status_code != 200:
             raise WrongAnswer(f"{workload.title}: {answer.status_code} {answer.text[:200]}")

@@ -128,6 +128,12 @@ def records(ground: Ground) -> Bootstrap:
     return rendered(TODAY, ground.engine_port, ground.folder, observation={"records": 100})
 
 
+@form("keys", "the same where a thousand clients have keys")
+def keys(ground: Ground) -> Bootstrap:
+    """`auth.apiKeys`: each request's key is looked up by its SHA-256."""
+    return rendered(TODAY, ground.engine_port, ground.folder, apiKeys={"secrets": ["keys"]})
+
+
 @form("decided", "the same with a decision of the brain for each request", helper=helped("decider"))
 def decided(ground: Ground) -> Bootstrap:
     """By the model's name alone."""

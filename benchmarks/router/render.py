@@ -6,6 +6,7 @@ It reads a list of documents from its input, all meaning the same, the newest sp
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -38,11 +39,22 @@ def _started_in(folder: str, native: bool) -> list[Any]:
     return [Start(folder, module=provided(Path(folder)) if native else "")]
 
 
+def _clients(config: RouterConfig) -> list[Any]:
+    """A thousand, where clients have keys: one of them is what the load shows. Earlier ones had none."""
+    if not getattr(config, "api_keys", None):
+        return []
+    from tidegate.envoy.clients import Clients
+
+    keys = ["none", *(f"sk-{n:048}" for n in range(999))]
+    return [Clients({hashlib.sha256(key.encode()).hexdigest(): f"client-{n}" for n, key in enumerate(keys)})]
+
+
 def main() -> None:
     """Arguments: the Service of the engines, the port of the only one on 127.0.0.1, the folder of sockets, and `native` or `lua`."""
     service, port, folder, filters = sys.argv[1:]
     engines = {service: [Endpoint("127.0.0.1", int(port))]}
-    made = snapshot(_readable(json.load(sys.stdin)), engines, *_started_in(folder, filters == "native"))
+    config = _readable(json.load(sys.stdin))
+    made = snapshot(config, engines, *_started_in(folder, filters == "native"), *_clients(config))
     json.dump(made.static(), sys.stdout)
 
 
