@@ -111,7 +111,7 @@ def test_no_key_is_in_any_word(data: dict[str, bytes]) -> None:
     long = {name: b"PRIVATE" + value for name, value in data.items()}
     found = entries("keys", secret(**long))
     clients, problems = together(["keys"], {"keys": found})
-    said = repr((found, clients, problems, clients.lines())) + written({"keys": found})
+    said = repr((found, clients, problems, clients.lines)) + written({"keys": found})
     assert "PRIVATE" not in said
     assert base64.b64encode(b"PRIVAT").decode() not in said
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from tidegate.names import short_hash
@@ -30,8 +31,9 @@ class Clients:
         """The same for the same clients, in whatever order."""
         return short_hash(repr((sorted(self.by_digest.items()), self.unread)), 12)
 
+    @cached_property
     def lines(self) -> Lines:
-        """Of the filter's configuration."""
+        """Of the filter's configuration; the filter stands in several chains."""
         for digest, name in self.by_digest.items():
             if not DIGEST.fullmatch(digest) or not NAME.fullmatch(name):
                 raise ValueError("not a digest and a client's id")

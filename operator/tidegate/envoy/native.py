@@ -51,7 +51,7 @@ def route(
         ("too-large", TOO_LARGE),
         *([("end", "")] if end_broken else []),
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
-        *(clients.lines() if clients else []),
+        *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)
 

@@ -280,11 +280,11 @@ def test_hostile_values(door: RealEnvoy, headers: list[tuple[bytes, bytes]]) -> 
 def test_nothing_is_known_without_clients() -> None:
     wanted: RouterConfig = WANTED
     assert wanted.api_keys
-    assert NOT_READ.lines() == [("keys", ""), ("unread", ""), ("open", HEALTH)]
+    assert NOT_READ.lines == [("keys", ""), ("unread", ""), ("open", HEALTH)]
     with pytest.raises(ValueError, match="not a digest"):
-        Clients({KEY: "acme"}).lines()
+        assert Clients({KEY: "acme"}).lines
     with pytest.raises(ValueError, match="not a digest"):
-        Clients({hashlib.sha256(b"x").hexdigest(): "acme\nopen /v1/models"}).lines()
+        assert Clients({hashlib.sha256(b"x").hexdigest(): "acme\nopen /v1/models"}).lines
 
 
 def test_a_connection_goes_on_after_a_refusal(envoy: RealEnvoy, engine: Engine) -> None:
