@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from collections.abc import Callable
 
 import pytest
@@ -32,8 +33,8 @@ def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the route filter."""
     real = chain.of_policy
 
-    def with_panics(wanted: RouterConfig, module: str) -> Resource:
-        made = real(wanted, module)
+    def with_panics(wanted: RouterConfig, module: str, clients: Any) -> Resource:
+        made = real(wanted, module, clients)
         made[chain.NAME]["filter_chain"]["filters"].insert(0, panics(module))
         return made
 
