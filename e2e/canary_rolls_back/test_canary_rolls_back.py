@@ -74,6 +74,7 @@ def test_a_query(place: Place) -> None:
     assert rollout.gate("tokens")["failures"] == 1
 
 
+@pytest.mark.long
 def test_how_soon(place: Place) -> None:
     """From the first count in Prometheus that is enough to the last request: one look and a second, beside what has to be scraped."""
     prometheus = place.prometheus()

@@ -8,7 +8,7 @@ from e2e.harness import Load, Object, Place, policy
 from e2e.install import NAMESPACE
 from e2e.rollouts import GATES, Rollout, judged
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 CANARY = {
     "canary": {
         "steps": [{"traffic": "20%", "hold": "5s"}, {"traffic": "50%", "hold": "5s"}],

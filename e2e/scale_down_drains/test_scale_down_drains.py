@@ -6,7 +6,7 @@ import pytest
 
 from e2e.harness import Load, Object, Place, engine_env, model, policy
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 AT_ONCE = {"scaleDown": {"stabilizationWindowSeconds": 5}}
 
 
