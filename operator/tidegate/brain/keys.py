@@ -75,8 +75,11 @@ def written(known: Mapping[str, Entries]) -> str:
 
 
 def read(text: str, named: Iterable[str]) -> dict[str, Entries]:
-    """The same of these Secrets, as far as an earlier brain has read them."""
-    known = json.loads(text) if text else {}
+    """The same of these Secrets, as far as an earlier brain has read them, and its words can be read."""
+    try:
+        known = json.loads(text)
+    except ValueError:
+        return {}
     return {name: Entries(known[name]["digests"], tuple(known[name]["problems"])) for name in named if name in known}
 
 

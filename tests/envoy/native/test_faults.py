@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,7 @@ from tests.envoy.conftest import Engines, RealEnvoy, config
 from tests.envoy.hostile.wire import HELLO, ask, request
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import chain, native
+from tidegate.envoy.clients import Clients
 from tidegate.envoy.types import Resource
 
 pytestmark = pytest.mark.envoy
@@ -33,7 +33,7 @@ def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the route filter."""
     real = chain.of_policy
 
-    def with_panics(wanted: RouterConfig, module: str, clients: Any) -> Resource:
+    def with_panics(wanted: RouterConfig, module: str, clients: Clients) -> Resource:
         made = real(wanted, module, clients)
         made[chain.NAME]["filter_chain"]["filters"].insert(0, panics(module))
         return made

@@ -19,6 +19,7 @@ from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tests.envoy.hostile.wire import CHAT, HELLO, Answer, Wire, ask, request
 from tests.envoy.native.player import STREAM, Stage, event
 from tests.envoy.waiting import until
+from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import observe
@@ -112,6 +113,20 @@ def test_health_needs_no_key(envoy: RealEnvoy, engine: Engine) -> None:
     for path in ("/healthz/v1/models", "/healthz/../v1/models", "/v1/models%2fchat", "//v1/models"):
         assert get(envoy.port, path).status == 401, path
     assert engine.bodies == []
+
+
+def test_pages_ask_in_advance_without_a_key_and_read_that_they_need_one(envoy: RealEnvoy, engines: Engines) -> None:
+    page, stranger = b"Origin: https://a.example", b"Origin: https://b.example"
+    cors = Cors(allow_origins=("https://a.example",))
+    envoy.offer(WANTED.model_copy(update={"cors": cors}), {"a": [engines.start()]}, BOTH)
+    advance = b"Access-Control-Request-Method: POST"
+    said = {
+        origin: ask(envoy.port, request(b"", origin, advance, method="OPTIONS", length=False)).status
+        for origin in (page, stranger)
+    }
+    assert said == {page: 200, stranger: 405}
+    answer = ask(envoy.port, request(HELLO, page))
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (401, "https://a.example")
 
 
 def test_before_the_secrets_are_read_nobody_is_told_that_a_key_is_wrong(envoy: RealEnvoy, engines: Engines) -> None:
