@@ -105,7 +105,7 @@ def test_before_its_first_token(pair: Place) -> None:
 @pytest.mark.parametrize("how", ["hang", "crash"])
 def test_one_of_three_under_two_hundred_streams(place: Place, how: str) -> None:
     """It accepts requests and says nothing, or it dies while they wait for their first token; `/health` stays 200 meanwhile."""
-    limits = {"timeouts": {"firstToken": "2s"}} if how == "hang" else {}  # who waits must be there when it dies
+    limits: Object = {"timeouts": {"firstToken": "2s"}} if how == "hang" else {}  # who waits is there when it dies
     place.apply(model(replicas=3, engine={"env": engine_env(DECODE_MS=5), "maxNumSeqs": 256}), policy(**limits))
     place.ready("mdep/small", "rpol/front")
     bad = _engines(place)[0]
