@@ -6,9 +6,10 @@ from __future__ import annotations
 import pytest
 
 from e2e.harness import Load, Place, policy
-from e2e.rollouts import Rollout, judged
+from e2e.rollouts import OBJECTIVES, Rollout, judged
 
 pytestmark = pytest.mark.cluster
+LAST = str(OBJECTIVES[-1]["name"])
 
 
 def test_it_walks_to_the_end(place: Place) -> None:
@@ -23,7 +24,7 @@ def test_it_walks_to_the_end(place: Place) -> None:
         place.wait(lambda: rollout.gate("errors").get("outcome") == "passed", "its errors were counted")
         assert " of " in rollout.gate("errors")["message"]
         place.wait(lambda: rollout.status.get("step") == 1, "the first step is over")
-        place.wait(lambda: rollout.gate("ttft").get("outcome") == "passed", "its first tokens were counted")
+        place.wait(lambda: rollout.gate(LAST).get("outcome") == "passed", "its last objective is met")
         rollout.comes_to("Promoted", 180)
         assert rollout.active == rollout.status["revision"] != stable
     assert [window["traffic"] for window in rollout.status["windows"]] == [10, 50]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from e2e.harness import Load, Object, Place, Tally, policy
-from e2e.rollouts import OBJECTIVES, Rollout, judged
+from e2e.rollouts import OBJECTIVES, Rollout, judged, needs_tokens
 
 pytestmark = pytest.mark.cluster
 VOTES = (
@@ -57,6 +57,7 @@ def test_errors(place: Place) -> None:
     assert rollout.status["windows"][-1]["traffic"] == 10
 
 
+@needs_tokens
 def test_first_tokens(place: Place) -> None:
     tally, _ = _taken_back(
         place,
@@ -68,6 +69,7 @@ def test_first_tokens(place: Place) -> None:
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
 
 
+@needs_tokens
 def test_a_query(place: Place) -> None:
     own = [*OBJECTIVES, {"name": "tokens", "query": {"promQL": VOTES, "max": "0.001"}}]
     _, rollout = _taken_back(place, judged(6, objectives=own), judged(5), lambda said: "is over 0.001" in said)

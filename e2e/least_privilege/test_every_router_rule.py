@@ -10,8 +10,12 @@ import pytest
 from e2e import operators
 from e2e.devcluster import Cluster
 from e2e.harness import Object, Place, model, policy
+from tidegate.brain.native import built
 
-pytestmark = pytest.mark.cluster
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not built(), reason="routers run on Lua, which let nobody in: make native, where cargo is"),
+]
 ROLE = "role/front-router"
 KEYS: Object = {
     "apiVersion": "v1",
