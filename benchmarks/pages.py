@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def insert(document: Path, name: str, text: str) -> None:
     if not (begin and end):
         raise ValueError(f"{document} has no {first} and {last}")
     document.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+def write(folder: Path, name: str, found: object, text: str, svg: str = "") -> None:
+    """A benchmark's files, `name` with `.json`, `.md` and, where there is a plot, `.svg`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(text)
+    if svg:
+        (folder / f"{name}.svg").write_text(svg)
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

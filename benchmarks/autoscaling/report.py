@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,10 +17,7 @@ LEGEND = "Cells are misses in per cent / GPU-hours / flips; bold: on the Pareto 
 
 def write(results: Results, folder: Path) -> None:
     """`autoscaling.json`, `autoscaling.md` and `autoscaling.svg`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(json.dumps(results.json(), indent=1) + "\n")
-    (folder / f"{NAME}.md").write_text(text(results))
-    (folder / f"{NAME}.svg").write_text(svg(results))
+    pages.write(folder, NAME, results.json(), text(results), svg(results))
 
 
 def insert(document: Path, results: Results, picture: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -41,10 +40,7 @@ HARMFUL = (
 
 def write(results: Results, folder: Path) -> None:
     """`gates.json`, `gates.md` and `gates.svg`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(json.dumps(results.json(), indent=1) + "\n")
-    (folder / f"{NAME}.md").write_text(text(results))
-    (folder / f"{NAME}.svg").write_text(svg(results))
+    pages.write(folder, NAME, results.json(), text(results), svg(results))
 
 
 def insert(document: Path, results: Results, picture: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,10 +33,7 @@ COSTS_HEAD = (
 
 def write(results: Results, folder: Path) -> None:
     """`operator.json`, `operator.md` and `operator.svg`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "operator.json").write_text(json.dumps(results.json(), indent=1) + "\n")
-    (folder / "operator.md").write_text(page(results))
-    (folder / "operator.svg").write_text(svg(results))
+    pages.write(folder, "operator", results.json(), page(results), svg(results))
 
 
 def keep_logs(cluster: Cluster, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,9 +15,7 @@ HEAD = ("workload", "form", "CPU µs per request", f"times {BASE}", "requests/s"
 
 def write(results: Results, folder: Path) -> None:
     """`router.json` and `router.md`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(json.dumps(results.json(), indent=1) + "\n")
-    (folder / f"{NAME}.md").write_text(text(results))
+    pages.write(folder, NAME, results.json(), text(results))
 
 
 def insert(document: Path, results: Results) -> None:

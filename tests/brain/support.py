@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+from kubernetes.aio import client
 
 from tidegate.brain.router import Router
 from tidegate.brain.watch import Objects
@@ -34,6 +38,35 @@ def slices(*services: str, address: str = "127.0.0.1") -> Objects:
         }
         for service in services
     }
+
+
+@asynccontextmanager
+async def api_server(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[client.ApiClient]:
+    """A client of an API server that answers so."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    api = client.ApiClient(client.Configuration(host=site.name))
+    try:
+        yield api
+    finally:
+        await api.close()  # type: ignore[no-untyped-call]
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def going(part: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs while the block does, and must not end by itself."""
+    task = asyncio.create_task(part)
+    try:
+        yield
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

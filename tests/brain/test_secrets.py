@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from kubernetes.aio import client
 
-from tests.brain.support import come_true
+from tests.brain.support import api_server, come_true, going
 from tidegate.brain import watch
 from tidegate.brain.secrets import Secrets
 
@@ -67,23 +67,10 @@ class Server:
 async def running(*there: dict[str, Any]) -> AsyncIterator[tuple[Server, Secrets]]:
     """Watches of a server with these Secrets."""
     server = Server({found["metadata"]["name"]: found for found in there})
-    app = web.Application()
-    app.router.add_get("/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    api = client.ApiClient(client.Configuration(host=site.name))
-    secrets = Secrets(api, "test", server.changed, server.forgotten.append)
-    task = asyncio.create_task(secrets.run())
-    try:
-        yield server, secrets
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await api.close()  # type: ignore[no-untyped-call]
-        await runner.cleanup()
+    async with api_server(server.handle) as api:
+        secrets = Secrets(api, "test", server.changed, server.forgotten.append)
+        async with going(secrets.run()):
+            yield server, secrets
 
 
 @pytest.fixture(autouse=True)

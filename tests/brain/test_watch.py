@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client
 
+from tests.brain.support import api_server, going
 from tidegate.brain import watch
 from tidegate.brain.watch import Objects, follow
 
@@ -135,22 +135,8 @@ class Script:
 async def followed(*answers: Answer) -> AsyncIterator[Script]:
     """A follower of a server with these answers."""
     script = Script(iter(answers))
-    app = web.Application()
-    app.router.add_get("/{path:.*}", script.handle)
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    api = client.ApiClient(client.Configuration(host=site.name))
-    task = asyncio.create_task(follow(api, PATH, SELECTOR, script.changed))
-    try:
+    async with api_server(script.handle) as api, going(follow(api, PATH, SELECTOR, script.changed)):
         yield script
-        assert not task.done(), task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await api.close()  # type: ignore[no-untyped-call]
-        await runner.cleanup()
 
 
 @pytest.fixture(autouse=True)

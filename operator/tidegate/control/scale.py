@@ -47,8 +47,6 @@ class _Scaled:
     state: State
     task: asyncio.Task[None] | None = None
     pages: dict[str, Read] = field(default_factory=dict)
-    silent: str = ""
-    """What an engine whose page could not be read said last."""
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
@@ -122,7 +120,6 @@ class Scaler:
         found = await asyncio.gather(*(self._page(one.address) for one in asked))
         for one, page in zip(asked, found, strict=True):
             if isinstance(page, Unread):
-                model.silent = page.missing
                 continue
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)

@@ -113,6 +113,7 @@ class Follower:
     def __init__(self, said: Asked, router: Router, endpoints: tuple[Endpoint, ...]) -> None:
         self._said, self._router, self._endpoints = said, router, endpoints
         self._told: tuple[str, ...] = ()
+        self._followed: tuple[str, tuple[Endpoint, ...]] = ("", ())
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -122,10 +123,8 @@ class Follower:
 
     async def look(self) -> None:
         """Once. What is wrong now leaves the last good configuration in force, and is said once."""
-        async with httpx.AsyncClient(trust_env=False) as client:
-            silent = [endpoint for endpoint in self._endpoints if not endpoint.models]
-            found = dict(zip(silent, await asyncio.gather(*(asked(client, each) for each in silent)), strict=True))
-        self._endpoints = tuple(found.get(endpoint, endpoint) for endpoint in self._endpoints)
+        if silent := [endpoint for endpoint in self._endpoints if not endpoint.models]:
+            await self._ask(silent)
         try:
             made = local(policy_of(read(self._said.files)), self._endpoints, self._said.defaults)
         except (TidegateError, Unreadable) as error:
@@ -134,10 +133,18 @@ class Follower:
         self._say(made.warnings)
         self._follow(made)
 
+    async def _ask(self, silent: Sequence[Endpoint]) -> None:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            found = dict(zip(silent, await asyncio.gather(*(asked(client, each) for each in silent)), strict=True))
+        self._endpoints = tuple(found.get(endpoint, endpoint) for endpoint in self._endpoints)
+
     def _follow(self, made: Local) -> None:
-        known = self._router.config
-        if known is None or known.hash() != made.config.hash():
-            self._router.config_changed({MAP: {"data": {ROUTER_CONFIG_KEY: made.config.text()}}})
+        """Most looks find nothing new."""
+        text, before = made.config.text(), self._followed
+        self._followed = (text, self._endpoints)
+        if self._followed == before:
+            return
+        self._router.config_changed({MAP: {"data": {ROUTER_CONFIG_KEY: text}}})
         slices = [endpoint_slice(each, made.services[each.backend]) for each in self._endpoints]
         self._router.engines_changed({each["metadata"]["name"]: each for each in slices})
 

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from tidegate.api.rollout import Rollout
 from tidegate.names import GROUP
 from tidegate.plan.conditions import ROLLED_BACK, STALLED
-from tidegate.plan.kube.reading import integer, maps, text
+from tidegate.plan.kube.reading import integer, maps, moment, part, text
 from tidegate.plan.model.courses import course
 from tidegate.plan.model.stages import Stage
 
@@ -106,8 +106,8 @@ class Seen:
 
 def seen(model: Mapping[str, Any]) -> Seen:
     """Reads the object; fields of another type than ours count as absent."""
-    spec, status = _map(model, "spec"), _map(model, "status")
-    rollout, asked = _map(status, "rollout"), _map(spec, "rollout")
+    spec, status = part(model, "spec"), part(model, "status")
+    rollout, asked = part(status, "rollout"), part(spec, "rollout")
     arms = tuple(map(_arm, maps(status, "revisions")))
     state = _state(model, status, rollout, arms)
     candidate = next((arm.name for arm in arms if arm.role == "Candidate"), "")
@@ -127,7 +127,7 @@ def seen(model: Mapping[str, Any]) -> Seen:
         stages=stages,
         arms=arms,
         gates=tuple(map(_gate, maps(rollout, "gates"))),
-        began=moment(text(rollout, "began")),
+        began=moment(rollout, "began"),
         hold_ends=_hold_ends(rollout, stages[step]) if phase == "Holding" and step < len(stages) else None,
         has_rollout=isinstance(spec.get("rollout"), Mapping),
         paused=asked.get("paused") is True,
@@ -160,7 +160,7 @@ def _stalled_by(status: Mapping[str, Any]) -> str:
 
 def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
     """Whether a person wants the revision tried again, and the operator has not begun."""
-    said = text(_map(_map(model, "metadata"), "annotations"), annotation("retry"))
+    said = text(part(part(model, "metadata"), "annotations"), annotation("retry"))
     return said.partition("/")[0] == text(rollout, "revision") and said != text(rollout, "retry")
 
 
@@ -188,22 +188,8 @@ def _gate(gate: Mapping[str, Any]) -> Gate:
 
 
 def _hold_ends(rollout: Mapping[str, Any], stage: Stage) -> datetime | None:
-    confirmed = moment(text(rollout, "confirmed"))
+    confirmed = moment(rollout, "confirmed")
     return confirmed + timedelta(seconds=stage.hold) if confirmed else None
-
-
-def moment(said: str) -> datetime | None:
-    """A time with its zone, or None."""
-    try:
-        found = datetime.fromisoformat(said)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def _map(holder: Mapping[str, Any], field: str) -> Mapping[str, Any]:
-    found = holder.get(field)
-    return found if isinstance(found, Mapping) else {}
 
 
 def annotation(word: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
+from tidegate.plan.kube.reading import maps, moment, text
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import Complaint, Samples
 
@@ -26,6 +28,12 @@ def ready(pod: Manifest) -> bool:
     if pod["metadata"].get("deletionTimestamp"):
         return False
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+
+
+def ready_since(pod: Manifest) -> datetime | None:
+    """Since when it answers; None of one that does not, or does not say."""
+    conditions = maps(pod.get("status"), "conditions") if ready(pod) else []
+    return next((moment(c, "lastTransitionTime") for c in conditions if text(c, "type") == "Ready"), None)
 
 
 def unschedulable(pods: Iterable[Manifest]) -> str:

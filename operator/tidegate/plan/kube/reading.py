@@ -30,6 +30,12 @@ def texts(holder: Any, field: str) -> list[str]:
     return [item for item in _list(holder, field) if isinstance(item, str)]
 
 
+def part(holder: Any, field: str) -> Mapping[str, Any]:
+    """A map, or an empty one."""
+    value = holder.get(field) if isinstance(holder, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
 def maps(holder: Any, field: str) -> list[Mapping[str, Any]]:
     """The maps of a list."""
     return [item for item in _list(holder, field) if isinstance(item, Mapping)]

@@ -12,8 +12,8 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
-from tidegate.plan.kube.pods import ready
-from tidegate.plan.kube.reading import integer, maps, moment, text, texts
+from tidegate.plan.kube.pods import ready, ready_since
+from tidegate.plan.kube.reading import integer, maps, moment, part, text, texts
 from tidegate.plan.model.judging.history import RESULTS, Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -132,15 +132,19 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         views=views,
         trial=_trial(world.owner, now),
         trial_share=_trial_share(world.owner),
-        trial_given=integer((world.owner.get("status") or {}).get("rollout"), "traffic"),
+        trial_given=integer(_rollout(world.owner), "traffic"),
         routers=_routers(world.routers, {view.policy for view in views if view.apart}, now),
     )
 
 
+def _rollout(owner: Manifest) -> Manifest:
+    return part(owner.get("status"), "rollout")
+
+
 def _trial(owner: Manifest, now: datetime) -> Trial | None:
     """Of status.rollout; None where there is none that can be read."""
-    entry = (owner.get("status") or {}).get("rollout")
-    if not isinstance(entry, Mapping) or not text(entry, "revision"):
+    entry = _rollout(owner)
+    if not text(entry, "revision"):
         return None
     phase = text(entry, "phase")
     began = _past_moment(entry, "began", now) or now
@@ -165,7 +169,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
 
 def _trial_share(owner: Manifest) -> int:
     """Of a status of before that has none, the share that it had."""
-    entry = (owner.get("status") or {}).get("rollout")
+    entry = _rollout(owner)
     return BEHIND if text(entry, "phase") == "Promoting" else integer(entry, "share", integer(entry, "traffic"))
 
 
@@ -208,8 +212,7 @@ def _counts_since(pod: Manifest, apart: Collection[str], now: datetime) -> float
     """Of one that starts or leaves nothing is due, though its last streams may still be counted."""
     if not ready(pod) or text(pod["metadata"].get("labels"), names.POLICY_LABEL) in apart:
         return inf
-    condition = next(c for c in maps(pod.get("status"), "conditions") if text(c, "type") == "Ready")
-    return (moment(condition, "lastTransitionTime") or now).timestamp()
+    return (ready_since(pod) or now).timestamp()
 
 
 def departures(facts: ModelFacts) -> dict[str, Departure]:

@@ -40,7 +40,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     wanted = objects(world, facts, decision)
     delete = unwanted(world, wanted, decision)
     retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
-    scaled = scaling.scale(world, model, decision.replicas, retiring, names.REVISION_LABEL)
+    scaled = scaling.scale(world, model, decision.replicas, retiring)
     return Plan(
         status=status,
         apply=tuple(wanted),

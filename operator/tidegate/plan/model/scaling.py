@@ -12,14 +12,15 @@ and never outside of minReplicas and maxReplicas. The decision itself is plan/sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.plan.kube.pods import ready
-from tidegate.plan.kube.reading import integer, maps, moment, text
+from tidegate.names import REVISION_LABEL
+from tidegate.plan.kube.pods import ready_since
+from tidegate.plan.kube.reading import integer, moment, part, text
+from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
@@ -33,7 +34,7 @@ ASKED_EVERY: Final = 15.0
 REMEMBERED: Final = 600.0
 """Seconds after which what was learned is written down again although nothing else changed."""
 METRICS: Final = {
-    "timeToFirstToken": "tidegate_time_to_first_token_seconds",
+    "timeToFirstToken": TO_FIRST_TOKEN,
     "timePerOutputToken": "tidegate_time_per_output_token_seconds",
 }
 
@@ -43,38 +44,35 @@ def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas
-    known = integer((world.owner.get("status") or {}).get("autoscaling"), "desiredReplicas", active)
+    known = integer(_last(world), "desiredReplicas", active)
     found = world.scaled.replicas if world.scaled else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
 
-def scale(
-    world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str], revision_label: str
-) -> Scale | None:
+def _last(world: ModelWorld) -> Manifest:
+    """What the last status says."""
+    return part(world.owner.get("status"), "autoscaling")
+
+
+def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str]) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
     if wanted is None or model.spec.suspend:
         return None
-    status = (world.owner.get("status") or {}).get("autoscaling")
-    memory = status.get("memory") if isinstance(status, Mapping) else None
     return Scale(
         settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES),
         replicas=engines,
-        engines=tuple(_replica(pod, retiring, revision_label) for pod in world.pods if _address(pod)),
+        engines=tuple(_replica(pod, retiring) for pod in world.pods if _address(pod)),
         questions=questions(world, wanted),
-        memory=memory if isinstance(memory, Mapping) else {},
+        memory=part(_last(world), "memory"),
     )
 
 
-def _replica(pod: Manifest, retiring: frozenset[str], revision_label: str) -> Replica:
+def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
     meta = pod["metadata"]
-    leaves = bool(meta.get("deletionTimestamp")) or text(meta.get("labels"), revision_label) in retiring
-    since = next(
-        (moment(c, "lastTransitionTime") for c in maps(pod.get("status"), "conditions") if c.get("type") == "Ready"),
-        None,
-    )
-    created = moment(meta, "creationTimestamp")
-    answers = since.timestamp() if since and ready(pod) else None
+    leaves = bool(meta.get("deletionTimestamp")) or text(meta.get("labels"), REVISION_LABEL) in retiring
+    created, since = moment(meta, "creationTimestamp"), ready_since(pod)
+    answers = since.timestamp() if since else None
     return Replica(text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves)
 
 
@@ -102,8 +100,7 @@ def _promql(one: Signal, model: ObjectKey) -> str:
 
 def status(world: ModelWorld, engines: int, now: datetime) -> dict[str, Any] | None:
     """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned."""
-    decision, before = world.scaled, (world.owner.get("status") or {}).get("autoscaling")
-    old = dict(before) if isinstance(before, Mapping) else {}
+    decision, old = world.scaled, dict(_last(world))
     if decision is None:
         return {**old, "desiredReplicas": engines}
     same = (integer(old, "desiredReplicas", -1), text(old, "limit")) == (engines, decision.limit)

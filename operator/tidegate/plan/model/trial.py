@@ -55,8 +55,6 @@ UNROUTED: Final = frozenset({"BlueGreen", "Recreate"})
 """Strategies that need nobody to share the requests."""
 MARGIN: Final = 60.0
 """Seconds beyond what people allow, for what comes before a container starts."""
-
-
 HEEDED: Final = 512
 """Characters of an annotation that are read, and remembered."""
 STANDS_IN: Final = "stands in for the revision before it, of which no engine answers"
@@ -321,8 +319,7 @@ class _Judge:
     def engine(self) -> smoke.Engine:
         """The first of the candidate's that is ready."""
         pods = self.facts.pods.get(self.rivals.candidate, ())
-        staying = [pod for pod in pods if ready(pod) and not pod["metadata"].get("deletionTimestamp")]
-        pod = min(staying, key=lambda each: str(each["metadata"]["name"]), default={})
+        pod = min((pod for pod in pods if ready(pod)), key=lambda each: str(each["metadata"]["name"]), default={})
         address, uid = text(pod.get("status"), "podIP"), text(pod.get("metadata"), "uid")
         return smoke.Engine(ObjectKey.of(self.world.owner), uid, address, self.model.served_names()[0])
 
