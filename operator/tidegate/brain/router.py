@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import keys
+from tidegate.brain import certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
@@ -323,7 +324,11 @@ class Router:
             "reads": READS,
             "native": bool(self.files.start.module),
             "keys": self._problems(),
+            "certificate": self._certificate(reading.expires if reading else 0),
         }
+
+    def _certificate(self, expires: float) -> str:
+        return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
 
     def _problems(self) -> list[str]:
         """What is the matter with clients' keys, in a few sentences."""

@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import orjson
 
+from tidegate.envoy import tls
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.observe import SWITCHES
-from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, Snapshot, listeners, response
+from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, SECRET, Snapshot, listeners, response
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
 from tidegate.names import short_hash
@@ -49,6 +50,8 @@ class Files:
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
+        if self.start.certificate:
+            self._write(Path(tls.path(self.start)), response(SECRET, "1", [tls.secret(self.start)]))
         self._write(self._xds / "lds.json", listeners(self.start))
         self._write(self._run / "bootstrap.json", bootstrap(self.start))
 

@@ -18,6 +18,7 @@ ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
 RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
+SECRET: Final = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type, not a secret
 JOIN: Final = "+"
 
 

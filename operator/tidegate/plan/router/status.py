@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from tidegate import names
+from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.router import certificate
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
@@ -27,10 +29,10 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         native_filters(facts, decision),
         pending,
     ]
-    meta, port = world.owner["metadata"], decision.policy.spec.router.service.port
+    meta = world.owner["metadata"]
     return {
         "observedGeneration": meta.get("generation", 0),
-        "address": address(meta["name"], meta["namespace"], port),
+        "address": address(meta["name"], meta["namespace"], decision.policy.spec.router),
         "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
@@ -40,10 +42,11 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     }
 
 
-def address(policy: str, namespace: str, port: int) -> str:
+def address(policy: str, namespace: str, router: Router) -> str:
     """Where clients inside the cluster reach the router."""
-    suffix = "" if port == 80 else f":{port}"
-    return f"http://{names.router(policy)}.{namespace}.svc{suffix}"
+    scheme, usual = ("https", 443) if router.tls else ("http", 80)
+    suffix = "" if router.port == usual else f":{router.port}"
+    return f"{scheme}://{names.router(policy)}.{namespace}.svc{suffix}"
 
 
 def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
@@ -93,7 +96,8 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
+    shown = certificate.problems(facts, decision.policy)
+    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *shown))
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
@@ -108,8 +112,12 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
 
 
 def _resolved(facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
-    backends, keys = decision.traffic.unresolved, problems(facts, decision)
-    if backends or keys:
-        reason = conditions.BACKEND_MISSING if backends else conditions.KEYS_UNUSABLE
-        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed((*backends, *keys)))
+    found = {
+        conditions.BACKEND_MISSING: decision.traffic.unresolved,
+        conditions.KEYS_UNUSABLE: problems(facts, decision),
+        conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
+    }
+    if reason := next((reason for reason, sentences in found.items() if sentences), ""):
+        words = conditions.listed([sentence for sentences in found.values() for sentence in sentences])
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, words)
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
