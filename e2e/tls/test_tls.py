@@ -63,8 +63,8 @@ def resolved(place: Place) -> tuple[str, str]:
 
 def begin(place: Place, authority: trustme.CA, **engine: float) -> None:
     """A model, and a policy whose router speaks TLS."""
-    place.apply(certificate(place, authority), model(engine={"env": engine_env(**engine)}), policy())
-    place.apply({**(made := policy()), "spec": {**made["spec"], "router": {"replicas": 1, **TLS}}})
+    secret, served = certificate(place, authority), model(engine={"env": engine_env(**engine)})
+    place.apply(secret, served, policy(router={"replicas": 1, **TLS}))
     place.ready("mdep/small", "rpol/front")
 
 
@@ -85,9 +85,8 @@ def test_a_router_that_could_show_nothing_replaces_nobody(place: Place) -> None:
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
     url = place.router()
-    wrong = policy()
-    wrong["spec"]["router"] = {"replicas": 1, "service": {"port": 80}, **TLS}
-    place.apply(_secret(chain, other.private_key_pem.bytes()), wrong)
+    wrong = {"replicas": 1, "service": {"port": 80}, **TLS}
+    place.apply(_secret(chain, other.private_key_pem.bytes()), policy(router=wrong))
 
     def said() -> bool:
         return "the key is another certificate's" in place.condition("rpol/front", "Reconciling").get("message", "")

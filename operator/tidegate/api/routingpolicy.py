@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api import bounds
 from tidegate.api.auth import Auth
+from tidegate.api.balancing import LoadBalancing
 from tidegate.api.base import (
     KEYED_BY_NAME,
     NAME_RULE,
@@ -91,13 +92,6 @@ class Route(Part):
     """Public model names: what clients write in `model`."""
     to: Destination
     """Who answers; `model` in the body becomes the backend's own name."""
-
-
-class LoadBalancing(Part):
-    """Which engine of a model gets a request."""
-
-    algorithm: Literal["LeastRequest", "RoundRobin", "Random"] = "LeastRequest"
-    """LeastRequest takes the less busy of two random engines."""
 
 
 RetryCode = Annotated[int, Field(ge=400, le=599)]

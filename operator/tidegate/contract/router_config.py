@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from pydantic import PrivateAttr, ValidationError
 
+from tidegate.contract.affinity import Affinity
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.destinations import Destination
@@ -44,6 +45,8 @@ class RouterConfig(Piece):
     namespace: str
     policy: str
     load_balancing: Literal["LeastRequest", "RoundRobin", "Random"]
+    affinity: Affinity | None = None
+    """Absent where any engine will do."""
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     retry: Retry

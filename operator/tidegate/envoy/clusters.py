@@ -9,11 +9,10 @@ from typing import Final
 
 from tidegate.contract.destinations import Destination, Engine
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import attempt
+from tidegate.envoy import affinity, attempt
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
 from tidegate.envoy.types import Resource, duration, typed
 
-LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
 CONNECT_TIMEOUT: Final = 2.0
 IDLE_CONNECTION: Final = 4.0
 """vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
@@ -58,7 +57,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
             },
         },
         "connect_timeout": duration(CONNECT_TIMEOUT),
-        "lb_policy": LB_POLICY[config.load_balancing],
+        **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
             "thresholds": [
@@ -77,7 +76,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
         "upstream_bind_config": {"socket_options": [_lost(start)]},
         "outlier_detection": _unreachable(),
         # however many are left alone, the others get the requests
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, **affinity.bounded(config)},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",

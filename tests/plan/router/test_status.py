@@ -23,6 +23,9 @@ STARTS, SERVES = ("False", "True", "False"), ("True", "True", "False")
 STALLED, READY, OUTDATED = ("False", "False", "True"), ("True", "False", "False"), ("True", "False", "True")
 
 
+ALL = ("newest", "newest")
+
+
 def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     """A policy over one model for each entry, which is the model's revision; so many of its two routers are ready."""
     names_of_them = tuple(f"m{n}" for n, _ in enumerate(entries))
@@ -69,7 +72,15 @@ def outdated(*configs: str, error: str = "") -> Simulation:
     return simulation
 
 
-ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
+def _replaced(*conditions: dict[str, str]) -> Simulation:
+    """Two routers of before are ready, and a new one is not."""
+    simulation = with_deployment(say(place(ENTRY), *ALL), *conditions)
+    key = next(key for key in simulation.children if key.kind == "Deployment")
+    simulation.children[key]["status"] |= {"replicas": 3, "updatedReplicas": 1}
+    return simulation
+
+
+WORDS = "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
     (place(ENTRY, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
@@ -88,6 +99,10 @@ TABLE = [
     (with_deployment(place(ENTRY, routers=1), LATE), OUTDATED, "RoutersStarting", "1 of 2 routers answer"),
     # refused by a brain
     (say(place(ENTRY), "old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
+    # being replaced
+    (_replaced(), SERVES, "RoutersStarting", "routers are being replaced, and those of before go on"),
+    (with_pod(_replaced(), PULL), SERVES, "ErrImagePull", "those of before go on; Pod pod-x"),
+    (with_pod(_replaced(LATE), PULL), OUTDATED, "ErrImagePull", "those of before go on; Pod pod-x"),
     # too new for them
     (outdated(), OUTDATED, "RoutersOutdated", "needs routers that read 1, and these read 0: they go on with the one"),
     (outdated("old", "newest"), OUTDATED, "RoutersOutdated", "an annotation in podMetadata is enough"),

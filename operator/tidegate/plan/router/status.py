@@ -10,7 +10,7 @@ from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, trouble
-from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.kube.workloads import gave_up, refused, replacing
 from tidegate.plan.router import certificate
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
@@ -64,6 +64,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     some            none              any                  Reconciling until an engine answers
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
+    enough, some    some              any other            Ready, and Reconciling with the new Pods' trouble; Stalled
+      of before                                              when late
     enough          some              too new for them     Ready, and Stalled: they go on with the one that they have
     enough          some              not everywhere yet   Ready, and Reconciling
     enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
@@ -82,14 +84,16 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
-    return _configured(facts, decision)
+    return _configured(world, facts, decision)
 
 
-def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
+def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
     """The rows of enough routers and some routes that are answered."""
     wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
+    if replacing(facts.deployment):
+        return _replacing(world, facts)
     if decision.held:
         return conditions.stalled(conditions.ROUTERS_OUTDATED, decision.held, serving=True)
     if not facts.confirmed(decision.hash):
@@ -99,6 +103,15 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
     shown = certificate.problems(facts, decision.policy)
     rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *shown))
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
+
+
+def _replacing(world: RouterWorld, facts: RouterFacts) -> Verdict:
+    """Routers of before go on until new ones are ready; what keeps those from it is said."""
+    found = trouble(facts.routers, complaints(facts.routers, world.samples)) or refused(facts.deployment, world.samples)
+    reason, message = found or (conditions.ROUTERS_STARTING, "")
+    make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
+    text = "routers are being replaced, and those of before go on"
+    return make(reason, f"{text}; {message}" if message else text, serving=True)
 
 
 def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:
