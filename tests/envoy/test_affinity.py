@@ -46,7 +46,7 @@ def offer(envoy: RealEnvoy, engines: Sequence[Engine], affinity: Affinity, **cha
 @needs_native
 def test_a_conversation_stays_and_conversations_spread(envoy: RealEnvoy, engines: Engines) -> None:
     offer(envoy, [engines.start() for _ in range(4)], PREFIX)
-    homes = []
+    homes: list[int] = []
     for number in range(40):
         ports = {answered_by(envoy, conversation(number, turns)) for turns in (1, 2, 3)}
         assert len(ports) == 1
