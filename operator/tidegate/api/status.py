@@ -258,6 +258,8 @@ class ConfigurationStatus(Part):
     """Where the newest configuration sends requests."""
     older: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Where other configurations sent them, which routers may still run; empty when every ready router runs the newest."""
+    more: bool | None = None
+    """Whether there are more of those than `older` has room for: routers may still send to any model of the namespace."""
 
 
 class RoutingPolicyStatus(Status):
