@@ -69,6 +69,11 @@ def serving(**revision: Any) -> dict[str, Any]:
         (MODEL, True),
         (MODEL | {"status": {"revisions": "?"}}, True),
         (serving() | {"spec": {"replicas": 9}}, False),
+        (serving() | {"status": {**serving()["status"], "desiredReplicas": 2}}, False),
+        (
+            serving() | {"status": {**serving()["status"], "desiredReplicas": 0}},
+            True,
+        ),  # nobody answers, and that is meant
         (serving() | {"spec": {"objectives": [{"name": "ttft", "timeToFirstToken": {"max": "1s"}}]}}, True),
         (serving() | {"spec": {"rollout": {"canary": {"stickyBy": {"client": {}}}}}}, True),
     ],

@@ -268,7 +268,7 @@ class RoutingPolicyStatus(Status):
     ready: Short = ""
     """Router Pods that answer, of those that should: `2/2`."""
     address: Annotated[str, Field(max_length=512)] = ""
-    """Where clients inside the cluster reach the router."""
+    """Where clients inside the cluster reach the router; empty while the Service of that name leads elsewhere."""
     replicas: Count = 0
     """Router Pods that exist."""
     ready_replicas: Count = 0

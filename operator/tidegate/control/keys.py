@@ -10,6 +10,7 @@ from tidegate.control.store import Store
 from tidegate.control.terms import OWNER_LABELS, models_in, models_of, naming, sending_anywhere, sends_anywhere
 from tidegate.plan.kube.reading import integer, maps
 from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.router.traffic import scaled_to_zero
 
 UNREAD: Final = ("since", "replicas", "answered", "incompleteSince", "identity")
 """Fields of a model's revision that no policy reads."""
@@ -47,14 +48,14 @@ def _read_by_models(policy: Manifest) -> Any:
 
 
 def _read_by_policies(model: Manifest) -> Any:
-    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, and whether they
-    answer; not how many engines do."""
+    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, whether they
+    answer, and whether they should; not how many engines do."""
     spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
     served = [
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
-    return spec.get("objectives"), spec.get("rollout"), served
+    return spec.get("objectives"), spec.get("rollout"), served, scaled_to_zero(model)
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

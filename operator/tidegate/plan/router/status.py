@@ -28,9 +28,10 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         pending,
     ]
     meta, port = world.owner["metadata"], decision.policy.spec.router.service.port
+    led = facts.reachable or not facts.deployment  # before the first pass neither is there
     return {
         "observedGeneration": meta.get("generation", 0),
-        "address": address(meta["name"], meta["namespace"], port),
+        "address": address(meta["name"], meta["namespace"], port) if led else "",
         "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
@@ -58,7 +59,9 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
       is not ours
     some            for nobody:       any                  Stalled with why
                     clients.py
-    some            none              any                  Reconciling until an engine answers
+    some            none              any                  Reconciling until an engine answers; when that is meant,
+                                                             because all models are scaled to zero, as below, with
+                                                             the reason ScaledToZero
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
     enough          some              too new for them     Ready, and Stalled: they go on with the one that they have
@@ -74,7 +77,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
-    if not traffic.serving:
+    meant = traffic.serving or traffic.at_zero
+    if not meant:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
         return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
@@ -94,7 +98,8 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
     rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
-    return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
+    text = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
+    return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 
 
 def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:
