@@ -59,6 +59,8 @@ class ModelWorld:
     """Its engines."""
     policies: tuple[Manifest, ...] = ()
     """RoutingPolicies of the namespace that name it."""
+    beyond: tuple[Manifest, ...] = ()
+    """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
     samples: Samples = field(default_factory=dict)

@@ -30,9 +30,10 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         pending,
     ]
     meta = world.owner["metadata"]
+    led = facts.reachable or not facts.deployment  # before the first pass neither is there
     return {
         "observedGeneration": meta.get("generation", 0),
-        "address": address(meta["name"], meta["namespace"], decision.policy.spec.router),
+        "address": address(meta["name"], meta["namespace"], decision.policy.spec.router) if led else "",
         "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
@@ -61,7 +62,9 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
       is not ours
     some            for nobody:       any                  Stalled with why
                     clients.py
-    some            none              any                  Reconciling until an engine answers
+    some            none              any                  Reconciling until an engine answers; when that is meant,
+                                                             because all models are scaled to zero, as below, with
+                                                             the reason ScaledToZero
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
     enough, some    some              any other            Ready, and Reconciling with the new Pods' trouble; Stalled
@@ -79,7 +82,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
-    if not traffic.serving:
+    meant = traffic.serving or traffic.at_zero
+    if not meant:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
         return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
@@ -102,7 +106,8 @@ def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision
         )
     shown = certificate.problems(facts, decision.policy)
     rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *shown))
-    return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
+    text = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
+    return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 
 
 def _replacing(world: RouterWorld, facts: RouterFacts) -> Verdict:
