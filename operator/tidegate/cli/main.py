@@ -190,7 +190,7 @@ def brain(
     _leave_out_httpx_command()
     import uvloop
 
-    from tidegate.brain.kernel import knows_rto_max
+    from tidegate.brain.kernel import knows_rto_max, only_ipv6
     from tidegate.brain.main import Post, run
     from tidegate.brain.native import provided
     from tidegate.cli import logs
@@ -205,6 +205,7 @@ def brain(
         memory=memory,
         collector=traces,
         rto_max=knows_rto_max(),
+        only_ipv6=only_ipv6(),
         module=provided(run_dir) if native else "",
     )
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

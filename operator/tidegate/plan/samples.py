@@ -37,6 +37,8 @@ class RouterReport:
     """Whether it has the native filters; None where it does not say."""
     keys: tuple[str, ...] = ()
     """Sentences about Secrets, and entries of them, that let no client in."""
+    providers: tuple[str, ...] = ()
+    """The same of those for which providers get no request."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from tidegate.api.routingpolicy import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
+from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.observation import Observation
@@ -40,15 +42,22 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
         observation=_observation(spec.observability),
+        circuit_breaker=_breaker(spec.circuit_breaker),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
         api_keys=ApiKeys(secrets=spec.auth.secrets) if spec.auth.api_keys else None,
     )
 
 
+def _breaker(wanted: Breaker | None) -> CircuitBreaker | None:
+    if not wanted:
+        return None
+    return CircuitBreaker(consecutive_errors=wanted.consecutive_errors, eject_seconds=seconds(wanted.eject_for))
+
+
 def closed(config: RouterConfig) -> RouterConfig:
     """The same for routers that do not know keys: the models are there, and nobody answers them."""
-    routes = tuple(route.model_copy(update={"targets": (), "decision": None}) for route in config.routes)
+    routes = tuple(route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes)
     return config.model_copy(update={"min_reader": 1, "api_keys": None, "routes": routes})
 
 

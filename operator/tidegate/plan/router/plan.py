@@ -38,7 +38,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.auth.api_keys else CONFIRMED_EVERY),
+        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.secrets else CONFIRMED_EVERY),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=decision.traffic.unresolved,
@@ -54,7 +54,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner, policy.spec.auth.secrets),
+        *access(owner, policy.spec.secrets),
         workload.config_map(owner, decision.config),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
