@@ -322,6 +322,13 @@ class Router:
             return False
         return self._running.config == self.config.hash()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is the matter with Secrets, for people."""
+        if not self.config:
+            return ()
+        return (*self._clients(self.config)[1], *self._providers.problems(self.config))
+
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()

@@ -12,6 +12,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import FixedAnswer
 from tidegate.envoy import native, providers
 from tidegate.envoy.lua import answer, rewrite_model
+from tidegate.envoy.providers import Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
 from tidegate.names import DRAINING_HEADER
@@ -24,10 +25,10 @@ LONGEST_WISH: Final = 5.0
 RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Reset": ("reset",)}
 
 
-def filters(destination: Destination, start: Start) -> list[Resource]:
+def filters(destination: Destination, start: Start, credentials: Credentials) -> list[Resource]:
     """Between the choice of an engine and the wire."""
     provider, engine = destination.external, destination.engine
-    if provider and start.module:
+    if provider and start.module and credentials.reach(destination.name):
         shown = [providers.injector(provider.key, start)] if provider.key else []
         return [native.engine(start.module, provider.model, *providers.lines(provider)), *shown, _codec()]
     model = engine.model if engine else destination.name

@@ -80,7 +80,7 @@ def cluster(
         "outlier_detection": left_alone(config.circuit_breaker, walked=walked),
         # however many are left alone, the others get the requests; and at once, not with what happens within the next second
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": duration(0)},
-        "typed_extension_protocol_options": _protocol(attempt.filters(destination, start)),
+        "typed_extension_protocol_options": _protocol(attempt.filters(destination, start, credentials)),
     }
 
 
@@ -106,7 +106,7 @@ def _members(destination: Destination, start: Start, credentials: Credentials) -
     provider = destination.external
     if not provider:
         return {"type": "EDS", "eds_cluster_config": {"eds_config": _file(eds_path(start, destination.name))}}
-    if destination.name in credentials.missing or not start.module:
+    if not start.module or not credentials.reach(destination.name):
         nobody = {"cluster_name": destination.name, "endpoints": [{"lb_endpoints": [_nobody(start)]}]}
         return {"type": "STATIC", "load_assignment": nobody}
     return {

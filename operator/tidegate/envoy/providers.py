@@ -21,8 +21,8 @@ from tidegate.names import DECIDED_HEADER, FIRST_HEADER, MODEL_HEADER, SPLICE_HE
 KEPT: Final = (MODEL_HEADER, SPLICE_HEADER, DECIDED_HEADER, FIRST_HEADER)
 """What filters and routes tell each other in, and nobody else needs to know."""
 DROPPED: Final = (
-    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "accept-encoding",
-    "openai-organization", "openai-project",
+    "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "x-envoy-external-address", "x-envoy-internal",
+    "accept-encoding", "openai-organization", "openai-project",
 )  # fmt: skip
 """Who asks us, and what belongs to a key of the client's own; and compression, in which nobody could count tokens."""
 LOOK_UP: Final = 10.0
@@ -44,6 +44,10 @@ class Credentials:
     def hash(self) -> str:
         """The same for the same."""
         return short_hash(repr((sorted(self.missing), sorted(self.authorities.items()))), 12)
+
+    def reach(self, destination: str) -> bool:
+        """Whether it can be asked."""
+        return destination not in self.missing
 
     def file(self, destination: str, provider: External) -> str:
         """What a provider's certificate is verified with."""
