@@ -128,9 +128,7 @@ class TestTargets:
 
     def test_clients_stay_and_their_requests_go_on(self, envoy: RealEnvoy, engines: Engines) -> None:
         one, other, third = engines.start(), engines.start(), engines.start()
-        envoy.offer(
-            sticky(chain({"a": 1, "b": 1}, "c"), "authorization"), {"a": [one], "b": [other], "c": [third]}
-        )
+        envoy.offer(sticky(chain({"a": 1, "b": 1}, "c"), "authorization"), {"a": [one], "b": [other], "c": [third]})
 
         def asked(user: int) -> str:
             headers = {"authorization": f"Bearer {user}"}

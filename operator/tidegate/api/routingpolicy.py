@@ -265,19 +265,23 @@ class Timeouts(Part):
     """From the last byte of the request to the last byte of the answer, retries included; 0s is no limit."""
     idle: Duration = "5m"
     """Without a byte in either direction, the first token included; 0s is no limit."""
+    attempt: Duration = "0s"
+    """From the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one is, as after a
+    reset, and 504 is the answer when `retry` and `fallback` allow no more. An answer that is no stream begins when it is whole, so give
+    it the time that your longest one takes. 0s is no limit."""
     first_token: Duration = "0s"  # noqa: S105 - a duration, not a secret
     """Of a stream, from the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one
-    is, as after a reset, and 504 is the answer when `retry` allows no more. Other answers are not bound by it, nor is what follows the
-    first byte. 0s is no limit. Routers without the native filters have none, and the condition NativeFilters says so."""
+    is, as after a reset, and 504 is the answer when `retry` and `fallback` allow no more. Other answers are not bound by it, nor is what
+    follows the first byte. 0s is `attempt`'s. Routers without the native filters have none, and the condition NativeFilters says so."""
 
     rules: ClassVar = (
         Rule(
             " && ".join(
                 f"(!has(self.{name}) || duration(self.{name}) <= duration('24h'))"
-                for name in ("request", "idle", "firstToken")
+                for name in ("request", "idle", "attempt", "firstToken")
             ),
             "timeouts must be at most 24h; 0s is no limit",
-            lambda t: max(map(seconds, (t.request, t.idle, t.first_token))) <= 86400,
+            lambda t: max(map(seconds, (t.request, t.idle, t.attempt, t.first_token))) <= 86400,
         ),
     )
 
@@ -320,9 +324,7 @@ class Observability(Part):
     not ask, who does not see it then. false counts those whose clients ask. Routers without the native filters count none."""
 
 
-_NAMED_CEL = (
-    "(r.to.backends.map(b, b.name) + (has(r.fallback) && has(r.fallback.backends) ? r.fallback.backends.map(f, f.name) : []))"
-)
+_NAMED_CEL = "(r.to.backends.map(b, b.name) + (has(r.fallback) && has(r.fallback.backends) ? r.fallback.backends.map(f, f.name) : []))"
 _UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"
 _REPEATED = "model {} stands in several routes, and may stand in one only; remove it from the others"
 # map with a condition, because the API server forgets the bounds of what filter()[0] gives
@@ -395,7 +397,9 @@ class RoutingPolicySpec(Part):
             "(has(self.auth.anonymous.allowExternal) && self.auth.anonymous.allowExternal)",
             "everybody who reaches the Service could spend what an external backend costs; give clients keys (auth.apiKeys), or say that "
             "this is meant: auth: {anonymous: {allowExternal: true}}",
-            lambda s: not s.auth.anonymous or s.auth.anonymous.allow_external or not any(b.external for b in s.backends),
+            lambda s: (
+                not s.auth.anonymous or s.auth.anonymous.allow_external or not any(b.external for b in s.backends)
+            ),
             ".auth",
         ),
         Rule(

@@ -119,7 +119,9 @@ class Providers:
 
     def problems(self, config: RouterConfig) -> tuple[str, ...]:
         """Sentences about entries for which a provider gets no request, each once."""
-        found = ((entry, self._wrong(provider, entry)) for _, provider in providers(config) for entry in _entries(provider))
+        found = (
+            (entry, self._wrong(provider, entry)) for _, provider in providers(config) for entry in _entries(provider)
+        )
         return tuple(dict.fromkeys(f"Secret {e.secret!r}: entry {e.entry!r} {wrong}" for e, wrong in found if wrong))
 
     def credentials(self, config: RouterConfig) -> Credentials:

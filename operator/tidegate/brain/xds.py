@@ -110,7 +110,7 @@ class Files:
         if known and path.exists() and known[-1].read_bytes() == value:
             return
         file = self._run / f"key.{named(entry)}.{secrets.token_hex(4)}"
-        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
             opened.write(value)
         self._write(path, response(SECRET, file.suffix, [secret(entry, str(file))]))
         for old in known[:-1]:  # Envoy may be reading the last one

@@ -147,7 +147,9 @@ def route(
     if not port.isdigit():
         raise typer.BadParameter("write ADDRESS:PORT, for example 127.0.0.1:8080", param_hint="--listen")
     logs.begin("ERROR", "text")
-    asked = Asked(files, endpoint or [], secret or [], host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults)
+    asked = Asked(
+        files, endpoint or [], secret or [], host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults
+    )
     raise typer.Exit(run(asked))
 
 

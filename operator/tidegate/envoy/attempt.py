@@ -59,6 +59,7 @@ def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False) -
     policy: Resource = {
         "retry_on": ",".join(conditions),
         "num_retries": walk - 1 if walk > 1 else max(retry.attempts, 1),
+        **({"per_try_timeout": duration(config.timeouts.attempt_seconds)} if config.timeouts.attempt_seconds else {}),
         **({"refresh_cluster_on_retry": True} if walk > 1 else {}),
         "retriable_headers": [{"name": DRAINING_HEADER, "present_match": True}],
         "retry_host_predicate": [

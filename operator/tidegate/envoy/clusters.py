@@ -31,7 +31,9 @@ TCP_USER_TIMEOUT: Final = 18
 BUFFER: Final = 1 << 20
 METADATA: Final = "tidegate"
 """Namespace of what Envoy knows of a destination, for logs: also of an attempt that nobody answered."""
-NOWHERE: Final[Resource] = {"endpoint": {"address": {"socket_address": {"address": "255.255.255.255", "port_value": 1}}}}
+NOWHERE: Final[Resource] = {
+    "endpoint": {"address": {"socket_address": {"address": "255.255.255.255", "port_value": 1}}}
+}
 """Where no connection can be made, for clusters that are found by name: kernels refuse one to everybody at once."""
 UNPARSED: Final = "unparsed"
 """A cluster without endpoints: where requests point until their model is known."""

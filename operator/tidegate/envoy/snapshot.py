@@ -19,7 +19,7 @@ CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
-SECRET: Final = "envoy.extensions.transport_sockets.tls.v3.Secret"
+SECRET: Final = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
 JOIN: Final = "+"
 
@@ -55,7 +55,6 @@ class Snapshot:
             "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
 
-
     def _fixed(self, name: str, made: Resource) -> Resource:
         """A cluster with its endpoints in it."""
         without = {key: value for key, value in made.items() if key != "eds_cluster_config"}
@@ -79,7 +78,10 @@ def snapshot(
         config=config.hash(),
         version=JOIN.join(_versions(config, clients, credentials)),
         clusters={
-            **{d.name: clusters.cluster(d, config, start, credentials, walked=d.name in walks) for d in config.destinations},
+            **{
+                d.name: clusters.cluster(d, config, start, credentials, walked=d.name in walks)
+                for d in config.destinations
+            },
             **{name: clusters.end(name, answer, start) for name, answer in ends},
         },
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},

@@ -35,7 +35,9 @@ def groups(route: Route, config: RouterConfig) -> tuple[Group, ...]:
     several = len(route.targets) > 1 and attempts > 0
     if not several and not fallback:
         return (route.targets,)
-    own = (*[route.targets] * attempts, _others(route.targets, config)) if several else (route.targets,) * (attempts + 1)
+    own = (
+        (*[route.targets] * attempts, _others(route.targets, config)) if several else (route.targets,) * (attempts + 1)
+    )
     if not fallback:
         return own
     end = ((Target(destination=end_of(route), weight=1),),) if fallback.answer else ()

@@ -16,7 +16,7 @@ import yaml
 
 from tests.cli.local.test_route import CHAT, until
 from tests.envoy.conftest import Engine, Engines, free_port
-from tests.envoy.providers.authority import Authority
+from tests.support.authority import Authority
 from tidegate.brain.native import built
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="without Rust")]
@@ -105,5 +105,3 @@ def test_the_next_answers(tmp_path: Path, run: Run, engines: Engines) -> None:
     said = (tmp_path / "log").read_text()
     assert "Secret 'openai': entry 'token' has other characters" in said
     assert not [key for key in ("sk-provider", "sk-other", "two words", "sk-client", "sk-stranger") if key in said]
-
-

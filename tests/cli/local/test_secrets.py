@@ -20,7 +20,9 @@ def said(secrets: dict[str, dict[str, object]], name: str) -> dict[str, str]:
 def test_each_row(tmp_path: Path) -> None:
     (tmp_path / "acme").write_text("sk-acme\n")
     (tmp_path / "..data").write_text("no entry")
-    sources = parsed([f"keys={tmp_path}", f"one/token={tmp_path / 'acme'}", "two/token=env:KEY", "three/token=env:NONE"])
+    sources = parsed(
+        [f"keys={tmp_path}", f"one/token={tmp_path / 'acme'}", "two/token=env:KEY", "three/token=env:NONE"]
+    )
     there = found((), sources, {"KEY": "sk-two"})
     assert said(there, "keys") == {"acme": "sk-acme\n"}
     assert said(there, "one") == {"token": "sk-acme\n"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
-from tests.envoy.providers.authority import Authority
+from tests.support.authority import Authority
 from tests.envoy.waiting import until
 from tidegate.brain.native import built
 from tidegate.contract.destinations import Destination, External, SecretEntry
@@ -34,13 +34,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 class Provider:
     """A destination, and the server behind it."""
 
-    def __init__(self, name: str, server: Engine, *, key: bool = True, host: str = "localhost", path: str = "/v1") -> None:
+    def __init__(
+        self, name: str, server: Engine, *, key: bool = True, host: str = "localhost", path: str = "/v1"
+    ) -> None:
         self.name, self.server = name, server
         self.entry = SecretEntry(secret=name, entry="token") if key else None
         ca = SecretEntry(secret="ca", entry="ca.crt")
-        external = External(
-            host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca
-        )
+        external = External(host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca)
         self.destination = Destination(name=name, backend=name, external=external)
 
 
@@ -198,9 +198,7 @@ def test_the_end_after_a_provider_has_the_shape_that_was_asked(
     assert hosted.server.paths == ["/elsewhere/messages"]
 
 
-def test_one_that_cannot_be_asked_is_passed_by(
-    envoy: RealEnvoy, engines: Engines, authority: Authority
-) -> None:
+def test_one_that_cannot_be_asked_is_passed_by(envoy: RealEnvoy, engines: Engines, authority: Authority) -> None:
     hosted = Provider("hosted", engines.start(authority.server("DNS:localhost")))
     envoy.offer(walk(hosted, "a"), {"a": [engines.start()]}, credentials=Credentials(missing=frozenset({"hosted"})))
     assert envoy.client.post("/v1/chat/completions", json=HELLO).headers["x-tidegate-backend"] == "a"

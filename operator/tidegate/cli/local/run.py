@@ -68,7 +68,15 @@ def route(said: Asked) -> int:
 async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> int:
     with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
         home = Path(folder)
-        start = Start(folder, said.host, said.port, _free(said.host), module=provided(home), only_ipv6=only_ipv6(), rto_max=knows_rto_max())
+        start = Start(
+            folder,
+            said.host,
+            said.port,
+            _free(said.host),
+            module=provided(home),
+            only_ipv6=only_ipv6(),
+            rto_max=knows_rto_max(),
+        )
         router = Router(MAP, Files(start), Admin(home / "admin.sock"))
         deciding = await router.decisions.serve(home / decide.SOCKET)
         hearing = await listen(home / observe.SOCKET, router.meters.count)

@@ -18,7 +18,9 @@ from typing import Any, Final
 from tidegate.cli.manifests import Document
 
 _ENVIRONMENT: Final = "env:"
-_HOW: Final = "write NAME/ENTRY=FILE, NAME/ENTRY=env:VARIABLE or NAME=FOLDER, for example openai/token=env:OPENAI_API_KEY"
+_HOW: Final = (
+    "write NAME/ENTRY=FILE, NAME/ENTRY=env:VARIABLE or NAME=FOLDER, for example openai/token=env:OPENAI_API_KEY"
+)
 Secrets = dict[str, dict[str, Any]]
 """By name, as the API server tells of them."""
 
@@ -62,7 +64,11 @@ def _one(written: str) -> Source:
 
 def _files(folder: Path) -> list[Path]:
     """Kubelet's own links begin with two dots."""
-    return [file for file in folder.iterdir() if file.is_file() and not file.name.startswith("..")] if folder.is_dir() else []
+    return (
+        [file for file in folder.iterdir() if file.is_file() and not file.name.startswith("..")]
+        if folder.is_dir()
+        else []
+    )
 
 
 def _content(file: Path) -> bytes | None:

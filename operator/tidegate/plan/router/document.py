@@ -39,6 +39,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         timeouts=Timeouts(
             request_seconds=seconds(spec.timeouts.request),
             idle_seconds=seconds(spec.timeouts.idle),
+            attempt_seconds=seconds(spec.timeouts.attempt),
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
         observation=_observation(spec.observability),
@@ -57,7 +58,9 @@ def _breaker(wanted: Breaker | None) -> CircuitBreaker | None:
 
 def closed(config: RouterConfig) -> RouterConfig:
     """The same for routers that do not know keys: the models are there, and nobody answers them."""
-    routes = tuple(route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes)
+    routes = tuple(
+        route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes
+    )
     return config.model_copy(update={"min_reader": 1, "api_keys": None, "routes": routes})
 
 

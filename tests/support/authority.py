@@ -25,14 +25,21 @@ class Authority:
 
     def server(self, *names: str, days: int = 1) -> ssl.SSLContext:
         """What a server for these names, such as `DNS:localhost`, shows; with -1 days it has expired."""
+        certificate, key = self.files(*names, days=days)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        return context
+
+    def files(self, *names: str, days: int = 1) -> tuple[Path, Path]:
+        """The same as files: the certificate, and its key."""
         stem = f"{self._name}-{len(list(self._folder.iterdir()))}"
-        self._openssl("req", "-newkey", *CURVE, "-nodes", "-subj", "/CN=server", "-keyout", f"{stem}.key", "-out", f"{stem}.csr")
+        self._openssl(
+            "req", "-newkey", *CURVE, "-nodes", "-subj", "/CN=server", "-keyout", f"{stem}.key", "-out", f"{stem}.csr"
+        )
         (self._folder / f"{stem}.ext").write_text("subjectAltName=" + ",".join(names))
         self._openssl("x509", "-req", "-in", f"{stem}.csr", "-CA", f"{self._name}.pem", "-CAkey", f"{self._name}.key",
                       "-CAcreateserial", "-days", str(days), "-extfile", f"{stem}.ext", "-out", f"{stem}.pem")  # fmt: skip
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._folder / f"{stem}.pem", self._folder / f"{stem}.key")
-        return context
+        return self._folder / f"{stem}.pem", self._folder / f"{stem}.key"
 
     def _openssl(self, *arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=self._folder, check=True, capture_output=True)
