@@ -34,7 +34,7 @@ def secret(name: str, **data: bytes) -> Object:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded}
 
 
-def provider(place: Place, certificate: str = "hosted-tls") -> list[Object]:
+def provider(certificate: str = "hosted-tls") -> list[Object]:
     """An engine simulator behind TLS that asks for a key, as a provider does."""
     labels = {"app": "hosted"}
     container = {
@@ -121,7 +121,7 @@ def secrets(place: Place, authority: Authority) -> Place:
 @pytest.fixture
 def small(secrets: Place) -> Place:
     """A model, and a provider after it."""
-    secrets.apply(*provider(secrets), model(), front(secrets, ["small"], ["hosted"]))
+    secrets.apply(*provider(), model(), front(secrets, ["small"], ["hosted"]))
     secrets.kubectl("rollout", "status", "deployment/hosted", "--timeout=60s")
     secrets.ready("mdep/small", "rpol/front")
     return secrets
@@ -178,7 +178,7 @@ def test_a_model_that_is_down(small: Place) -> None:
 
 def test_an_expired_certificate(secrets: Place) -> None:
     """The provider is the first to be asked, and then a model."""
-    secrets.apply(*provider(secrets, "hosted-expired"), model(), front(secrets, ["hosted"], ["small"]))
+    secrets.apply(*provider("hosted-expired"), model(), front(secrets, ["hosted"], ["small"]))
     secrets.kubectl("rollout", "status", "deployment/hosted", "--timeout=60s")
     secrets.ready("mdep/small", "rpol/front")
     with requests(secrets) as tally:

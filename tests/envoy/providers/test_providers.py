@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
-from tests.support.authority import Authority
 from tests.envoy.waiting import until
+from tests.support.authority import Authority
 from tidegate.brain.native import built
 from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.contract.router_config import RouterConfig
