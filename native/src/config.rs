@@ -8,12 +8,14 @@
 //! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known                                               |
-//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
+//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; of a provider `host NAME`,             |
+//! |          |   `path PREFIX`, `keep HEADER` and `drop HEADER` any number                                        |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
 use crate::clients::Clients;
 use crate::engine::{self, Engine};
+use crate::external::External;
 use crate::filter::Filter;
 use crate::panics::Panics;
 use crate::route::{self, Route};
@@ -124,11 +126,14 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
 
 fn engine(text: &str) -> Result<engine::Config, String> {
     let (lines, headers) = split(text)?;
-    let mut config = engine::Config { model: Vec::new(), hold: false, headers };
+    let mut config = engine::Config { model: Vec::new(), external: None, hold: false, headers };
     for line in lines {
         match line {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
+            ("host" | "path" | "keep" | "drop", value) => {
+                external(config.external.get_or_insert_default(), line.0, value);
+            }
             (word, value) => return Err(unknown(word, value)),
         }
     }
@@ -136,6 +141,15 @@ fn engine(text: &str) -> Result<engine::Config, String> {
         Err("no model".into())
     } else {
         Ok(config)
+    }
+}
+
+fn external(external: &mut External, word: &str, value: &str) {
+    match word {
+        "host" => external.host = value.as_bytes().to_vec(),
+        "path" => external.path = value.as_bytes().to_vec(),
+        "keep" => external.kept.push(value.to_string()),
+        _ => external.dropped.push(value.to_string()),
     }
 }
 
@@ -183,6 +197,12 @@ mod tests {
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
         assert_eq!(engine.headers.draining, "x-draining");
+        assert!(engine.external.is_none());
+        let text = format!("{HEADERS}model a\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c");
+        let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
+        let external = engine.external.as_ref().unwrap();
+        assert_eq!((external.host.as_slice(), external.path.as_slice()), (&b"api.example.com"[..], &b""[..]));
+        assert_eq!((external.kept.len(), external.dropped.len()), (2, 1));
         assert!(matches!(Config::read(b"panics", b""), Some(Config::Panics)));
     }
 

@@ -18,6 +18,7 @@ pub mod digits;
 pub mod end;
 pub mod engine;
 pub mod events;
+pub mod external;
 pub mod fault;
 pub mod filter;
 pub mod form;

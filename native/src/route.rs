@@ -23,6 +23,7 @@ use crate::answer::{refusal, Answer, Api, REQUEST_ID};
 use crate::clients::Stranger;
 use crate::end;
 use crate::events::{without_usage, Events};
+use crate::external;
 use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use crate::form::Form;
@@ -227,6 +228,13 @@ impl Route {
         }
     }
 
+    /// The last attempt may have been one at a provider.
+    fn as_asked(&self, host: &mut dyn Host) {
+        if host.header(Side::Request, &self.config.headers.splice, 0).is_none() {
+            external::restore(host);
+        }
+    }
+
     fn finish(&mut self, host: &mut dyn Host) -> Request {
         if let Some(answer) = self.refused.take() {
             return Request::Answer(answer);
@@ -342,8 +350,10 @@ impl Filter for Route {
         Response::Continue
     }
 
-    fn local_reply(&mut self, _host: &mut dyn Host, status: u32) -> Option<Farewell> {
+    /// What is answered goes by the path that was asked for.
+    fn local_reply(&mut self, host: &mut dyn Host, status: u32) -> Option<Farewell> {
         self.ours = true;
+        self.as_asked(host);
         let Stream { events, chunked, .. } = self.stream.take()?;
         self.broken = true;
         let event = end::event(self.api, status, events.open());
@@ -351,6 +361,7 @@ impl Filter for Route {
     }
 
     fn complete(&mut self, host: &mut dyn Host) {
+        self.as_asked(host);
         let tokens = [
             ("prompt_tokens", self.usage.prompt),
             ("completion_tokens", self.usage.completion),

@@ -58,11 +58,11 @@ def route(
     return _filter(module, "route", lines)
 
 
-def engine(module: str, model: str) -> Resource:
-    """The upstream filter of one destination: `model` is what its engines call it."""
+def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:
+    """The upstream filter of one destination: `model` is what its engines call it, `more` what there is to say of a provider."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter(module, "engine", [("model", model), ("hold", "")])
+    return _filter(module, "engine", [("model", model), ("hold", ""), *more])
 
 
 def end(module: str) -> Resource:

@@ -46,7 +46,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
 
 
 def _at_rest(policy: RoutingPolicy) -> float:
-    return SECRETS_EVERY if policy.spec.auth.api_keys or policy.spec.router.tls else CONFIRMED_EVERY
+    return SECRETS_EVERY if policy.spec.secrets or policy.spec.router.tls else CONFIRMED_EVERY
 
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner, policy.spec.auth.secrets),
+        *access(owner, policy.spec.secrets),
         workload.config_map(owner, decision.config),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
