@@ -124,7 +124,7 @@ class Observer:
         except Exception as error:
             log.exception("%s: this should not happen; asked again", question.about)
             asked.failed(f"{type(error).__name__}: {error}", clock())
-        if _news(before, asked):
+        if _news(before, asked) and not question.quiet:
             self._tell(key, question, asked)
 
     def _room(self, question: Question) -> asyncio.Semaphore:

@@ -64,8 +64,8 @@ class Question:
     """What the API server's watches do not tell, and an observer asks beside the passes."""
 
     about: ObjectKey
-    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, or an object of which Events may tell what is the
-    matter."""
+    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, nodes (by the name of what they offer) for what they
+    have left, or an object of which Events may tell what is the matter."""
     version: str = ""
     """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
@@ -74,6 +74,8 @@ class Question:
     """What Prometheus is asked."""
     smoke: Request | None = None
     """What the engine at `address` is asked, as a client would."""
+    quiet: bool = False
+    """Whether a new answer queues nobody: it is read when somebody looks anyway."""
     patience: float = field(default=0.0, compare=False)
     """Seconds before it is asked for the first time: most of what begins needs no question."""
 
