@@ -95,6 +95,20 @@ class Replica:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What one engine of a model needs of nodes."""
+
+    spec: Manifest
+    """Of its Pods."""
+    resource: str
+    """`nvidia.com/gpu`."""
+    pods: int = 1
+    """In a group."""
+    together: bool = False
+    """Whether all Pods of the model have to be on one node."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
@@ -106,6 +120,12 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    footprint: Footprint | None = None
+    """What one more engine needs of nodes."""
+    nodes: Question | None = None
+    """What they have left; None: it needs no GPU, or there are to be no more."""
+    placed: tuple[str, ...] = ()
+    """Nodes of its Pods; empty of one that has none yet."""
 
 
 @dataclass(frozen=True)

@@ -15,42 +15,31 @@ Room is counted node by node: two nodes with one free GPU each have no place for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tidegate.plan.capacity.nodes import Nodes, wanted
 from tidegate.plan.capacity.place import goes
 from tidegate.plan.kube.reading import part, text
-from tidegate.plan.plan import Manifest
+from tidegate.plan.plan import Footprint, Manifest
 
 
-@dataclass(frozen=True)
-class Engine:
-    """What one engine of a model needs."""
-
-    spec: Manifest
-    """Of its Pods."""
-    resource: str
-    """`nvidia.com/gpu`."""
-    pods: int = 1
-    """In a group."""
-    together: bool = False
-    """Whether all Pods of the model have to be on one node."""
-
-    @property
-    def gpus(self) -> int:
-        """Of all of its Pods."""
-        return self.pods * wanted(self.spec, self.resource)
-
-
-def room(nodes: Nodes | None, engine: Engine, pods: Sequence[Manifest] = ()) -> int | None:
-    """The table; `pods` are the model's own. None: unknown."""
+def room(nodes: Nodes | None, engine: Footprint, placed: Sequence[str] = ()) -> int | None:
+    """The table; `placed` are the nodes of the model's own Pods, empty of one that has none yet. None: unknown."""
     each = wanted(engine.spec, engine.resource)
     if nodes is None or nodes.unknown or not each:
         return None
-    placed = [text(part(pod, "spec"), "nodeName") for pod in pods]
     free = {node.name: max(0, node.free) // each for node in nodes.nodes if goes(engine.spec, node)}
-    found = _on_one(free, {name for name in placed if name}) if engine.together else sum(free.values())
-    return max(0, found - placed.count("")) // engine.pods
+    found = _on_one(free, set(placed) - {""}) if engine.together else sum(free.values())
+    return max(0, found - list(placed).count("")) // engine.pods
+
+
+def gpus(engine: Footprint) -> int:
+    """Of all of its Pods."""
+    return engine.pods * wanted(engine.spec, engine.resource)
+
+
+def node_of(pod: Manifest) -> str:
+    """Its name; empty of a Pod that has none yet."""
+    return text(part(pod, "spec"), "nodeName")
 
 
 def _on_one(free: dict[str, int], taken: set[str]) -> int:

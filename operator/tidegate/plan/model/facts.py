@@ -164,6 +164,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         gates=tuple(_note(each, now) for each in maps(entry, "gates") if text(each, "name")),
         history=tuple(past for each in maps(entry, "history") if (past := _past(each))),
         asked=text(entry, "judgedBy"),
+        surge=surge if (surge := integer(entry, "surge", -1)) >= 0 else None,
     )
 
 

@@ -132,6 +132,8 @@ class Trial:
     """How those before it ended, and it itself; the newest first."""
     asked: str = ""
     """Hash of the objectives that it is judged by: others begin anew."""
+    surge: int | None = None
+    """Engines that it may have beside those that there should be (surge.py); None: as many as its strategy asks for."""
 
     def share(self, course: Course) -> int:
         """Percent of the step; of the last one when all are behind it."""

@@ -48,11 +48,13 @@ from tidegate.plan.model.stages import (
     shares,
     step,
 )
+from tidegate.plan.model.surge import Surge
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.world import ModelWorld
 
 UNROUTED: Final = frozenset({"BlueGreen", "Recreate"})
 """Strategies that need nobody to share the requests."""
+NO_LIMIT: Final = Surge()
 MARGIN: Final = 60.0
 """Seconds beyond what people allow, for what comes before a container starts."""
 HEEDED: Final = 512
@@ -78,6 +80,8 @@ class Trying:
     """Seconds until something may be different without an event."""
     steps: tuple[int, ...] = ()
     """Percent that each step asks for."""
+    course: Course | None = None
+    """Of the trial that is under way."""
     standing_in: bool = False
     """Whether it is Active only because nobody else answers."""
     ask: dict[Question, float] = field(default_factory=dict)
@@ -94,7 +98,9 @@ class Trying:
         return self.waits_for_a_person and self.trial is not None and self.trial.pause == "GateUnanswered"
 
 
-def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Course | None:
+def on_trial(
+    model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, surge: Surge = NO_LIMIT
+) -> Course | None:
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
     rollout, begun = model.spec.rollout, _begun(facts, newest)
@@ -102,7 +108,7 @@ def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: i
         return None
     if active is None or active.name == newest or not active.answered:
         return None
-    return course(rollout, replicas, routed=bool(facts.views) or (begun and facts.trial_share > 0))
+    return course(rollout, replicas, bool(facts.views) or (begun and facts.trial_share > 0), surge.most)
 
 
 def _begun(facts: ModelFacts, newest: str) -> bool:
@@ -125,9 +131,9 @@ class Engines:
     stable: int
 
 
-def engines(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Engines:
+def engines(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, surge: Surge = NO_LIMIT) -> Engines:
     """Of so many that there should be; all of them for both without a trial."""
-    found = on_trial(model, newest, facts, replicas)
+    found = on_trial(model, newest, facts, replicas, surge)
     if found is None:
         return Engines(replicas, replicas)
     known = known_trial(facts, newest, found)
@@ -143,12 +149,13 @@ def trying(
     facts: ModelFacts,
     ready: Mapping[str, Readiness],
     replicas: int,
+    surge: Surge,
     now: datetime,
 ) -> Trying:
     """One look; `replicas` are the engines that the model should have."""
     if model.spec.suspend or (model.spec.rollout and not replicas and _begun(facts, newest)):
-        return _as_it_was(model, facts, ready, replicas)
-    found = on_trial(model, newest, facts, replicas)
+        return _as_it_was(model, facts, ready, replicas, surge)
+    found = on_trial(model, newest, facts, replicas, surge)
     if found is None or model.spec.rollout is None:
         return _without(world.owner, model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
@@ -158,7 +165,7 @@ def trying(
         known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
         gates, notes = judge.gates(known, known.share(found))
         known, at = replace(known, gates=notes), replace(at, gates=gates)
-    trial = step(known, found, at, now)
+    trial = replace(step(known, found, at, now), surge=surge.decided)
     if trial.phase == "Weighing":
         trial = replace(trial, message=waits_for(facts.views, newest, trial.share(found)))
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
@@ -171,6 +178,7 @@ def trying(
         stable=trial.stable(found, replicas),
         next_look=_soonest(next_look(trial, found, now), _late_in(model, newest, facts, now)),
         steps=tuple(stage.share for stage in found.stages),
+        course=found,
         ask=judge.questions(trial, trial.share(found)),
     )
 
@@ -186,7 +194,9 @@ def _late_in(model: ModelDeployment, newest: str, facts: ModelFacts, now: dateti
     return allowed - (now - since).total_seconds() if since else None
 
 
-def _as_it_was(model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Readiness], replicas: int) -> Trying:
+def _as_it_was(
+    model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Readiness], replicas: int, surge: Surge
+) -> Trying:
     """Of a model that is suspended, or scaled to zero: nobody gets more, and nobody who does not answer gets anything."""
     trial, rollout = facts.trial, model.spec.rollout
     if trial is None:
@@ -195,7 +205,7 @@ def _as_it_was(model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Re
     found = Trying(trial, free=False, refused=trial.phase == "RolledBack", share=share)
     if rollout is None or not replicas:
         return found
-    known = course(rollout, replicas)
+    known = course(rollout, replicas, surge=surge.most)
     return replace(
         found,
         trial=aligned(trial, facts.trial_share, known),
