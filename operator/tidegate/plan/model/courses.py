@@ -13,8 +13,8 @@ Recreate         100 % with all new engines, and no old one: nobody answers mean
 
 With fewer engines beside the old ones than a strategy asks for (`surge`, see surge.py), s = surge < N:
 
-Canary           as above with c_k = min(c_k, N + s - 1) and a_k = min(N, N + s - c_k), so that one old engine stays; after the last step as
-                 a RollingUpdate with s, and with u = 1 where s is 0
+Canary           as above with c_k = min(c_k, N + s - 1) and a_k = min(N, N + s - c_k), so that one old engine stays; between its steps, and
+                 after the last one, as a RollingUpdate with s, and with u = 1 where s is 0
 RollingUpdate    as above with s = min(maxSurge, surge), and with u = 1 where both would be 0
 
     N = 4, s = 0, u = 1:    new 1, 2, 3, 4;  old 3, 2, 1, 0;  share 33, 67, 100, 100 %       never more than four
@@ -25,7 +25,6 @@ RollingUpdate    as above with s = min(maxSurge, surge), and with u = 1 where bo
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from math import ceil
 
 from tidegate.api.rollout import BlueGreen, Canary, RollingUpdate, Rollout
@@ -85,13 +84,16 @@ def _onward(new: list[int], replicas: int, surge: int) -> tuple[Stage, ...]:
 
 
 def _swapped(steps: tuple[Stage, ...], replicas: int, surge: int) -> tuple[Stage, ...]:
-    """With an old engine that stays until the end: somebody has to have the requests that the new ones do not get."""
-    most = max(1, replicas + surge - 1)
-    shared = [min(step.engines, most) for step in steps]
-    stages = [
-        replace(step, engines=count, stable=min(replicas, replicas + surge - count))
-        for step, count in zip(steps, shared, strict=True)
-    ]
-    new = list(chain(range(shared[-1], replicas, max(surge, 1)), (replicas,)))
-    last = steps[-1].share
-    return (*stages, *(replace(one, share=max(one.share, last)) for one in _onward(new, replicas, surge)))
+    """As many at a time as there may be beside the old ones, or one; and an old engine stays until the end, because somebody has to have the
+    requests that the new ones do not get."""
+    width, most = max(surge, 1), max(1, replicas + surge - 1)
+    found: list[Stage] = []
+    count, share = 0, 1
+    for step in steps:
+        target = min(step.engines, most)
+        between = _onward([*range(count + width, target, width), target], replicas, surge)[:-1]
+        found += [replace(one, share=min(max(one.share, share), step.share)) for one in between]
+        found.append(replace(step, engines=target, stable=min(replicas, replicas + surge - target)))
+        count, share = target, step.share
+    rest = _onward([*range(count, replicas, width), replicas], replicas, surge)
+    return (*found, *(replace(one, share=max(one.share, share)) for one in rest))

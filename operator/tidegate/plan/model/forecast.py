@@ -22,6 +22,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.plan.capacity.room import gpus
 from tidegate.plan.kube.pods import ready_since
 from tidegate.plan.kube.reading import integer, maps, moment, part
+from tidegate.plan.model.judging.windows import ALL
 from tidegate.plan.model.stages import Course, Stage
 from tidegate.plan.plan import Footprint, Manifest
 from tidegate.plan.scaling.state import restored
@@ -50,8 +51,6 @@ class Outlook:
     """Engines that the new revision has."""
     counted: bool = False
     """Whether objectives are looked at."""
-    held: float = 0.0
-    """Seconds of the step's hold that are over."""
     blind: str = ""
     """Why nobody knows how much room there is."""
 
@@ -59,7 +58,7 @@ class Outlook:
     def stages(self) -> tuple[Stage, ...]:
         """Those that are left, and the end, where everything is the new revision's."""
         left = self.course.stages[self.at :] if self.course else ()
-        end = Stage(100, 0.0, engines=self.replicas, stable=left[-1].stable if left else None)
+        end = Stage(ALL, 0.0, engines=self.replicas, stable=left[-1].stable if left else None)
         return (*left, end)
 
     def old(self, stage: Stage) -> int:
@@ -115,7 +114,7 @@ def forecast(seen: Outlook) -> Forecast:
         missing=None if seen.room is None else max(0, more - seen.room),
         fewest=fewest,
         starts=starts,
-        holds=max(0.0, sum(stage.hold for stage in left) - seen.held),
+        holds=sum(stage.hold for stage in left),
         approvals=sum(stage.approval for stage in left),
         startup=seen.startup,
     )
@@ -124,13 +123,15 @@ def forecast(seen: Outlook) -> Forecast:
 def sentence(seen: Outlook) -> str:
     """For status.rollout.plan."""
     found = forecast(seen)
-    parts = (_engines(seen, found), _room(seen, found), _time(found), _answers(seen, found), judged(seen))
+    parts = (_engines(seen, found), _room(seen, found), time(found), answers(seen, found), judged(seen))
     return "; ".join(part for part in parts if part)
 
 
 def _engines(seen: Outlook, found: Forecast) -> str:
-    steps = len(seen.stages) - 1
-    walk = f"{_count(steps, 'step')}, then all of the requests: " if steps else "all of the requests at once: "
+    left = seen.stages[:-1]
+    whole = not left or left[-1].share == ALL
+    walk = _count(len(left), "step") if left else "all of the requests at once"
+    walk += ": " if whole else ", then all of the requests: "
     if not found.more:
         return walk + ("no engine more than there are" if found.starts else "all engines are there")
     cost = f" ({_count(found.gpus, 'GPU')})" if found.gpus else ""
@@ -147,19 +148,25 @@ def _room(seen: Outlook, found: Forecast) -> str:
     return f"nodes have room for {seen.room} of them: the others wait for GPUs"
 
 
-def _time(found: Forecast) -> str:
+def time(found: Forecast) -> str:
+    """How long it takes."""
     waits = f", and as long as people take for {_count(found.approvals, 'approval')}" if found.approvals else ""
     start = "how long an engine takes to start is not known yet" if found.startup is None else ""
     if start and found.starts:
         return f"{about(found.holds)} of holds{waits}; {start}" if found.holds else start + waits
-    took = f", {_count(found.starts, 'start-up')} of {about(found.startup)} included" if found.starts and found.startup else ""
+    took = (
+        f", {_count(found.starts, 'start-up')} of {about(found.startup)} included"
+        if found.starts and found.startup
+        else ""
+    )
     return f"about {about(found.seconds or found.holds)}{took}{waits}"
 
 
-def _answers(seen: Outlook, found: Forecast) -> str:
+def answers(seen: Outlook, found: Forecast) -> str:
+    """Who answers meanwhile."""
     if found.downtime and seen.replicas:
         least = f" for about {about(found.startup)}" if found.startup else ""
-        return f"NOBODY ANSWERS{least}, while the first engine starts"
+        return f"nobody answers{least}, while the first engine starts"
     if found.fewest < seen.replicas:
         return f"down to {found.fewest} of {seen.replicas} engines answer while others start; somebody always does"
     return "all old engines answer until the new ones do"

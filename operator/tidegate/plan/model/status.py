@@ -15,6 +15,8 @@ from tidegate.plan.kube.workloads import gave_up, refused
 from tidegate.plan.model import scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.forecast import sentence
+from tidegate.plan.model.foretold import outlook
 from tidegate.plan.model.judging.history import Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -35,7 +37,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
         "roomMadeFor": decision.room_made_for or None,
-        "rollout": _rollout(decision),
+        "rollout": _rollout(world, facts, decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
         "ready": f"{decision.of(active).ready}/{decision.replicas}",
@@ -201,7 +203,7 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
     return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
-def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
+def _rollout(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> dict[str, Any] | None:
     trial = decision.trying.trial
     if trial is None:
         return None
@@ -214,6 +216,8 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "share": _step_share(decision, trial),
         "traffic": decision.trying.share,
         "message": trial.message[:4096],
+        "plan": None if decision.trying.course is None or trial.over else sentence(outlook(world, facts, decision)),
+        "surge": trial.surge,
         "pause": trial.pause or None,
         "judgedBy": trial.asked or None,
         "windows": [_window(window) for window in trial.windows],
