@@ -164,6 +164,8 @@ class RolloutStatus(Part):
     """When this step began."""
     confirmed: Annotated[str, Field(max_length=40)] | None = None
     """Since when every router sends this step's share."""
+    held: Count | None = None
+    """Seconds of this step's time that had gone by when the model was suspended; they count, and the time of the suspension does not."""
     abort: Annotated[str, Field(max_length=512)] | None = None
     """The last value of the annotation tidegate.dev/abort that was heeded."""
     retry: Annotated[str, Field(max_length=512)] | None = None

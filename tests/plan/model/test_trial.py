@@ -352,20 +352,61 @@ def test_a_promotion_is_for_one_trial(walk: Walk) -> None:
 
 
 def test_more_engines_are_wanted_meanwhile(walk: Walk) -> None:
-    """Its share stays; the step begins anew when they answer."""
+    """It has its part of the engines that answer, so its time goes on, and the next step comes when it comes."""
     walk.ready("Candidate", 1)
     walk.go_on()
     walk.wait("9m")
     walk.edit({"replicas": 20})
     walk.go_on()
-    assert (walk.replicas()["Candidate"], walk.traffic(), walk.rollout["phase"]) == (
-        2,
-        {"Active": 90, "Candidate": 10},
-        "Starting",
-    )
+    assert (walk.replicas()["Candidate"], walk.traffic()) == (2, {"Active": 90, "Candidate": 10})
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T12:10:00Z"
+    walk.ready("Active", 20)
+    walk.go_on()
+    assert walk.rollout["phase"] == "Starting", "one of twenty engines is not the part of a tenth"
     walk.ready("Candidate", 2)
     walk.go_on()
     assert (walk.traffic()["Candidate"], walk.rollout["message"]) == (10, "its hold ends at 2026-03-01T12:19:00Z")
+
+
+def test_an_engine_of_it_goes(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.ready("Candidate", 0)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()["Candidate"]) == ("Starting", 0)
+
+
+def test_its_time_does_not_run_while_it_is_suspended(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.wait("4m")
+    walk.edit({"suspend": True})
+    walk.run()
+    assert walk.rollout["held"] == 240
+    walk.wait("2h")
+    walk.run()
+    assert walk.rollout["held"] == 240
+    walk.edit({"suspend": False})
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T14:10:00Z"
+    walk.wait("6m")
+    walk.go_on()
+    assert walk.rollout["step"] == 1
+    assert not walk.rollout["held"]
+
+
+def test_an_engine_that_went_while_it_was_suspended_begins_the_step_anew(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.wait("4m")
+    walk.edit({"suspend": True})
+    walk.run()
+    walk.ready("Candidate", 0)
+    walk.edit({"suspend": False})
+    walk.go_on()
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T12:14:00Z"
 
 
 def test_a_clock_that_was_ahead(walk: Walk) -> None:

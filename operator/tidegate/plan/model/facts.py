@@ -154,6 +154,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         began=began,
         entered=_past_moment(entry, "entered", now) or began,
         confirmed=_past_moment(entry, "confirmed", now),
+        held=float(max(0, integer(entry, "held"))),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),

@@ -218,6 +218,7 @@ def _rollout(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> d
         "message": trial.message[:4096],
         "plan": None if decision.trying.course is None or trial.over else sentence(outlook(world, facts, decision)),
         "surge": trial.surge,
+        "held": round(trial.held) or None,
         "pause": trial.pause or None,
         "judgedBy": trial.asked or None,
         "windows": [_window(window) for window in trial.windows],

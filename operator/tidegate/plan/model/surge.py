@@ -82,13 +82,14 @@ def surge(
         return Surge()
     swap = rollout.capacity.when_full == "Swap" and replicas > 1
     found = _swapped(rollout, replicas, decided, free, engine, pods) if swap else None
-    limits = [limit for limit in (found, _allowed(rollout, model)) if limit is not None]
-    return Surge(found, min(limits, default=None))
+    return Surge(found, limited(model, found))
 
 
-def _allowed(rollout: Rollout, model: ModelDeployment) -> int | None:
-    most = rollout.capacity.max_surge_gpus
-    return None if most is None else most // gpus_taken(model.spec.engine)
+def limited(model: ModelDeployment, decided: int | None) -> int | None:
+    """With what maxSurgeGPUs allows."""
+    most = model.spec.rollout.capacity.max_surge_gpus if model.spec.rollout else None
+    allowed = None if most is None else most // gpus_taken(model.spec.engine)
+    return min((limit for limit in (decided, allowed) if limit is not None), default=None)
 
 
 def _swapped(

@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 from tidegate import names
@@ -30,7 +31,7 @@ from tidegate.plan.model.courses import course
 from tidegate.plan.model.facts import ModelFacts
 from tidegate.plan.model.judging import smoke
 from tidegate.plan.model.judging.looks import View, look
-from tidegate.plan.model.judging.notes import Note, Said
+from tidegate.plan.model.judging.notes import Note, Said, told
 from tidegate.plan.model.judging.questions import Pace, Rivals, questions
 from tidegate.plan.model.judging.windows import ALL, onward
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
@@ -47,6 +48,7 @@ from tidegate.plan.model.stages import (
     remembered,
     shares,
     step,
+    suspended,
 )
 from tidegate.plan.model.surge import Surge
 from tidegate.plan.plan import Manifest, ObjectKey, Question
@@ -154,16 +156,20 @@ def trying(
 ) -> Trying:
     """One look; `replicas` are the engines that the model should have."""
     if model.spec.suspend or (model.spec.rollout and not replicas and _begun(facts, newest)):
-        return _as_it_was(model, facts, ready, replicas, surge)
+        return _as_it_was(model, facts, ready, replicas, surge, now)
     found = on_trial(model, newest, facts, replicas, surge)
     if found is None or model.spec.rollout is None:
         return _without(world.owner, model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
+    at = replace(
+        at, carries=known is not None and _carries(known, found, readiness, ready.get(_active(facts), NOTHING))
+    )
     judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
     if known and known.revision == newest and not known.over:
         known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
         gates, notes = judge.gates(known, known.share(found))
+        gates, notes = told(known.gates, gates, notes)
         known, at = replace(known, gates=notes), replace(at, gates=gates)
     trial = replace(step(known, found, at, now), surge=surge.decided)
     if trial.phase == "Weighing":
@@ -183,6 +189,13 @@ def trying(
     )
 
 
+def _carries(trial: Trial, course: Course, candidate: Readiness, stable: Readiness) -> bool:
+    """Whether as large a part of the engines that answer are its own as requests are: of the old one's, where that keeps all of them."""
+    stage = course.stages[min(trial.stage, len(course.stages) - 1)]
+    answering = stable.ready + (0 if stage.stable is None else candidate.ready)
+    return candidate.reachable and candidate.ready >= max(1, ceil(answering * stage.share / ALL))
+
+
 def _soonest(*waits: float | None) -> float | None:
     return min((wait for wait in waits if wait is not None and wait > 0), default=None)
 
@@ -195,12 +208,18 @@ def _late_in(model: ModelDeployment, newest: str, facts: ModelFacts, now: dateti
 
 
 def _as_it_was(
-    model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Readiness], replicas: int, surge: Surge
+    model: ModelDeployment,
+    facts: ModelFacts,
+    ready: Mapping[str, Readiness],
+    replicas: int,
+    surge: Surge,
+    now: datetime,
 ) -> Trying:
     """Of a model that is suspended, or scaled to zero: nobody gets more, and nobody who does not answer gets anything."""
     trial, rollout = facts.trial, model.spec.rollout
     if trial is None:
         return Trying()
+    trial = suspended(trial, now) if model.spec.suspend and not trial.over else trial
     share = facts.trial_given if ready.get(trial.revision, NOTHING).ready else 0
     found = Trying(trial, free=False, refused=trial.phase == "RolledBack", share=share)
     if rollout is None or not replicas:
