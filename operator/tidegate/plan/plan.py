@@ -57,6 +57,8 @@ class Request:
     """JSON; empty: a GET without one."""
     within: float
     """Seconds for the whole answer."""
+    pattern: str = ""
+    """A regular expression that is looked for in the answer."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.api.rollout import SHARING
 from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
@@ -25,6 +26,10 @@ from tidegate.plan.model.stages import Trial
 from tidegate.plan.model.trial import STANDS_IN
 from tidegate.plan.world import ModelWorld
 
+UNSHARED = (
+    "no RoutingPolicy leads to the model, so that it gets no share of the requests first, and no objective is looked at: it takes over "
+    "when all of its engines answer, unless spec.rollout.strategy is BlueGreen with approval: Manual"
+)
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
 
 
@@ -178,9 +183,16 @@ def _switching(
         return make(conditions.NO_CAPACITY, _no_room(world, candidate, said), serving=serving)
     reason, message = _trouble(world, facts, candidate) or (conditions.SWITCHING, "")
     text = f"revision {candidate.name} starts: {_engines(decision.of(candidate))}"
+    text += f"; {UNSHARED}" if _unshared(facts, decision) else ""
     text += (f"; {message}" if message else "") + ("; the active revision goes on serving" if late and serving else "")
     text += "" if serving else "; no engine of the active revision answers at present"
     return make(conditions.DEADLINE if late and not message else reason, text, serving=serving)
+
+
+def _unshared(facts: ModelFacts, decision: ModelDecision) -> bool:
+    """Whether there are steps that nobody can give."""
+    rollout = decision.model.spec.rollout
+    return rollout is not None and rollout.strategy in SHARING and not facts.views
 
 
 def _no_room(world: ModelWorld, candidate: Revision, said: str) -> str:

@@ -34,8 +34,8 @@ class Note:
 
 
 Said = tuple[Gate, Note]
-FIGURES: Final = 30.0
-"""Seconds for which figures stay as they were told, while they are all that changes."""
+FIGURES: Final = 25.0
+"""Seconds for which figures stay as they were told, while they are all that changes: less than two looks of 30 s are apart."""
 
 
 def told(
