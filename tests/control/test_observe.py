@@ -387,7 +387,7 @@ def test_what_prometheus_says_at_a_look_wakes_once() -> None:
     async def story(world: World) -> None:
         first, second, third = (counted(name) for name in ("a", "b", "c"))
         world.slow = {first: 0.0, second: 0.05, third: 0.15}
-        world.answers |= {each: lambda: object() for each in (first, second, third)}
+        world.answers |= dict.fromkeys((first, second, third), object)
         world.observer.want(KEY, {first: 5, second: 5, third: 5})
         await asyncio.sleep(15.5)
         assert {at for at, _ in world.asked} == {0, 5, 10, 15}
@@ -409,7 +409,7 @@ def test_answers_slower_than_their_pace() -> None:
 def test_a_quiet_question_wakes_nobody() -> None:
     async def story(world: World) -> None:
         quiet = replace(about("nodes", "Node"), quiet=True)
-        world.answers[quiet] = lambda: object()
+        world.answers[quiet] = object
         world.observer.want(KEY, {quiet: 1})
         await asyncio.sleep(3.5)
         assert world.sample(quiet) is not None
