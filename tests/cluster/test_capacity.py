@@ -87,7 +87,7 @@ async def test_without_the_right_to_look(cluster: Cluster) -> None:
     clock = Clock()
     cluster.fault = Refused("nodes is forbidden")
     inventory = Inventory(cluster, clock)
-    assert "may not look at nodes and their Pods: nodes is forbidden" in (await inventory.of(GPU)).unknown
+    assert "one may not look at nodes and their Pods: nodes is forbidden" in (await inventory.of(GPU)).unknown
     clock.now = REFUSED - 1
     await inventory.of(GPU)
     assert len(cluster.asked) == 1

@@ -9,6 +9,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from pydantic import BaseModel, Field, ValidationError
 from tidegate.cluster.client import Api, Refused, path
 from tidegate.errors import Unavailable
 from tidegate.plan.capacity.nodes import Nodes, nodes_of, offered
+
+log = logging.getLogger("tidegate.capacity")
 
 FRESH: Final = 8.0
 """Seconds for which a reading serves everybody who asks."""
@@ -101,7 +104,8 @@ class Inventory:
             try:
                 found, good = await self._read(resource), FRESH
             except Refused as error:
-                found, good = Nodes(unknown=f"the operator may not look at nodes and their Pods: {error}"), REFUSED
+                log.info("what nodes have left of %s: %s", resource, error)
+                found, good = Nodes(unknown=f"one may not look at nodes and their Pods: {error}"), REFUSED
             now = self._clock()
             self._known[resource] = _Reading(found, now + max(good, SHARE * (now - began)))
             return found
