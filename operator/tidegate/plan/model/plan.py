@@ -61,8 +61,9 @@ def _asked_for(scaled: Scale | None) -> dict[Question, float]:
 
 
 def _asked_of_nodes(decision: ModelDecision, scaled: Scale | None) -> dict[Question, float]:
-    """While a revision is to take over, and while there may be more engines."""
-    rolls = surge.question(decision.model) if decision.role("Candidate") else None
+    """While a revision is on trial, and while there may be more engines."""
+    tried, trial = decision.trying, decision.trying.trial
+    rolls = surge.question(decision.model) if tried.course and trial and not trial.over else None
     asked = (rolls, scaled.nodes if scaled else None)
     return {question: surge.ASKED_EVERY for question in asked if question}
 
