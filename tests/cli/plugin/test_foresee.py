@@ -82,9 +82,12 @@ def test_without_steps() -> None:
 
 
 def test_without_a_policy() -> None:
-    made = serving(rollout=CANARY)
+    made = serving(rollout={"canary": {"steps": CANARY["canary"]["steps"][:1]}})
     made.policies = []
     assert "No RoutingPolicy leads to it" in told(made, **NEW)
+    found = told(made, **NEW, objectives=[{"name": "errors", "errorRate": {"max": "1%"}}])
+    assert "1     0 %  manual" in found
+    assert "no RoutingPolicy leads to the model, so that nobody can give it a share" in found
 
 
 def test_no_new_revision() -> None:
@@ -136,6 +139,6 @@ def test_which_models_a_file_speaks_of() -> None:
     with pytest.raises(ValueError, match=r"metadata\.namespace: is shop, and the command line says other"):
         models([document(namespace="shop")], "other")
     broken = document()
-    broken.manifest["spec"]["zzz"] = 1
+    broken.manifest["spec"] = {**MODEL, "zzz": 1}
     with pytest.raises(ValueError, match=r"spec.zzz: there is no such field"):
         models([broken], "")

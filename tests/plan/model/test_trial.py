@@ -213,13 +213,61 @@ def test_the_stable_one_is_lost_while_the_other_leaves(walk: Walk) -> None:
 
 
 def test_without_a_policy_there_is_nobody_to_share() -> None:
-    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": ROLLOUT}))
+    made = unrouted({"canary": {"steps": STEPS[:1]}})
+    assert made.replicas() == {"Active": 4, "Candidate": 4}
+    assert "it takes over when all of its engines answer" in made.says("Ready")[2]
+    made.ready("Candidate", 4)
+    made.run()
+    assert made.replicas()["Active"] == 4
+
+
+def unrouted(rollout: dict[str, Any], **spec: Any) -> Walk:
+    """A new revision of a model that no policy names."""
+    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": rollout} | spec))
     made.run()
     made.ready("Active", 4)
     made.run()
     made.edit({"engine": {"image": "other:1"}})
     made.run()
-    assert made.replicas() == {"Active": 4, "Candidate": 4}
+    return made
+
+
+OBJECTIVES = [{"name": "errors", "errorRate": {"max": "1%"}}]
+
+
+@pytest.mark.parametrize("strategy", ["Canary", "RollingUpdate"])
+def test_nothing_that_should_have_been_judged_is_promoted_silently(strategy: str) -> None:
+    made = unrouted({"strategy": strategy}, objectives=OBJECTIVES)
+    stable, tried = made.revision("Active"), made.revision("Candidate")
+    made.ready("Candidate", 4)
+    made.wait("24h")
+    for _ in range(3):
+        made.run()
+    assert (made.revision("Active"), made.rollout["phase"], made.traffic()["Candidate"]) == (stable, "Waiting", 0)
+    assert made.rollout["message"].startswith("no RoutingPolicy leads to this model: nobody can give it a share")
+    assert "objectives are not looked at: no RoutingPolicy leads to the model" in made.rollout["plan"]
+    made.annotate({"tidegate.dev/promote": f"{tried}/0%"})
+    for _ in range(3):
+        made.run()
+    assert (made.revision("Active"), made.rollout["phase"]) == (tried, "Promoted")
+
+
+def test_what_a_person_has_to_approve_is_not_promoted_silently() -> None:
+    made = unrouted(ROLLOUT)
+    made.ready("Candidate", 4)
+    made.run()
+    made.run()
+    assert made.rollout["phase"] == "Waiting"
+
+
+def test_a_policy_comes_meanwhile() -> None:
+    """Its steps begin."""
+    made = unrouted(ROLLOUT)
+    made.ready("Candidate", 4)
+    made.run()
+    made.policies = [policy(backends=[{"name": "small", "modelDeploymentRef": {"name": "small"}}])]
+    made.go_on()
+    assert (made.rollout["phase"], made.traffic()["Candidate"], made.rollout["steps"]) == ("Holding", 10, 2)
 
 
 @pytest.mark.parametrize("word", ["abort", ""])

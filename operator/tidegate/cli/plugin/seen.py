@@ -166,7 +166,7 @@ def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
 
 
 def _stages(model: Mapping[str, Any], rollout: Mapping[str, Any], engines: int) -> tuple[Stage, ...]:
-    """As the operator reads them. A blue/green has one step where nobody can give it requests."""
+    """As the operator reads them. There is one step, of 0 %, where nobody can give it requests."""
     steps, decided = integer(rollout, "steps"), integer(rollout, "surge", -1)
     try:
         asked = ModelDeployment.model_validate({**model, "status": None})
@@ -175,8 +175,9 @@ def _stages(model: Mapping[str, Any], rollout: Mapping[str, Any], engines: int) 
     if asked.spec.rollout is None:
         return ()
     most = limited(asked, decided if decided >= 0 else None)
-    stages = course(asked.spec.rollout, max(1, engines), steps > 1, most).stages
-    return stages if len(stages) == steps else ()
+    unshared = integer(rollout, "share", 1) == 0
+    found = (course(asked.spec.rollout, max(1, engines), routed, most).stages for routed in (not unshared, unshared))
+    return next((stages for stages in found if len(stages) == steps), ())
 
 
 def _arm(revision: Mapping[str, Any]) -> Arm:

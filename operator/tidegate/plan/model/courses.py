@@ -10,6 +10,8 @@ RollingUpdate    step k = 1, 2, ... until all are new, with s = maxSurge and u =
                      share        c_k / (c_k + a_(k+1)), and 100 % at the last: what the next step's old engines can no longer carry is
                                   given away before they leave
 Recreate         100 % with all new engines, and no old one: nobody answers meanwhile
+Canary,          where nobody can give a share: 0 % with all new engines, until a person promotes it
+  RollingUpdate
 
 With fewer engines beside the old ones than a strategy asks for (`surge`, see surge.py), s = surge < N:
 
@@ -27,7 +29,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from tidegate.api.rollout import BlueGreen, Canary, RollingUpdate, Rollout
+from tidegate.api.rollout import SHARING, BlueGreen, Canary, RollingUpdate, Rollout
 from tidegate.api.values import seconds
 from tidegate.plan.gates.together import Policy
 from tidegate.plan.model.judging.windows import ALL
@@ -45,6 +47,8 @@ def course(rollout: Rollout, replicas: int, routed: bool = True, surge: int | No
 def _stages(rollout: Rollout, replicas: int, routed: bool, surge: int | None) -> tuple[Stage, ...]:
     if rollout.strategy == "BlueGreen":
         return _switch(rollout.blue_green, replicas, routed)
+    if rollout.strategy in SHARING and not routed:
+        return (Stage(0, 0.0, approval=True, engines=replicas),)
     if rollout.strategy == "RollingUpdate":
         return _rolling(rollout.rolling_update, replicas, surge)
     if rollout.strategy == "Recreate":

@@ -181,12 +181,15 @@ def judged(seen: Outlook) -> str:
       RollingUpdate
     BlueGreen        smoke tests before the switch; after it the limits alone, while the old revision is kept
     Recreate         there is nobody to compare with: the limits alone, until they pass once
-    none             nothing is judged
+    none, or nobody  nothing is judged
+      gives shares
     """
     if not seen.counted:
         return "no objectives: nothing is judged"
     if seen.rollout is None or seen.course is None:
         return "objectives are not looked at: there are no steps"
+    if seen.course.stages[-1].share == 0:
+        return "objectives are not looked at: no RoutingPolicy leads to the model, so that nobody can give it a share"
     return {
         "BlueGreen": "objectives are looked at after the switch, by their limits alone, while the old revision is kept",
         "Recreate": "objectives are looked at after the switch, by their limits alone, until they pass once",

@@ -26,10 +26,7 @@ from tidegate.plan.model.stages import Trial
 from tidegate.plan.model.trial import STANDS_IN
 from tidegate.plan.world import ModelWorld
 
-UNSHARED = (
-    "no RoutingPolicy leads to the model, so that it gets no share of the requests first, and no objective is looked at: it takes over "
-    "when all of its engines answer, unless spec.rollout.strategy is BlueGreen with approval: Manual"
-)
+UNSHARED = "no RoutingPolicy leads to the model, so that it gets no share of the requests first: it takes over when all of its engines answer"
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
 
 

@@ -5,9 +5,11 @@ there is no                                then
 spec.rollout                               no trial: the newest takes over when all of its engines answer
 Active revision that has ever answered     no trial: there is nobody to compare with, and nothing to protect
 engine that is wanted                      no trial: nobody could answer; one that has begun waits
-RoutingPolicy that names the model         no trial of a canary or a rolling update: nobody can give it a share of the
-                                             requests; a blue/green has its smoke tests and its approval, and then takes
-                                             over at once; Recreate needs no share. One that has begun waits
+RoutingPolicy that names the model         nobody can give it a share of the requests. A canary or a rolling update with
+                                             objectives, or with a step that waits for a person: it waits for a person with
+                                             all of its engines, because nothing is judged; without them no trial. A
+                                             blue/green has its smoke tests and its approval, and then takes over at once;
+                                             Recreate needs no share. One that has begun waits
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from typing import Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import SHARING, Rollout
 from tidegate.api.values import seconds
 from tidegate.names import short_hash
 from tidegate.plan.gates.together import Gate
@@ -61,6 +63,10 @@ MARGIN: Final = 60.0
 """Seconds beyond what people allow, for what comes before a container starts."""
 HEEDED: Final = 512
 """Characters of an annotation that are read, and remembered."""
+NOBODY_SHARES: Final = (
+    "no RoutingPolicy leads to this model: nobody can give it a share of the requests, and no objective is judged; it waits until a person "
+    "promotes it, or until there is a policy"
+)
 STANDS_IN: Final = "stands in for the revision before it, of which no engine answers"
 
 
@@ -106,11 +112,17 @@ def on_trial(
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
     rollout, begun = model.spec.rollout, _begun(facts, newest)
-    if rollout is None or not replicas or not (facts.views or begun or rollout.strategy in UNROUTED):
+    if rollout is None or not replicas or not (facts.views or begun or _unshared(model, rollout)):
         return None
     if active is None or active.name == newest or not active.answered:
         return None
     return course(rollout, replicas, bool(facts.views) or (begun and facts.trial_share > 0), surge.most)
+
+
+def _unshared(model: ModelDeployment, rollout: Rollout) -> bool:
+    """Whether there is a trial where nobody can give a share: nothing that should have been judged, or approved, is promoted silently."""
+    asked = bool(model.spec.objectives) or any(step.approval for step in rollout.canary.steps)
+    return rollout.strategy in UNROUTED or asked
 
 
 def _begun(facts: ModelFacts, newest: str) -> bool:
@@ -157,21 +169,23 @@ def trying(
     """One look; `replicas` are the engines that the model should have."""
     if model.spec.suspend or (model.spec.rollout and not replicas and _begun(facts, newest)):
         return _as_it_was(model, facts, ready, replicas, surge, now)
-    found = on_trial(model, newest, facts, replicas, surge)
-    if found is None or model.spec.rollout is None:
+    found, rollout = on_trial(model, newest, facts, replicas, surge), model.spec.rollout
+    if found is None or rollout is None:
         return _without(world.owner, model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
     at = replace(
         at, carries=known is not None and _carries(known, found, readiness, ready.get(_active(facts), NOTHING))
     )
-    judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
+    judge = _Judge(world, model, rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
     if known and known.revision == newest and not known.over:
         known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
         gates, notes = judge.gates(known, known.share(found))
         gates, notes = told(known.gates, gates, notes)
         known, at = replace(known, gates=notes), replace(at, gates=gates)
     trial = replace(step(known, found, at, now), surge=surge.decided)
+    if trial.phase == "Waiting" and not facts.views and rollout.strategy in SHARING:
+        trial = replace(trial, message=NOBODY_SHARES)
     if trial.phase == "Weighing":
         trial = replace(trial, message=waits_for(facts.views, newest, trial.share(found)))
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
