@@ -84,6 +84,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
             router.run(),
+            router.presence.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

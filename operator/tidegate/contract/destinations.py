@@ -23,6 +23,13 @@ class Engine(Piece):
     """What the engines call the model: replaces the public name in the body."""
 
 
+class Hold(Piece):
+    """While no engine can answer, requests wait for the first one. Earlier readers refuse them at once."""
+
+    seconds: float
+    """At most."""
+
+
 class Bounds(Piece):
     """Times that histograms tell exactly, in seconds: those of the model's objectives."""
 
@@ -43,5 +50,7 @@ class Destination(Piece):
     """The ModelDeployment, for metrics; empty in documents of before."""
     bounds: Bounds | None = None
     """What its histograms must be able to tell; ignored by earlier readers, whose gates then say that a bucket is missing."""
+    hold: Hold | None = None
+    """Whether the model may have no engine on purpose, and its requests wait for one then."""
     engine: Engine | None = None
     """The block of the one kind that there is so far; absent in destinations of kinds that are unknown here."""

@@ -47,8 +47,7 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
     """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
     return {
         "name": destination.name,
-        # a dot would end the name where Envoy's metrics take it for a label
-        "alt_stat_name": destination.name.replace(".", "-"),
+        "alt_stat_name": stat_name(destination.name),
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         "type": "EDS",
         "eds_cluster_config": {
@@ -87,6 +86,11 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
             )
         },
     }
+
+
+def stat_name(destination: str) -> str:
+    """In Envoy's metrics: a dot would end the name where they take it for a label."""
+    return destination.replace(".", "-")
 
 
 def _lost(start: Start) -> Resource:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
+from tidegate.names import short_hash
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -28,12 +29,14 @@ class Snapshot:
     config: str
     """The RouterConfig's hash."""
     version: str
-    """Of the routes: that hash, and that of the clients where they have keys."""
+    """Of the routes: that hash, that of the clients where they have keys, and that of the routes whose requests wait for an engine."""
     clusters: Mapping[str, Resource]
     """By destination, without the endpoints."""
     endpoints: Mapping[str, Sequence[Endpoint]]
     """By destination."""
     routes: Resource
+    held: frozenset[str]
+    """Routes whose requests wait for an engine."""
     switches: Resource
     """What is told of how many requests."""
     start: Start
@@ -56,19 +59,29 @@ class Snapshot:
 
 
 def snapshot(
-    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start, clients: Clients = NOT_READ
+    config: RouterConfig,
+    engines: Mapping[str, Sequence[Endpoint]],
+    start: Start,
+    clients: Clients = NOT_READ,
+    held: Collection[str] = (),
 ) -> Snapshot:
-    """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys."""
+    """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys;
+    the requests of routes that are `held` wait for an engine."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     return Snapshot(
         config=config.hash(),
-        version=f"{config.hash()}{JOIN}{clients.hash()}" if config.api_keys else config.hash(),
+        version=JOIN.join((config.hash(), *([clients.hash()] if config.api_keys else []), *_waiting(held))),
         clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
-        routes=routes.route_configuration(config, start.module, clients),
+        routes=routes.route_configuration(config, start.module, clients, held),
+        held=frozenset(held),
         switches=observe.switches(config.observation),
         start=start,
     )
+
+
+def _waiting(held: Collection[str]) -> list[str]:
+    return [short_hash(",".join(sorted(held)))] if held else []
 
 
 def config_of(version: str) -> str:

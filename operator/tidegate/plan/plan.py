@@ -93,6 +93,15 @@ class Replica:
 
 
 @dataclass(frozen=True)
+class Door:
+    """A router that may hold requests of a model."""
+
+    address: str
+    leaves: bool
+    """It takes no new ones, and those that it holds count."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
@@ -104,6 +113,8 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    doors: tuple[Door, ...] = ()
+    """Routers before a model that may have no engine."""
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,15 @@ from typing import Final, cast
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import MODEL_HEADER
+from tidegate.names import DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
+_ROUTE: Final = DECIDED_HEADER.encode()
+_HOLD: Final = HOLD_HEADER.encode()
+_READ: Final = (_MODEL, _ROUTE, _HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._model, self._body = b"", bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._body = bytearray()
         self._later: asyncio.Future[bytes] | None = None
         """The answer that is not there yet."""
 
@@ -75,12 +79,12 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._model, self._body = b"", bytearray()
+        self._headers, self._body = {}, bytearray()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools'. Envoy writes names in lower case."""
-        if name == _MODEL:
-            self._model = value
+        if name in _READ:
+            self._headers[name] = value
 
     def on_body(self, body: bytes) -> None:
         """httptools'."""
@@ -91,12 +95,15 @@ class Wire(asyncio.Protocol):
         if self._later:
             self._close()
             return
-        reply = self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body)))
+        reply = self._decide(Ask(self._said(_MODEL), bytes(self._body), self._said(_ROUTE), _HOLD in self._headers))
         if isinstance(reply, bytes):
             self._write(reply)
         else:
             self._later = asyncio.ensure_future(reply)
             self._later.add_done_callback(self._answer)
+
+    def _said(self, name: bytes) -> str:
+        return self._headers.get(name, b"").decode("ascii", "replace")
 
     def _answer(self, later: asyncio.Future[bytes]) -> None:
         """One that failed ends the connection, and Envoy tells its client to try again."""

@@ -74,7 +74,7 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
-    if not traffic.serving:
+    if not traffic.serving and not traffic.asleep:
         reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
         return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
     if len(facts.ready) < wanted:
@@ -93,8 +93,9 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
-    return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
+    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *traffic.asleep, *problems(facts, decision)))
+    words = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
+    return conditions.done(words, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 
 
 def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:

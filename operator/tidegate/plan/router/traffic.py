@@ -5,7 +5,7 @@ a backend's model                                  then
 does not exist, has no active revision, or lacks   no traffic: the others of the route take its share, and the
   the adapter                                        policy says so (ResolvedRefs)
 has no engine that answers                         the others take its share, if any of them answers; the policy
-                                                     says so
+                                                     says so, and whether it is so on purpose
 lost its status                                    as before, until its next pass finds what runs
 any other                                          its share, divided among its revisions
 """
@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
+from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import seconds
-from tidegate.contract.destinations import Bounds, Destination, Engine
+from tidegate.contract.destinations import Bounds, Destination, Engine, Hold
 from tidegate.contract.routes import Route, Sticky, Target
-from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.kube.reading import integer, maps, part, text, texts
 from tidegate.plan.plan import Manifest
 
 KINDS: Final = {"timeToFirstToken": "first_tokens", "requestLatency": "durations"}
@@ -41,6 +42,8 @@ class Traffic:
     """Sentences about references that lead nowhere."""
     silent: tuple[str, ...]
     """Backends with a share of which no engine answers."""
+    asleep: tuple[str, ...]
+    """Backends with a share that have no engine because nobody asks: requests wait for one."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
     sent_to: Mapping[str, Mapping[str, int]]
@@ -69,6 +72,7 @@ class _Share:
     live: list[Serving]
     answers: bool
     bounds: Bounds | None
+    hold: Hold | None
 
 
 @dataclass
@@ -77,6 +81,7 @@ class _Sum:
     destinations: dict[str, Destination] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
+    asleep: dict[str, str] = field(default_factory=dict)
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -97,6 +102,7 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
         destinations=tuple(found.destinations.values()),
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
+        asleep=tuple(found.asleep.values()),
         serving=found.serving,
         sent_to=found.sent_to,
     )
@@ -130,9 +136,14 @@ def _share(
         return None
     answers = any(revision.answers for revision in live)
     found.serving = found.serving or answers
-    if not answers:
+    waits = hold(models[name])
+    if not answers and waits and not integer(models[name].get("status"), "desiredReplicas", 1):
+        found.asleep[backend.name] = (
+            f"backend {backend.name}: ModelDeployment {name!r} is scaled to zero, and requests wait"
+        )
+    elif not answers:
         found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]))
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), waits)
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -202,6 +213,14 @@ def bounds(model: Manifest) -> Bounds | None:
     )
 
 
+def hold(model: Manifest) -> Hold | None:
+    """How long requests wait for a model that may have no engine; None for one that always has."""
+    wanted = part(model.get("spec"), "autoscaling").get("scaleToZero")
+    if not isinstance(wanted, Mapping):
+        return None
+    return Hold(seconds=seconds(text(wanted, "holdRequests") or ScaleToZero().hold_requests))
+
+
 def _destination(share: _Share, revision: Serving) -> Destination:
     adapter = share.entry.adapter
     return Destination(
@@ -210,6 +229,7 @@ def _destination(share: _Share, revision: Serving) -> Destination:
         revision=revision.name,
         model=share.model,
         bounds=share.bounds,
+        hold=share.hold,
         engine=Engine(
             service=names.engines_service(share.model, revision.name, revision.workload),
             port=names.ENGINE_PORT,

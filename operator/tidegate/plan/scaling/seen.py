@@ -69,6 +69,8 @@ class Seen:
     """Requests since the look before; None: a router that should say so is silent."""
     held: int = 0
     """Requests that routers hold back: for a model at zero, or because every engine is full."""
+    unheard: str = ""
+    """Why routers may hold more; empty when all say what they hold."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """By the name of the signal."""
     room: int | None = None
