@@ -164,8 +164,7 @@ async def test_a_short_gap(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -
 @pytest.mark.parametrize("end", ["a brain comes", "no brain comes"])
 async def test_a_brain_that_ends_is_asked_anew(
     envoy: RealEnvoy, engines: Engines, tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ...
+) -> None: ...
 
 
 Asked = Callable[[], None]

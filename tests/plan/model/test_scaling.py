@@ -173,7 +173,7 @@ def test_what_was_learned_comes_back() -> None:
     made = scaled()
     made.decides(3)
     made.run()
-    assert set(order(made).memory) == {"learned", "headroom", "startups", "changes", "busy"}
+    assert set(order(made).memory) == {"learned", "headroom", "startups", "changes"}
     made.owner["status"]["autoscaling"]["memory"] = "junk"
     assert order(made).memory == {}
 

@@ -69,12 +69,12 @@ class Seen:
     """Requests since the look before; None: a router that should say so is silent."""
     held: int = 0
     """Requests that routers hold back: for a model at zero, or because every engine is full."""
-    unheard: str = ""
-    """Why routers may hold more; empty when all say what they hold."""
     readings: Mapping[str, Reading] = field(default_factory=dict)
     """By the name of the signal."""
     room: int | None = None
     """Replicas for which GPUs are free; None: unknown, and not a limit."""
+    unheard: str = ""
+    """Why routers may hold more; empty when all say what they hold."""
 
     @cached_property
     def ready(self) -> tuple[Engine, ...]:
