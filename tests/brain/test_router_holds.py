@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -18,9 +19,11 @@ from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tidegate.brain import presence
 from tidegate.brain.admin import Admin
 from tidegate.brain.decide import waiting
+from tidegate.brain.decide.wire import Wire
 from tidegate.brain.router import Router
 from tidegate.contract.destinations import Hold
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import hold
 from tidegate.envoy.decide import SOCKET
 
 pytestmark = pytest.mark.envoy
@@ -71,9 +74,9 @@ async def clients(envoy: RealEnvoy, count: int = 3) -> AsyncIterator[Counter[int
     await asyncio.gather(*asking)
 
 
-async def asked(envoy: RealEnvoy, timeout: float = 30) -> httpx.Response:
+async def asked(envoy: RealEnvoy, patience: float = 30) -> httpx.Response:
     """One request."""
-    async with httpx.AsyncClient(base_url=envoy.url, timeout=timeout) as client:
+    async with httpx.AsyncClient(base_url=envoy.url, timeout=patience) as client:
         return await client.post(CHAT, json={"model": "chat"})
 
 
@@ -111,7 +114,7 @@ async def test_a_client_that_leaves_leaves_nothing(envoy: RealEnvoy, engines: En
     engine = engines.start()
     async with running(envoy, tmp_path, ONE) as router:
         with pytest.raises(httpx.ReadTimeout):
-            await asked(envoy, timeout=0.3)
+            await asked(envoy, patience=0.3)
         await come_true(lambda: held(router) == 0)
         router.engines_changed(served(a=engine))
         await let_by(router)
@@ -161,10 +164,58 @@ async def test_a_short_gap(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -
     assert set(answers) == {200}, answers
 
 
-@pytest.mark.parametrize("end", ["a brain comes", "no brain comes"])
-async def test_a_brain_that_ends_is_asked_anew(
-    envoy: RealEnvoy, engines: Engines, tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
-) -> None: ...
+class Ending(Wire):
+    """A connection of Envoy's to a brain that may end."""
+
+    open: ClassVar[set[Ending]] = set()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio's."""
+        super().connection_made(transport)
+        self.open.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's."""
+        super().connection_lost(exc)
+        self.open.discard(self)
 
 
-Asked = Callable[[], None]
+async def brain(router: Router, folder: Path) -> asyncio.Server:
+    """Its decision server."""
+    return await asyncio.get_running_loop().create_unix_server(lambda: Ending(router.decisions.decide), folder / SOCKET)
+
+
+async def dies(server: asyncio.Server) -> None:
+    """As kill -9: nobody listens, and every connection ends."""
+    server.close()
+    for wire in list(Ending.open):
+        wire._close()
+    await come_true(lambda: not Ending.open)
+
+
+async def test_a_brain_that_ends_is_asked_anew(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    async with running(envoy, tmp_path, ONE) as router:
+        first = await brain(router, tmp_path)
+        many = [asyncio.create_task(asked(envoy)) for _ in range(10)]
+        await come_true(lambda: held(router) == len(many))
+        await dies(first)
+        assert held(router) == 0
+        second = await brain(router, tmp_path)
+        await come_true(lambda: held(router) == len(many))
+        router.engines_changed(served(a=engines.start()))
+        assert {answer.status_code for answer in await asyncio.gather(*many)} == {200}
+        await let_by(router)
+        await dies(second)
+
+
+async def test_a_brain_that_does_not_come_back(
+    envoy: RealEnvoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold, "ASKED_AGAIN", 1)
+    async with running(envoy, tmp_path, ONE) as router:
+        only = await brain(router, tmp_path)
+        waits = asyncio.create_task(asked(envoy))
+        await come_true(lambda: held(router) == 1)
+        await dies(only)
+        refused = await waits
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")

@@ -50,7 +50,7 @@ def _collector(to: Collector) -> Resource:
 def _cluster(name: str, kind: str, address: Resource, most: int = 1024) -> Resource:
     """Requests are not refused here, however many wait; `most` are asked at a time."""
     hosts = [{"endpoint": {"address": address}}]
-    limits = {"max_connections": most, "max_pending_requests": 100_000, "max_requests": 100_000}
+    limits = {"max_connections": most, "max_pending_requests": 100_000, "max_requests": 100_000, "max_retries": most}
     return {
         "name": name,
         "type": kind,

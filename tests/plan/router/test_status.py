@@ -29,12 +29,19 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     simulation = Simulation(policy("chat", names_of_them))
     for name, entry in zip(names_of_them, entries, strict=True):
         if entry:
-            simulation.models[name] = model(name) | {"status": {"revisions": [entry]}}
+            awake = model(name) | {"status": {"revisions": [entry]}}
+            simulation.models[name] = asleep(name, entry) if entry.get("replicas") == 0 else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
         simulation.router_pod(f"pod-{number}")
     return simulation
+
+
+def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A model that nobody asks for."""
+    scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": 0}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -69,6 +76,7 @@ def outdated(*configs: str, error: str = "") -> Simulation:
     return simulation
 
 
+ASLEEP = SILENT | {"replicas": 0}
 ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
@@ -82,6 +90,10 @@ TABLE = [
     (say(place(None), *ALL), STARTS, "BackendNotFound", "ModelDeployment 'm0' does not exist"),
     (say(place(SILENT, None), *ALL), STARTS, "NoEngineAnswers", "ModelDeployment 'm1' does not exist"),
     (place(SILENT, routers=1), STARTS, "NoEngineAnswers", WORDS),
+    # on purpose, and requests wait
+    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "2 of 2 routers answer; backend to-m0: ModelDeployment 'm0' is scaled to zero"),
+    (say(place(ASLEEP, SILENT), *ALL), READY, "ScaledToZero", WORDS),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero, and requests wait"),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),
