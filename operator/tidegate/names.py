@@ -60,6 +60,10 @@ DRAINING_HEADER: Final = f"{INTERNAL_PREFIX}draining"
 """Set on the answer of an engine that is shutting down; makes the router try another one."""
 DECIDED_HEADER: Final = f"{INTERNAL_PREFIX}route"
 """The route that a decision chose."""
+HOLD_HEADER: Final = f"{INTERNAL_PREFIX}hold"
+"""Tells the brain that a request has no engine, and would wait for one."""
+LET_GO_HEADER: Final = f"{INTERNAL_PREFIX}let-go"
+"""The route on which a request goes on that waited for an engine."""
 OWN_HEADER: Final = f"{INTERNAL_PREFIX}own"
 """The path of a request that the router answers itself."""
 LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
@@ -75,6 +79,8 @@ INTERNAL_HEADERS: Final = (
     SPLICE_HEADER,
     DRAINING_HEADER,
     DECIDED_HEADER,
+    HOLD_HEADER,
+    LET_GO_HEADER,
     OWN_HEADER,
     LARGE_HEADER,
     PREFIX_HEADER,

@@ -90,6 +90,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             secrets.run(),
             router.issuers.run(),
             router.run(),
+            router.presence.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

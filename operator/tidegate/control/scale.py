@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from tidegate.control.doors import Ask, Doors, Held
 from tidegate.plan.capacity.nodes import Nodes
 from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
@@ -37,6 +38,11 @@ TOLD: Final = 100
 """Decisions of a model that are kept for people."""
 
 NOTHING: Final = State()
+
+
+async def _unasked(_: str) -> None:
+    """Where no router is asked."""
+
 
 ReadPage = Callable[[str], Awaitable[Page | Unread]]
 
@@ -66,10 +72,12 @@ class Scaler:
         samples: Callable[[ObjectKey], Samples],
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
+        held: Ask = _unasked,
     ) -> None:
         self._read, self._samples, self._wake, self._clock = read, samples, wake, clock
         self._models: dict[ObjectKey, _Scaled] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._doors = Doors(held, self._knocked)
 
     def want(self, key: ObjectKey, order: Scale | None) -> None:
         """What a key's newest plan wants; None: nothing is decided for it any more."""
@@ -82,8 +90,11 @@ class Scaler:
             loop = asyncio.get_running_loop()
             made = self._models[key] = _Scaled(order, restored(order.memory), woken=loop.time())
             made.task = loop.create_task(self._keep_looking(key, made))
+        if order:
+            self._doors.want(key, order.doors, often=order.replicas == 0)
 
     def _forget(self, key: ObjectKey) -> None:
+        self._doors.want(key, (), often=False)
         known = self._models.pop(key, None)
         if known and known.task:
             known.task.cancel()
@@ -116,6 +127,12 @@ class Scaler:
                 log.exception("%s: this should not happen; looked at again", key)
             await asyncio.sleep(max(0.1, READ_EVERY * random.uniform(0.95, 1.05) - (clock() - began)))
 
+    def _knocked(self, key: ObjectKey) -> None:
+        """A request waits for the first engine of a model that has none: it is decided on at once."""
+        if model := self._models.get(key):
+            model.looked = asyncio.get_running_loop().time()
+            self._look(key, model, model.looked)
+
     async def _read_all(self, model: _Scaled) -> None:
         """Those that answer their probe, and those that leave, whose streams are load until they end."""
         asked = [one for one in model.order.engines if one.ready is not None or one.draining]
@@ -147,6 +164,7 @@ class Scaler:
 
     def _seen(self, key: ObjectKey, model: _Scaled, now: float) -> Seen:
         order, samples = model.order, self._samples(key)
+        held = self._doors.held(key) if order.settings.idle_after is not None else Held()
         return Seen(
             now=now,
             replicas=order.replicas,
@@ -154,6 +172,8 @@ class Scaler:
                 engine(one.uid, one.created, one.ready, one.draining, model.pages.get(one.uid)) for one in order.engines
             ],
             arrived=sum(read.arrived for read in model.pages.values()),
+            held=held.requests,
+            unheard=held.unheard,
             readings={name: reading(samples.get(question)) for name, question in order.questions.items()},
             room=_room(order, samples),
         )

@@ -20,7 +20,7 @@ import httpx
 import kopf
 
 from tidegate import names
-from tidegate.cluster import complaints, engines, routers, smoke, stores
+from tidegate.cluster import complaints, engines, held, routers, smoke, stores
 from tidegate.cluster.capacity import Inventory
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
@@ -64,7 +64,9 @@ class Operator:
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
         self.prometheus = prometheus_of(settings)
         self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
-        self.scaler = Scaler(partial(engines.page, pages), self.observer.samples, self.queue.add, time.time)
+        self.scaler = Scaler(
+            partial(engines.page, pages), self.observer.samples, self.queue.add, time.time, partial(held.ask, pages)
+        )
         self.gatherer = Gatherer(
             self.store,
             self.observer.samples,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, native, tokens
+from tidegate.envoy import cors, decide, hold, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -30,6 +30,7 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) ->
         **_chain(config, module, clients),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
+        **(hold.nowhere() if hold.patience(config) else {}),
     }
 
 
@@ -45,6 +46,7 @@ def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource
         *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
+        *([hold.wait_for_an_engine(max(waits))] if (waits := hold.patience(config).values()) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 

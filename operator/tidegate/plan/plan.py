@@ -111,6 +111,15 @@ class Footprint:
 
 
 @dataclass(frozen=True)
+class Door:
+    """A router that may hold requests of a model."""
+
+    address: str
+    leaves: bool
+    """It takes no new ones, and those that it holds count."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
@@ -128,6 +137,8 @@ class Scale:
     """What they have left; None: it needs no GPU, or there are to be no more."""
     placed: tuple[str, ...] = ()
     """Nodes of its Pods; empty of one that has none yet."""
+    doors: tuple[Door, ...] = ()
+    """Routers before a model that may have no engine."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ spec.autoscaling   what is known                                     engines
 absent                                                               spec.replicas
 there              a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
-                   neither                                           those that the Active revision has
+                   neither                                           those that the Active revision has, or one: a new model shows
+                                                                       that it can start before it may have none
 
 and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,11 +21,11 @@ from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import REVISION_LABEL
 from tidegate.plan.capacity.room import node_of
-from tidegate.plan.kube.pods import ready_since
+from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
 from tidegate.plan.model import surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
-from tidegate.plan.plan import Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.state import kept
@@ -46,7 +48,7 @@ def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas
-    known = integer(_last(world), "desiredReplicas", active)
+    known = integer(_last(world), "desiredReplicas", max(active, 1))
     found = world.scaled.replicas if world.scaled else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
@@ -72,7 +74,16 @@ def scale(
         footprint=footprint,
         nodes=surge.question(model, quiet=True) if engines < wanted.max_replicas else None,
         placed=tuple(map(node_of, world.pods)),
+        doors=tuple(_doors(world)) if wanted.scale_to_zero else (),
     )
+
+
+def _doors(world: ModelWorld) -> Iterator[Door]:
+    """Routers that get requests, and those that leave: they end when the last one has."""
+    for pod in world.routers:
+        leaves = bool(pod["metadata"].get("deletionTimestamp"))
+        if _address(pod) and (leaves or ready(pod)):
+            yield Door(_address(pod), leaves)
 
 
 def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:

@@ -95,10 +95,15 @@ def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -
         message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
     if readiness.wanted == 0:
-        return conditions.done(
-            "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
-        )
+        return conditions.done(_zero(decision), conditions.SCALED_TO_ZERO)
     return conditions.done(_engines(readiness))
+
+
+def _zero(decision: ModelDecision) -> str:
+    wanted = decision.model.spec.autoscaling
+    if wanted and wanted.scale_to_zero:
+        return f"scaled to zero, because nobody asks; the next request waits up to {wanted.scale_to_zero.hold_requests} for an engine"
+    return "scaled to zero; nothing answers until spec.replicas is above 0"
 
 
 def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:

@@ -34,6 +34,7 @@ def settings(wanted: api.Autoscaling, sequences: int) -> Settings:
         up=_direction(up, UP_TOLERANCE, float(up.stabilization_window_seconds or 0)),
         down=_direction(down, DOWN_TOLERANCE, _window(down)),
         schedules=tuple(_schedule(one) for one in wanted.schedules),
+        idle_after=seconds(wanted.scale_to_zero.after) if wanted.scale_to_zero else None,
         forecast=wanted.forecast == "Yesterday",
         safety=safety,
         headroom=quantile,
