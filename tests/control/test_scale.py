@@ -12,11 +12,14 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
-from tidegate.plan.plan import Door, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.capacity.nodes import Node, Nodes
+from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
+from tidegate.plan.scaling.decide import Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
-from tidegate.plan.scaling.seen import Reading
+from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal
+from tidegate.plan.scaling.state import State
 
 KEY = key_of(model())
 QUEUE = Settings(least=1, most=8, signals=(Signal("queue", "queueDepth", 5),))
@@ -180,3 +183,34 @@ def test_a_request_for_a_model_without_engines_is_decided_on_at_once() -> None:
         return woken[-1] - began
 
     assert run(whole()) < 0.5
+
+
+GPUS = Question(ObjectKey("v1", "Node", "", "nvidia.com/gpu"), quiet=True)
+NEEDS = Footprint({"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1"}}}]}, "nvidia.com/gpu")
+
+
+@pytest.mark.parametrize(
+    ("sample", "room"),
+    [
+        (Sample(Nodes((Node("a", 3),)), 0.0), 2),
+        (Sample(Nodes(unknown="forbidden"), 0.0), None),
+        (Sample(Nodes((Node("a", 3),)), 0.0, error="gone"), None),
+        (None, None),
+    ],
+)
+async def test_how_many_more_have_room(
+    world: World, sample: Sample | None, room: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of its own Pods waits for a node already."""
+    looks: list[Seen] = []
+
+    def remembering(seen: Seen, settings: Settings, state: State) -> Decision:
+        looks.append(seen)
+        return decide(seen, settings, state)
+
+    monkeypatch.setattr("tidegate.control.scale.decide", remembering)
+    world.pages["a"] = page()
+    world.samples = {GPUS: sample} if sample else {}
+    world.scaler.want(KEY, replace(world.order("a"), footprint=NEEDS, nodes=GPUS, placed=("a", "")))
+    await world.until(1)
+    assert looks[0].room == room
