@@ -87,6 +87,12 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# what the operator tells people
+OPERATOR_LEASE: Final = "tidegate-operator"
+"""Says which of its Pods acts."""
+SCALING_PATH: Final = "/debug/scaling"
+"""Of the health port; NAMESPACE/NAME follows."""
+
 # the native filters
 MODULES_VARIABLE: Final = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
 """Names the folder from which Envoy loads lib<module>.so."""

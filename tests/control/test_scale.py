@@ -50,7 +50,7 @@ class World:
         return Scale(QUEUE, replicas, engines, {}, {})
 
     async def until(self, looks: int) -> None:
-        while len(self.scaler.decisions(KEY)) < looks:
+        while len(self.scaler.looks(KEY)) < looks:
             await asyncio.sleep(0)
 
 
@@ -109,7 +109,7 @@ async def test_nobody_looks_any_more(world: World) -> None:
     world.scaler.want(KEY, world.order("a"))
     await world.until(1)
     world.scaler.want(KEY, None)
-    assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.decisions(KEY)) == (0, None, [])
+    assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.looks(KEY)) == (0, None, [])
 
 
 async def test_what_fails_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -135,3 +135,16 @@ ONE = Question(KEY, query=Query("x", 0.0))
 )
 def test_what_prometheus_said(sample: Sample | None, wanted: Reading) -> None:
     assert reading(sample) == wanted
+
+
+async def test_looks_are_kept_and_told(world: World) -> None:
+    world.pages["a"] = page(running=8, waiting=20)
+    world.scaler.want(KEY, world.order("a", "b"))
+    await world.until(2)
+    told = world.scaler.account(KEY)
+    assert told
+    assert told["silent"] == 1
+    assert {"queue", "under way"} <= {signal["name"] for signal in told["looks"][-1]["signals"]}
+    [figures] = world.scaler.figures()
+    assert sum(figures.limits.values()) == len(told["looks"])
+    assert world.scaler.account(key_of(model("another"))) is None

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
+from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
+from tidegate.plan.scaling.shown import Shown, show
 from tidegate.plan.scaling.state import State, restored
 
 log = logging.getLogger("tidegate.scale")
@@ -50,9 +52,24 @@ class _Scaled:
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
-    decision: Decision | None = None
-    decisions: deque[tuple[float, Decision]] = field(default_factory=lambda: deque(maxlen=TOLD))
-    """Without what they remembered."""
+    shown: Shown | None = None
+    silent: int = 0
+    """Engines that said nothing at the last look."""
+    looks: deque[Look] = field(default_factory=lambda: deque(maxlen=TOLD))
+    limits: Counter[str] = field(default_factory=Counter)
+    """How many looks each limit made."""
+
+
+class Figures(NamedTuple):
+    """Of one model."""
+
+    key: ObjectKey
+    look: Look
+    """The newest."""
+    silent: int
+    """Engines that said nothing at it."""
+    limits: Mapping[str, int]
+    """How many looks each limit made."""
 
 
 class Scaler:
@@ -87,14 +104,25 @@ class Scaler:
             known.task.cancel()
 
     def decision(self, key: ObjectKey) -> Decision | None:
-        """The newest one of a model."""
+        """How many engines a model should have by the newest look, why as people are shown it, and what was learned."""
         known = self._models.get(key)
-        return known.decision if known else None
+        return replace(known.shown.decision, state=known.state) if known and known.shown else None
 
-    def decisions(self, key: ObjectKey) -> list[tuple[float, Decision]]:
-        """The last ones, the oldest first, with when they were made (Unix, seconds)."""
+    def looks(self, key: ObjectKey) -> list[Look]:
+        """The last ones, the oldest first."""
         known = self._models.get(key)
-        return list(known.decisions) if known else []
+        return list(known.looks) if known else []
+
+    def account(self, key: ObjectKey) -> dict[str, Any] | None:
+        """The same as JSON; None of a model that is not looked at."""
+        known = self._models.get(key)
+        return account(known.looks, known.silent, self._clock()) if known else None
+
+    def figures(self) -> Iterator[Figures]:
+        """Of every model that was looked at, for Prometheus."""
+        for key, model in self._models.items():
+            if model.looks:
+                yield Figures(key, model.looks[-1], model.silent, model.limits)
 
     def __len__(self) -> int:
         """Models that are looked at."""
@@ -131,17 +159,27 @@ class Scaler:
             return await self._read(address)
 
     def _look(self, key: ObjectKey, model: _Scaled, moment: float) -> None:
-        order, now, before = model.order, self._clock(), model.decision
-        made = decide(self._seen(key, model, now), order.settings, model.state)
-        model.state, model.decision = made.state, made
+        order, now = model.order, self._clock()
+        seen = self._seen(key, model, now)
+        made = decide(seen, order.settings, model.state)
+        model.state, model.silent = made.state, seen.silent
         model.pages = {uid: read.looked() for uid, read in model.pages.items()}
-        model.decisions.append((now, replace(made, state=NOTHING)))
+        news = self._note(model, Look(now, order.replicas, replace(made, state=NOTHING)))
         if made.replicas != order.replicas:
             log.info("%s: %d instead of %d engines: %s", key, made.replicas, order.replicas, made.words)
-        news = before is None or (before.replicas, before.limit) != (made.replicas, made.limit)
         if news or made.replicas != order.replicas or moment - model.woken >= REMEMBER:
             model.woken = moment
             self._wake(key)
+
+    @staticmethod
+    def _note(model: _Scaled, look: Look) -> bool:
+        """Whether people are shown another number or reason."""
+        before = model.shown
+        model.shown = show(before, look.decision, look.at)
+        model.looks.append(look)
+        model.limits[look.decision.limit] += 1
+        after = model.shown.decision
+        return before is None or (before.decision.replicas, before.decision.limit) != (after.replicas, after.limit)
 
     def _seen(self, key: ObjectKey, model: _Scaled, now: float) -> Seen:
         order, samples = model.order, self._samples(key)

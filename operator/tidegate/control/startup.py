@@ -28,11 +28,13 @@ from tidegate.cluster.prometheus import Access, Prometheus
 from tidegate.control import health
 from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
+from tidegate.control.keys import owner_key
 from tidegate.control.lease import Election
 from tidegate.control.objects import Objects
 from tidegate.control.observe import Ask, Observer
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.scale import Scaler
+from tidegate.control.scaling_metrics import ScalingMetrics
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
@@ -91,9 +93,13 @@ class Operator:
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
         self.metrics.registry.register(Objects(self._objects, self.leads.is_set))
+        self.metrics.registry.register(ScalingMetrics(self.scaler.figures))
         self.metrics.watch("tidegate_queue_length", lambda: len(self.queue))
         self.metrics.watch("tidegate_questions", lambda: len(self.observer))
         self.metrics.watch("tidegate_api_writes", lambda: api.writes)
+
+    def _account(self, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.scaler.account(owner_key(names.MODEL_DEPLOYMENT, namespace, name))
 
     def _objects(self) -> Iterator[Manifest]:
         return (found for key in self.store.owners() if (found := self.store.get(key)))
@@ -102,7 +108,9 @@ class Operator:
         """Until SIGTERM, or until the Lease is lost."""
         stop = asyncio.Event()
         self._listen(stop)
-        server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.filled.is_set)
+        server = await health.serve(
+            self.settings.health_port, self.metrics, lambda: True, self.filled.is_set, self._account
+        )
         try:
             await self._until(stop)
         finally:
