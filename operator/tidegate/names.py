@@ -87,6 +87,12 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# external metrics, for HorizontalPodAutoscalers
+METRICS_PORT: Final = 8443
+METRICS_SERVICE: Final = "tidegate-metrics"
+DESIRED_METRIC: Final = "tidegate-desired-replicas"
+SIGNAL_METRIC: Final = "tidegate-signal"
+
 # what the operator tells people
 OPERATOR_LEASE: Final = "tidegate-operator"
 """Says which of its Pods acts."""
@@ -141,6 +147,11 @@ def engine_account(model: str) -> str:
 def weights_claim(model: str) -> str:
     """The claim that keeps downloaded weights."""
     return f"{model}-weights"
+
+
+def autoscaler(model: str) -> str:
+    """The HorizontalPodAutoscaler or ScaledObject of a model whose provider is another one than the operator."""
+    return model
 
 
 def pod_monitor(model: str) -> str:

@@ -185,7 +185,9 @@ class AutoscalingStatus(Part):
     desired_replicas: Count
     """Replicas that there should be."""
     limit: Short = ""
-    """What made them so many: Signal, Steady, NoMetrics, Window, LeastLife, Policy, GPUs, Max, Min, Schedule."""
+    """What made them so many: Signal, Steady, NoMetrics, Window, LeastLife, Policy, GPUs, Max, Min, Schedule; with another provider, that."""
+    provider: Literal["HPA", "KEDA"] | None = None
+    """Who writes spec.replicas; absent while the operator decides."""
     message: Annotated[str, Field(max_length=4096)] = ""
     """The same in words, with figures."""
     since: Annotated[str, Field(max_length=40)] | None = None
@@ -212,7 +214,7 @@ class ModelDeploymentStatus(Status):
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0
-    """Engines of the active revision that exist; read by `/scale`."""
+    """Engines that exist, of the revision that serves and of one on trial, at most as many as there should be; read by `/scale`."""
     ready_replicas: Count = 0
     """Engines of the active revision that answer."""
     desired_replicas: Count = 0

@@ -36,6 +36,9 @@ PLURALS: Final = {
     "RoleBinding": "rolebindings",
     "PodMonitor": "podmonitors",
     "LeaderWorkerSet": "leaderworkersets",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "ScaledObject": "scaledobjects",
+    "EndpointSlice": "endpointslices",
     "Lease": "leases",
 } | names.PLURALS
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -173,6 +176,16 @@ class Api:
         url = path(key.api_version, key.kind, key.namespace, key.name)
         query = {"fieldManager": manager}
         return await self.request("PATCH", url, query, manifest, "application/merge-patch+json")
+
+    async def scale_to(self, owner: Manifest, replicas: int) -> None:
+        """Writes spec.replicas of this very object as it was read, through /scale. Raises Conflict where it has changed since."""
+        key, meta = ObjectKey.of(owner), owner["metadata"]
+        body = {
+            "metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"]},
+            "spec": {"replicas": replicas},
+        }
+        url = path(key.api_version, key.kind, key.namespace, key.name, "scale")
+        await self.request("PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json")
 
     async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
         """RFC 7386 on the status subresource."""

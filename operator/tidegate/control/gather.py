@@ -28,6 +28,10 @@ class Gatherer:
     """Seconds between two scrapes of a router; None without a Prometheus."""
     scaled: Callable[[ObjectKey], Decision | None] = lambda _: None
     """How many engines a model should have by what they do."""
+    prometheus: str = ""
+    """Where Prometheus is."""
+    serves_metrics: bool = False
+    """Whether this operator serves external metrics."""
 
     def model(self, owner: Manifest) -> ModelWorld:
         """Around a ModelDeployment."""
@@ -44,6 +48,8 @@ class Gatherer:
             samples=self.samples(key),
             scrape=self.scrape,
             scaled=self.scaled(key),
+            prometheus=self.prometheus,
+            serves_metrics=self.serves_metrics,
         )
 
     def router(self, owner: Manifest) -> RouterWorld:

@@ -95,6 +95,8 @@ class Reconciler:
         owner = await self._report(owner, announced, fence=work.pending())
         for reason in plan.reasons:
             log.info("%s: %s", ObjectKey.of(owner), reason)
+        if plan.handover is not None:
+            await self.api.scale_to(owner, plan.handover)
         failures = await work.run(owner)
         if announced != plan.status and not failures.reason and not failures.retry:
             await self._report(owner, plan.status)

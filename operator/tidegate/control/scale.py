@@ -18,12 +18,13 @@ from typing import Any, Final, NamedTuple
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
-from tidegate.plan.scaling.decide import EVERY, Decision, decide
+from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.shown import Shown, show
 from tidegate.plan.scaling.state import State, restored
+from tidegate.plan.scaling.totals import totals
 
 log = logging.getLogger("tidegate.scale")
 
@@ -118,6 +119,12 @@ class Scaler:
         known = self._models.get(key)
         return account(known.looks, known.silent, self._clock()) if known else None
 
+    def newest(self, key: ObjectKey) -> Look | None:
+        """The last look; None of a model that was not looked at, or not lately."""
+        known = self._models.get(key)
+        look = known.looks[-1] if known and known.looks else None
+        return look if look and abs(self._clock() - look.at) <= GAP else None
+
     def figures(self) -> Iterator[Figures]:
         """Of every model that was looked at, for Prometheus."""
         for key, model in self._models.items():
@@ -163,11 +170,13 @@ class Scaler:
         seen = self._seen(key, model, now)
         made = decide(seen, order.settings, model.state)
         model.state, model.silent = made.state, seen.silent
+        found = {} if order.obeyed else totals(seen, made.state.ticks, order.settings)
         model.pages = {uid: read.looked() for uid, read in model.pages.items()}
-        news = self._note(model, Look(now, order.replicas, replace(made, state=NOTHING)))
-        if made.replicas != order.replicas:
+        news = self._note(model, Look(now, order.replicas, replace(made, state=NOTHING), found))
+        late = order.obeyed and made.replicas != order.replicas
+        if late:
             log.info("%s: %d instead of %d engines: %s", key, made.replicas, order.replicas, made.words)
-        if news or made.replicas != order.replicas or moment - model.woken >= REMEMBER:
+        if news or late or moment - model.woken >= REMEMBER:
             model.woken = moment
             self._wake(key)
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import aiohttp
 import httpx
 import kopf
+from aiohttp import web
 
 from tidegate import names
 from tidegate.cluster import complaints, engines, routers, smoke, stores
@@ -25,7 +26,7 @@ from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.cluster.measure import measure
 from tidegate.cluster.prometheus import Access, Prometheus
-from tidegate.control import health
+from tidegate.control import external_metrics, health
 from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
 from tidegate.control.keys import owner_key
@@ -73,6 +74,8 @@ class Operator:
             partial(token_urlsafe, 32),
             scrape=settings.scrape,
             scaled=self.scaler.decision,
+            prometheus=settings.prometheus_url,
+            serves_metrics=bool(settings.external_metrics_folder),
         )
         self.reconciler = Reconciler(
             api,
@@ -111,13 +114,27 @@ class Operator:
         server = await health.serve(
             self.settings.health_port, self.metrics, lambda: True, self.filled.is_set, self._account
         )
+        serving = [server, *await self._external()]
         try:
             await self._until(stop)
         finally:
             await self.election.release()
-            await server.cleanup()
+            for each in serving:
+                await each.cleanup()
             if self.prometheus:
                 self.prometheus.close()
+
+    async def _external(self) -> list[web.AppRunner]:
+        """The server of external metrics, where it is switched on."""
+        folder = self.settings.external_metrics_folder
+        return [await external_metrics.serve(folder, names.METRICS_PORT, self.scaler.newest)] if folder else []
+
+    async def _point_at_us(self) -> None:
+        """The Service of external metrics leads to who leads."""
+        settings = self.settings
+        if settings.external_metrics_folder:
+            slice_ = external_metrics.endpoints(settings.namespace, settings.identity, settings.address)
+            await answered(partial(self.api.server_side_apply, slice_))
 
     async def _until(self, stop: asyncio.Event) -> None:
         """Runs all parts; the first one to end ends the others."""
@@ -172,13 +189,15 @@ class Operator:
         self.metrics.leading.set(1)
         log.info("%s leads", self.settings.identity)
         worker = asyncio.create_task(self.queue.run(self.settings.workers, self._pass))
+        pointing = asyncio.create_task(self._point_at_us())
         try:
             self._queue_everything()
             await self.election.keep()
         finally:
-            worker.cancel()
             self.metrics.leading.set(0)
-            await asyncio.gather(worker, return_exceptions=True)
+            for task in (worker, pointing):
+                task.cancel()
+            await asyncio.gather(worker, pointing, return_exceptions=True)
 
     async def _fill(self) -> None:
         await self.watching.wait()

@@ -59,6 +59,12 @@ STORE_STARTING: Final = "StoreStarting"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
 NO_ENGINES: Final = "NoEngineAnswers"
 STATUS_REFUSED: Final = "StatusRefused"
+SCALING_ACTIVE: Final = "ScalingActive"
+KEDA_MISSING: Final = "KedaMissing"
+PROMETHEUS_MISSING: Final = "PrometheusMissing"
+METRICS_NOT_SERVED: Final = "MetricsNotServed"
+HANDING_OVER: Final = "HandingOver"
+PROVIDER_DECIDES: Final = "ProviderDecides"
 
 
 ON_ITS_WAY: Final = frozenset(

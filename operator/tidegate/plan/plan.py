@@ -104,6 +104,8 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    obeyed: bool = True
+    """Whether a pass does what is decided; else somebody else reads it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ class Plan:
     """What to ask the world, and the seconds between two answers."""
     scale: Scale | None = None
     """What decides how many engines there are; None: the spec does."""
+    handover: int | None = None
+    """spec.replicas that is written once, after the status, for whoever is to write it from then on."""
     again: bool = False
     """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None

@@ -39,6 +39,7 @@ class Capabilities:
 
     pod_monitor: bool = False
     leader_worker_set: bool = False
+    scaled_object: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class ModelWorld:
     """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
     scaled: Decision | None = None
     """How many engines there should be by what they do, at the newest look; None before the first."""
+    prometheus: str = ""
+    """Where Prometheus is, for KEDA; empty when the operator knows none."""
+    serves_metrics: bool = False
+    """Whether the operator serves external metrics, for an HPA."""
 
 
 @dataclass(frozen=True)

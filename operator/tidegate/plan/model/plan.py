@@ -19,6 +19,7 @@ from tidegate.plan.kube.objects import (
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import scaling, services
+from tidegate.plan.model.autoscalers import autoscaler
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
@@ -48,6 +49,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
         scale=scaled,
+        handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
@@ -83,6 +85,8 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
     if world.capabilities.pod_monitor:
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
+    if (wanted := decision.model.spec.autoscaling) and decision.provided and decision.provided.made:
+        made.append(autoscaler(owner, wanted, world.prometheus))
     for revision in decision.revisions:
         made += _of_revision(world, facts, decision, revision)
     return made

@@ -3,6 +3,8 @@
 spec.autoscaling   what is known                                     engines
 ----------------   -----------------------------------------------   ------------------------------------------------------------
 absent                                                               spec.replicas
+of another         any                                               as `provider` says
+  provider
 there              a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
                    neither                                           those that the Active revision has
@@ -12,14 +14,16 @@ and never outside of minReplicas and maxReplicas. The decision itself is plan/sc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import REVISION_LABEL
 from tidegate.plan.kube.pods import ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
+from tidegate.plan.model import provider
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
@@ -39,11 +43,16 @@ METRICS: Final = {
 }
 
 
+By = Literal["", "HPA", "KEDA"]
+
+
 def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
     """The table; `active` are the engines that the Active revision should have at present, 0 without one."""
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas
+    if another := provider.another(model):
+        return provider.provided(world, model, another, active).engines
     known = integer(_last(world), "desiredReplicas", active)
     found = world.scaled.replicas if world.scaled else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
@@ -65,6 +74,7 @@ def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: fro
         engines=tuple(_replica(pod, retiring) for pod in world.pods if _address(pod)),
         questions=questions(world, wanted),
         memory=part(_last(world), "memory"),
+        obeyed=provider.another(model) is None,
     )
 
 
@@ -98,16 +108,20 @@ def _promql(one: Signal, model: ObjectKey) -> str:
     return f"histogram_quantile({share:g}, sum by (le) (rate({series})))"
 
 
-def status(world: ModelWorld, engines: int, now: datetime) -> dict[str, Any] | None:
-    """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned."""
-    decision, old = world.scaled, dict(_last(world))
+def status(world: ModelWorld, engines: int, by: By, now: datetime) -> dict[str, Any]:
+    """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned. `by`: the provider that
+    writes spec.replicas; empty while the operator decides."""
+    decision, last = world.scaled, _last(world)
+    old = {key: value for key, value in last.items() if key != "provider"} | ({"provider": by} if by else {})
     if decision is None:
         return {**old, "desiredReplicas": engines}
+    if by:
+        decision = replace(decision, limit=by, words=f"{by} decides; the operator would ask for {decision.replicas}")
     same = (integer(old, "desiredReplicas", -1), text(old, "limit")) == (engines, decision.limit)
     written = moment(old, "since")
     if same and written and (now - written).total_seconds() < REMEMBERED:
         return old
-    return _told(decision, engines, now)
+    return _told(decision, engines, now) | ({"provider": by} if by else {})
 
 
 def _told(decision: Decision, engines: int, now: datetime) -> dict[str, Any]:

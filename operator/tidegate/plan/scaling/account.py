@@ -9,7 +9,8 @@ Numbers have four digits: a hundred looks are some 60 KiB.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tidegate.plan.scaling.decide import Decision
@@ -24,6 +25,8 @@ class Look(NamedTuple):
     asked: int
     """Engines that were asked for then."""
     decision: Decision
+    totals: Mapping[str, float] = MappingProxyType({})
+    """Of signals, where somebody else decides by them."""
 
 
 def account(looks: Iterable[Look], silent: int, now: float) -> dict[str, Any]:
