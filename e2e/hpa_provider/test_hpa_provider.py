@@ -46,7 +46,9 @@ def replicas(place: Place) -> int:
 
 
 def engines(place: Place) -> int:
-    return len([pod for pod in place.items("pods", "tidegate.dev/model=small") if not pod["metadata"].get("deletionTimestamp")])
+    return len(
+        [pod for pod in place.items("pods", "tidegate.dev/model=small") if not pod["metadata"].get("deletionTimestamp")]
+    )
 
 
 def decides(place: Place) -> None:
@@ -79,7 +81,7 @@ def test_there_and_back(place: Place) -> None:
     def taken() -> bool:
         nonlocal fewest
         fewest = min(fewest, engines(place))
-        return place.get("mdep/small")["status"]["autoscaling"].get("provider") == "HPA"
+        return bool(place.get("mdep/small")["status"]["autoscaling"].get("provider") == "HPA")
 
     place.wait(taken, "the HPA has taken over")
     decides(place)
@@ -97,7 +99,9 @@ def test_replicas_and_selector_while_two_revisions_live(place: Place) -> None:
     place.apply(scaled(minReplicas=2, maxReplicas=2, engine={"env": engine_env(DECODE_MS=21, LOAD_SECONDS=5)}))
     place.wait(lambda: len(place.get("mdep/small")["status"]["revisions"]) == 2, "two revisions live")
     scale = json.loads(
-        place.cluster.kubectl("get", "--raw", f"/apis/tidegate.dev/v1alpha1/namespaces/{place.name}/modeldeployments/small/scale")
+        place.cluster.kubectl(
+            "get", "--raw", f"/apis/tidegate.dev/v1alpha1/namespaces/{place.name}/modeldeployments/small/scale"
+        )
     )
     assert (scale["spec"]["replicas"], scale["status"]["replicas"]) == (2, 2)
     selected = place.items("pods", scale["status"]["selector"])

@@ -114,6 +114,8 @@ BRAIN_CONTAINER: Final = "brain"
 STORE_CONTAINER: Final = "valkey"
 
 ROUTER_CONFIG_KEY: Final = "router.json"
+AVOIDED_KEY: Final = "avoided.json"
+"""Beside it: addresses of engines that hang. They are no configuration: what changes is who answers, as when an engine leaves."""
 STORE_PASSWORD_KEY: Final = "password"  # noqa: S105 - the key of a Secret, not a secret
 
 

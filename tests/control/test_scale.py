@@ -113,7 +113,7 @@ async def test_nobody_looks_any_more(world: World) -> None:
 
 
 async def test_what_fails_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.scaler.want(KEY, replace(world.order("a"), settings=None))  # type: ignore[arg-type]
+    world.scaler.want(KEY, replace(world.order("a"), settings="wrong"))  # type: ignore[arg-type]
     while "this should not happen" not in caplog.text:
         await asyncio.sleep(0)
     world.scaler.want(KEY, world.order("a"))

@@ -198,6 +198,19 @@ class AutoscalingStatus(Part):
     """What was learned of this model: how much an engine carries, how long it takes to start. For the operator."""
 
 
+class HungEngine(Part):
+    """An engine that makes no token although requests are under way."""
+
+    pod: Annotated[str, Field(max_length=253)]
+    """Name of its Pod."""
+    address: Annotated[str, Field(max_length=64)] = ""
+    """Its address, by which routers know it."""
+    since: Annotated[str, Field(max_length=40)]
+    """Since when, RFC 3339 in UTC."""
+    out: bool = False
+    """Whether routers send it nothing."""
+
+
 class ModelDeploymentStatus(Status):
     """Status of a ModelDeployment."""
 
@@ -221,6 +234,8 @@ class ModelDeploymentStatus(Status):
     """Engines of the active revision that should exist."""
     selector: Annotated[str, Field(max_length=512)] = ""
     """Label selector of the model's engines; read by `/scale`."""
+    hung_engines: Annotated[list[HungEngine], Field(max_length=1000)] = []
+    """Engines that make no token although requests are under way."""
 
 
 class SentTo(Part):

@@ -194,6 +194,17 @@ class Api:
             "PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json"
         )
 
+    async def evict(self, key: ObjectKey, uid: str, grace: int) -> None:
+        """Evicts this very Pod, which then has so many seconds to end; nothing happens when it is gone. Raises Unavailable while a disruption budget
+        holds it."""
+        options = {"gracePeriodSeconds": grace, "preconditions": {"uid": uid}}
+        meta = {"name": key.name, "namespace": key.namespace}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": meta, "deleteOptions": options}
+        try:
+            await self.request("POST", path("v1", "Pod", key.namespace, key.name, "eviction"), None, body)
+        except NotFound:
+            return
+
     async def delete(self, key: ObjectKey, uid: str) -> None:
         """Deletes this very object, its dependents in the background; nothing happens when it is gone already."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}

@@ -11,13 +11,22 @@ from typing import Any, Final
 from tidegate.cluster.client import Api
 from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
-from tidegate.plan.conditions import NATIVE_FILTERS, ON_ITS_WAY, READY, RECONCILING, RESOLVED_REFS, STALLED, known
+from tidegate.plan.conditions import (
+    ENGINES_HANG,
+    NATIVE_FILTERS,
+    ON_ITS_WAY,
+    READY,
+    RECONCILING,
+    RESOLVED_REFS,
+    STALLED,
+    known,
+)
 from tidegate.plan.kube.reading import integer, part, text
 from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -60,7 +69,9 @@ def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bo
 def _alarming(condition: Manifest) -> bool:
     if condition["type"] == READY:
         return condition["reason"] not in ON_ITS_WAY
-    return bool(condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING) else "False"))
+    return bool(
+        condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING, ENGINES_HANG) else "False")
+    )
 
 
 def _note(condition: Manifest) -> str:

@@ -12,6 +12,7 @@ from tidegate.control.terms import models_of, orphans_of, pods_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.hung import Hung
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -28,6 +29,8 @@ class Gatherer:
     """Seconds between two scrapes of a router; None without a Prometheus."""
     scaled: Callable[[ObjectKey], Decision | None] = lambda _: None
     """How many engines a model should have by what they do."""
+    hung: Callable[[ObjectKey], tuple[Hung, ...]] = lambda _: ()
+    """Engines of a model that hang."""
     prometheus: str = ""
     """Where Prometheus is."""
     serves_metrics: bool = False
@@ -48,6 +51,7 @@ class Gatherer:
             samples=self.samples(key),
             scrape=self.scrape,
             scaled=self.scaled(key),
+            hung=self.hung(key),
             prometheus=self.prometheus,
             serves_metrics=self.serves_metrics,
         )

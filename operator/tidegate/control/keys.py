@@ -8,7 +8,7 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.control.store import Store
 from tidegate.control.terms import OWNER_LABELS, models_of, naming
-from tidegate.plan.kube.reading import integer, maps
+from tidegate.plan.kube.reading import integer, maps, text
 from tidegate.plan.plan import Manifest, ObjectKey
 
 UNREAD: Final = ("since", "replicas", "answered", "incompleteSince", "identity")
@@ -52,7 +52,8 @@ def _read_by_policies(model: Manifest) -> Any:
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
-    return spec.get("objectives"), spec.get("rollout"), served
+    hung = [(text(one, "address"), one.get("out")) for one in maps(model.get("status"), "hungEngines")]
+    return spec.get("objectives"), spec.get("rollout"), served, hung
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

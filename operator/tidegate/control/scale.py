@@ -1,4 +1,5 @@
-"""How many engines models should have, look by look, beside the passes: engines are read every 2 s and decided on every 5 s.
+"""How many engines models should have, look by look, beside the passes: engines are read every 2 s and decided on every 5 s. Those of models that
+do not scale are read, too, less often: whether an engine hangs is asked of all.
 
 A plan says what is looked at (plan.Scale), a pass reads the newest decision, and a key is queued when the number or its reason is
 another one than before. What was learned is kept in the status by the pass; the windows of the last minutes are not, so that an operator
@@ -20,8 +21,10 @@ from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
+from tidegate.plan.scaling.hung import Hung, Standing, follow, judge
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
+from tidegate.plan.scaling.settings import Settings
 from tidegate.plan.scaling.shown import Shown, show
 from tidegate.plan.scaling.state import State, restored
 from tidegate.plan.scaling.totals import totals
@@ -30,8 +33,10 @@ log = logging.getLogger("tidegate.scale")
 
 READ_EVERY: Final = 2.0
 """Seconds between two readings of an engine."""
+WATCHED_EVERY: Final = 5.0
+"""Seconds between two readings of an engine whose model does not scale."""
 AT_ONCE: Final = 32
-"""Pages that are read at a time, of all models together."""
+"""Pages that are read at a time, of all models that scale together; and of all others."""
 REMEMBER: Final = 600.0
 """Seconds after which a pass is asked for, which writes down what was learned."""
 TOLD: Final = 100
@@ -50,6 +55,8 @@ class _Scaled:
     state: State
     task: asyncio.Task[None] | None = None
     pages: dict[str, Read] = field(default_factory=dict)
+    standings: dict[str, Standing] = field(default_factory=dict)
+    hung: tuple[Hung, ...] = ()
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
@@ -85,7 +92,7 @@ class Scaler:
     ) -> None:
         self._read, self._samples, self._wake, self._clock = read, samples, wake, clock
         self._models: dict[ObjectKey, _Scaled] = {}
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._rooms = {scales: asyncio.Semaphore(AT_ONCE) for scales in (True, False)}
 
     def want(self, key: ObjectKey, order: Scale | None) -> None:
         """What a key's newest plan wants; None: nothing is decided for it any more."""
@@ -109,6 +116,11 @@ class Scaler:
         known = self._models.get(key)
         return replace(known.shown.decision, state=known.state) if known and known.shown else None
 
+    def hung(self, key: ObjectKey) -> tuple[Hung, ...]:
+        """Engines of a model that hang."""
+        known = self._models.get(key)
+        return known.hung if known else ()
+
     def looks(self, key: ObjectKey) -> list[Look]:
         """The last ones, the oldest first."""
         known = self._models.get(key)
@@ -117,7 +129,8 @@ class Scaler:
     def account(self, key: ObjectKey) -> dict[str, Any] | None:
         """The same as JSON; None of a model that is not looked at."""
         known = self._models.get(key)
-        return account(known.looks, known.silent, self._clock()) if known else None
+        scales = known and known.order.settings
+        return account(known.looks, known.silent, self._clock()) if known and scales else None
 
     def newest(self, key: ObjectKey) -> Look | None:
         """The last look; None of a model that was not looked at, or not lately."""
@@ -142,35 +155,49 @@ class Scaler:
             began = clock()
             try:
                 await self._read_all(model)
-                if began - model.looked >= EVERY - READ_EVERY / 2:
+                self._watch(key, model)
+                if model.order.settings and began - model.looked >= EVERY - READ_EVERY / 2:
                     model.looked = began
-                    self._look(key, model, clock())
+                    self._look(key, model, model.order.settings, clock())
             except Exception:
                 log.exception("%s: this should not happen; looked at again", key)
-            await asyncio.sleep(max(0.1, READ_EVERY * random.uniform(0.95, 1.05) - (clock() - began)))
+            pause = READ_EVERY if model.order.settings else WATCHED_EVERY
+            await asyncio.sleep(max(0.1, pause * random.uniform(0.95, 1.05) - (clock() - began)))
 
     async def _read_all(self, model: _Scaled) -> None:
         """Those that answer their probe, and those that leave, whose streams are load until they end."""
         asked = [one for one in model.order.engines if one.ready is not None or one.draining]
-        found = await asyncio.gather(*(self._page(one.address) for one in asked))
+        room = self._rooms[model.order.settings is not None]
+        found = await asyncio.gather(*(self._page(one.address, room) for one in asked))
         for one, page in zip(asked, found, strict=True):
             if isinstance(page, Unread):
                 continue
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)
+            model.standings[one.uid] = follow(model.standings.get(one.uid), page, now)
         here = {one.uid for one in model.order.engines}
         model.pages = {uid: read for uid, read in model.pages.items() if uid in here}
+        model.standings = {uid: standing for uid, standing in model.standings.items() if uid in here}
 
-    async def _page(self, address: str) -> Page | Unread:
-        async with self._room:
+    def _watch(self, key: ObjectKey, model: _Scaled) -> None:
+        """Does any of them hang?"""
+        serving = [one.uid for one in model.order.engines if one.ready is not None and not one.draining]
+        before = {(one.uid, one.out, one.evicted) for one in model.hung}
+        model.hung = judge(model.standings, serving, model.hung, self._clock())
+        if before != {(one.uid, one.out, one.evicted) for one in model.hung}:
+            log.info("%s: %s", key, model.hung or "no engine hangs any more")
+            self._wake(key)
+
+    async def _page(self, address: str, room: asyncio.Semaphore) -> Page | Unread:
+        async with room:
             return await self._read(address)
 
-    def _look(self, key: ObjectKey, model: _Scaled, moment: float) -> None:
+    def _look(self, key: ObjectKey, model: _Scaled, settings: Settings, moment: float) -> None:
         order, now = model.order, self._clock()
         seen = self._seen(key, model, now)
-        made = decide(seen, order.settings, model.state)
+        made = decide(seen, settings, model.state)
         model.state, model.silent = made.state, seen.silent
-        found = {} if order.obeyed else totals(seen, made.state.ticks, order.settings)
+        found = {} if order.obeyed else totals(seen, made.state.ticks, settings)
         model.pages = {uid: read.looked() for uid, read in model.pages.items()}
         news = self._note(model, Look(now, order.replicas, replace(made, state=NOTHING), found))
         late = order.obeyed and made.replicas != order.replicas

@@ -74,6 +74,7 @@ class Operator:
             partial(token_urlsafe, 32),
             scrape=settings.scrape,
             scaled=self.scaler.decision,
+            hung=self.scaler.hung,
             prometheus=settings.prometheus_url,
             serves_metrics=bool(settings.external_metrics_folder),
         )

@@ -63,6 +63,8 @@ SCALING_ACTIVE: Final = "ScalingActive"
 KEDA_MISSING: Final = "KedaMissing"
 PROMETHEUS_MISSING: Final = "PrometheusMissing"
 METRICS_NOT_SERVED: Final = "MetricsNotServed"
+ENGINES_HANG: Final = "EnginesHang"
+NO_PROGRESS: Final = "NoProgress"
 HANDING_OVER: Final = "HandingOver"
 PROVIDER_DECIDES: Final = "ProviderDecides"
 

@@ -90,13 +90,26 @@ class Replica:
     """Since when it answers; None: it starts."""
     draining: bool
     """It gets no new requests."""
+    pod: str = ""
+    """Name of its Pod."""
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """A Pod that is to go, by the API that heeds disruption budgets."""
+
+    key: ObjectKey
+    uid: str
+    grace: int
+    """Seconds from SIGTERM to SIGKILL."""
 
 
 @dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
-    settings: Settings
+    settings: Settings | None
+    """None: the spec says how many; engines are read all the same, to see whether they hang."""
     replicas: int
     """Engines that are asked for at present."""
     engines: tuple[Replica, ...]
@@ -124,6 +137,8 @@ class Plan:
     """What to ask the world, and the seconds between two answers."""
     scale: Scale | None = None
     """What decides how many engines there are; None: the spec does."""
+    evict: tuple[Eviction, ...] = ()
+    """Pods that are to be made anew, after the status says so."""
     handover: int | None = None
     """spec.replicas that is written once, after the status, for whoever is to write it from then on."""
     again: bool = False

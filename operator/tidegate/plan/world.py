@@ -9,6 +9,7 @@ from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.hung import Hung
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class ModelWorld:
     """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
     scaled: Decision | None = None
     """How many engines there should be by what they do, at the newest look; None before the first."""
+    hung: tuple[Hung, ...] = ()
+    """Engines that hang, as far as was read."""
     prometheus: str = ""
     """Where Prometheus is, for KEDA; empty when the operator knows none."""
     serves_metrics: bool = False

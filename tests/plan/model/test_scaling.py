@@ -147,6 +147,7 @@ def test_what_is_looked_at() -> None:
         ("10.0.0.1", NOW.timestamp() - 60, False),
         ("10.0.0.2", None, True),
     ]
+    assert found.settings
     assert (found.replicas, found.settings.least, found.settings.most, found.settings.sequences) == (2, 2, 6, 256)
 
 

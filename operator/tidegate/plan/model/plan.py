@@ -18,7 +18,7 @@ from tidegate.plan.kube.objects import (
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
-from tidegate.plan.model import scaling, services
+from tidegate.plan.model import hanging, scaling, services
 from tidegate.plan.model.autoscalers import autoscaler
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
@@ -49,6 +49,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
         scale=scaled,
+        evict=tuple(hanging.evictions(world)),
         handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),

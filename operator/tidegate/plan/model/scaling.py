@@ -66,13 +66,14 @@ def _last(world: ModelWorld) -> Manifest:
 def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str]) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
-    if wanted is None or model.spec.suspend:
+    read = tuple(_replica(pod, retiring) for pod in world.pods if _address(pod))
+    if model.spec.suspend or not (wanted or read):
         return None
     return Scale(
-        settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES),
+        settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES) if wanted else None,
         replicas=engines,
-        engines=tuple(_replica(pod, retiring) for pod in world.pods if _address(pod)),
-        questions=questions(world, wanted),
+        engines=read,
+        questions=questions(world, wanted) if wanted else {},
         memory=part(_last(world), "memory"),
         obeyed=provider.another(model) is None,
     )
@@ -83,7 +84,9 @@ def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
     leaves = bool(meta.get("deletionTimestamp")) or text(meta.get("labels"), REVISION_LABEL) in retiring
     created, since = moment(meta, "creationTimestamp"), ready_since(pod)
     answers = since.timestamp() if since else None
-    return Replica(text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves)
+    return Replica(
+        text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves, text(meta, "name")
+    )
 
 
 def _address(pod: Manifest) -> str:

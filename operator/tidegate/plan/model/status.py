@@ -12,7 +12,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import provider, scaling
+from tidegate.plan.model import hanging, provider, scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.judging.history import Past
@@ -42,6 +42,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "readyReplicas": decision.of(active).ready,
         "desiredReplicas": decision.replicas,
         "autoscaling": _autoscaling(world, decision, now),
+        "hungEngines": hanging.status(world) or None,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
         "conditions": conditions.written(found, world.owner, now),
     }
@@ -72,7 +73,7 @@ def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
         found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
     if (wanted := decision.model.spec.autoscaling) and decision.provided:
         found.append(provider.condition(world, wanted, decision.provided))
-    return found
+    return found + hanging.condition(world)
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:
