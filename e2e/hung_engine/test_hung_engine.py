@@ -40,8 +40,8 @@ def test_one_of_three(place: Place, autoscaling: Object | None) -> None:
     place.apply(model(engine={"env": engine_env(DECODE_MS=10)}, drain={"timeout": "15s"}, **size), policy())
     place.ready("mdep/small", "rpol/front")
     bad = _engines(place)[0]
-    with Load(place.router()).running(streams=STREAMS, tokens=60, short=2):
-        place.wait(lambda: time.monotonic(), "it is under load")
+    with Load(place.router()).running(streams=STREAMS, tokens=60, short=2) as tally:
+        place.wait(lambda: sum(tally.answers.values()) > 50, "all of them are under load")
         url, began = _hang(place, bad), time.monotonic()
         place.wait(lambda: [one for one in _hung(place) if one["out"]], "it is out of the routers", 60)
         print(f"out of the routers {time.monotonic() - began:.1f} s after it hung")

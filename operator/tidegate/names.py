@@ -151,6 +151,11 @@ def weights_claim(model: str) -> str:
     return f"{model}-weights"
 
 
+def scaling_memory(model: str) -> str:
+    """The ConfigMap with what came yesterday."""
+    return f"{model}-scaling"
+
+
 def autoscaler(model: str) -> str:
     """The HorizontalPodAutoscaler or ScaledObject of a model whose provider is another one than the operator."""
     return model

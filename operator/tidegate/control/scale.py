@@ -103,7 +103,7 @@ class Scaler:
             known.order = order
         else:
             loop = asyncio.get_running_loop()
-            made = self._models[key] = _Scaled(order, restored(order.memory), woken=loop.time())
+            made = self._models[key] = _Scaled(order, restored(order.memory, order.days), woken=loop.time())
             made.task = loop.create_task(self._keep_looking(key, made))
 
     def _forget(self, key: ObjectKey) -> None:

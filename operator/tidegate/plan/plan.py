@@ -117,6 +117,8 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    days: Any = None
+    """What was kept of yesterday, for the same."""
     obeyed: bool = True
     """Whether a pass does what is decided; else somebody else reads it."""
 

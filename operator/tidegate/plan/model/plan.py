@@ -26,6 +26,7 @@ from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
+from tidegate.plan.model.yesterday import yesterday
 from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
 from tidegate.plan.world import ModelWorld
 
@@ -38,7 +39,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     status = model_status(world, facts, decision, now)
     if model.spec.suspend:
         return Plan(status=status)
-    wanted = objects(world, facts, decision)
+    wanted = [*objects(world, facts, decision), *yesterday(world, now)]
     delete = unwanted(world, wanted, decision)
     retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
     scaled = scaling.scale(world, model, decision.replicas, retiring)

@@ -25,6 +25,7 @@ from tidegate.plan.kube.pods import ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
 from tidegate.plan.model import provider
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
+from tidegate.plan.model.yesterday import remembered
 from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
@@ -75,6 +76,7 @@ def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: fro
         engines=read,
         questions=questions(world, wanted) if wanted else {},
         memory=part(_last(world), "memory"),
+        days=remembered(world),
         obeyed=provider.another(model) is None,
     )
 
