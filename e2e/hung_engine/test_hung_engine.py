@@ -64,7 +64,7 @@ def test_one_of_three(place: Place, autoscaling: Object | None) -> None:
 
 def _taken(url: str) -> int:
     """Requests that it has taken so far."""
-    seen = httpx.get(f"{url}/sim/state", timeout=10).json()["requests"]
+    seen = httpx.get(f"{url}/sim/state", timeout=10).json()["seen"]
     return int(seen.get("/v1/chat/completions", 0))
 
 

@@ -170,6 +170,12 @@ class Api:
         query = {"fieldManager": names.FIELD_MANAGER}
         return await self.request("PATCH", url, query, body, "application/merge-patch+json")
 
+    async def annotate(self, key: ObjectKey, uid: str, annotations: Mapping[str, str | None]) -> None:
+        """Writes annotations of this very object, and takes those away that are None."""
+        body = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
+        url = path(key.api_version, key.kind, key.namespace, key.name)
+        await self.request("PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json")
+
     async def merge(self, manifest: Manifest, manager: str = names.FIELD_MANAGER) -> dict[str, Any]:
         """RFC 7386: every list of the manifest as a whole, whoever put items into it. `manager` is noted as who wrote it."""
         key = ObjectKey.of(manifest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate import names
@@ -12,7 +12,7 @@ from tidegate.control.terms import models_of, orphans_of, pods_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
-from tidegate.plan.scaling.hung import Hung
+from tidegate.plan.scaling.hung import Hung, Load
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -31,6 +31,8 @@ class Gatherer:
     """How many engines a model should have by what they do."""
     hung: Callable[[ObjectKey], tuple[Hung, ...]] = lambda _: ()
     """Engines of a model that hang."""
+    loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
+    """What its engines have under way."""
     prometheus: str = ""
     """Where Prometheus is."""
     serves_metrics: bool = False
@@ -52,6 +54,7 @@ class Gatherer:
             scrape=self.scrape,
             scaled=self.scaled(key),
             hung=self.hung(key),
+            loads=self.loads(key),
             prometheus=self.prometheus,
             serves_metrics=self.serves_metrics,
         )

@@ -21,7 +21,7 @@ from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
-from tidegate.plan.scaling.hung import Hung, Standing, follow, judge
+from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings
@@ -120,6 +120,11 @@ class Scaler:
         """Engines of a model that hang."""
         known = self._models.get(key)
         return known.hung if known else ()
+
+    def loads(self, key: ObjectKey) -> dict[str, Load]:
+        """What a model's engines have under way, by their Pods' uids."""
+        known = self._models.get(key)
+        return loads(known.standings, self._clock()) if known else {}
 
     def looks(self, key: ObjectKey) -> list[Look]:
         """The last ones, the oldest first."""

@@ -105,6 +105,16 @@ class Eviction:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a Pod's deletion costs, for the ReplicaSet that has to choose one."""
+
+    key: ObjectKey
+    uid: str
+    value: str
+    """Empty: nothing is said."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
@@ -139,6 +149,8 @@ class Plan:
     """What to ask the world, and the seconds between two answers."""
     scale: Scale | None = None
     """What decides how many engines there are; None: the spec does."""
+    costs: tuple[Cost, ...] = ()
+    """What is written on Pods before anything is applied."""
     evict: tuple[Eviction, ...] = ()
     """Pods that are to be made anew, after the status says so."""
     handover: int | None = None

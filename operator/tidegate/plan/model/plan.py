@@ -25,6 +25,7 @@ from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
+from tidegate.plan.model.victims import costs
 from tidegate.plan.model.workload import workload
 from tidegate.plan.model.yesterday import yesterday
 from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
@@ -50,6 +51,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
         scale=scaled,
+        costs=tuple(costs(world, facts, wanted)),
         evict=tuple(hanging.evictions(world)),
         handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),

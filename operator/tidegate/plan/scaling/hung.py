@@ -68,6 +68,16 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Load:
+    """What an engine had at the last reading."""
+
+    requests: int
+    """Running and waiting."""
+    kv: float
+    """Share of its KV cache that is in use, 0 to 1."""
+
+
+@dataclass(frozen=True)
 class Hung:
     """An engine that hangs."""
 
@@ -90,6 +100,12 @@ def follow(before: Standing | None, page: Page, now: float) -> Standing:
         return replace(before, page=page, at=now)
     stood = before.at - before.moved
     return Standing(page, now, now, max(before.pause, stood if stood < MOST else 0.0))
+
+
+def loads(standings: Mapping[str, Standing], now: float) -> dict[str, Load]:
+    """Of engines that were read lately."""
+    read = {uid: one.page for uid, one in standings.items() if now - one.at <= FRESH}
+    return {uid: Load(page.running + page.waiting, page.kv) for uid, page in read.items()}
 
 
 def _moves(before: Page, page: Page) -> bool:
