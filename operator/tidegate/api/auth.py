@@ -15,6 +15,9 @@ SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0
 class Anonymous(Part):
     """Everybody who reaches the Service may ask."""
 
+    allow_external: bool = False
+    """Everybody may spend what external backends cost, too."""
+
 
 class KeysRef(Part):
     """A Secret in the same namespace: each entry's name is a client's id, its value that client's key."""

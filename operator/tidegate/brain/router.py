@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import avoided, keys
+from tidegate.brain import avoided, certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.keys import Entries
+from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
@@ -103,6 +105,7 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._providers = Providers(self.files)
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -140,11 +143,13 @@ class Router:
         """The watch of a Secret; None when it is not there."""
         self._entries[name] = keys.entries(name, secret)
         self.files.remember_keys(keys.written(self._entries))
+        self._providers.changed(name, secret)
         self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
+        self._providers.forgotten(name)
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
@@ -164,15 +169,17 @@ class Router:
 
     def _named(self) -> frozenset[str]:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
-        blocks = [config.api_keys for config in (self.config, self._config_running) if config]
-        return frozenset(name for block in blocks if block for name in block.secrets)
+        configs = [config for config in (self.config, self._config_running) if config]
+        clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
+        return clients.union(*map(named_secrets, configs))
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _made(self, config: RouterConfig) -> Snapshot:
         """With the engines and the clients that there are."""
-        return snapshot(config, self.engines or {}, self.files.start, self._clients(config)[0])
+        clients, credentials = self._clients(config)[0], self._providers.credentials(config)
+        return snapshot(config, self.engines or {}, self.files.start, clients, credentials)
 
     def _too_early(self, wanted: Snapshot) -> bool:
         """Whether the new configuration would refuse requests only because not everything is known yet: waited for, but not for
@@ -196,16 +203,19 @@ class Router:
         if running and running.config == wanted.config:
             return 0.0
         fresh = wanted.clusters.keys() - running.clusters.keys() if running else set()
-        if not all(wanted.endpoints[name] for name in fresh):
+        if not all(engines for name, engines in wanted.endpoints.items() if name in fresh):
             return HOLD
-        return READ if self.config and self._clients(self.config)[0].unread else 0.0
+        unread = self.config and (self._clients(self.config)[0].unread or self._providers.unread(self.config))
+        return READ if unread else 0.0
 
     def _keep_current(self) -> None:
-        """The running configuration goes on with the engines and the clients that there are, whatever becomes of the one that is
-        wanted. Other clients are no reason for Envoy to refuse it, so nobody waits for its word."""
+        """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
+        the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
+                if not self._offer:  # providers that were told of under the same names
+                    self.files.offer(now)
                 self.files.switch(now)
                 self._running = now
             self.files.engines(now.endpoints)
@@ -324,6 +334,13 @@ class Router:
             return False
         return self._running.config == self.config.hash()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is the matter with Secrets, for people."""
+        if not self.config:
+            return ()
+        return (*self._clients(self.config)[1], *self._providers.problems(self.config))
+
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()
@@ -333,14 +350,19 @@ class Router:
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
-            "keys": self._problems(),
+            "keys": few(self._clients(self.config)[1] if self.config else ()),
+            "providers": few(self._providers.problems(self.config) if self.config else ()),
+            "certificate": self._certificate(reading.expires if reading else 0),
         }
 
-    def _problems(self) -> list[str]:
-        """What is the matter with clients' keys, in a few sentences."""
-        found = self._clients(self.config)[1] if self.config else ()
-        more = len(found) - MOST_SENTENCES
-        return [*found[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
+    def _certificate(self, expires: float) -> str:
+        return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
+
+
+def few(sentences: Sequence[str]) -> list[str]:
+    """No more of them than a status has room for."""
+    more = len(sentences) - MOST_SENTENCES
+    return [*sentences[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _services(config: RouterConfig) -> dict[str, str]:

@@ -17,11 +17,9 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.contract.routes import Sticky
-from tidegate.envoy import chain, cors, decide, openai, paths
+from tidegate.envoy import affinity, chain, cors, decide, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -31,6 +29,7 @@ from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
     DECIDED_HEADER,
+    FIRST_HEADER,
     INTERNAL_HEADERS,
     MODEL_HEADER,
     OWN_HEADER,
@@ -70,11 +69,8 @@ def route_configuration(config: RouterConfig, module: str = "", clients: Clients
 
 
 def _table(config: RouterConfig, module: str, clients: Clients) -> Resource:
-    destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {
-        route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
-    }
+    actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
     models = {model: actions[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
     if decide.needed(config):
@@ -154,44 +150,33 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _model_route(route: RouteConfig, destinations: dict[str, Destination], config: RouterConfig) -> Resource:
+def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     if route.decision:
         return {**_waiting(decide.TIMEOUT + 1), "typed_per_filter_config": decide.here(route.decision)}
     if not route.targets:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
-    clusters = [
-        {
-            "name": target.destination,
-            "weight": target.weight,
-            "response_headers_to_add": _labels(route.name, destinations[target.destination]),
-        }
-        for target in route.targets
-    ]
+    asked = walk.groups(route, config)
     action = {
-        "weighted_clusters": {"clusters": clusters} | ({"use_hash_policy": True} if route.sticky else {}),
-        **({"hash_policy": _hashes(route.sticky)} if route.sticky else {}),
+        **walk.action(asked, sticky=bool(route.sticky)),
+        **affinity.policy(route.sticky, config.affinity),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config),
+        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    return {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
+    return {
+        "route": action,
+        "request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")],
+        "response_headers_to_add": _labels(route.name),
+        "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
+    }
 
 
-def _hashes(sticky: Sticky) -> list[Resource]:
-    """The first of these that a request has decides, and none of the others: where none does, Envoy draws a lot.
-
-    https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-hashpolicy
-    """
-    headers: list[Resource] = [{"header": {"header_name": name}, "terminal": True} for name in sticky.headers]
-    return headers + ([{"connection_properties": {"source_ip": True}}] if sticky.address else [])
-
-
-def _labels(route: str, destination: Destination) -> list[Resource]:
-    """Who answered, for clients and for canary tests."""
+def _labels(route: str) -> list[Resource]:
+    """Who answered, for clients and for canary tests; a provider has no revision, and what the router itself says at the end neither."""
     return [
-        _set_header(BACKEND_HEADER, destination.backend),
-        _set_header(REVISION_HEADER, destination.revision),
+        _set_header(BACKEND_HEADER, "%CLUSTER_METADATA(tidegate:backend)%"),
+        _set_header(REVISION_HEADER, "%CLUSTER_METADATA(tidegate:revision)%"),
         _set_header(ROUTE_HEADER, route),
         _set_header(ATTEMPTS_HEADER, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ]

@@ -1,4 +1,5 @@
-"""What there is to say of clients' keys, which the operator never reads: routers tell which Secrets let nobody in.
+"""What there is to say of Secrets, which the operator never reads: routers tell which of them let nobody in, and which of them keep a
+provider from being asked.
 
 spec.auth    routers                                  then everybody is
 ----------   --------------------------------------   ----------------------------------------------------
@@ -26,7 +27,7 @@ def nobody_is_let_in(facts: RouterFacts, decision: RouterDecision) -> tuple[str,
 
 
 def problems(facts: RouterFacts, decision: RouterDecision) -> tuple[str, ...]:
-    """Sentences of the routers about Secrets and entries that let nobody in, each once."""
-    if not decision.policy.spec.auth.api_keys:
-        return ()
-    return tuple(dict.fromkeys(sentence for report in facts.reports.values() for sentence in report.keys))
+    """Sentences of the routers about Secrets and entries that let nobody in, or for which a provider gets no request, each once."""
+    keys = decision.policy.spec.auth.api_keys is not None
+    said = ((*(report.keys if keys else ()), *report.providers) for report in facts.reports.values())
+    return tuple(dict.fromkeys(sentence for sentences in said for sentence in sentences))
