@@ -9,8 +9,8 @@ import pytest
 from tests.control.passes import Place
 from tests.support.builders import model
 from tidegate.cluster.client import Refused
-from tidegate.control.reconcile import DELETION_COST
 from tidegate.errors import TidegateError, Unavailable
+from tidegate.plan.model.victims import ANNOTATION as DELETION_COST
 from tidegate.plan.plan import Cost, Eviction, Manifest, ObjectKey, Plan
 
 POD = ObjectKey("v1", "Pod", "shop", "llama-a")
