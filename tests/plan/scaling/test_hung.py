@@ -35,6 +35,13 @@ def test_what_movement_is(page: Page, moves: bool) -> None:
     assert (follow(Standing(BUSY, 100.0, 90.0), page, 102.0).moved == 102.0) is moves
 
 
+def test_one_whose_clients_have_given_up_hangs_all_the_same() -> None:
+    empty = replace(BUSY, running=0, waiting=0, kv=0.0)
+    given_up = follow(stands(LEAST), empty, 10_002.0)
+    assert given_up.hangs
+    assert not follow(given_up, replace(empty, running=1, generated=1001.0), 10_004.0).hangs
+
+
 def test_a_long_prefill_never_hangs() -> None:
     standing = follow(None, replace(BUSY, running=1, kv=0.0), 0.0)
     for second in range(2, 600, 2):

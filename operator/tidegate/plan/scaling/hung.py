@@ -14,6 +14,8 @@ comes and who gives up is no movement: a frontend that lives counts that beside 
     `limit` + 60 s      it is out                                          its Pod is evicted, one at a time
     `limit` + 300 s     none is well                                       its Pod is evicted, one at a time: it serves nobody anyway
 
+An engine that hangs whose clients have all given up has nothing under way, and hangs all the same until it makes a token.
+
 Where one alone is a third, one may be out. What was read more than 15 s ago changes nothing: silence is no verdict. An engine that moves again is
 well at once. A core that hung while nothing was under way cannot be seen: vLLM's gauges then say 0 for ever.
 """
@@ -96,7 +98,8 @@ def follow(before: Standing | None, page: Page, now: float) -> Standing:
     """With one more reading; a clock that was set back begins anew."""
     if before is None or now < before.at:
         return Standing(page, now, now)
-    if not _moves(before.page, page):
+    idle = not page.running + page.waiting and not before.hangs
+    if not (idle or _moves(before.page, page)):
         return replace(before, page=page, at=now)
     stood = before.at - before.moved
     return Standing(page, now, now, max(before.pause, stood if stood < MOST else 0.0))
@@ -110,7 +113,7 @@ def loads(standings: Mapping[str, Standing], now: float) -> dict[str, Load]:
 
 def _moves(before: Page, page: Page) -> bool:
     tokens = (before.prompt, before.generated) != (page.prompt, page.generated)
-    return tokens or page.kv > before.kv or not page.running + page.waiting
+    return tokens or page.kv > before.kv
 
 
 def judge(
