@@ -35,6 +35,18 @@ OPTIONAL = {
     "podmonitors": ("monitoring.coreos.com", "PodMonitor"),
     "leaderworkersets": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
 }
+ELSEWHERE = {
+    ("modeldeployments/scale", "patch"),
+    ("pods", "patch"),
+    ("pods/eviction", "create"),
+    *(
+        (kind, verb)
+        for kind in ("horizontalpodautoscalers", "scaledobjects")
+        for verb in ("get", "list", "watch", "create", "patch", "delete")
+    ),
+}
+"""Rights that need more than this stage has; hpa_provider, scale_down_victim and hung_engine fail without theirs, and nothing here shows that KEDA's are
+needed."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ def grants() -> list[Grant]:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
+        if (resource, verb) not in ELSEWHERE
     ]
 
 

@@ -109,6 +109,18 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# external metrics, for HorizontalPodAutoscalers
+METRICS_PORT: Final = 8443
+METRICS_SERVICE: Final = "tidegate-metrics"
+DESIRED_METRIC: Final = "tidegate-desired-replicas"
+SIGNAL_METRIC: Final = "tidegate-signal"
+
+# what the operator tells people
+OPERATOR_LEASE: Final = "tidegate-operator"
+"""Says which of its Pods acts."""
+SCALING_PATH: Final = "/debug/scaling"
+"""Of the health port; NAMESPACE/NAME follows."""
+
 # the native filters
 MODULES_VARIABLE: Final = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
 """Names the folder from which Envoy loads lib<module>.so."""
@@ -124,6 +136,8 @@ BRAIN_CONTAINER: Final = "brain"
 STORE_CONTAINER: Final = "valkey"
 
 ROUTER_CONFIG_KEY: Final = "router.json"
+AVOIDED_KEY: Final = "avoided.json"
+"""Beside it: addresses of engines that hang. They are no configuration: what changes is who answers, as when an engine leaves."""
 STORE_PASSWORD_KEY: Final = "password"  # noqa: S105 - the key of a Secret, not a secret
 
 
@@ -157,6 +171,16 @@ def engine_account(model: str) -> str:
 def weights_claim(model: str) -> str:
     """The claim that keeps downloaded weights."""
     return f"{model}-weights"
+
+
+def scaling_memory(model: str) -> str:
+    """The ConfigMap with what came yesterday."""
+    return f"{model}-scaling"
+
+
+def autoscaler(model: str) -> str:
+    """The HorizontalPodAutoscaler or ScaledObject of a model whose provider is another one than the operator."""
+    return model
 
 
 def pod_monitor(model: str) -> str:

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     """Name of this process among its replicas."""
     health_port: Annotated[int, Field(ge=1, le=65535, description="a port from 1 to 65535")] = OPERATOR_HEALTH_PORT
     """Port of /healthz, /readyz and /metrics."""
+    address: Annotated[str, Field(validation_alias="POD_IP", description="an address")] = ""
+    """Of this Pod: where external metrics are asked for."""
+    external_metrics_folder: Annotated[str, Field(description="empty, or a path")] = ""
+    """Folder with tls.crt and tls.key; empty: external metrics are not served."""
     workers: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 8
     """Objects that are worked on at once."""
     log_level: Annotated[

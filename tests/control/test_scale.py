@@ -55,7 +55,7 @@ class World:
         return Scale(QUEUE, replicas, engines, {}, {})
 
     async def until(self, looks: int) -> None:
-        while len(self.scaler.decisions(KEY)) < looks:
+        while len(self.scaler.looks(KEY)) < looks:
             await asyncio.sleep(1)
 
 
@@ -83,7 +83,7 @@ async def test_a_queue_makes_more(world: World) -> None:
 
 @scaling
 async def test_nothing_new_wakes_nobody(world: World) -> None:
-    world.pages["a"] = page()
+    world.pages["a"] = page(running=0)
     world.scaler.want(KEY, world.order("a"))
     await world.until(2)
     before = len(world.woken)
@@ -121,13 +121,13 @@ async def test_nobody_looks_any_more(world: World) -> None:
     world.scaler.want(KEY, world.order("a"))
     await world.until(1)
     world.scaler.want(KEY, None)
-    assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.decisions(KEY)) == (0, None, [])
+    assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.looks(KEY)) == (0, None, [])
 
 
 def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     @scaling
     async def story(world: World) -> None:
-        world.scaler.want(KEY, replace(world.order("a"), settings=None))  # type: ignore[arg-type]
+        world.scaler.want(KEY, replace(world.order("a"), settings="wrong"))  # type: ignore[arg-type]
         while "this should not happen" not in caplog.text:
             await asyncio.sleep(1)
         world.scaler.want(KEY, world.order("a"))
@@ -214,3 +214,44 @@ async def test_how_many_more_have_room(
     world.scaler.want(KEY, replace(world.order("a"), footprint=NEEDS, nodes=GPUS, placed=("a", "")))
     await world.until(1)
     assert looks[0].room == room
+
+
+@scaling
+async def test_looks_are_kept_and_told(world: World) -> None:
+    world.pages["a"] = page(running=8, waiting=20)
+    world.scaler.want(KEY, world.order("a", "b"))
+    await world.until(2)
+    told = world.scaler.account(KEY)
+    assert told
+    assert told["silent"] == 1
+    assert {"queue", "under way"} <= {signal["name"] for signal in told["looks"][-1]["signals"]}
+    [figures] = world.scaler.figures()
+    assert sum(figures.limits.values()) == len(told["looks"])
+    assert world.scaler.account(key_of(model("another"))) is None
+
+
+@scaling
+async def test_an_engine_that_hangs_is_told(world: World) -> None:
+    """It is out while another one is well; and a pass is asked for when that changes, not at each reading."""
+    world.pages["a"], world.pages["b"] = page(running=3), page(running=0)
+    world.scaler.want(KEY, world.order("a", "b", replicas=2))
+    while not world.scaler.hung(KEY):
+        await asyncio.sleep(1)
+    assert [(one.uid, one.out) for one in world.scaler.hung(KEY)] == [("uid-a", True)]
+    assert {uid: load.requests for uid, load in world.scaler.loads(KEY).items()} == {"uid-a": 3, "uid-b": 0}
+    before = len(world.woken)
+    await asyncio.sleep(20)
+    assert len(world.woken) == before
+    world.pages["a"] = page(running=0)
+    while world.scaler.hung(KEY):
+        await asyncio.sleep(1)
+
+
+@scaling
+async def test_engines_of_a_model_that_does_not_scale_are_watched_all_the_same(world: World) -> None:
+    world.pages["a"], world.pages["b"] = page(running=3), page(running=0)
+    world.scaler.want(KEY, replace(world.order("a", "b"), settings=None))
+    while not world.scaler.hung(KEY):
+        await asyncio.sleep(1)
+    assert (world.scaler.decision(KEY), world.scaler.account(KEY), list(world.scaler.figures())) == (None, None, [])
+    assert 6 < len(world.read) < 20, "every 5 s, two of them"

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import certificate, keys
+from tidegate.brain import avoided, certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
@@ -27,7 +27,7 @@ from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfi
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, config_of, snapshot
-from tidegate.names import ROUTER_CONFIG_KEY
+from tidegate.names import AVOIDED_KEY, ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
 
@@ -94,6 +94,9 @@ class Router:
     _entries: dict[str, Entries] = field(default_factory=dict)
     """What Secrets say, by name; those that were not read yet are not there."""
     _seen: Engines = field(default_factory=Engines)
+    _known: dict[str, tuple[Endpoint, ...]] | None = None
+    _avoided: frozenset[str] = frozenset()
+    """Addresses of engines that hang."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
@@ -120,6 +123,8 @@ class Router:
         found = objects.get(self.config_map)
         if found is None:
             return
+        self._avoided = avoided.read(found.get("data", {}).get(AVOIDED_KEY, ""))
+        self._choose()
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
             self.unreadable = ""
@@ -131,8 +136,14 @@ class Router:
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self.engines = self._seen.by_service(objects.values())
+        self._known = self._seen.by_service(objects.values())
+        self._choose()
         self._changed.set()
+
+    def _choose(self) -> None:
+        """Those that get requests, of all that are known."""
+        if self._known is not None:
+            self.engines = avoided.without(self._known, self._avoided)
 
     def _news(self) -> None:
         """Envoy has come to know engines, or has to forget some."""

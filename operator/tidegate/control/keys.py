@@ -57,7 +57,8 @@ def _read_by_policies(model: Manifest) -> Any:
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
-    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model)
+    hung = [(text(one, "address"), one.get("out")) for one in maps(model.get("status"), "hungEngines")]
+    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model), hung
 
 
 def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:

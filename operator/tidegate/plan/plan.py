@@ -94,6 +94,28 @@ class Replica:
     """Since when it answers; None: it starts."""
     draining: bool
     """It gets no new requests."""
+    pod: str = ""
+    """Name of its Pod."""
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """A Pod that is to go, by the API that heeds disruption budgets."""
+
+    key: ObjectKey
+    uid: str
+    grace: int
+    """Seconds from SIGTERM to SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a Pod's deletion costs, for the ReplicaSet that has to choose one."""
+
+    key: ObjectKey
+    uid: str
+    value: str
+    """Empty: nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +145,8 @@ class Door:
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
-    settings: Settings
+    settings: Settings | None
+    """None: the spec says how many; engines are read all the same, to see whether they hang."""
     replicas: int
     """Engines that are asked for at present."""
     engines: tuple[Replica, ...]
@@ -139,6 +162,10 @@ class Scale:
     """Nodes of its Pods; empty of one that has none yet."""
     doors: tuple[Door, ...] = ()
     """Routers before a model that may have no engine."""
+    days: Any = None
+    """What was kept of yesterday, for the same."""
+    obeyed: bool = True
+    """Whether a pass does what is decided; else somebody else reads it."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +184,12 @@ class Plan:
     """What to ask the world, and the seconds between two answers."""
     scale: Scale | None = None
     """What decides how many engines there are; None: the spec does."""
+    costs: tuple[Cost, ...] = ()
+    """What is written on Pods before anything is applied."""
+    evict: tuple[Eviction, ...] = ()
+    """Pods that are to be made anew, after the status says so."""
+    handover: int | None = None
+    """spec.replicas that is written once, after the status, for whoever is to write it from then on."""
     again: bool = False
     """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None

@@ -14,7 +14,7 @@ from typing import Final
 
 import typer
 
-from tidegate.cli.plugin.main import plan, rollout
+from tidegate.cli.plugin.main import plan, rollout, scale
 
 PROGRAM: Final = "kubectl-tidegate"
 NO_FILES: Final = ":4"
@@ -22,6 +22,7 @@ NO_FILES: Final = ":4"
 app = typer.Typer()
 app.command()(plan)
 app.add_typer(rollout, name="rollout")
+app.add_typer(scale, name="scale")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -38,20 +38,21 @@ INTERRUPTED = 130
 
 def status(name: str, flags: Flags, *, watch: bool, as_json: bool) -> int:
     """Returns the exit status."""
-    return _ended(_status(name, flags, watch, as_json))
+    return ended(_status(name, flags, watch, as_json))
 
 
 def order(verb: str, name: str, flags: Flags, *, everything: bool = False) -> int:
     """Returns the exit status."""
-    return _ended(_order(verb, name, flags, everything))
+    return ended(_order(verb, name, flags, everything))
 
 
 def plan(files: Sequence[str], flags: Flags) -> int:
     """Returns the exit status."""
-    return _ended(_plan(files, flags))
+    return ended(_plan(files, flags))
 
 
-def _ended(command: Coroutine[None, None, int]) -> int:
+def ended(command: Coroutine[None, None, int]) -> int:
+    """Runs it; what it raises is told on standard error."""
     try:
         return asyncio.run(command)
     except (TidegateError, ValueError) as error:

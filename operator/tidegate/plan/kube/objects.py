@@ -39,6 +39,8 @@ API_VERSIONS: Final = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "PodMonitor": "monitoring.coreos.com/v1",
     "LeaderWorkerSet": "leaderworkerset.x-k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "ScaledObject": "keda.sh/v1alpha1",
 }
 """Every kind that we make, with the version that we write."""
 
@@ -49,6 +51,8 @@ DROPPED: Final = (
     "ControllerRevision",
     "PodDisruptionBudget",
     "LeaderWorkerSet",
+    "HorizontalPodAutoscaler",
+    "ScaledObject",
 )
 """Kinds of which a plan ever deletes one; the operator's ClusterRole lets it delete no others."""
 

@@ -14,9 +14,10 @@ from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.kube.reading import text
-from tidegate.plan.model import revisions, scaling
+from tidegate.plan.model import provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
+from tidegate.plan.model.provider import Provided
 from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
 from tidegate.plan.model.surge import Surge, footprint, nodes, surge
 from tidegate.plan.model.trial import Trying, engines, trying
@@ -56,6 +57,8 @@ class ModelDecision:
     """The trial of the newest."""
     replicas: int
     """Engines that there should be."""
+    provided: Provided | None = None
+    """How another provider than the operator comes to decide that; None: it does not."""
 
     def traffic(self, revision: Revision) -> int:
         """Percent of the model's requests that it gets."""
@@ -86,7 +89,9 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
-    wanted = scaling.replicas(world, model, active.replicas if active else 0)
+    running = active.replicas if active else 0
+    wanted = scaling.replicas(world, model, running)
+    another = provider.another(model)
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
     fresh = {} if model.spec.suspend else rendered(model, newest, world.defaults, workload_kind(world, model))
     most = _surge(world, model, newest, facts, wanted, kept.get(newest, fresh))
@@ -108,7 +113,17 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
         active_replicas=tried.stable,
     )
     decision = ModelDecision(
-        model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried, wanted
+        model,
+        newest,
+        facts.recorded,
+        readiness,
+        situation.departures,
+        kept,
+        (),
+        made,
+        tried,
+        wanted,
+        provider.provided(world, model, another, running) if another else None,
     )
     if model.spec.suspend:
         return decision

@@ -19,14 +19,17 @@ from tidegate.plan.kube.objects import (
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
-from tidegate.plan.model import scaling, services, surge
+from tidegate.plan.model import hanging, scaling, services, surge
+from tidegate.plan.model.autoscalers import autoscaler
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.network import network_policy
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
+from tidegate.plan.model.victims import costs
 from tidegate.plan.model.workload import workload
+from tidegate.plan.model.yesterday import yesterday
 from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
 from tidegate.plan.world import ModelWorld
 
@@ -39,7 +42,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     status = model_status(world, facts, decision, now)
     if model.spec.suspend:
         return Plan(status=status)
-    wanted = objects(world, facts, decision)
+    wanted = [*objects(world, facts, decision), *yesterday(world, now)]
     delete = unwanted(world, wanted, decision)
     retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
     serving = decision.role("Active")
@@ -52,6 +55,9 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         needs=needs(world, wanted, delete),
         ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled) | _asked_of_nodes(decision, scaled),
         scale=scaled,
+        costs=tuple(costs(world, facts, wanted)),
+        evict=tuple(hanging.evictions(world)),
+        handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
@@ -95,6 +101,8 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
     if world.capabilities.pod_monitor:
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
+    if (wanted := decision.model.spec.autoscaling) and decision.provided and decision.provided.made:
+        made.append(autoscaler(owner, wanted, world.prometheus))
     there = any(child["kind"] == "NetworkPolicy" for child in world.children)
     groups = any(kind_of(facts, decision, revision) == "LeaderWorkerSet" for revision in decision.revisions)
     besides, us = world.defaults.engine_peers, from_us(world.defaults.operator_namespace)

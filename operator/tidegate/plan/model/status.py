@@ -13,7 +13,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import scaling
+from tidegate.plan.model import hanging, provider, scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.forecast import sentence
@@ -41,23 +41,43 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "roomMadeFor": decision.room_made_for or None,
         "rollout": _rollout(world, facts, decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
-        "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
+        "replicas": _exist(facts, decision),
         "ready": f"{decision.of(active).ready}/{decision.replicas}",
         "readyReplicas": decision.of(active).ready,
         "desiredReplicas": decision.replicas,
-        "autoscaling": scaling.status(world, decision.replicas, now) if decision.model.spec.autoscaling else None,
+        "autoscaling": _autoscaling(world, decision, now),
+        "hungEngines": hanging.status(world) or None,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
         "conditions": conditions.written(found, world.owner, now),
     }
 
 
+def _autoscaling(world: ModelWorld, decision: ModelDecision, now: datetime) -> dict[str, Any] | None:
+    wanted = decision.model.spec.autoscaling
+    if wanted is None:
+        return None
+    taken = decision.provided is not None and decision.provided.taken
+    by: scaling.By = wanted.provider if taken and wanted.provider != "Operator" else ""
+    return scaling.status(world, decision.replicas, by, now)
+
+
+def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
+    """For /scale: engines of the revision that serves and of the one on trial. A blue/green, or a surge, has more than were asked for: an
+    HPA within its tolerance asks for as many as there are, and so would double them at each rollout."""
+    counted = (r.name for r in decision.revisions if r.role in ("Active", "Candidate"))
+    found = sum(integer(facts.workloads.get(name, {}).get("status"), "replicas") for name in counted)
+    return min(found, decision.replicas)
+
+
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     if decision.model.spec.suspend:
         return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+    found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
-        paused = conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision))
-        return [paused, conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
-    return [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
+        found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
+    if (wanted := decision.model.spec.autoscaling) and decision.provided:
+        found.append(provider.condition(world, wanted, decision.provided))
+    return found + hanging.condition(world)
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:

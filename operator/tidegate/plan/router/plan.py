@@ -13,6 +13,7 @@ from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.router import workload
 from tidegate.plan.router.access import access
+from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
 from tidegate.plan.router.status import router_status
@@ -59,7 +60,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     made = [
         service_account(name, owner, labels),
         *access(owner, policy.spec.secrets),
-        workload.config_map(owner, decision.config),
+        workload.config_map(owner, decision.config, avoided(world.models.values())),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
         disruption_budget(name, owner, labels),

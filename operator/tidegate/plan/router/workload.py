@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Any, Final
 
@@ -212,8 +213,9 @@ def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
     return made
 
 
-def config_map(owner: Manifest, config: RouterConfig) -> dict[str, Any]:
-    """What the routers run, watched by the brains through the API."""
+def config_map(owner: Manifest, config: RouterConfig, avoided: Sequence[str] = ()) -> dict[str, Any]:
+    """What the routers run, and engines that they are to avoid; watched by the brains through the API."""
     policy = owner["metadata"]["name"]
-    body = {"data": {names.ROUTER_CONFIG_KEY: config.text()}}
+    hung = {names.AVOIDED_KEY: json.dumps(avoided)} if avoided else {}
+    body = {"data": {names.ROUTER_CONFIG_KEY: config.text(), **hung}}
     return child("ConfigMap", names.router(policy), owner, router_labels(policy), body)

@@ -28,8 +28,21 @@ from tidegate.plan.scaling.settings import Settings
 from tidegate.plan.scaling.windows import Remembered
 
 Limit = Literal[
-    "Signal", "Steady", "NoMetrics", "Window", "LeastLife", "Policy", "GPUs", "Max", "Min", "Schedule", "Zero"
+    "Signal",
+    "Steady",
+    "NoMetrics",
+    "Window",
+    "LeastLife",
+    "Policy",
+    "GPUs",
+    "Max",
+    "Min",
+    "Schedule",
+    "Zero",
+    "HPA",
+    "KEDA",
 ]
+"""The last two: another provider decides."""
 
 
 @dataclass(frozen=True)
