@@ -30,7 +30,7 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     for name, entry in zip(names_of_them, entries, strict=True):
         if entry:
             awake = model(name) | {"status": {"revisions": [entry]}}
-            simulation.models[name] = asleep(name, entry) if entry.get("replicas") == 0 else awake
+            simulation.models[name] = asleep(name, entry) if "replicas" in entry else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
@@ -39,9 +39,9 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
 
 
 def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """A model that nobody asks for."""
+    """A model that may have no engine."""
     scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
-    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": 0}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": entry["replicas"]}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -76,7 +76,7 @@ def outdated(*configs: str, error: str = "") -> Simulation:
     return simulation
 
 
-ASLEEP = SILENT | {"replicas": 0}
+ASLEEP, WAKING = SILENT | {"replicas": 0}, SILENT | {"replicas": 1}
 ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
@@ -93,7 +93,9 @@ TABLE = [
     # on purpose, and requests wait
     (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "2 of 2 routers answer; backend to-m0: ModelDeployment 'm0' is scaled to zero"),
     (say(place(ASLEEP, SILENT), *ALL), READY, "ScaledToZero", WORDS),
-    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero, and requests wait"),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero; the next request wakes it"),
+    (say(place(WAKING), *ALL), STARTS, "EnginesStarting", "the first engine of ModelDeployment 'm0' starts; requests wait for it"),
+    (say(place(WAKING, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),

@@ -15,6 +15,7 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
+from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
 
 
@@ -58,6 +59,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
       is not ours
     some            for nobody:       any                  Stalled with why
                     clients.py
+    some            none, because     any                  Ready: the next request wakes one
+                      nobody asks
     some            none              any                  Reconciling until an engine answers
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
@@ -75,11 +78,17 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
     if not traffic.serving and not traffic.asleep:
-        reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
-        return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
+        return _unanswered(traffic)
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
     return _configured(facts, decision)
+
+
+def _unanswered(traffic: Traffic) -> Verdict:
+    """No route is answered, and not because nobody asks."""
+    reason = conditions.STARTING if traffic.waking else conditions.BACKEND_MISSING
+    sentences = (*traffic.unresolved, *traffic.silent, *traffic.waking)
+    return conditions.progressing(conditions.NO_ENGINES if traffic.silent else reason, conditions.listed(sentences))
 
 
 def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
@@ -93,7 +102,9 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *traffic.asleep, *problems(facts, decision)))
+    rest = conditions.listed(
+        (*traffic.unresolved, *traffic.silent, *traffic.waking, *traffic.asleep, *problems(facts, decision))
+    )
     words = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
     return conditions.done(words, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 

@@ -44,6 +44,8 @@ class Traffic:
     """Backends with a share of which no engine answers."""
     asleep: tuple[str, ...]
     """Backends with a share that have no engine because nobody asks: requests wait for one."""
+    waking: tuple[str, ...]
+    """Backends with a share whose first engine starts, because requests wait for it."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
     sent_to: Mapping[str, Mapping[str, int]]
@@ -82,6 +84,7 @@ class _Sum:
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
     asleep: dict[str, str] = field(default_factory=dict)
+    waking: dict[str, str] = field(default_factory=dict)
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -103,6 +106,7 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
         asleep=tuple(found.asleep.values()),
+        waking=tuple(found.waking.values()),
         serving=found.serving,
         sent_to=found.sent_to,
     )
@@ -136,14 +140,23 @@ def _share(
         return None
     answers = any(revision.answers for revision in live)
     found.serving = found.serving or answers
-    waits = hold(models[name])
-    if not answers and waits and not integer(models[name].get("status"), "desiredReplicas", 1):
-        found.asleep[backend.name] = (
-            f"backend {backend.name}: ModelDeployment {name!r} is scaled to zero, and requests wait"
+    if not answers:
+        _without_engines(backend.name, models[name], found)
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold(models[name]))
+
+
+def _without_engines(backend: str, model: Manifest, found: _Sum) -> None:
+    name = model["metadata"]["name"]
+    if not hold(model):
+        found.silent[backend] = f"backend {backend}: no engine of ModelDeployment {name!r} answers"
+    elif integer(model.get("status"), "desiredReplicas", 1):
+        found.waking[backend] = (
+            f"backend {backend}: the first engine of ModelDeployment {name!r} starts; requests wait for it"
         )
-    elif not answers:
-        found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), waits)
+    else:
+        found.asleep[backend] = (
+            f"backend {backend}: ModelDeployment {name!r} is scaled to zero; the next request wakes it"
+        )
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
