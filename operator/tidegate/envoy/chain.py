@@ -7,6 +7,7 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/fil
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
@@ -24,29 +25,29 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
-    """The virtual host's `typed_per_filter_config`; `clients` counts where clients have keys."""
+def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ, held: Collection[str] = ()) -> Resource:
+    """The virtual host's `typed_per_filter_config`; `clients` counts where clients have keys, `held` are routes whose requests wait."""
     return {
-        **_chain(config, module, clients),
+        **_chain(config, module, clients, held),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
-        **(hold.nowhere() if hold.patience(config) else {}),
+        **(hold.nowhere() if held else {}),
     }
 
 
-def of_unusual(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
+def of_unusual(config: RouterConfig, module: str, clients: Clients = NOT_READ, held: Collection[str] = ()) -> Resource:
     """The same of the route where unusual requests wait."""
-    return _chain(config, module, clients, unusual())
+    return _chain(config, module, clients, held, unusual())
 
 
-def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource) -> Resource:
+def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection[str], *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
         *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
-        *([hold.wait_for_an_engine(max(waits))] if (waits := hold.patience(config).values()) else []),
+        *([hold.wait_for_an_engine(config)] if held else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 

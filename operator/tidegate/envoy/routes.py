@@ -69,7 +69,7 @@ def route_configuration(
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(config, module, clients),
+                "typed_per_filter_config": chain.of_policy(config, module, clients, held),
                 "matcher": _table(config, module, clients, held),
             }
         ],
@@ -82,7 +82,7 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
     waits = hold.patience(config)
     entries = {**actions, **{name: _route({"name": name, **_held(waits[name])}) for name in sorted(held)}}
     models = {model: entries[route.name] for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
+    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
@@ -128,12 +128,12 @@ def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
     return {"/healthz": _route(_answer(200, "ok\n")), paths.MODELS: _route(listed), **one}
 
 
-def _unknown(config: RouterConfig, module: str, clients: Clients) -> Resource:
+def _unknown(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     """A model that no route has; and, before anything is known, a place to wait with room for a large body."""
     missing = _answer(404, json.dumps(openai.error(404, UNKNOWN, "model")), content_type="application/json")
     something = _any(_says(MODEL_HEADER, ".+"), _says(OWN_HEADER, ".+"))
     usual, other = _waiting(UPLOAD_IDLE), _waiting(UPLOAD_IDLE, LARGEST_BODY + ONE_READ)
-    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients)
+    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients, held)
     matchers = [
         {"predicate": something, "on_match": _route(missing)},
         {"predicate": _is_unusual(), "on_match": _route(other)},
