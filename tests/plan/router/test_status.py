@@ -14,6 +14,8 @@ from tidegate.plan.samples import Complaint, RouterReport
 ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
 SILENT = ENTRY | {"readyReplicas": 0}
 ZERO = SILENT | {"replicas": 0}
+ASLEEP = dict(ZERO)
+"""The same of a model whose requests wait."""
 """Of a model that is scaled to zero."""
 PULL = {
     "phase": "Pending",
@@ -25,6 +27,9 @@ STARTS, SERVES = ("False", "True", "False"), ("True", "True", "False")
 STALLED, READY, OUTDATED = ("False", "False", "True"), ("True", "False", "False"), ("True", "False", "True")
 
 
+ALL = ("newest", "newest")
+
+
 def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     """A policy over one model for each entry, which is the model's revision; so many of its two routers are ready."""
     names_of_them = tuple(f"m{n}" for n, _ in enumerate(entries))
@@ -32,12 +37,19 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     for name, entry in zip(names_of_them, entries, strict=True):
         if entry:
             desired = {"desiredReplicas": entry.get("replicas", 1)}
-            simulation.models[name] = model(name) | {"status": {"revisions": [entry], **desired}}
+            awake = model(name) | {"status": {"revisions": [entry], **desired}}
+            simulation.models[name] = asleep(name, ZERO) if entry is ASLEEP else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
         simulation.router_pod(f"pod-{number}")
     return simulation
+
+
+def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A model that nobody asks for."""
+    scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": 0}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -72,7 +84,15 @@ def outdated(*configs: str, error: str = "") -> Simulation:
     return simulation
 
 
-ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
+def _replaced(*conditions: dict[str, str]) -> Simulation:
+    """Two routers of before are ready, and a new one is not."""
+    simulation = with_deployment(say(place(ENTRY), *ALL), *conditions)
+    key = next(key for key in simulation.children if key.kind == "Deployment")
+    simulation.children[key]["status"] |= {"replicas": 3, "updatedReplicas": 1}
+    return simulation
+
+
+WORDS = "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
     (place(ENTRY, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
@@ -93,12 +113,19 @@ TABLE = [
     (say(place(ZERO), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
     (place(ZERO, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
     (place(ZERO, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
+    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero, and requests wait for an engine"),
+    (say(place(ASLEEP, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero, and requests wait"),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),
     (with_deployment(place(ENTRY, routers=1), LATE), OUTDATED, "RoutersStarting", "1 of 2 routers answer"),
     # refused by a brain
     (say(place(ENTRY), "old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
+    # being replaced
+    (_replaced(), SERVES, "RoutersStarting", "routers are being replaced, and those of before go on"),
+    (with_pod(_replaced(), PULL), SERVES, "ErrImagePull", "those of before go on; Pod pod-x"),
+    (with_pod(_replaced(LATE), PULL), OUTDATED, "ErrImagePull", "those of before go on; Pod pod-x"),
     # too new for them
     (outdated(), OUTDATED, "RoutersOutdated", "needs routers that read 1, and these read 0: they go on with the one"),
     (outdated("old", "newest"), OUTDATED, "RoutersOutdated", "an annotation in podMetadata is enough"),

@@ -96,4 +96,4 @@ def _backend(name: str, model: str, sent: Mapping[str, int]) -> Backend:
 
 
 def _models(decision: RouterDecision) -> dict[str, str]:
-    return {backend.name: backend.model_deployment_ref.name for backend in decision.policy.spec.backends}
+    return {backend.name: backend.model for backend in decision.policy.spec.backends}
