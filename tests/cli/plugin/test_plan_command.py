@@ -84,7 +84,7 @@ def planned(folder: Path, name: str = "small", **spec: Any) -> int:
     return ended.value.code
 
 
-OTHER = {"engine": {"gpus": {"count": 1}, "image": "other:1"}}
+OTHER: dict[str, Any] = {"engine": {"gpus": {"count": 1}, "image": "other:1"}}
 
 
 def test_a_new_revision(lists: Lists, tmp_path: Path, capsys: Capture) -> None:
