@@ -39,7 +39,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         timeouts=Timeouts(
             request_seconds=seconds(spec.timeouts.request),
             idle_seconds=seconds(spec.timeouts.idle),
-            attempt_seconds=seconds(spec.timeouts.attempt),
+            attempt_seconds=seconds(spec.timeouts.attempt) or None,
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
         observation=_observation(spec.observability),
