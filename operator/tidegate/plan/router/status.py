@@ -15,6 +15,7 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
+from tidegate.plan.router.readers import read_past
 from tidegate.plan.world import RouterWorld
 
 
@@ -93,7 +94,7 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
+    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *read_past(facts, decision)))
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
