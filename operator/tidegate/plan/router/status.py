@@ -94,7 +94,9 @@ def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *read_past(facts, decision)))
+    rest = conditions.listed(
+        (*traffic.unresolved, *traffic.silent, *problems(facts, decision), *read_past(facts, decision))
+    )
     return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
 
 
