@@ -91,9 +91,16 @@ def _patience(policy: RoutingPolicy, route: Route) -> Iterator[str]:
     spec = policy.spec
     retry, breaker = spec.retry, spec.circuit_breaker
     if retry.attempts or route.fallback:
-        what = [*map(str, retry.codes), *({"ConnectFailure": "no connection", "Reset": "a reset"}[r] for r in retry.reasons)]
+        what = [
+            *map(str, retry.codes),
+            *({"ConnectFailure": "no connection", "Reset": "a reset"}[r] for r in retry.reasons),
+        ]
         yield f"  again     the first ones {retry.attempts} times more, after {', '.join(what)}"
-    times = {"request": spec.timeouts.request, "attempt": spec.timeouts.attempt, "firstToken": spec.timeouts.first_token}
+    times = {
+        "request": spec.timeouts.request,
+        "attempt": spec.timeouts.attempt,
+        "firstToken": spec.timeouts.first_token,
+    }
     said = ", ".join(f"{name} {value}" for name, value in times.items() if seconds(value))
     yield f"  time      {said or 'any'}"
     if breaker:

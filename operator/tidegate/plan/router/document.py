@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.api.routingpolicy import CircuitBreaker as Breaker
+from tidegate.api.breaking import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
 from tidegate.contract.breaking import CircuitBreaker
