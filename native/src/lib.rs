@@ -27,6 +27,7 @@ pub mod model;
 pub mod name;
 pub mod panics;
 pub mod parameters;
+pub mod prefix;
 pub mod route;
 pub mod scanner;
 pub mod search;

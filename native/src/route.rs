@@ -28,6 +28,7 @@ use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use crate::form::Form;
 use crate::model::Finder;
+use crate::prefix::Prefix;
 use crate::scanner::Scanner;
 use crate::splice::Place;
 use crate::usage::Usage;
@@ -53,6 +54,7 @@ pub struct Route {
     api: Api,
     /// While the body comes.
     finder: Option<Finder>,
+    prefix: Prefix,
     /// What is answered once the rest of the body has been taken.
     refused: Option<Answer>,
     begun: Instant,
@@ -83,6 +85,7 @@ impl Route {
             config,
             api: Api::OpenAi,
             finder: None,
+            prefix: Prefix::default(),
             refused: None,
             begun: Instant::now(),
             first: None,
@@ -179,6 +182,9 @@ impl Route {
             Err(wrong) => return self.refuse(host, 400, wrong),
             Ok(found) => found,
         };
+        if let Some(prefix) = self.prefix.value(finder.prompt().1.is_some()) {
+            host.set_header(Side::Request, &self.config.prefix, prefix.to_string().as_bytes());
+        }
         let ask = if self.may_ask { finder.usage_place() } else { None };
         self.asked = ask.is_some();
         // four numbers of twenty digits at most
@@ -298,7 +304,15 @@ impl Filter for Route {
             return if end { self.finish(host) } else { Request::Wait };
         }
         let Some(finder) = &mut self.finder else { return Request::Continue };
-        host.each_slice(Side::Request, &mut |slice| finder.feed(slice));
+        let (prefix, wanted) = (&mut self.prefix, !self.config.prefix.is_empty());
+        host.each_slice(Side::Request, &mut |slice| {
+            let before = finder.seen();
+            finder.feed(slice);
+            if wanted {
+                let (first, end) = finder.prompt();
+                prefix.feed(slice, before, first, end);
+            }
+        });
         if end {
             self.finish(host)
         } else {

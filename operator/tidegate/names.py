@@ -64,11 +64,20 @@ OWN_HEADER: Final = f"{INTERNAL_PREFIX}own"
 """The path of a request that the router answers itself."""
 LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
 """Set on a request whose body was dropped because it is too large."""
+PREFIX_HEADER: Final = f"{INTERNAL_PREFIX}prefix"
+"""A number for what a request's prompt begins with."""
 FIRST_HEADER: Final = f"{INTERNAL_PREFIX}first"
 """The destination that the weights chose, whoever answers."""
 INTERNAL_HEADERS: Final = (
-    MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED_HEADER, OWN_HEADER, LARGE_HEADER, FIRST_HEADER
-)  # fmt: skip
+    MODEL_HEADER,
+    SPLICE_HEADER,
+    DRAINING_HEADER,
+    DECIDED_HEADER,
+    OWN_HEADER,
+    LARGE_HEADER,
+    PREFIX_HEADER,
+    FIRST_HEADER,
+)
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"

@@ -73,7 +73,7 @@ async def backend(envoy: RealEnvoy) -> str:
             answer = await client.post("/v1/chat/completions", json={"model": "chat"})
         except httpx.TransportError:
             return ""
-        return answer.headers.get("x-tidegate-backend", "")
+        return str(answer.headers.get("x-tidegate-backend", ""))
 
 
 async def becomes(envoy: RealEnvoy, name: str) -> float:

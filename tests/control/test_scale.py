@@ -1,14 +1,16 @@
-"""Engines are read, looks are made, and a key is queued when a decision is news."""
+"""Engines are read, looks are made, and a key is queued when a decision is news. In virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.builders import key_of, model
+from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
 from tidegate.plan.plan import ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
@@ -27,7 +29,7 @@ def page(running: int = 1, waiting: int = 0, finished: float = 0) -> Page:
 
 
 class World:
-    """Engines by address; time goes as the tests' loop does, a hundred times as fast."""
+    """Engines by address."""
 
     def __init__(self) -> None:
         self.pages: dict[str, Page | Unread] = {}
@@ -38,7 +40,7 @@ class World:
             self._page,
             lambda _: self.samples,
             self.woken.append,
-            lambda: 1000 + 100 * asyncio.get_running_loop().time(),
+            lambda: 1000 + now(),
         )
 
     async def _page(self, address: str) -> Page | Unread:
@@ -51,18 +53,21 @@ class World:
 
     async def until(self, looks: int) -> None:
         while len(self.scaler.decisions(KEY)) < looks:
-            await asyncio.sleep(0)
+            await asyncio.sleep(1)
 
 
-@pytest.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    real = asyncio.sleep
-    monkeypatch.setattr("tidegate.control.scale.asyncio.sleep", lambda seconds: real(seconds / 100))
-    made = World()
-    yield made
-    made.scaler.want(KEY, None)
+def scaling(story: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """A test of this story, in a world of its own."""
+
+    async def main() -> None:
+        world = World()
+        await story(world)
+        world.scaler.want(KEY, None)
+
+    return lambda: run(main())
 
 
+@scaling
 async def test_a_queue_makes_more(world: World) -> None:
     world.pages["a"] = page(running=8, waiting=20)
     world.scaler.want(KEY, world.order("a"))
@@ -73,6 +78,7 @@ async def test_a_queue_makes_more(world: World) -> None:
     assert world.woken[0] == KEY
 
 
+@scaling
 async def test_nothing_new_wakes_nobody(world: World) -> None:
     world.pages["a"] = page()
     world.scaler.want(KEY, world.order("a"))
@@ -85,6 +91,7 @@ async def test_nothing_new_wakes_nobody(world: World) -> None:
     assert len(world.read) >= 6
 
 
+@scaling
 async def test_an_engine_that_says_nothing_holds(world: World) -> None:
     world.pages["a"] = page()
     world.scaler.want(KEY, world.order("a", "b", replicas=2))
@@ -95,6 +102,7 @@ async def test_an_engine_that_says_nothing_holds(world: World) -> None:
     assert "engines say nothing" in decision.words or decision.limit in ("Window", "NoMetrics", "Steady")
 
 
+@scaling
 async def test_a_newer_plan_is_followed(world: World) -> None:
     world.pages["a"] = world.pages["b"] = page()
     world.scaler.want(KEY, world.order("a"))
@@ -105,6 +113,7 @@ async def test_a_newer_plan_is_followed(world: World) -> None:
     assert set(world.read[1:]) == {"b"}
 
 
+@scaling
 async def test_nobody_looks_any_more(world: World) -> None:
     world.scaler.want(KEY, world.order("a"))
     await world.until(1)
@@ -112,12 +121,16 @@ async def test_nobody_looks_any_more(world: World) -> None:
     assert (len(world.scaler), world.scaler.decision(KEY), world.scaler.decisions(KEY)) == (0, None, [])
 
 
-async def test_what_fails_is_tried_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    world.scaler.want(KEY, replace(world.order("a"), settings=None))  # type: ignore[arg-type]
-    while "this should not happen" not in caplog.text:
-        await asyncio.sleep(0)
-    world.scaler.want(KEY, world.order("a"))
-    await world.until(1)
+def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    @scaling
+    async def story(world: World) -> None:
+        world.scaler.want(KEY, replace(world.order("a"), settings=None))  # type: ignore[arg-type]
+        while "this should not happen" not in caplog.text:
+            await asyncio.sleep(1)
+        world.scaler.want(KEY, world.order("a"))
+        await world.until(1)
+
+    story()
 
 
 ONE = Question(KEY, query=Query("x", 0.0))

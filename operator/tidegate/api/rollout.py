@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, Part, Rule
 from tidegate.api.smoke import SmokeTest
-from tidegate.api.values import WHOLE_PERCENT, Duration, Percent, fraction, seconds
+from tidegate.api.values import WHOLE_PERCENT, Duration, HeaderName, Percent, fraction, seconds
 
 Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=7)]
 """A whole share between 1% and 99%."""
@@ -63,7 +63,7 @@ class CompareWithStable(Part):
 class StickyHeader(Part):
     """A header whose value says who asks."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=64)]
+    name: HeaderName
     """Its name, for example x-user-id."""
 
 

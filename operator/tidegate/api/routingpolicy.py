@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api import bounds
 from tidegate.api.auth import Auth
+from tidegate.api.balancing import LoadBalancing
 from tidegate.api.base import (
     KEYED_BY_NAME,
     NAME_RULE,
@@ -19,92 +19,16 @@ from tidegate.api.base import (
     ObjectMeta,
     Part,
     Rule,
-    Ruled,
     Words,
     cel_format,
-    cel_string,
 )
 from tidegate.api.breaking import CircuitBreaker
-from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.external import External
 from tidegate.api.fallback import Fallback
 from tidegate.api.modeldeployment import ServedName
+from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
 from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
-
-
-class RouterService(Part):
-    """The Service in front of the router Pods."""
-
-    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """core/v1 Service type."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 80
-    """Port of the Service."""
-    annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] = {}
-    """Annotations of the Service, for the cloud's load balancer."""
-
-
-class Brain(Part):
-    """The process beside Envoy that keeps its configuration current."""
-
-    resources: Resources = Resources()
-    """CPU and memory of the brain's container. Default: requests of 100m and 128Mi, or of the limits where those are lower."""
-
-
-ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$"
-_OWN_PORT = r"^(http://.*:80|https://.*:443)$"
-
-Origin = Annotated[
-    str,
-    Field(min_length=1, max_length=300),
-    Ruled(
-        Rule(
-            f"self.matches({cel_string(ORIGIN)})",
-            "an origin is scheme, host and port as a browser says them, such as https://chat.example.com, http://localhost:3000 or "
-            "https://*.example.com, in small letters and without a path or a slash at the end; * is every page",
-            lambda origin: re.fullmatch(ORIGIN, origin) is not None,
-        ),
-        Rule(
-            f"!self.matches({cel_string(_OWN_PORT)})",
-            "browsers leave out a scheme's own port; write https://chat.example.com without :443, http without :80",
-            lambda origin: re.fullmatch(_OWN_PORT, origin) is None,
-        ),
-    ),
-]
-
-
-class Cors(Part):
-    """Web pages that may ask from within a browser, with the libraries of OpenAI and Anthropic for example. Preflights are answered,
-    and what is answered, errors too, may be read; every request header is allowed and every answer's header shown. Cookies are
-    not: whoever asks shows a key."""
-
-    allow_origins: Annotated[list[Origin], Field(min_length=1, max_length=64, json_schema_extra=SET)]
-    """`https://chat.example.com`, `http://localhost:3000`, `https://*.example.com` for every name below it, or `*` for every page."""
-
-
-class Router(Part):
-    """The Pods that carry the traffic: Envoy with a brain beside it."""
-
-    replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Router Pods."""
-    service: RouterService = RouterService()
-    """The Service in front of them."""
-    resources: Resources = Resources()
-    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi, or of the limits where those are lower."""
-    brain: Brain = Brain()
-    """The process beside Envoy."""
-    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
-    """Secrets for pulling the images of Envoy and of the brain."""
-    scheduling: Scheduling = Scheduling()
-    """Where Pods may run. Default: spread over nodes as far as possible."""
-    pod_metadata: PodMetadata = PodMetadata()
-    """Labels and annotations to add to the Pods."""
-
-    cors: Cors | None = None
-    """Web pages that may ask from within a browser. Default: none, unlike vLLM's own, which is all: where everybody who reaches the
-    Service may ask, every page that a person there opens could ask for whoever made the page."""
-
-    beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
 
 
 class Backend(Part):
@@ -202,13 +126,6 @@ class Route(Part):
         """The backends that it names, in order."""
         later = self.fallback.backends if self.fallback else []
         return [*(backend.name for backend in self.to.backends), *(backend.name for backend in later)]
-
-
-class LoadBalancing(Part):
-    """Which engine of a model gets a request."""
-
-    algorithm: Literal["LeastRequest", "RoundRobin", "Random"] = "LeastRequest"
-    """LeastRequest takes the less busy of two random engines."""
 
 
 RetryCode = Annotated[int, Field(ge=400, le=599)]

@@ -258,6 +258,8 @@ class ConfigurationStatus(Part):
     """Where the newest configuration sends requests."""
     older: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Where other configurations sent them, which routers may still run; empty when every ready router runs the newest."""
+    more: bool | None = None
+    """Whether there are more of those than `older` has room for: routers may still send to any model of the namespace."""
 
 
 class RoutingPolicyStatus(Status):
@@ -266,7 +268,7 @@ class RoutingPolicyStatus(Status):
     ready: Short = ""
     """Router Pods that answer, of those that should: `2/2`."""
     address: Annotated[str, Field(max_length=512)] = ""
-    """Where clients inside the cluster reach the router."""
+    """Where clients inside the cluster reach the router; empty while the Service of that name leads elsewhere."""
     replicas: Count = 0
     """Router Pods that exist."""
     ready_replicas: Count = 0

@@ -51,6 +51,8 @@ class Canonical(NamedTuple):
     of: Callable[[str], str]
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=64)]
+"""Of HTTP, without what proxies drop: `x-user-id`."""
 Duration = Annotated[str, Field(pattern=DURATION, max_length=24), Canonical(lambda v: f"{seconds(v):.3f}s")]
 """Gateway API's duration (GEP-2257): whole numbers with h, m, s or ms, as `90s` or `1h30m`."""
 

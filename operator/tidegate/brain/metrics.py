@@ -68,6 +68,11 @@ PROCESS: Final = (
 CURRENT: Final = Metric(
     "tidegate_router_configuration_current", "gauge", "1 while Envoy runs the newest configuration."
 )
+EXPIRES: Final = Metric(
+    "tidegate_router_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the certificate that clients are shown runs out.",
+)
 
 
 def wanted() -> str:
@@ -92,9 +97,10 @@ def _own(name: str) -> str:
     )
 
 
-def of_brain(current: bool) -> str:
-    """The brain's own, in Prometheus' text format."""
-    return "".join(f"{line}\n" for line in _lines(CURRENT, int(current)))
+def of_brain(current: bool, expires: int) -> str:
+    """The brain's own, in Prometheus' text format; a router that shows no certificate has no EXPIRES."""
+    lines = [*_lines(CURRENT, int(current)), *(_lines(EXPIRES, expires) if expires else ())]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(metric: Metric, value: int) -> Iterator[str]:

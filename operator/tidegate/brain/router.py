@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import keys
+from tidegate.brain import certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
@@ -340,7 +341,11 @@ class Router:
             "native": bool(self.files.start.module),
             "keys": few(self._clients(self.config)[1] if self.config else ()),
             "providers": few(self._providers.problems(self.config) if self.config else ()),
+            "certificate": self._certificate(reading.expires if reading else 0),
         }
+
+    def _certificate(self, expires: float) -> str:
+        return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
 
 
 def few(sentences: Sequence[str]) -> list[str]:

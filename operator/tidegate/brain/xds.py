@@ -21,6 +21,7 @@ from typing import Any, Final
 import orjson
 
 from tidegate.contract.destinations import SecretEntry
+from tidegate.envoy import tls
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.observe import SWITCHES
@@ -48,11 +49,15 @@ class Files:
         self._walked: frozenset[str] = frozenset()
 
     def begun(self) -> bool:
-        """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
-        return (self._run / "bootstrap.json").exists()
+        """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs. A disk that was full, or a
+        node without power, may have left files that say nothing: they are written anew, before Envoy is let start."""
+        needed = [self._xds / f"{name}.json" for name in ("lds", "cds", "rds", SWITCHES)]
+        return all(_said(file) for file in (self._run / "bootstrap.json", *needed))
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
+        if self.start.certificate:
+            self._write(Path(tls.path(self.start)), response(SECRET, "1", [tls.secret(self.start)]))
         self._write(self._xds / "lds.json", listeners(self.start))
         self._write(self._run / "bootstrap.json", bootstrap(self.start))
 
@@ -91,8 +96,7 @@ class Files:
 
     def last_good(self) -> str:
         """What was remembered; empty if nothing was."""
-        file = self._run / LAST_GOOD
-        return file.read_text() if file.exists() else ""
+        return _text(self._run / LAST_GOOD)
 
     def remember_keys(self, known: str) -> None:
         """The digests of clients' keys, for the same."""
@@ -100,8 +104,7 @@ class Files:
 
     def keys(self) -> str:
         """What was remembered of them; empty if nothing was."""
-        file = self._run / KEYS
-        return file.read_text() if file.exists() else ""
+        return _text(self._run / KEYS)
 
     def key(self, entry: SecretEntry, value: bytes) -> None:
         """A provider's key, for Envoy alone. Another one gets another file, because Envoy looks no further than its name."""
@@ -163,11 +166,22 @@ class Files:
 
 def _clusters_in(file: Path) -> dict[str, Resource]:
     """What an earlier brain of this Pod left: routes that Envoy runs may name them."""
-    if not file.exists():
-        return {}
-    found = {resource["name"]: resource for resource in json.loads(file.read_bytes())["resources"]}
+    found = {resource["name"]: resource for resource in _said(file).get("resources", ())}
     return {
         name: {key: value for key, value in resource.items() if key != "@type"}
         for name, resource in found.items()
         if name != UNPARSED
     }
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""
+
+
+def _said(file: Path) -> dict[str, Any]:
+    """What stands in a file of ours; nothing when there is none, or none that can be read."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -203,6 +203,8 @@ def brain(
         bool, typer.Option("--native", help="Envoy is one that the native filters are tested with.")
     ] = False,
     collector: Annotated[str, typer.Option(help="URL that traces are sent to, OTLP over HTTP; empty for none.")] = "",
+    certificate: Annotated[str, typer.Option(help="Folder with tls.crt and tls.key; empty for plain HTTP.")] = "",
+    trusted_hops: Annotated[int, typer.Option(help="Proxies in front whose x-forwarded-for counts.")] = 0,
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
     log_level: Level = "INFO",
@@ -229,5 +231,7 @@ def brain(
         rto_max=knows_rto_max(),
         only_ipv6=only_ipv6(),
         module=provided(run_dir) if native else "",
+        certificate=certificate,
+        trusted_hops=trusted_hops,
     )
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 from pydantic import PrivateAttr, ValidationError
 
+from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
@@ -46,6 +47,8 @@ class RouterConfig(Piece):
     namespace: str
     policy: str
     load_balancing: Literal["LeastRequest", "RoundRobin", "Random"]
+    affinity: Affinity | None = None
+    """Absent where any engine will do."""
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     retry: Retry

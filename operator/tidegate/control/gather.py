@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tidegate import names
-from tidegate.control.keys import owner_key, policies_naming
+from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of, orphans_of, pods_of
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -40,6 +40,7 @@ class Gatherer:
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
             policies=policies,
+            beyond=policies_beyond(self.store, key),
             routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
             samples=self.samples(key),
             scrape=self.scrape,

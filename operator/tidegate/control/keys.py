@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.control.store import Store
-from tidegate.control.terms import OWNER_LABELS, models_of, naming
+from tidegate.control.terms import OWNER_LABELS, models_in, models_of, naming, sending_anywhere, sends_anywhere
 from tidegate.plan.kube.reading import integer, maps
 from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.router.traffic import scaled_to_zero
 
 UNREAD: Final = ("since", "replicas", "answered", "incompleteSince", "identity")
 """Fields of a model's revision that no policy reads."""
@@ -28,6 +29,8 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     key = ObjectKey.of(manifest)
     if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
         named = models_of(manifest) | (models_of(known) if known else set())
+        if sends_anywhere(manifest) or (known and sends_anywhere(known)):
+            named |= {model["metadata"]["name"] for model in store.find(models_in(key.namespace))}
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
@@ -45,19 +48,25 @@ def _read_by_models(policy: Manifest) -> Any:
 
 
 def _read_by_policies(model: Manifest) -> Any:
-    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, and whether they
-    answer; not how many engines do."""
+    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, whether they
+    answer, and whether they should; not how many engines do."""
     spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
     served = [
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
-    return spec.get("objectives"), spec.get("rollout"), served
+    return spec.get("objectives"), spec.get("rollout"), served, scaled_to_zero(model)
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
     """RoutingPolicies that name a model."""
     return store.find(naming(model))
+
+
+def policies_beyond(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
+    """Others that may send to it nevertheless."""
+    found = store.find(sending_anywhere(model.namespace))
+    return tuple(policy for policy in found if model.name not in models_of(policy))
 
 
 def _owners(manifest: Manifest) -> set[ObjectKey]:

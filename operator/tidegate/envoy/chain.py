@@ -57,5 +57,6 @@ def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
+        prefix=bool(config.affinity and config.affinity.prefix),
         clients=clients if config.api_keys else None,
     )

@@ -10,13 +10,12 @@ from typing import Final
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import FixedAnswer
-from tidegate.envoy import attempt, providers
+from tidegate.envoy import affinity, attempt, providers
 from tidegate.envoy.breaking import left_alone
 from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
 from tidegate.envoy.types import Resource, duration, typed
 
-LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
 CONNECT_TIMEOUT: Final = 2.0
 IDLE_CONNECTION: Final = 4.0
 """vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
@@ -62,7 +61,7 @@ def cluster(
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         **_members(destination, start, credentials),
         "connect_timeout": duration(CONNECT_TIMEOUT),
-        "lb_policy": LB_POLICY[config.load_balancing],
+        **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
             "thresholds": [
@@ -81,7 +80,11 @@ def cluster(
         "upstream_bind_config": {"socket_options": [_lost(start)]},
         "outlier_detection": left_alone(config.circuit_breaker, walked=walked),
         # however many are left alone, the others get the requests; and at once, not with what happens within the next second
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": duration(0)},
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 0},
+            "update_merge_window": duration(0),
+            **affinity.bounded(config),
+        },
         "typed_extension_protocol_options": _protocol(attempt.filters(destination, start, credentials)),
     }
 

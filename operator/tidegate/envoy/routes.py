@@ -19,8 +19,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.contract.routes import Sticky
-from tidegate.envoy import chain, cors, decide, openai, paths, walk
+from tidegate.envoy import affinity, chain, cors, decide, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -160,7 +159,7 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     asked = walk.groups(route, config)
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
-        **({"hash_policy": _hashes(route.sticky)} if route.sticky else {}),
+        **affinity.policy(route.sticky, config.affinity),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
@@ -171,15 +170,6 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
     }
-
-
-def _hashes(sticky: Sticky) -> list[Resource]:
-    """The first of these that a request has decides, and none of the others: where none does, Envoy draws a lot.
-
-    https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-hashpolicy
-    """
-    headers: list[Resource] = [{"header": {"header_name": name}, "terminal": True} for name in sticky.headers]
-    return headers + ([{"connection_properties": {"source_ip": True}}] if sticky.address else [])
 
 
 def _labels(route: str) -> list[Resource]:

@@ -53,6 +53,10 @@ class Start:
     """Whether this machine has no way to IPv4."""
     rto_max: bool = False
     """Whether the kernel knows TCP_RTO_MAX_MS."""
+    certificate: str = ""
+    """The folder with tls.crt and tls.key, both in PEM; empty where clients speak plain HTTP."""
+    trusted_hops: int = 0
+    """Proxies in front of the router whose word for a client's address counts."""
 
     @property
     def xds(self) -> str:

@@ -54,6 +54,7 @@ ENVOY_UNTESTED: Final = "EnvoyUntested"
 FILTERS_MISSING: Final = "FiltersMissing"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 KEYS_UNUSABLE: Final = "KeysUnusable"
+CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"

@@ -31,6 +31,10 @@ class Defaults:
     """Whether Pods name their user and groups; False where the platform assigns them, as OpenShift does."""
     log_format: str = "text"
     """How the routers' brains log: text or json."""
+    operator_namespace: str = "tidegate-system"
+    """Where the operator runs, from which it asks engines and stores."""
+    engine_peers: tuple[Manifest, ...] | None = None
+    """NetworkPolicyPeers that may reach engines besides routers and the operator; None where everybody may."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class ModelWorld:
     """Its engines."""
     policies: tuple[Manifest, ...] = ()
     """RoutingPolicies of the namespace that name it."""
+    beyond: tuple[Manifest, ...] = ()
+    """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
     samples: Samples = field(default_factory=dict)

@@ -131,6 +131,13 @@ def disruption_budget(
     return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})
 
 
+def from_us(operator_namespace: str) -> list[dict[str, Any]]:
+    """NetworkPolicyPeers: routers of the object's own namespace, and the operator."""
+    there = {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}
+    operator = {"namespaceSelector": there, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "tidegate"}}}
+    return [{"podSelector": {"matchLabels": {names.ROLE_LABEL: names.ROLE_ROUTER}}}, operator]
+
+
 def pod_monitor(
     name: str, owner: Manifest, labels: dict[str, str], port: str, told: list[str], every: float | None = None
 ) -> dict[str, Any]:

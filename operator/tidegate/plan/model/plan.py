@@ -11,6 +11,7 @@ from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import (
     DROPPED,
     controlled_by,
+    from_us,
     model_labels,
     pod_monitor,
     revision_labels,
@@ -22,6 +23,7 @@ from tidegate.plan.model import scaling, services
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
+from tidegate.plan.model.network import network_policy
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.workload import workload
@@ -83,6 +85,11 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
     if world.capabilities.pod_monitor:
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
+    there = any(child["kind"] == "NetworkPolicy" for child in world.children)
+    groups = any(kind_of(facts, decision, revision) == "LeaderWorkerSet" for revision in decision.revisions)
+    besides, us = world.defaults.engine_peers, from_us(world.defaults.operator_namespace)
+    peers = None if besides is None else [*us, *besides]
+    made += network_policy(owner, peers, there=there, groups=groups)
     for revision in decision.revisions:
         made += _of_revision(world, facts, decision, revision)
     return made

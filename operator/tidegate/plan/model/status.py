@@ -142,7 +142,7 @@ def _next_number(retry: str) -> int:
 
 def _leaving(facts: ModelFacts, retiring: Revision) -> str:
     """Why a Retiring revision is still there."""
-    said = {v.policy: v.departure(retiring.name) for v in facts.views}
+    said = {v.policy: v.departure(retiring.name) for v in (*facts.views, *facts.beyond)}
     sending = sorted(policy for policy, word in said.items() if word == "sending")
     silent = sorted(policy for policy, word in said.items() if word == "silent")
     if sending:

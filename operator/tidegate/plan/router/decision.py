@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 
 from tidegate.api.identity import normal
-from tidegate.api.routingpolicy import Router, RoutingPolicy
+from tidegate.api.router import Router
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
+from tidegate.api.balancing import HASHED, LoadBalancing
 from tidegate.api.breaking import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
+from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
@@ -19,6 +22,13 @@ from tidegate.plan.router.traffic import Traffic
 KNOWS_KEYS: Final = 3
 """The first reader that does; an earlier one would let everybody in."""
 
+PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
+    "LeastRequest": "LeastRequest",
+    "RoundRobin": "RoundRobin",
+    "Random": "Random",
+}
+"""What every reader knows."""
+
 
 def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
     """Routes and destinations, and how they are tried."""
@@ -27,7 +37,8 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         min_reader=KNOWS_KEYS if spec.auth.api_keys else 1,
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
-        load_balancing=spec.load_balancing.algorithm,
+        load_balancing=PLAIN.get(spec.load_balancing.algorithm, "LeastRequest"),
+        affinity=_affinity(spec.load_balancing),
         destinations=traffic.destinations,
         routes=traffic.routes,
         retry=Retry(
@@ -48,6 +59,12 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
         api_keys=ApiKeys(secrets=spec.auth.secrets) if spec.auth.api_keys else None,
     )
+
+
+def _affinity(wanted: LoadBalancing) -> Affinity | None:
+    if wanted.algorithm not in HASHED:
+        return None
+    return Affinity(prefix=wanted.algorithm == "PrefixAffinity", headers=wanted.sessions, address=True)
 
 
 def _breaker(wanted: Breaker | None) -> CircuitBreaker | None:

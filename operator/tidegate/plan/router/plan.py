@@ -22,7 +22,7 @@ UNCONFIRMED_EVERY = 1.0
 """Seconds between two questions to routers that do not run the newest configuration yet."""
 CONFIRMED_EVERY = 60.0
 """Seconds between two questions to routers that do."""
-KEYS_EVERY = 5.0
+SECRETS_EVERY = 5.0
 """The same where they read Secrets, which change without us."""
 
 
@@ -38,11 +38,15 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.secrets else CONFIRMED_EVERY),
+        ask=questions(facts, decision.hash, _at_rest(policy)),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=decision.traffic.unresolved,
     )
+
+
+def _at_rest(policy: RoutingPolicy) -> float:
+    return SECRETS_EVERY if policy.spec.secrets or policy.spec.router.tls else CONFIRMED_EVERY
 
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:

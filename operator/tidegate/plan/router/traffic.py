@@ -5,7 +5,7 @@ a backend's model                                  then
 does not exist, has no active revision, or lacks   no traffic: the others of the route take its share, and the
   the adapter                                        policy says so (ResolvedRefs)
 has no engine that answers                         the others take its share, if any of them answers; the policy
-                                                     says so
+                                                     says so, and whether that is meant: it is scaled to zero
 lost its status                                    as before, until its next pass finds what runs
 any other                                          its share, divided among its revisions
 none: it is a provider                             its share; whether it answers is the routers' to know
@@ -49,6 +49,8 @@ class Traffic:
     """Backends with a share of which no engine answers."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
+    at_zero: bool
+    """Whether none has because all of their models are scaled to zero."""
     sent_to: Mapping[str, Mapping[str, int]]
     """Percent of a backend's requests that each of its revisions gets, by backend."""
 
@@ -84,6 +86,8 @@ class _Sum:
     destinations: dict[str, Destination] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
+    awake: bool = False
+    """Whether some backend with a share should have engines."""
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -111,6 +115,7 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
         serving=found.serving,
+        at_zero=not (found.serving or found.awake or found.unresolved),
         sent_to=found.sent_to,
     )
 
@@ -145,6 +150,12 @@ def revisions(model: Manifest) -> list[Serving]:
     return found
 
 
+def scaled_to_zero(model: Manifest) -> bool:
+    """Whether a model should have no engine, as it says itself."""
+    going = model["metadata"].get("deletionTimestamp")
+    return not going and integer(model.get("status"), "desiredReplicas", 1) == 0
+
+
 def _share(
     route: str, backend: Backend, entry: WeightedBackend, models: Mapping[str, Manifest], found: _Sum
 ) -> _Share | None:
@@ -162,9 +173,15 @@ def _share(
     if entry.share == 0:
         return None
     answers = any(revision.answers for revision in live)
-    found.serving = found.serving or answers
+    asleep = scaled_to_zero(models[name])
+    found.serving, found.awake = found.serving or answers, found.awake or not asleep
     if not answers:
-        found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
+        why = (
+            f"ModelDeployment {name!r} is scaled to zero"
+            if asleep
+            else f"no engine of ModelDeployment {name!r} answers"
+        )
+        found.silent[backend.name] = f"backend {backend.name}: {why}"
     return _Share(backend.name, name, entry, live, answers, bounds(models[name]))
 
 
