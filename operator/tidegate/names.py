@@ -66,6 +66,8 @@ LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
 """Set on a request whose body was dropped because it is too large."""
 PREFIX_HEADER: Final = f"{INTERNAL_PREFIX}prefix"
 """A number for what a request's prompt begins with."""
+CLIENT_HEADER: Final = f"{INTERNAL_PREFIX}client"
+"""The client's id, of a token that was verified."""
 FIRST_HEADER: Final = f"{INTERNAL_PREFIX}first"
 """The destination that the weights chose, whoever answers."""
 INTERNAL_HEADERS: Final = (
@@ -77,6 +79,7 @@ INTERNAL_HEADERS: Final = (
     LARGE_HEADER,
     PREFIX_HEADER,
     FIRST_HEADER,
+    CLIENT_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"

@@ -15,11 +15,13 @@ from tidegate.brain import certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
 from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
+from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
@@ -103,6 +105,8 @@ class Router:
 
     def __post_init__(self) -> None:
         self._providers = Providers(self.files)
+        self.issuers = Issuers(self._issuers_changed, self._authorities)
+        self.issuers.restore(self.files.issuers())
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -140,12 +144,20 @@ class Router:
         self._entries.pop(name, None)
         self._providers.forgotten(name)
 
+    def _issuers_changed(self) -> None:
+        self.files.remember_issuers(self.issuers.written())
+        self._changed.set()
+
+    def _authorities(self, tokens: Tokens) -> bytes | None:
+        return self._providers.value(tokens.ca) if tokens.ca else b""
+
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             self.watch(self._named())
+            self.issuers.name(*(config.tokens for config in (self.config, self._config_running) if config))
             if self.config is None or self.engines is None:
                 continue
             wanted = self._made(self.config)
@@ -160,9 +172,13 @@ class Router:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
         configs = [config for config in (self.config, self._config_running) if config]
         clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
-        return clients.union(*map(named_secrets, configs))
+        authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
+        return clients.union(authorities, *map(named_secrets, configs))
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
+        if config.tokens:
+            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
+            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _made(self, config: RouterConfig) -> Snapshot:

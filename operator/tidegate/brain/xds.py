@@ -34,6 +34,7 @@ from tidegate.names import short_hash
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
 KEYS: Final = "keys.json"
+ISSUERS: Final = "issuers.json"
 
 
 class Files:
@@ -105,6 +106,14 @@ class Files:
     def keys(self) -> str:
         """What was remembered of them; empty if nothing was."""
         return _text(self._run / KEYS)
+
+    def remember_issuers(self, known: str) -> None:
+        """The keys that issuers of tokens publish, for the same."""
+        self._replace(self._run / ISSUERS, known.encode())
+
+    def issuers(self) -> str:
+        """What was remembered of them; empty if nothing was."""
+        return _text(self._run / ISSUERS)
 
     def key(self, entry: SecretEntry, value: bytes) -> None:
         """A provider's key, for Envoy alone. Another one gets another file, because Envoy looks no further than its name."""

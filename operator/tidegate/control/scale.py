@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from tidegate.plan.capacity.nodes import Nodes
+from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.decide import EVERY, Decision, decide
@@ -153,7 +155,16 @@ class Scaler:
             ],
             arrived=sum(read.arrived for read in model.pages.values()),
             readings={name: reading(samples.get(question)) for name, question in order.questions.items()},
+            room=_room(order, samples),
         )
+
+
+def _room(order: Scale, samples: Samples) -> int | None:
+    """What was answered is good for as long as it is asked again; one that has no answer any more says nothing."""
+    sample = samples.get(order.nodes) if order.nodes else None
+    if order.footprint is None or sample is None or sample.error or not isinstance(sample.value, Nodes):
+        return None
+    return room(sample.value, order.footprint, order.placed)
 
 
 def reading(sample: Sample | None) -> Reading:

@@ -28,6 +28,7 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CLIENT_HEADER,
     DECIDED_HEADER,
     FIRST_HEADER,
     INTERNAL_HEADERS,
@@ -42,7 +43,7 @@ ROUTES: Final = "models"
 LARGEST_ANSWER: Final = 4 << 20
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
-CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
 ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""

@@ -94,7 +94,7 @@ def snapshot(
 
 def _versions(config: RouterConfig, clients: Clients, credentials: Credentials) -> Iterator[str]:
     yield config.hash()
-    if config.api_keys:
+    if config.clients:
         yield clients.hash()
     if any(destination.external for destination in config.destinations):
         yield credentials.hash()

@@ -57,6 +57,8 @@ class Request:
     """JSON; empty: a GET without one."""
     within: float
     """Seconds for the whole answer."""
+    pattern: str = ""
+    """A regular expression that is looked for in the answer."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Question:
     """What the API server's watches do not tell, and an observer asks beside the passes."""
 
     about: ObjectKey
-    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, or an object of which Events may tell what is the
-    matter."""
+    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, nodes (by the name of what they offer) for what they
+    have left, or an object of which Events may tell what is the matter."""
     version: str = ""
     """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
@@ -74,6 +76,8 @@ class Question:
     """What Prometheus is asked."""
     smoke: Request | None = None
     """What the engine at `address` is asked, as a client would."""
+    quiet: bool = False
+    """Whether a new answer queues nobody: it is read when somebody looks anyway."""
     patience: float = field(default=0.0, compare=False)
     """Seconds before it is asked for the first time: most of what begins needs no question."""
 
@@ -93,6 +97,20 @@ class Replica:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What one engine of a model needs of nodes."""
+
+    spec: Manifest
+    """Of its Pods."""
+    resource: str
+    """`nvidia.com/gpu`."""
+    pods: int = 1
+    """In a group."""
+    together: bool = False
+    """Whether all Pods of the model have to be on one node."""
+
+
+@dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
@@ -104,6 +122,12 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    footprint: Footprint | None = None
+    """What one more engine needs of nodes."""
+    nodes: Question | None = None
+    """What they have left; None: it needs no GPU, or there are to be no more."""
+    placed: tuple[str, ...] = ()
+    """Nodes of its Pods; empty of one that has none yet."""
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,12 @@ from typing import Any, Final
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import REVISION_LABEL
+from tidegate.plan.capacity.room import node_of
 from tidegate.plan.kube.pods import ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
+from tidegate.plan.model import surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
-from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.plan import Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.state import kept
@@ -54,7 +56,9 @@ def _last(world: ModelWorld) -> Manifest:
     return part(world.owner.get("status"), "autoscaling")
 
 
-def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str]) -> Scale | None:
+def scale(
+    world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str], footprint: Footprint
+) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
     if wanted is None or model.spec.suspend:
@@ -65,6 +69,9 @@ def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: fro
         engines=tuple(_replica(pod, retiring) for pod in world.pods if _address(pod)),
         questions=questions(world, wanted),
         memory=part(_last(world), "memory"),
+        footprint=footprint,
+        nodes=surge.question(model, quiet=True) if engines < wanted.max_replicas else None,
+        placed=tuple(map(node_of, world.pods)),
     )
 
 
