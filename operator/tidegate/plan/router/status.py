@@ -17,6 +17,7 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
+from tidegate.plan.router.readers import read_past
 from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
 
@@ -113,7 +114,14 @@ def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision
         )
     shown = certificate.problems(facts, decision.policy)
     rest = conditions.listed(
-        (*traffic.unresolved, *traffic.silent, *traffic.waking, *problems(facts, decision), *shown)
+        (
+            *traffic.unresolved,
+            *traffic.silent,
+            *traffic.waking,
+            *problems(facts, decision),
+            *shown,
+            *read_past(facts, decision),
+        )
     )
     text = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
     return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
