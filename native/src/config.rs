@@ -5,6 +5,7 @@
 //! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
 //! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
+//! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known                                               |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
@@ -95,6 +96,7 @@ fn route(text: &str) -> Result<route::Config, String> {
             "largest" => config.largest = value.parse().map_err(|_| unknown(word, value))?,
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
+            "limits" if value.is_empty() => config.limits = true,
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
             "keys" | "unread" | "open" | "client" => {
                 // whichever of them stands there: nobody is let in without a key
@@ -169,10 +171,10 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
-        assert_eq!((route.forms.len(), route.own.len(), route.end), (1, 1, true));
+        assert_eq!((route.forms.len(), route.own.len(), route.end, route.limits), (1, 1, true, true));
         assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
         assert_eq!(route.first_token, b"600");
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
@@ -205,6 +207,7 @@ mod tests {
             ("route", format!("{HEADERS}largest x")),
             ("route", format!("{HEADERS}elsewhere /e")),
             ("route", format!("{HEADERS}first-token soon")),
+            ("route", format!("{HEADERS}limits 3")),
             ("route", format!("{HEADERS}keys all")),
             ("route", format!("{HEADERS}unread 1")),
             ("route", format!("{HEADERS}client acme")),

@@ -26,6 +26,7 @@ mod tests;
 use crate::model::{Found, Wrong};
 use crate::name::{Name, LONGEST_ESCAPED};
 use crate::search::find;
+use crate::wish::{Count, Wish};
 
 const MISSING: Wrong = "you must provide a model parameter";
 const TWICE: Wrong = "the body names a model twice";
@@ -37,6 +38,8 @@ const UNENDED: Wrong = "the body is not valid JSON: a string does not end";
 const BRACKETS: Wrong = "the body is not valid JSON: brackets do not match";
 /// Levels of brackets. Python's own parser, which vLLM's server uses, gives up at 1,000 to 10,000, by its version.
 const DEEPEST: i64 = 10_000;
+/// What a picture, a sound or a film in text begins with (RFC 2397).
+const MEDIA: &[u8] = b"data:";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
@@ -46,6 +49,7 @@ enum Key {
     Model,
     Stream,
     StreamOptions,
+    Count(Count),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -64,6 +68,8 @@ enum At {
     Colon,
     /// After the colon of `stream`.
     Stream,
+    /// In a number that tells how much is asked for.
+    Number(Count),
     /// In the model's name.
     Value,
 }
@@ -84,6 +90,9 @@ pub struct Scanner {
     opened: usize,
     streams: bool,
     options: bool,
+    wish: Wish,
+    /// Where the string that goes on began, if it is a picture or a sound.
+    media: Option<usize>,
 }
 
 impl Default for Scanner {
@@ -100,6 +109,8 @@ impl Default for Scanner {
             opened: 0,
             streams: false,
             options: false,
+            wish: Wish::default(),
+            media: None,
         }
     }
 }
@@ -121,8 +132,8 @@ impl Scanner {
             At::Start => Some(OBJECT),
             At::Text | At::Key => Some(UNENDED),
             At::Colon | At::Value => Some(STRING),
-            At::Between | At::AfterKey(_) | At::Stream if self.depth != 0 => Some(BRACKETS),
-            At::Between | At::AfterKey(_) | At::Stream => None,
+            At::Between | At::AfterKey(_) | At::Stream | At::Number(_) if self.depth != 0 => Some(BRACKETS),
+            At::Between | At::AfterKey(_) | At::Stream | At::Number(_) => None,
         });
         wrong.map_or_else(|| self.found.take().ok_or(MISSING), Err)
     }
@@ -136,6 +147,11 @@ impl Scanner {
     /// options for it. Parsers take the last of two, so what a client wrote in a spelling that is not known here counts.
     pub fn usage_place(&self) -> Option<usize> {
         (self.streams && !self.options).then_some(self.opened)
+    }
+
+    /// What it says of how many tokens it asks for (wish.rs).
+    pub fn wish(&self) -> String {
+        self.wish.said(self.seen, self.streams)
     }
 
     /// Bytes so far.
@@ -161,6 +177,7 @@ impl Scanner {
             At::AfterKey(key) => self.after_key(key, piece[i], i),
             At::Colon => self.colon(piece[i], i),
             At::Stream => self.stream(piece[i], i),
+            At::Number(count) => self.number(count, piece[i], i),
         }
     }
 
@@ -177,7 +194,11 @@ impl Scanner {
         let telling = |c: &u8| matches!(c, b'"' | b'{' | b'}' | b'[' | b']');
         let Some(ahead) = piece[i..].iter().position(telling) else { return piece.len() };
         match piece[i + ahead] {
-            b'"' => self.open(if self.depth == 1 { At::Key } else { At::Text }),
+            b'"' => {
+                self.open(if self.depth == 1 { At::Key } else { At::Text });
+                let behind = i + ahead + 1;
+                self.media = piece[behind..].starts_with(MEDIA).then_some(self.seen + behind);
+            }
             b'{' | b'[' if self.depth == DEEPEST => self.wrong = Some(DEEP),
             b'{' | b'[' => self.depth += 1,
             _ if self.depth == 0 => self.wrong = Some(BRACKETS),
@@ -244,6 +265,9 @@ impl Scanner {
         if self.at == At::Value {
             self.found = Some(Found { name: Name::of_json(text), first: self.first, end: self.seen + stop });
         }
+        if let Some(begin) = self.media.take() {
+            self.wish.media(self.seen + stop - begin);
+        }
         let key = if self.at == At::Key { key(text) } else { None };
         self.at = key.map_or(At::Between, At::AfterKey);
     }
@@ -266,6 +290,7 @@ impl Scanner {
             Key::Model => self.at = At::Colon,
             Key::Stream => self.at = At::Stream,
             Key::StreamOptions => (self.at, self.options) = (At::Between, true),
+            Key::Count(count) => self.at = At::Number(count),
         }
     }
 
@@ -274,6 +299,14 @@ impl Scanner {
             return i + 1;
         }
         (self.at, self.streams) = (At::Between, c == b't');
+        i
+    }
+
+    fn number(&mut self, count: Count, c: u8, i: usize) -> usize {
+        if self.wish.number(count, c) {
+            return i + 1;
+        }
+        self.at = At::Between;
         i
     }
 
@@ -299,7 +332,7 @@ fn key(text: &[u8]) -> Option<Key> {
     match text {
         b"stream" => Some(Key::Stream),
         b"stream_options" => Some(Key::StreamOptions),
-        _ => spells_model(text).then_some(Key::Model),
+        _ => Count::of(text).map(Key::Count).or_else(|| spells_model(text).then_some(Key::Model)),
     }
 }
 

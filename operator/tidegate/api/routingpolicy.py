@@ -25,6 +25,7 @@ from tidegate.api.base import (
     cel_string,
 )
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.status import RoutingPolicyStatus
 from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
@@ -317,8 +318,28 @@ class RoutingPolicySpec(Part):
     """What becomes of streamed answers."""
     observability: Observability = Observability()
     """What the routers tell of requests."""
+    limits: Annotated[list[Limit], Field(max_length=bounds.LIMITS, json_schema_extra=KEYED_BY_NAME)] = []
+    """How much may be asked for; a request has to be within all of them."""
+    limits_unavailable: Literal["Allow", "Refuse"] = "Allow"
+    """What becomes of requests while the process that counts does not answer: they pass uncounted, or are answered with 503. A store that
+    is away is no such moment: each router counts its part of the limits alone then."""
+    store_ref: LocalRef | None = None
+    """The CacheTier, in the same namespace, in whose store all routers of the policy count together. Default: each router counts alone, so
+    that a limit holds for each replica, and the condition LimitsShared says so."""
 
     rules: ClassVar = (
+        Rule(
+            "!has(self.limits) || !has(self.auth.anonymous) || self.limits.all(l, l.per != 'Client')",
+            "with auth.anonymous clients are not told apart; write per: Address or per: Policy, or give clients keys with auth.apiKeys",
+            lambda s: not s.auth.anonymous or all(limit.per != "Client" for limit in s.limits),
+            ".limits",
+        ),
+        Rule(
+            "!has(self.storeRef) || (has(self.limits) && self.limits.size() > 0)",
+            "storeRef is where limits are counted; write limits, or leave it out",
+            lambda s: not s.store_ref or bool(s.limits),
+            ".storeRef",
+        ),
         Rule(
             "self.routes.all(r, r.to.backends.all(b, self.backends.exists(k, k.name == b.name)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",
