@@ -7,7 +7,8 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -15,6 +16,8 @@ import httptools
 
 from tidegate.brain.decide.step import Ask
 from tidegate.names import MODEL_HEADER
+
+log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
@@ -35,7 +38,10 @@ class Answer:
         return b"HTTP/1.1 %d %b\r\n" % (self.status, PHRASES[self.status]) + headers + length + self.body
 
 
-Decide = Callable[[Ask], bytes]
+Reply = bytes | Awaitable[bytes]
+"""An answer: at once, or when it is there. One that is waited for is cancelled when its connection ends: then Envoy's client has left, or
+Envoy waits no longer."""
+Decide = Callable[[Ask], Reply]
 """From what is asked to the bytes of the answer."""
 
 
@@ -47,10 +53,18 @@ class Wire(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._model, self._body = b"", bytearray()
+        self._later: asyncio.Future[bytes] | None = None
+        """The answer that is not there yet."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods alone
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """asyncio's. Nobody waits any longer."""
+        self._transport = None
+        if self._later:
+            self._later.cancel()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's. What is not HTTP ends the connection."""
@@ -73,9 +87,31 @@ class Wire(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        """httptools'."""
+        """httptools'. A request that does not wait for the answer before it ends the connection: Envoy sends none."""
+        if self._later:
+            self._close()
+            return
+        reply = self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body)))
+        if isinstance(reply, bytes):
+            self._write(reply)
+        else:
+            self._later = asyncio.ensure_future(reply)
+            self._later.add_done_callback(self._answer)
+
+    def _answer(self, later: asyncio.Future[bytes]) -> None:
+        """One that failed ends the connection, and Envoy tells its client to try again."""
+        self._later = None
+        if later.cancelled():
+            self._close()
+        elif error := later.exception():
+            log.error("this should not happen; the request is told to try again", exc_info=error)
+            self._close()
+        else:
+            self._write(later.result())
+
+    def _write(self, answer: bytes) -> None:
         if self._transport:
-            self._transport.write(self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body))))
+            self._transport.write(answer)
 
     def _close(self) -> None:
         if self._transport:
