@@ -22,9 +22,7 @@ _ONE: Final = "write exactly one of requests or tokens; for both write two limit
 class Override(Part):
     """Another number for some clients, in place of the limit's own."""
 
-    clients: Annotated[
-        list[ClientId], Field(min_length=1, max_length=bounds.OVERRIDE_CLIENTS, json_schema_extra=SET)
-    ]
+    clients: Annotated[list[ClientId], Field(min_length=1, max_length=bounds.OVERRIDE_CLIENTS, json_schema_extra=SET)]
     """Ids of clients: the names of entries in the Secrets of `auth.apiKeys`."""
     requests: Amount | None = None
     """Of a limit of requests."""
@@ -65,30 +63,31 @@ class Limit(Part):
         return self.requests or self.tokens or 0
 
     rules: ClassVar = (
-        Rule("has(self.requests) != has(self.tokens)", _ONE, lambda l: (l.requests is None) != (l.tokens is None)),
+        Rule(
+            "has(self.requests) != has(self.tokens)", _ONE, lambda one: (one.requests is None) != (one.tokens is None)
+        ),
         Rule(
             "duration(self.window) >= duration('1s') && duration(self.window) <= duration('720h')",
             _WINDOW,
-            lambda l: 1 <= seconds(l.window) <= LONGEST,
+            lambda one: 1 <= seconds(one.window) <= LONGEST,
             ".window",
         ),
         Rule(
             "!has(self.overrides) || self.overrides.size() == 0 || self.per == 'Client'",
             "overrides are for clients; write per: Client, or leave them out",
-            lambda l: not l.overrides or l.per == "Client",
+            lambda one: not one.overrides or one.per == "Client",
             ".overrides",
         ),
         Rule(
             "!has(self.overrides) || self.overrides.all(o, has(o.requests) == has(self.requests))",
             "an override counts what its limit counts: requests or tokens, as the limit does",
-            lambda l: all((o.requests is None) == (l.requests is None) for o in l.overrides),
+            lambda one: all((o.requests is None) == (one.requests is None) for o in one.overrides),
             ".overrides",
         ),
         Rule(
             "!has(self.overrides) || self.overrides.all(o, o.clients.all(c, self.overrides.exists_one(p, c in p.clients)))",
             "a client may stand in one override of a limit only; remove it from the others",
-            lambda l: max(Counter(c for o in l.overrides for c in set(o.clients)).values(), default=0) <= 1,
+            lambda one: max(Counter(c for o in one.overrides for c in set(o.clients)).values(), default=0) <= 1,
             ".overrides",
         ),
     )
-

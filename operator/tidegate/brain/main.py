@@ -58,7 +58,7 @@ async def run(post: Post) -> None:
         router.started.set()
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
     deciding = await router.decisions.serve(run_dir / decide.SOCKET)
-    hearing = await listen(run_dir / observe.SOCKET, router.meters.count)
+    hearing = await listen(run_dir / observe.SOCKET, router.heard)
     api = await _connect()
     try:
         await _until(stop, api, post.namespace, router)
@@ -83,6 +83,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, configs, one, router.config_changed),
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
+            router.limits.run(),
             router.run(),
         )
     ]

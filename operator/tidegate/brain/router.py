@@ -15,7 +15,10 @@ from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.keys import Entries
+from tidegate.brain.limits.keeper import Keeper
+from tidegate.brain.limits.meters import LimitMeters
 from tidegate.brain.records.meters import Meters
+from tidegate.brain.records.record import Record
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
@@ -100,9 +103,13 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.limits = Keeper(self.decisions.counting)
+        self.limit_meters = LimitMeters(self.decisions.counting)
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
+            self.limits.follow(self._config_running)
+            self.limit_meters.follow(self._config_running)
             self.meters.follow(self._config_running, 0.0)
             self._entries = keys.read(self.files.keys(), self._named())
 
@@ -127,13 +134,22 @@ class Router:
 
     def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
-        self._entries[name] = keys.entries(name, secret)
-        self.files.remember_keys(keys.written(self._entries))
-        self._changed.set()
+        if name in self._of_stores():
+            self.limits.secret_changed(name, secret)
+        if name in self._of_keys():
+            self._entries[name] = keys.entries(name, secret)
+            self.files.remember_keys(keys.written(self._entries))
+            self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
+        self.limits.secret_forgotten(name)
+
+    def heard(self, record: Record) -> None:
+        """A request has ended."""
+        self.meters.count(record)
+        self.decisions.counting.settle(record)
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
@@ -153,8 +169,15 @@ class Router:
 
     def _named(self) -> frozenset[str]:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
+        return self._of_keys() | self._of_stores()
+
+    def _of_keys(self) -> frozenset[str]:
         blocks = [config.api_keys for config in (self.config, self._config_running) if config]
         return frozenset(name for block in blocks if block for name in block.secrets)
+
+    def _of_stores(self) -> frozenset[str]:
+        blocks = [config.limits for config in (self.config, self._config_running) if config]
+        return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
@@ -225,6 +248,8 @@ class Router:
             self._offer = Offer(wanted, config, refusals)
         clusters = self.files.offer(wanted)
         self.decisions.expect(config, self.engines or {})
+        if config.limits:  # Envoy may ask about them before it says so; about those before it asks until then
+            self.limits.follow(config)
         if not self.started.is_set():
             self.files.switch(wanted)
             self.files.begin()
@@ -256,6 +281,8 @@ class Router:
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
+        self.limits.follow(offer.config)
+        self.limit_meters.follow(offer.config)
         self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
@@ -298,6 +325,7 @@ class Router:
         if self._offer and self._config_running:
             self._running = self._made(self._config_running)
             self.files.withdraw(self._running, self._leaving)
+            self.limits.follow(self._config_running)
         self._offer = None
 
     async def _reading(self) -> Reading | None:
@@ -323,6 +351,7 @@ class Router:
             "reads": READS,
             "native": bool(self.files.start.module),
             "keys": self._problems(),
+            "limits": self.limits.problems(),
         }
 
     def _problems(self) -> list[str]:

@@ -74,7 +74,7 @@ class Server:
             text = await self._admin.prometheus()
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
-        own = generate_latest(self._router.meters).decode()
+        own = "".join(generate_latest(m).decode() for m in (self._router.meters, self._router.limit_meters))
         return web.Response(text=text + metrics.of_brain(self._router.current) + own)
 
     async def _drain(self, request: web.Request) -> web.Response:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
+
+from pydantic import Field
 
 from tidegate.contract.piece import Piece
 
@@ -51,7 +54,7 @@ class Limits(Piece):
     """Whether requests pass while nobody is there to count."""
     replicas: int
     """Routers of the policy: what one of them may let through while it counts alone is its part of a limit."""
-    lengths: dict[str, int] = {}
+    lengths: Mapping[str, int] = Field(default_factory=dict)
     """Tokens that a public model takes, prompt and answer together, where that is known."""
     store: Store | None = None
     """Absent where each router counts alone."""

@@ -20,6 +20,7 @@ from pydantic import PrivateAttr, ValidationError
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.destinations import Destination
+from tidegate.contract.limits import Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
@@ -27,7 +28,7 @@ from tidegate.contract.routes import Route
 from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
-READS: Final = 3
+READS: Final = 4
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -52,6 +53,8 @@ class RouterConfig(Piece):
     cors: Cors | None = None
     api_keys: ApiKeys | None = None
     """Absent where everybody may ask."""
+    limits: Limits | None = None
+    """Absent where nobody counts."""
     streams: Streams = Streams()
     _written: str = PrivateAttr(default="")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, native
+from tidegate.envoy import cors, decide, limiting, native
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -30,6 +30,7 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) ->
         **_chain(config, module, clients),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
+        **limiting.nowhere(config),
     }
 
 
@@ -43,7 +44,9 @@ def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource
         *cors.filters(config.cors),
         *first,
         _model(config, module, clients),
-        *([decide.ask_the_brain()] if decide.needed(config) else []),
+        # before the one that may choose another route: who is asked there is asked once
+        *limiting.filters(config),
+        *([decide.ask_the_brain(config)] if decide.needed(config) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 
@@ -57,5 +60,6 @@ def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
+        limits=config.limits is not None,
         clients=clients if config.api_keys else None,
     )

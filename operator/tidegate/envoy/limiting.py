@@ -19,20 +19,31 @@ from typing import Final
 from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import ASK_HEADER, INTERNAL_PREFIX, MODEL_HEADER, RESERVED_HEADER
+from tidegate.names import ASK_HEADER, MODEL_HEADER, RESERVED_HEADER
 
 NAME: Final = "limits"
 TIMEOUT: Final = 0.5
 """Seconds after which a brain that says nothing counts as away."""
 BRAIN: Final = "brain"
-ASKED: Final = "%DYNAMIC_METADATA(tidegate:asks)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DYNAMIC_METADATA(tidegate:client)%"
+ASKED: Final = (
+    "%DYNAMIC_METADATA(tidegate:asks)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DYNAMIC_METADATA(tidegate:client)%"
+)
 """What brain/decide/asking.py reads."""
 _TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _METADATA: Final = "envoy.filters.http.ext_authz"
 RESERVED: Final = f"%DYNAMIC_METADATA({_METADATA}:{RESERVED_HEADER})%"
 """For the record of a request."""
-TOLD: Final = {"patterns": [{"prefix": "x-ratelimit-"}, {"exact": "retry-after"}, {"exact": "content-type"}]}
+TOLD: Final = {
+    "patterns": [
+        {"prefix": "x-ratelimit-"},
+        {"exact": "retry-after"},
+        {"exact": "content-type"},
+        {"exact": "x-should-retry"},
+    ]
+}
 """Of the brain's answer, for the client."""
+ASKING: Final = {"patterns": [{"exact": MODEL_HEADER}, {"exact": "x-request-id"}]}
+"""Of the request, for the brain."""
 
 
 def filters(config: RouterConfig) -> list[Resource]:
@@ -41,11 +52,17 @@ def filters(config: RouterConfig) -> list[Resource]:
 
 
 def question(limits: Limits | None) -> Resource:
-    """The parts of an ext_authz service that tell of limits."""
+    """What an ext_authz service is told for limits, and tells of them; nothing where there are none."""
     if not limits:
         return {}
-    header = {"header": {"key": ASK_HEADER, "value": ASKED}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
-    return {"authorization_request": {"headers_to_add": [header]}}
+    return {
+        "authorization_request": {"headers_to_add": [{"key": ASK_HEADER, "value": ASKED}]},
+        "authorization_response": {
+            "allowed_client_headers": TOLD,
+            "allowed_client_headers_on_success": TOLD,
+            "dynamic_metadata_from_headers": {"patterns": [{"exact": RESERVED_HEADER}]},
+        },
+    }
 
 
 def _filter(limits: Limits) -> Resource:
@@ -54,13 +71,9 @@ def _filter(limits: Limits) -> Resource:
         _TYPE,
         http_service={
             "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(TIMEOUT)},
-            "authorization_response": {
-                "allowed_client_headers": TOLD,
-                "allowed_client_headers_on_success": TOLD,
-                "dynamic_metadata_from_headers": {"patterns": [{"exact": RESERVED_HEADER}]},
-            },
+            **question(limits),
         },
-        allowed_headers={"patterns": [{"exact": MODEL_HEADER}, {"exact": "x-request-id"}]},
+        allowed_headers=ASKING,
         failure_mode_allow=limits.open,
         status_on_error={"code": "ServiceUnavailable"},
     )
@@ -71,8 +84,6 @@ def nowhere(config: RouterConfig) -> Resource:
     return {NAME: typed(f"{_TYPE}PerRoute", disabled=True)} if config.limits else {}
 
 
-def here(config: RouterConfig) -> Resource:
-    """The configuration of a public model's route."""
-    if not config.limits:
-        return {}
+def here() -> Resource:
+    """The configuration of a route that is asked about."""
     return {NAME: typed(f"{_TYPE}PerRoute", check_settings={"disable_request_body_buffering": True})}

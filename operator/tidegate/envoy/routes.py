@@ -21,7 +21,7 @@ from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
 from tidegate.contract.routes import Sticky
-from tidegate.envoy import chain, cors, decide, openai, paths
+from tidegate.envoy import chain, cors, decide, limiting, openai, paths
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -175,7 +175,8 @@ def _model_route(route: RouteConfig, destinations: dict[str, Destination], confi
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config),
     }
-    return {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
+    made = {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
+    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 
 
 def _hashes(sticky: Sticky) -> list[Resource]:

@@ -25,6 +25,11 @@ class Ask:
     """The public name that it asks for."""
     body: bytes
     """Empty where the route's decision does not read it."""
+    asks: str = ""
+    """What limits need (envoy/limiting.py); empty where the policy has none."""
+    path: str = ""
+    request: str = ""
+    """Its own name."""
 
 
 def choices(config: RouterConfig, answering: Collection[str]) -> dict[str, str]:

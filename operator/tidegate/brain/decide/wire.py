@@ -15,12 +15,14 @@ from typing import Final, cast
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import MODEL_HEADER
+from tidegate.names import ASK_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
+_ASK: Final = ASK_HEADER.encode()
+_REQUEST: Final = b"x-request-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._model, self._body = b"", bytearray()
+        self._begin()
         self._later: asyncio.Future[bytes] | None = None
         """The answer that is not there yet."""
 
@@ -75,12 +77,24 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._model, self._body = b"", bytearray()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._model = self._asks = self._path = self._request = b""
+        self._body = bytearray()
+
+    def on_url(self, url: bytes) -> None:
+        """httptools'. In pieces, where it comes so."""
+        self._path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools'. Envoy writes names in lower case."""
         if name == _MODEL:
             self._model = value
+        elif name == _ASK:
+            self._asks = value
+        elif name == _REQUEST:
+            self._request = value
 
     def on_body(self, body: bytes) -> None:
         """httptools'."""
@@ -91,12 +105,19 @@ class Wire(asyncio.Protocol):
         if self._later:
             self._close()
             return
-        reply = self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body)))
+        reply = self._decide(self._ask())
         if isinstance(reply, bytes):
             self._write(reply)
         else:
             self._later = asyncio.ensure_future(reply)
             self._later.add_done_callback(self._answer)
+
+    def _ask(self) -> Ask:
+        model = self._model.decode("ascii", "replace")
+        if not self._asks:
+            return Ask(model, bytes(self._body))
+        asks, path, request = (said.decode("ascii", "replace") for said in (self._asks, self._path, self._request))
+        return Ask(model, bytes(self._body), asks, path, request)
 
     def _answer(self, later: asyncio.Future[bytes]) -> None:
         """One that failed ends the connection, and Envoy tells its client to try again."""

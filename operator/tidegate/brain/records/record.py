@@ -32,6 +32,10 @@ class Record:
     completion_tokens: int | None
     client: str
     """The id of who asked; empty where clients have no keys."""
+    events: int
+    """Of a stream, passed on to the client; counted where there are limits."""
+    reserved: str
+    """What limits have reserved for it (brain/decide/reservation.py); empty for nothing."""
 
 
 def read(said: Mapping[str, Any]) -> Record:
@@ -50,6 +54,8 @@ def read(said: Mapping[str, Any]) -> Record:
         cached_tokens=_count(said["cached_tokens"]),
         completion_tokens=_count(said["completion_tokens"]),
         client=said["client"] or "",
+        events=_count(said.get("events")) or 0,
+        reserved=said.get("reserved") or "",
     )
 
 

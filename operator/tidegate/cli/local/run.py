@@ -68,7 +68,7 @@ async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> in
         start = Start(folder, said.host, said.port, _free(said.host), module=provided(home), rto_max=knows_rto_max())
         router = Router(MAP, Files(start), Admin(home / "admin.sock"))
         deciding = await router.decisions.serve(home / decide.SOCKET)
-        hearing = await listen(home / observe.SOCKET, router.meters.count)
+        hearing = await listen(home / observe.SOCKET, router.heard)
         try:
             return await _until(said, program, home, router, endpoints)
         finally:
@@ -86,7 +86,13 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
     await follower.look()
     tasks = [
         asyncio.create_task(part)
-        for part in (router.run(), follower.run(), stop.wait(), _envoy(program, home, router, said))
+        for part in (
+            router.run(),
+            follower.run(),
+            stop.wait(),
+            _envoy(program, home, router, said),
+            router.limits.run(),
+        )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
