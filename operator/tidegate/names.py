@@ -161,6 +161,11 @@ def store(tier: str) -> str:
     return f"{tier}-store"
 
 
+def store_address(tier: str, namespace: str) -> str:
+    """Host and port of a managed store."""
+    return f"{store(tier)}.{namespace}.svc:{STORE_PORT}"
+
+
 def store_claim(tier: str) -> str:
     """The claim that a StatefulSet makes from its template `data` for its first Pod."""
     return f"data-{store(tier)}-0"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.control.store import Store
-from tidegate.control.terms import OWNER_LABELS, models_of, naming
+from tidegate.control.terms import OWNER_LABELS, counting_in, models_of, naming
 from tidegate.plan.kube.reading import integer, maps
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -31,6 +31,8 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
+    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_counting):
+        return {key, *(ObjectKey.of(policy) for policy in store.find(counting_in(key)))}
     return {key}
 
 
@@ -53,6 +55,11 @@ def _read_by_policies(model: Manifest) -> Any:
         for revision in revisions
     ]
     return spec.get("objectives"), spec.get("rollout"), served
+
+
+def _read_by_counting(tier: Manifest) -> Any:
+    """What a policy's plan reads of the tier in whose store its routers count."""
+    return (tier.get("spec") or {}).get("store"), (tier.get("status") or {}).get("evictionPolicy")
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

@@ -37,6 +37,11 @@ def naming(model: ObjectKey) -> Term:
     return "naming", model.namespace, model.name
 
 
+def counting_in(tier: ObjectKey) -> Term:
+    """RoutingPolicies that count in the store of this tier."""
+    return "counting", tier.namespace, tier.name
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -58,7 +63,13 @@ def terms(manifest: Manifest) -> list[Term]:
         found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
+        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
     return found
+
+
+def tier_of(policy: Manifest) -> str:
+    """Name of the CacheTier that a policy names; empty for none."""
+    return text((policy.get("spec") or {}).get("storeRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

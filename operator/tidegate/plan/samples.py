@@ -37,6 +37,8 @@ class RouterReport:
     """Whether it has the native filters; None where it does not say."""
     keys: tuple[str, ...] = ()
     """Sentences about Secrets, and entries of them, that let no client in."""
+    limits: tuple[str, ...] = ()
+    """Why it counts limits alone although there is a store."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class StoreCheck:
     error: str = ""
     missing: str = ""
     """The Secret, or its key, that a reference names and that is not there."""
+    eviction: str = ""
+    """Its `maxmemory-policy`; `noeviction` where its memory has no bound, empty where it does not say."""
 
 
 @dataclass(frozen=True)

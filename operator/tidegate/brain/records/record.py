@@ -32,9 +32,9 @@ class Record:
     completion_tokens: int | None
     client: str
     """The id of who asked; empty where clients have no keys."""
-    events: int
+    events: int = 0
     """Of a stream, passed on to the client; counted where there are limits."""
-    reserved: str
+    reserved: str = ""
     """What limits have reserved for it (brain/decide/reservation.py); empty for nothing."""
 
 

@@ -13,8 +13,9 @@ from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
-from tidegate.plan.router.document import closed, document
+from tidegate.plan.router.document import KNOWS_KEYS, closed, document
 from tidegate.plan.router.facts import RouterFacts
+from tidegate.plan.router.limits import limits
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
 
@@ -43,13 +44,15 @@ class RouterDecision:
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models, _told(facts))
-    newest = document(policy, shares)
+    newest = document(policy, shares, limits(policy, world.models, world.tiers))
     config, held = _readable(newest, facts)
     revision = template_revision(world.owner, policy, facts)
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
-    return RouterDecision(policy, shares, config, config.hash(), held, _closes(newest, held), revision, data, update)
+    return RouterDecision(
+        policy, shares, config, config.hash(), held, _closes(newest, facts, held), revision, data, update
+    )
 
 
 def _told(facts: RouterFacts) -> tuple[Destination, ...]:
@@ -60,8 +63,13 @@ def _told(facts: RouterFacts) -> tuple[Destination, ...]:
         return ()
 
 
-def _closes(newest: RouterConfig, held: str) -> bool:
-    return bool(held and newest.api_keys)
+def _closes(newest: RouterConfig, facts: RouterFacts, held: str) -> bool:
+    return bool(held) and _would_let_in(newest, facts)
+
+
+def _would_let_in(newest: RouterConfig, facts: RouterFacts) -> bool:
+    """Whether routers know no keys, where clients have some."""
+    return newest.api_keys is not None and facts.reads < KNOWS_KEYS
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
@@ -74,9 +82,11 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
     except UnreadableConfig:
         return newest, ""
     meanwhile = (
-        "they answer 503, because they know no keys" if newest.api_keys else "they go on with the one that they have"
+        "they answer 503, because they know no keys"
+        if _would_let_in(newest, facts)
+        else "they go on with the one that they have"
     )
-    return closed(newest) if newest.api_keys else known, (
+    return closed(newest) if _would_let_in(newest, facts) else known, (
         f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: {meanwhile}. "
         "Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
     )

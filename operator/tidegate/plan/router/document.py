@@ -8,6 +8,7 @@ from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
+from tidegate.contract.limits import Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
@@ -16,13 +17,15 @@ from tidegate.plan.router.traffic import Traffic
 
 KNOWS_KEYS: Final = 3
 """The first reader that does; an earlier one would let everybody in."""
+KNOWS_LIMITS: Final = 4
+"""The same of limits; an earlier one would count nothing."""
 
 
-def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
+def document(policy: RoutingPolicy, traffic: Traffic, limits: Limits | None = None) -> RouterConfig:
     """Routes and destinations, and how they are tried."""
     spec = policy.spec
     return RouterConfig(
-        min_reader=KNOWS_KEYS if spec.auth.api_keys else 1,
+        min_reader=KNOWS_LIMITS if limits else KNOWS_KEYS if spec.auth.api_keys else 1,
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         load_balancing=spec.load_balancing.algorithm,
@@ -39,6 +42,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
             idle_seconds=seconds(spec.timeouts.idle),
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
+        limits=limits,
         observation=_observation(spec.observability),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
@@ -49,7 +53,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
 def closed(config: RouterConfig) -> RouterConfig:
     """The same for routers that do not know keys: the models are there, and nobody answers them."""
     routes = tuple(route.model_copy(update={"targets": (), "decision": None}) for route in config.routes)
-    return config.model_copy(update={"min_reader": 1, "api_keys": None, "routes": routes})
+    return config.model_copy(update={"min_reader": 1, "api_keys": None, "limits": None, "routes": routes})
 
 
 def _observation(wanted: Observability) -> Observation:

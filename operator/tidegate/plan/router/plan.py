@@ -15,6 +15,7 @@ from tidegate.plan.router import workload
 from tidegate.plan.router.access import access
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
+from tidegate.plan.router.limits import unresolved
 from tidegate.plan.router.status import router_status
 from tidegate.plan.world import RouterWorld
 
@@ -38,10 +39,10 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.auth.api_keys else CONFIRMED_EVERY),
+        ask=questions(facts, decision.hash, KEYS_EVERY if secrets(decision) else CONFIRMED_EVERY),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
-        reasons=decision.traffic.unresolved,
+        reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
 
 
@@ -54,7 +55,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner, policy.spec.auth.secrets),
+        *access(owner, secrets(decision)),
         workload.config_map(owner, decision.config),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
@@ -65,6 +66,13 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if account := workload.account(world.children):
         made.append(workload.deployment(owner, policy, decision.data, account))
     return made
+
+
+def secrets(decision: RouterDecision) -> tuple[str, ...]:
+    """Those that the routers read, each once: with the keys of clients, and of the store in which they count."""
+    limits = decision.config.limits
+    named = (*decision.policy.spec.auth.secrets, *(limits.store.secrets if limits and limits.store else ()))
+    return tuple(dict.fromkeys(named))
 
 
 def _needs(wanted: list[dict[str, Any]]) -> dict[ObjectKey, frozenset[ObjectKey]]:
