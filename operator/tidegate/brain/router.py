@@ -134,9 +134,10 @@ class Router:
 
     def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
-        if name in self._of_stores():
+        stores = self._of_stores()
+        if name in stores:
             self.limits.secret_changed(name, secret)
-        if name in self._of_keys():
+        if name not in stores or name in self._of_keys():
             self._entries[name] = keys.entries(name, secret)
             self.files.remember_keys(keys.written(self._entries))
             self._changed.set()
