@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -278,9 +278,9 @@ class Load:
 
 
 @pytest.fixture(params=["Allow", "Refuse"])
-def unavailable(engines: Place, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+def unavailable(engines: Place, request: pytest.FixtureRequest) -> tuple[str, str]:
     """What the policy says, and a router."""
-    yield request.param, routers(engines, limited(requests(1_000_000), limitsUnavailable=request.param))[0]
+    return request.param, routers(engines, limited(requests(1_000_000), limitsUnavailable=request.param))[0]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])

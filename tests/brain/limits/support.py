@@ -18,12 +18,16 @@ SHARED = Store(secret="shared-store", key="password", address="127.0.0.1:6379")
 
 def requests(amount: int, window: float = 60, **more: Any) -> Limit:
     """For each client."""
-    return Limit(**{"name": "rps", "per": "Client", "of": "requests", "amount": amount, "window_seconds": window} | more)
+    return Limit(
+        **{"name": "rps", "per": "Client", "of": "requests", "amount": amount, "window_seconds": window} | more
+    )
 
 
 def tokens(amount: int, window: float = 60, **more: Any) -> Limit:
     """For each client."""
-    return Limit(**{"name": "tokens", "per": "Client", "of": "tokens", "amount": amount, "window_seconds": window} | more)
+    return Limit(
+        **{"name": "tokens", "per": "Client", "of": "tokens", "amount": amount, "window_seconds": window} | more
+    )
 
 
 def limits(*each: Limit, **more: Any) -> Limits:

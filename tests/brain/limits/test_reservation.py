@@ -39,7 +39,10 @@ def test_each_row(said: dict[str, Any], tokens: int | None) -> None:
 
 
 def test_it_comes_back_as_it_went() -> None:
-    charges = [(Charge("tidegate:{a/b}:t:t2000:acme", 500, 70, 2000), 5), (Charge("tidegate:{a/b}:p:t9:", 900, 71, 9), 6)]
+    charges = [
+        (Charge("tidegate:{a/b}:t:t2000:acme", 500, 70, 2000), 5),
+        (Charge("tidegate:{a/b}:p:t9:", 900, 71, 9), 6),
+    ]
     text = written(7, charges)
     assert read(text) == Reservation(7, (Part(charges[0][0].key, 5, 70, 2000), Part(charges[1][0].key, 6, 71, 9)))
     for wrong in ("", "x", f"{text} more", "7 key x 1 1"):

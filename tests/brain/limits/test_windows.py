@@ -152,7 +152,11 @@ def script(name: str) -> tuple[FakeRedis, Callable[..., list[int]]]:
     return redis, run
 
 
-@given(st.lists(st.tuples(st.integers(0, WINDOW), st.integers(1, 12), st.integers(1, 12), st.integers(-12, 4)), max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, WINDOW), st.integers(1, 12), st.integers(1, 12), st.integers(-12, 4)), max_size=40
+    )
+)
 def test_the_stores_script_counts_as_python_does(moves: list[tuple[int, int, int, int]]) -> None:
     redis, admit = script("admit")
     settling, settle = script("settle")

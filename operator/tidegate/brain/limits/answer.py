@@ -83,7 +83,8 @@ def _too_large(rule: Rule, charge: Charge) -> str:
 
 
 def _window(rule: Rule) -> str:
-    return duration(round(rule.window_seconds * 1000))
+    """`1m` and not `1m0s`."""
+    return duration(round(rule.window_seconds * 1000)).replace("m0s", "m").replace("h0m", "h")
 
 
 def _whose(rule: Rule) -> str:

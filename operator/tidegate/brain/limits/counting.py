@@ -74,7 +74,7 @@ class Counting:
             self._limits = config.limits
             self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
 
-    def ask(self, ask: Ask, reply: Callable[[], Reply], unknown: bytes) -> Reply:
+    def ask(self, ask: Ask, reply: Callable[[], bytes], unknown: bytes) -> Reply:
         """What Envoy is told: a refusal, or `reply` with what is left; `unknown` where nothing is known of limits."""
         rules = self._rules
         if rules is None:
@@ -88,7 +88,7 @@ class Counting:
             return self._together(rules, asked, cost, ask, reply, self.store)
         return self._alone(rules, asked, cost, ask, reply)
 
-    def _alone(self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], Reply]) -> Reply:
+    def _alone(self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
         limits = self._limits
         share = limits.replicas if limits and limits.store else 1
         charges = rules.charges(asked, cost, share)
@@ -101,14 +101,14 @@ class Counting:
         return self._said(counted, cost, ask, reply)
 
     async def _together(
-        self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], Reply], store: Store
+        self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes], store: Store
     ) -> bytes:
         charges = rules.charges(asked, cost)
         asked_store = asyncio.ensure_future(store.admit(charges))
         try:
             verdicts = await asyncio.shield(asked_store)
         except Away:
-            return await _whole(self._alone(rules, asked, cost, ask, reply))
+            return self._alone(rules, asked, cost, ask, reply)
         except asyncio.CancelledError:
             # its client has left, and no record will tell of what is reserved now
             asked_store.add_done_callback(lambda done: self._left(rules, charges, done))
@@ -116,7 +116,7 @@ class Counting:
         counted = list(zip(rules.each, charges, verdicts, strict=True))
         if not any(verdict.wait_ms for verdict in verdicts):
             self._count(counted)
-        return await _whole(self._said(counted, cost, ask, reply))
+        return self._said(counted, cost, ask, reply)
 
     def _count(self, counted: Iterable[Counted]) -> None:
         for _, charge, verdict in counted:
@@ -130,26 +130,12 @@ class Counting:
             self._count(counted)
             self._give_back(counted)
 
-    def _said(self, counted: Sequence[Counted], cost: Cost, ask: Ask, reply: Callable[[], Reply]) -> Reply:
+    def _said(self, counted: Sequence[Counted], cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
         if full := answer.full(counted):
             self.refused.update(rule.name for rule, _, _ in full)
             return answer.refusal(counted, ask.path, ask.request)
         head = answer.headers(counted, taken=True) + _reserved(counted, cost)
         found = reply()
-        if isinstance(found, bytes):
-            return self._with(found, head, counted)
-        return self._held(found, head, counted)
-
-    async def _held(self, later: Awaitable[bytes], head: str, counted: Sequence[Counted]) -> bytes:
-        """Of a request that waits for something else: what was reserved is given back if it is not let go on."""
-        try:
-            found = await later
-        except BaseException:
-            self._give_back(counted)
-            raise
-        return self._with(found, head, counted)
-
-    def _with(self, found: bytes, head: str, counted: Sequence[Counted]) -> bytes:
         if not found.startswith(OK):
             self._give_back(counted)
             return found
@@ -209,10 +195,6 @@ class Counting:
             await asyncio.sleep(SWEEP)
             self._windows.sweep(self._now())
             self._owed.sweep(self._now())
-
-
-async def _whole(reply: Reply) -> bytes:
-    return reply if isinstance(reply, bytes) else await reply
 
 
 def _reserved(counted: Iterable[Counted], cost: Cost) -> str:

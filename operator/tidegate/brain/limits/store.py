@@ -45,7 +45,7 @@ class Store:
     @property
     def ready(self) -> bool:
         """Whether it may be asked."""
-        return self._connection is not None
+        return self._connection is not None and not self._connection.lost.done()
 
     async def admit(self, charges: Sequence[Charge]) -> list[Verdict]:
         """Counts a request in all of its counters, or in none. Raises Away."""
@@ -88,7 +88,7 @@ class Store:
             self._connection, self.trouble = connection, ""
             log.info("limits are counted at %s", self.where.said)
             self._back()
-            return await connection.lost
+            return await asyncio.shield(connection.lost)
         finally:
             self._connection = None
             connection.end("this router ends")
