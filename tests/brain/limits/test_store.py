@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.brain.limits.conftest import Valkey
 from tidegate.brain.limits.resp import TIMEOUT, Away, Incomplete, Refused, command, parse
-from tidegate.brain.limits.store import Store
+from tidegate.brain.limits.store import Store, verdicts
 from tidegate.brain.limits.where import Where
-from tidegate.brain.limits.windows import Charge
+from tidegate.brain.limits.windows import Charge, Verdict
 
 ONE = [Charge("{t}:k", 50, 1, 2000)]
 
@@ -34,6 +34,11 @@ async def connected(where: Where, back: Callable[[], None] = lambda: None) -> As
         await asyncio.sleep(0)  # the socket is closed
 
 
+async def admit(store: Store, charges: list[Charge]) -> list[Verdict]:
+    """What each counter says."""
+    return verdicts(await store.admit(charges))
+
+
 async def becomes(condition: Callable[[], object]) -> None:
     """Waits until it holds."""
     async with asyncio.timeout(5):
@@ -44,7 +49,7 @@ async def becomes(condition: Callable[[], object]) -> None:
 async def test_two_routers_let_through_exactly_what_a_limit_says(valkey: Valkey) -> None:
     async with connected(valkey.where) as one, connected(valkey.where) as two:
         await becomes(lambda: one.ready and two.ready)
-        told = await asyncio.gather(*(store.admit(ONE) for _ in range(100) for store in (one, two)))
+        told = await asyncio.gather(*(admit(store, ONE) for _ in range(100) for store in (one, two)))
         assert sum(not verdict.wait_ms for (verdict,) in told) == 50
         assert valkey.ask("TTL", "{t}:k") > ":60"
 
@@ -53,11 +58,11 @@ async def test_all_limits_or_none(valkey: Valkey) -> None:
     async with connected(valkey.where) as store:
         await becomes(lambda: store.ready)
         both = [Charge("{t}:a", 5, 1, 2000), Charge("{t}:b", 1, 1, 2000)]
-        first, second = await store.admit(both), await store.admit(both)
+        first, second = await admit(store, both), await admit(store, both)
         assert [verdict.wait_ms > 0 for verdict in (*first, *second)] == [False, False, False, True]
-        assert (await store.admit(both))[0].used == 1, "what was refused by one limit is counted in none"
+        assert (await admit(store, both))[0].used == 1, "what was refused by one limit is counted in none"
         await store.settle([("{t}:b", first[1].at, -1, 2000), ("{t}:a", first[0].at, 3, 2000), ("{t}:c", 1, -5, 2000)])
-        assert [verdict.used for verdict in await store.admit(both)] == [4, 0]
+        assert [verdict.used for verdict in await admit(store, both)] == [4, 0]
         assert valkey.ask("EXISTS", "{t}:c") == ":0\r\n"
 
 
@@ -67,13 +72,13 @@ async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: 
         await becomes(lambda: store.ready)
         valkey.hang()
         begin = time.monotonic()
-        told = await asyncio.gather(*(store.admit(ONE) for _ in range(50)), return_exceptions=True)
+        told = await asyncio.gather(*(admit(store, ONE) for _ in range(50)), return_exceptions=True)
         assert all(isinstance(each, Away) for each in told)
         assert time.monotonic() - begin < TIMEOUT + 0.2
         assert not store.ready
         begin = time.monotonic()
         with pytest.raises(Away):
-            await store.admit(ONE)
+            await admit(store, ONE)
         assert time.monotonic() - begin < 0.02, "the next one does not wait"
         valkey.go_on()
         await becomes(lambda: store.ready)
@@ -87,12 +92,12 @@ async def test_one_that_is_killed_and_comes_back_without_its_scripts(valkey: Val
         await becomes(lambda: not store.ready)
         valkey.start()
         await becomes(lambda: store.ready)
-        assert (await store.admit(ONE))[0].used == 0
+        assert (await admit(store, ONE))[0].used == 0
         valkey.ask("SCRIPT", "FLUSH")
         with pytest.raises(Refused, match="NOSCRIPT"):
-            await store.admit(ONE)
+            await admit(store, ONE)
         await becomes(lambda: store.ready)
-        assert (await store.admit(ONE))[0].used == 1
+        assert (await admit(store, ONE))[0].used == 1
 
 
 async def test_one_that_is_full_is_away(valkey: Valkey) -> None:
@@ -100,7 +105,7 @@ async def test_one_that_is_full_is_away(valkey: Valkey) -> None:
         await becomes(lambda: store.ready)
         valkey.ask("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(Refused, match="OOM"):
-            await store.admit(ONE)
+            await admit(store, ONE)
         await becomes(lambda: "OOM" in store.trouble)
         valkey.ask("CONFIG", "SET", "maxmemory", "0")
         await becomes(lambda: store.ready)

@@ -116,8 +116,8 @@ class Wire(asyncio.Protocol):
         model = self._model.decode("ascii", "replace")
         if not self._asks:
             return Ask(model, bytes(self._body))
-        asks, path, request = (said.decode("ascii", "replace") for said in (self._asks, self._path, self._request))
-        return Ask(model, bytes(self._body), asks, path, request)
+        asks, path = self._asks.decode("ascii", "replace"), self._path.decode("ascii", "replace")
+        return Ask(model, bytes(self._body), asks, path, self._request.decode("ascii", "replace"))
 
     def _answer(self, later: asyncio.Future[bytes]) -> None:
         """One that failed ends the connection, and Envoy tells its client to try again."""

@@ -33,7 +33,7 @@ for i, key in ipairs(KEYS) do
       end
     end
   end
-  local reset = #slices > 0 and math.max(0, (newest + SLICES + 1) * width - now) or 0
+  local reset = wait > 0 and #slices > 0 and math.max(0, (newest + SLICES + 1) * width - now) or 0
   for _, number in ipairs({used, at[i], wait, reset}) do told[#told + 1] = number end
 end
 if fits then

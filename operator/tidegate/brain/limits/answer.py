@@ -14,10 +14,10 @@ from typing import Final
 
 from tidegate.brain.limits.rules import Rule
 from tidegate.brain.limits.windows import Charge, Verdict
+from tidegate.brain.limits.words import duration
 from tidegate.envoy import anthropic, paths
 
 PHRASE: Final = b"HTTP/1.1 429 Too Many Requests\r\n"
-_NAMES: Final = {False: "requests", True: "tokens"}
 _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+=-")
 
 Counted = tuple[Rule, Charge, Verdict]
@@ -25,30 +25,20 @@ Counted = tuple[Rule, Charge, Verdict]
 
 def headers(counted: Sequence[Counted], *, taken: bool) -> str:
     """Lines of `x-ratelimit-*`; `taken`: the request is counted."""
-    least: dict[bool, tuple[int, int, int]] = {}
+    least: dict[str, tuple[int, str]] = {}
     for rule, charge, verdict in counted:
         left = charge.amount - verdict.used - (charge.cost if taken else 0)
-        known = least.get(rule.tokens)
-        if known is None or left < known[0]:
-            reset = (31 * charge.slice_ms) if taken else verdict.reset_ms
-            least[rule.tokens] = (left, charge.amount, reset)
-    return "".join(
-        f"x-ratelimit-limit-{_NAMES[kind]}: {amount}\r\nx-ratelimit-remaining-{_NAMES[kind]}: {left if left > 0 else 0}\r\n"
-        f"x-ratelimit-reset-{_NAMES[kind]}: {duration(reset)}\r\n"
-        for kind, (left, amount, reset) in least.items()
+        if rule.unit not in least or left < least[rule.unit][0]:
+            least[rule.unit] = (left, _lines(rule, charge, left, rule.reset if taken else duration(verdict.reset_ms)))
+    return "".join([lines for _, lines in least.values()])
+
+
+def _lines(rule: Rule, charge: Charge, left: int, reset: str) -> str:
+    unit = rule.unit
+    return (
+        f"x-ratelimit-limit-{unit}: {charge.amount}\r\nx-ratelimit-remaining-{unit}: {left if left > 0 else 0}\r\n"
+        f"x-ratelimit-reset-{unit}: {reset}\r\n"
     )
-
-
-def duration(milliseconds: int) -> str:
-    """As OpenAI writes it: `20ms`, `1.5s`, `6m0s`, `1h0m0s`."""
-    if milliseconds < 1000:
-        return f"{milliseconds}ms"
-    minutes, rest = divmod(milliseconds, 60_000)
-    told = f"{rest / 1000:g}s"
-    if not minutes:
-        return told
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes}m{told}" if hours else f"{minutes}m{told}"
 
 
 def refusal(counted: Sequence[Counted], path: str, request: str) -> bytes:
@@ -63,6 +53,14 @@ def refusal(counted: Sequence[Counted], path: str, request: str) -> bytes:
     return PHRASE + f"{told}{never_again}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
+def fits(counted: Iterable[Counted]) -> bool:
+    """Whether all have room."""
+    for _, _, verdict in counted:  # noqa: SIM110 - half of what all() of a generator costs
+        if verdict.wait_ms:
+            return False
+    return True
+
+
 def full(counted: Iterable[Counted]) -> list[Counted]:
     """Those that have no room."""
     return [each for each in counted if each[2].wait_ms]
@@ -70,14 +68,14 @@ def full(counted: Iterable[Counted]) -> list[Counted]:
 
 def _later(rule: Rule, charge: Charge, verdict: Verdict) -> str:
     return (
-        f"Limit {rule.name} is reached: {charge.amount} {_NAMES[rule.tokens]} in {_window(rule)}{_whose(rule)}, of which {verdict.used} are used "
+        f"Limit {rule.name} is reached: {charge.amount} {rule.unit} in {_window(rule)}{_whose(rule)}, of which {verdict.used} are used "
         f"and this request needs {charge.cost}. Try again in {duration(verdict.wait_ms)}."
     )
 
 
 def _too_large(rule: Rule, charge: Charge) -> str:
     return (
-        f"This request asks for {charge.cost} {_NAMES[rule.tokens]}, and limit {rule.name} allows {charge.amount} in {_window(rule)}{_whose(rule)}: "
+        f"This request asks for {charge.cost} {rule.unit}, and limit {rule.name} allows {charge.amount} in {_window(rule)}{_whose(rule)}: "
         "ask for a smaller max_tokens, or send a shorter prompt."
     )
 
@@ -94,4 +92,4 @@ def _whose(rule: Rule) -> str:
 def _shaped(rule: Rule, message: str, path: str, request: str) -> dict[str, object]:
     if path.startswith(paths.MESSAGES):
         return {**anthropic.error(429, message), "request_id": request if _SAFE.issuperset(request) else ""}
-    return {"error": {"message": message, "type": _NAMES[rule.tokens], "param": None, "code": "rate_limit_exceeded"}}
+    return {"error": {"message": message, "type": rule.unit, "param": None, "code": "rate_limit_exceeded"}}

@@ -4,18 +4,16 @@ write; what a client may choose (the body, its path) is read as numbers, or look
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Final
+from typing import Final, NamedTuple
 
 UNKNOWN: Final = "-"
 NETWORK: Final = 64
 """Bits of an IPv6 address that one customer of a provider has to himself (RFC 6177)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """A request, as far as limits go."""
 
     model: str

@@ -21,12 +21,12 @@ from typing import Final
 
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.limits import answer, asking, reservation
-from tidegate.brain.limits.answer import Counted
+from tidegate.brain.limits.answer import Counted, fits
 from tidegate.brain.limits.owed import Owed
 from tidegate.brain.limits.resp import Away
 from tidegate.brain.limits.rules import Cost, Rules
-from tidegate.brain.limits.store import Store
-from tidegate.brain.limits.windows import Charge, Verdict, Windows
+from tidegate.brain.limits.store import Store, verdicts
+from tidegate.brain.limits.windows import Windows
 from tidegate.brain.records.record import Record
 from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
@@ -92,47 +92,44 @@ class Counting:
         limits = self._limits
         share = limits.replicas if limits and limits.store else 1
         charges = rules.charges(asked, cost, share)
-        verdicts = self._windows.look(self._now(), charges)
-        counted = list(zip(rules.each, charges, verdicts, strict=True))
-        if not any(verdict.wait_ms for verdict in verdicts):
+        seen = self._windows.look(self._now(), charges)
+        counted = list(zip(rules.each, charges, seen, strict=True))
+        if fits(counted):
             self._count(counted)
-            if share > 1 or (limits and limits.store):
+            if limits and limits.store:
                 self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
         return self._said(counted, cost, ask, reply)
 
-    async def _together(
+    def _together(
         self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes], store: Store
-    ) -> bytes:
+    ) -> asyncio.Future[bytes]:
+        """A future and no task: a task costs as much as the rest of a decision."""
         charges = rules.charges(asked, cost)
-        asked_store = asyncio.ensure_future(store.admit(charges))
-        try:
-            verdicts = await asyncio.shield(asked_store)
-        except Away:
-            return self._alone(rules, asked, cost, ask, reply)
-        except asyncio.CancelledError:
-            # its client has left, and no record will tell of what is reserved now
-            asked_store.add_done_callback(lambda done: self._left(rules, charges, done))
-            raise
-        counted = list(zip(rules.each, charges, verdicts, strict=True))
-        if not any(verdict.wait_ms for verdict in verdicts):
-            self._count(counted)
-        return self._said(counted, cost, ask, reply)
+        later: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def told(done: asyncio.Future[list[int]]) -> None:
+            away = done.cancelled() or done.exception()
+            counted = [] if away else list(zip(rules.each, charges, verdicts(done.result()), strict=True))
+            if counted and fits(counted):
+                self._count(counted)
+            if later.cancelled():
+                # its client has left, and no record will tell of what is reserved now
+                self._give_back(counted if fits(counted) else ())
+            elif away:
+                later.set_result(self._alone(rules, asked, cost, ask, reply))
+            else:
+                later.set_result(self._said(counted, cost, ask, reply))
+
+        store.admit(charges).add_done_callback(told)
+        return later
 
     def _count(self, counted: Iterable[Counted]) -> None:
         for _, charge, verdict in counted:
             self._windows.add(charge.key, verdict.at, charge.cost, charge.slice_ms)
 
-    def _left(self, rules: Rules, charges: Sequence[Charge], done: asyncio.Future[list[Verdict]]) -> None:
-        if done.cancelled() or done.exception():
-            return
-        counted = list(zip(rules.each, charges, done.result(), strict=True))
-        if not answer.full(counted):
-            self._count(counted)
-            self._give_back(counted)
-
     def _said(self, counted: Sequence[Counted], cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
-        if full := answer.full(counted):
-            self.refused.update(rule.name for rule, _, _ in full)
+        if not fits(counted):
+            self.refused.update(rule.name for rule, _, _ in answer.full(counted))
             return answer.refusal(counted, ask.path, ask.request)
         head = answer.headers(counted, taken=True) + _reserved(counted, cost)
         found = reply()

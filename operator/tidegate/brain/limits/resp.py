@@ -107,12 +107,13 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, value: Any) -> None:
         _, future = self._waiting.popleft()
-        if future.done():
-            return
-        if isinstance(value, Refused):
-            future.set_exception(value)
-        else:
-            future.set_result(value)
+        if not future.done():
+            if isinstance(value, Refused):
+                future.set_exception(value)
+            else:
+                future.set_result(value)
+        if isinstance(value, Refused):  # full, read-only, without its scripts: it is greeted anew after a pause
+            self.end(f"it refuses: {value}")
 
     def send(self, *words: Word) -> asyncio.Future[Any]:
         """Fails with Refused, or with Away after TIMEOUT at the latest."""

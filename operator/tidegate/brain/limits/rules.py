@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegate.brain.limits.asking import Asking
-from tidegate.brain.limits.windows import Charge, slice_of
+from tidegate.brain.limits.windows import SLICES, Charge, slice_of
+from tidegate.brain.limits.words import duration
 from tidegate.contract.limits import Limit, Limits
 
 TEXT_PER_TOKEN: Final = 4
@@ -45,6 +46,10 @@ class Rule:
     slice_ms: int
     prefix: str
     """Of its counters' keys."""
+    unit: str
+    """In the names of headers."""
+    reset: str
+    """When all is free again after a request that is counted now, in the words of a header."""
 
     def subject(self, asking: Asking) -> str:
         """Who is told apart."""
@@ -58,8 +63,7 @@ class Rule:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a request takes of limits of tokens."""
 
     prompt: int
@@ -123,5 +127,7 @@ def _rule(limit: Limit, policy: str) -> Rule:
         window_seconds=limit.window_seconds,
         slice_ms=width,
         # another window or another unit is another count; the braces keep a policy's keys together in a cluster of stores
+        unit=limit.of,
+        reset=duration((SLICES + 1) * width),
         prefix=f"tidegate:{{{policy}}}:{limit.name}:{limit.of[0]}{width}:",
     )

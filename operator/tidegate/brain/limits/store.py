@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, Final
 
-from tidegate.brain.limits.resp import Away, Connection, Refused
+from tidegate.brain.limits.resp import Away, Connection
 from tidegate.brain.limits.where import Unusable, Where
 from tidegate.brain.limits.windows import Charge, Verdict
 
@@ -32,6 +32,11 @@ ADMIT: Final = _script("admit")
 SETTLE: Final = _script("settle")
 
 
+def verdicts(told: Sequence[int]) -> list[Verdict]:
+    """What `admit` was told, counter by counter."""
+    return [Verdict(*told[i : i + 4]) for i in range(0, len(told), 4)]
+
+
 class Store:
     """One store. `back` is called when it answers again; `draw` gives numbers from 0 to 1."""
 
@@ -47,25 +52,22 @@ class Store:
         """Whether it may be asked."""
         return self._connection is not None and not self._connection.lost.done()
 
-    async def admit(self, charges: Sequence[Charge]) -> list[Verdict]:
-        """Counts a request in all of its counters, or in none. Raises Away."""
-        told = await self._run(ADMIT, charges, [number for c in charges for number in (c.amount, c.cost, c.slice_ms)])
-        return [Verdict(*told[i : i + 4]) for i in range(0, len(told), 4)]
+    def admit(self, charges: Sequence[Charge]) -> asyncio.Future[list[int]]:
+        """Counts a request in all of its counters, or in none: `verdicts` of what comes. Fails with Away."""
+        return self._run(ADMIT, charges, [number for c in charges for number in (c.amount, c.cost, c.slice_ms)])
 
-    async def settle(self, parts: Sequence[tuple[str, int, int, int]]) -> None:
-        """Of counters the slice, how much more, and milliseconds of a slice. Raises Away."""
-        await self._run(SETTLE, parts, [number for part in parts for number in part[1:]])
+    def settle(self, parts: Sequence[tuple[str, int, int, int]]) -> asyncio.Future[int]:
+        """Of counters the slice, how much more, and milliseconds of a slice. Fails with Away."""
+        return self._run(SETTLE, parts, [number for part in parts for number in part[1:]])
 
-    async def _run(self, script: tuple[str, str], keyed: Sequence[Sequence[Any]], numbers: Sequence[int]) -> Any:
-        connection = self._connection
-        if connection is None:
-            raise Away(self.trouble)
-        try:
-            return await connection.send("EVALSHA", script[1], len(keyed), *(each[0] for each in keyed), *numbers)
-        except Refused as error:
-            # full, read-only, without its scripts: it is greeted anew after a pause
-            connection.end(f"it refuses: {error}")
-            raise
+    def _run(
+        self, script: tuple[str, str], keyed: Sequence[Sequence[Any]], numbers: Sequence[int]
+    ) -> asyncio.Future[Any]:
+        if self._connection:
+            return self._connection.send("EVALSHA", script[1], len(keyed), *[each[0] for each in keyed], *numbers)
+        none: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        none.set_exception(Away(self.trouble))
+        return none
 
     async def run(self) -> None:
         """Keeps it connected; until it is cancelled."""

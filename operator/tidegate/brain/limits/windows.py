@@ -34,11 +34,13 @@ class Verdict(NamedTuple):
     wait_ms: int
     """0 if it fits; else until it would, if nobody else comes; a whole window if it never does."""
     reset_ms: int
-    """Until all that is used now has left the window."""
+    """Where it does not fit: until all that is used now has left the window."""
 
 
 @dataclass(slots=True)
 class _Counter:
+    oldest: int
+    """Number of the oldest slice, or of an earlier one."""
     slices: dict[int, int] = field(default_factory=dict)
     total: int = 0
     until: int = 0
@@ -69,11 +71,13 @@ class Windows:
         counter = self._counters.get(key)
         if counter is None:
             return Verdict(0, at, 0 if cost <= amount else width * SLICES, 0)
-        _forget(counter, at - SLICES)
+        if counter.oldest < at - SLICES:
+            _forget(counter, at - SLICES)
         used = counter.total
-        wait = 0 if used + cost <= amount else _wait(counter, now, charge)
+        if used + cost <= amount:
+            return Verdict(used, at, 0, 0)
         newest = max(counter.slices, default=at - SLICES - 1)
-        return Verdict(used, at, wait, max(0, (newest + SLICES + 1) * width - now))
+        return Verdict(used, at, _wait(counter, now, charge), max(0, (newest + SLICES + 1) * width - now))
 
     def add(self, key: str, at: int, count: int, slice_ms: int) -> None:
         """Counts so much in that slice; what is negative is taken back, as far as it is still there."""
@@ -81,12 +85,13 @@ class Windows:
         if counter is None:
             if count <= 0:
                 return
-            counter = self._counters[key] = _Counter()
+            counter = self._counters[key] = _Counter(at)
         known = counter.slices.get(at, 0)
         changed = max(0, known + count)
         if known or changed:
             counter.slices[at] = changed
             counter.total += changed - known
+            counter.oldest = min(counter.oldest, at)
             counter.until = max(counter.until, (at + SLICES + 1) * slice_ms)
 
     def sweep(self, now: int) -> None:
@@ -99,6 +104,7 @@ def _forget(counter: _Counter, oldest: int) -> None:
     gone = [at for at in counter.slices if at < oldest]
     for at in gone:
         counter.total -= counter.slices.pop(at)
+    counter.oldest = min(counter.slices, default=oldest)
 
 
 def _wait(counter: _Counter, now: int, charge: Charge) -> int:
