@@ -55,7 +55,11 @@ def local(policy: Manifest, endpoints: Sequence[Endpoint], defaults: Defaults) -
     written = next(m["data"][names.ROUTER_CONFIG_KEY] for m in plan.apply if m["kind"] == "ConfigMap")
     config = load(written).model_copy(update={"observation": LINES})
     services = {backend: names.engines_service(model, REVISION, "Deployment") for backend, model in refs.items()}
-    return Local(load(config.model_dump_json(by_alias=True, exclude_none=True)), services, _warnings(refs, endpoints))
+    return Local(
+        load(config.model_dump_json(by_alias=True, exclude_none=True)),
+        services,
+        (*_warnings(refs, endpoints), *_alone(policy)),
+    )
 
 
 def _of(endpoints: Sequence[Endpoint], backend: str) -> list[Endpoint]:
@@ -74,6 +78,11 @@ def _model(name: str, engines: Sequence[Endpoint]) -> dict[str, Any]:
         "adapters": list(listed),
     }
     return {"kind": names.MODEL_DEPLOYMENT, "metadata": {"name": name}, "spec": {}, "status": {"revisions": [revision]}}
+
+
+def _alone(policy: Manifest) -> list[str]:
+    ref = text(policy["spec"].get("storeRef"), "name")
+    return [f"storeRef {ref}: there are no stores without a cluster; limits are counted here"] if ref else []
 
 
 def _warnings(refs: dict[str, str], endpoints: Sequence[Endpoint]) -> tuple[str, ...]:
