@@ -16,7 +16,7 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import DECIDED_HEADER, MODEL_HEADER
 
 NAME: Final = "decide"
-BRAIN: Final = "brain"
+BRAIN: Final = limiting.BRAIN
 SOCKET: Final = "decide.sock"
 TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as dead: the client is told to try again."""

@@ -46,7 +46,7 @@ class Keeper:
         if not limits or not limits.store or (store and store.ready):
             return []
         why = self._unusable or (
-            f"the store at {store.where.said} is away: {store.trouble}" if store else "it was not asked yet"
+            f"the store at {store.where.said} is away: {store.trouble}" if store else "the store was not asked yet"
         )
         return [f"{why}; meanwhile each router lets through 1/{limits.replicas} of each limit"]
 
