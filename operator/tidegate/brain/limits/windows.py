@@ -86,13 +86,17 @@ class Windows:
             if count <= 0:
                 return
             counter = self._counters[key] = _Counter(at)
-        known = counter.slices.get(at, 0)
-        changed = max(0, known + count)
-        if known or changed:
-            counter.slices[at] = changed
-            counter.total += changed - known
-            counter.oldest = min(counter.oldest, at)
-            counter.until = max(counter.until, (at + SLICES + 1) * slice_ms)
+        known = counter.slices.get(at)
+        if known is None:
+            if count > 0:
+                counter.slices[at] = count
+                counter.total += count
+                counter.oldest = min(counter.oldest, at)
+                counter.until = max(counter.until, (at + SLICES + 1) * slice_ms)
+            return
+        changed = known + count if known + count > 0 else 0
+        counter.slices[at] = changed
+        counter.total += changed - known
 
     def sweep(self, now: int) -> None:
         """Forgets counters of which nothing counts any more."""
