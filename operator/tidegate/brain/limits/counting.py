@@ -16,10 +16,11 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tidegate.brain.decide.step import Ask
+from tidegate.brain.decide.wire import Reply
 from tidegate.brain.limits import answer, asking, reservation
 from tidegate.brain.limits.answer import Counted, fits
 from tidegate.brain.limits.owed import Owed
@@ -34,7 +35,6 @@ from tidegate.names import RESERVED_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
-Reply = bytes | Awaitable[bytes]
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 SWEEP: Final = 10.0
 """Seconds between two looks for counters of which nothing counts any more."""
