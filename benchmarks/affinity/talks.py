@@ -1,7 +1,7 @@
 """What is asked: talks of one or more turns, drawn from random numbers, the same for each way of balancing.
 
 turns       each talk has four questions of its own; all begin with the same system prompt
-documents   a talk begins with one of 20 documents and a question about it, in one message, and asks once more
+documents   a talk begins with one of 24 documents and a question about it, in one message, and asks once more
 hot         half of all requests begin with the same three messages and end after one question; the others are talks of three turns
 
 A talk's session is its own; of documents it is the document, as a client would name it that wants its questions together.
@@ -20,8 +20,8 @@ SYSTEM: Final = 400
 """Tokens of the system prompt."""
 QUESTION: Final = 280
 """Tokens of a question in `turns` and `hot`."""
-DOCUMENTS: Final = 20
-DOCUMENT: Final = 1800
+DOCUMENTS: Final = 24
+DOCUMENT: Final = 1200
 """Tokens of each."""
 ABOUT: Final = 40
 """Tokens of a question about a document."""
@@ -78,17 +78,17 @@ def turns(dice: Random) -> list[Talk]:
 
 
 def documents(dice: Random) -> list[Talk]:
-    """100 talks of two turns."""
+    """70 talks of two turns."""
     read = [text(dice, DOCUMENT) for _ in range(DOCUMENTS)]
     return [_about(dice, begins, number, read[number]) for begins, number in _drawn(dice)]
 
 
 def hot(dice: Random) -> list[Talk]:
-    """120 requests of the hot prefix, and 40 talks of three turns."""
+    """96 requests of the hot prefix, and 32 talks of three turns."""
     system = said("system", text(dice, SYSTEM))
     opening = (system, said("user", text(dice, OPENING)), said("assistant", text(dice, ANSWER)))
-    same = [_talk(dice, begins, f"hot-{n}", opening, 1) for n, begins in enumerate(_begins(dice, 120, 15))]
-    others = [_talk(dice, begins, f"talk-{n}", (system,), 3) for n, begins in enumerate(_begins(dice, 40, 8))]
+    same = [_talk(dice, begins, f"hot-{n}", opening, 1) for n, begins in enumerate(_begins(dice, 96, 14))]
+    others = [_talk(dice, begins, f"talk-{n}", (system,), 3) for n, begins in enumerate(_begins(dice, 32, 7))]
     return sorted([*same, *others], key=lambda talk: talk.begins)
 
 
@@ -100,7 +100,7 @@ WORKLOADS: Final[Mapping[str, Workload]] = {
 
 
 def _drawn(dice: Random) -> Iterator[tuple[float, int]]:
-    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 100, 15))
+    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 70, 14))
 
 
 def _begins(dice: Random, count: int, seconds: float) -> list[float]:
