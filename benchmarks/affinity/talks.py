@@ -1,7 +1,7 @@
 """What is asked: talks of one or more turns, drawn from random numbers, the same for each way of balancing.
 
 turns       each talk has four questions of its own; all begin with the same system prompt
-documents   a talk begins with one of 24 documents and a question about it, in one message, and asks once more
+documents   one of 24 documents and a question about it, in one message, and no more
 hot         half of all requests begin with the same three messages and end after one question; the others are talks of three turns
 
 A talk's session is its own; of documents it is the document, as a client would name it that wants its questions together.
@@ -78,7 +78,7 @@ def turns(dice: Random) -> list[Talk]:
 
 
 def documents(dice: Random) -> list[Talk]:
-    """70 talks of two turns."""
+    """130 questions."""
     read = [text(dice, DOCUMENT) for _ in range(DOCUMENTS)]
     return [_about(dice, begins, number, read[number]) for begins, number in _drawn(dice)]
 
@@ -94,13 +94,13 @@ def hot(dice: Random) -> list[Talk]:
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
     "turns": Workload("talks of four turns", turns),
-    "documents": Workload("questions about documents", documents),
+    "documents": Workload("first questions about documents", documents),
     "hot": Workload("half of all begin alike", hot),
 }
 
 
 def _drawn(dice: Random) -> Iterator[tuple[float, int]]:
-    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 70, 14))
+    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 130, 15))
 
 
 def _begins(dice: Random, count: int, seconds: float) -> list[float]:
@@ -114,8 +114,8 @@ def _talk(dice: Random, begins: float, session: str, opening: tuple[Message, ...
 
 
 def _about(dice: Random, begins: float, number: int, document: str) -> Talk:
-    first, second = text(dice, ABOUT), text(dice, ABOUT)
-    return Talk(begins, f"document-{number}", (), (f"{document}\n\n{first}", second), _pauses(dice, 2))
+    asked = f"{document}\n\n{text(dice, ABOUT)}"
+    return Talk(begins, f"document-{number}", (), (asked,), _pauses(dice, 1))
 
 
 def _pauses(dice: Random, length: int) -> tuple[float, ...]:
