@@ -20,7 +20,7 @@ def sleepy(hold: str = "60s", load: float = 2, **autoscaling: object) -> Object:
     return model(
         engine={"env": engine_env(DECODE_MS=5, LOAD_SECONDS=load)},
         autoscaling=scaled | autoscaling,
-        drain={"timeout": "10s"},
+        drain={"timeout": "15s"},
     )
 
 
