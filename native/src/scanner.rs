@@ -37,6 +37,10 @@ const UNENDED: Wrong = "the body is not valid JSON: a string does not end";
 const BRACKETS: Wrong = "the body is not valid JSON: brackets do not match";
 /// Levels of brackets. Python's own parser, which vLLM's server uses, gives up at 1,000 to 10,000, by its version.
 const DEEPEST: i64 = 10_000;
+/// Depth of what stands in a message.
+const MESSAGE: i64 = 3;
+/// A message's role, if it is a user's.
+const USER: &[u8] = b"user";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
@@ -46,6 +50,8 @@ enum Key {
     Model,
     Stream,
     StreamOptions,
+    /// What a prompt stands in, or a part of it.
+    Prompt,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -84,6 +90,25 @@ pub struct Scanner {
     opened: usize,
     streams: bool,
     options: bool,
+    prompt: Prompt,
+}
+
+/// Where the prompt is, for prefix.rs.
+#[derive(Default)]
+struct Prompt {
+    /// Behind the colon of the first of its keys.
+    first: Option<usize>,
+    /// Behind the first message of a user.
+    end: Option<usize>,
+    /// Somebody is called a user in the message that goes on.
+    user: bool,
+}
+
+impl Prompt {
+    /// Whether the end is still looked for.
+    fn goes_on(&self) -> bool {
+        self.first.is_some() && self.end.is_none()
+    }
 }
 
 impl Default for Scanner {
@@ -100,6 +125,7 @@ impl Default for Scanner {
             opened: 0,
             streams: false,
             options: false,
+            prompt: Prompt::default(),
         }
     }
 }
@@ -136,6 +162,11 @@ impl Scanner {
     /// options for it. Parsers take the last of two, so what a client wrote in a spelling that is not known here counts.
     pub fn usage_place(&self) -> Option<usize> {
         (self.streams && !self.options).then_some(self.opened)
+    }
+
+    /// Where the prompt begins, and where its first message of a user ends, as far as is known by now.
+    pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
+        (self.prompt.first, self.prompt.end)
     }
 
     /// Bytes so far.
@@ -181,9 +212,19 @@ impl Scanner {
             b'{' | b'[' if self.depth == DEEPEST => self.wrong = Some(DEEP),
             b'{' | b'[' => self.depth += 1,
             _ if self.depth == 0 => self.wrong = Some(BRACKETS),
-            _ => self.depth -= 1,
+            _ => {
+                self.depth -= 1;
+                self.message_ends(i + ahead + 1);
+            }
         }
         i + ahead + 1
+    }
+
+    /// A bracket has closed in front of `i` in this piece: of a message, if it stood in the outermost object's array.
+    fn message_ends(&mut self, i: usize) {
+        if self.depth == 2 && self.prompt.user && self.prompt.goes_on() {
+            self.prompt.end = Some(self.seen + i);
+        }
     }
 
     fn open(&mut self, at: At) {
@@ -233,6 +274,7 @@ impl Scanner {
         let most = match self.at {
             At::Key => LONGEST_KEY + 1,
             At::Value => LONGEST_ESCAPED + 1,
+            At::Text if self.prompt.goes_on() => USER.len() + 1,
             _ => 0,
         };
         let room = most.saturating_sub(self.carried.len()).min(text.len());
@@ -244,13 +286,16 @@ impl Scanner {
         if self.at == At::Value {
             self.found = Some(Found { name: Name::of_json(text), first: self.first, end: self.seen + stop });
         }
+        if self.at == At::Text && self.depth == MESSAGE && text == USER {
+            self.prompt.user = self.prompt.goes_on();
+        }
         let key = if self.at == At::Key { key(text) } else { None };
         self.at = key.map_or(At::Between, At::AfterKey);
     }
 
     fn after_key(&mut self, key: Key, c: u8, i: usize) -> usize {
         match c {
-            b':' => self.is_key(key),
+            b':' => self.is_key(key, i),
             _ if is_space(c) => (),
             _ => {
                 self.at = At::Between;
@@ -260,12 +305,17 @@ impl Scanner {
         i + 1
     }
 
-    fn is_key(&mut self, key: Key) {
+    /// A colon at `i` in this piece follows.
+    fn is_key(&mut self, key: Key, i: usize) {
         match key {
             Key::Model if self.found.is_some() => self.wrong = Some(TWICE),
             Key::Model => self.at = At::Colon,
             Key::Stream => self.at = At::Stream,
             Key::StreamOptions => (self.at, self.options) = (At::Between, true),
+            Key::Prompt => {
+                self.at = At::Between;
+                self.prompt.first.get_or_insert(self.seen + i + 1);
+            }
         }
     }
 
@@ -299,6 +349,7 @@ fn key(text: &[u8]) -> Option<Key> {
     match text {
         b"stream" => Some(Key::Stream),
         b"stream_options" => Some(Key::StreamOptions),
+        b"messages" | b"system" | b"prompt" | b"input" | b"instructions" => Some(Key::Prompt),
         _ => spells_model(text).then_some(Key::Model),
     }
 }

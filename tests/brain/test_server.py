@@ -170,7 +170,15 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
         assert (await brain.get("/livez")).text == "ok\n"
         assert (await brain.get("/ready")).status_code == 503
         assert (await brain.get("/metrics")).status_code == 503
-        wanted = {"config": "", "wanted": CONFIG.hash(), "error": "", "reads": READS, "native": False, "keys": []}
+        wanted = {
+            "config": "",
+            "wanted": CONFIG.hash(),
+            "error": "",
+            "reads": READS,
+            "native": False,
+            "keys": [],
+            "certificate": "",
+        }
         assert (await brain.get("/status")).json() == wanted
         async with _routed(envoy):
             assert (await brain.get("/ready")).text == "ok\n"

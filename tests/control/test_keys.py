@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import managed_tier, model, pod, policy
 from tidegate import names
-from tidegate.control.keys import interested, policies_naming
+from tidegate.control.keys import interested, policies_beyond, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of
 from tidegate.plan.kube.objects import child, model_labels, router_labels, store_labels
@@ -69,6 +69,11 @@ def serving(**revision: Any) -> dict[str, Any]:
         (MODEL, True),
         (MODEL | {"status": {"revisions": "?"}}, True),
         (serving() | {"spec": {"replicas": 9}}, False),
+        (serving() | {"status": {**serving()["status"], "desiredReplicas": 2}}, False),
+        (
+            serving() | {"status": {**serving()["status"], "desiredReplicas": 0}},
+            True,
+        ),  # nobody answers, and that is meant
         (serving() | {"spec": {"objectives": [{"name": "ttft", "timeToFirstToken": {"max": "1s"}}]}}, True),
         (serving() | {"spec": {"autoscaling": {"maxReplicas": 9}}}, False),
         (serving() | {"spec": {"autoscaling": {"scaleToZero": {"holdRequests": "60s"}}}}, True),
@@ -124,6 +129,23 @@ def test_what_models_read_of_a_policy(now: Manifest, woken: set[str]) -> None:
     """Also models that it named before are told."""
     found = asked(now, known=with_status(configuration={"live": 1}))
     assert found == {("RoutingPolicy", "chat")} | {("ModelDeployment", name) for name in woken}
+
+
+def test_routers_that_may_send_to_more_than_a_status_names() -> None:
+    """Every model of the namespace waits for them, and is told when they have left."""
+    store, anywhere = Store(), with_status(configuration={"live": 1, "behind": 1, "more": True})
+    far = model("far")
+    far["metadata"]["namespace"] = "elsewhere"
+    for one in (anywhere, model("stranger"), far):
+        store.put(one)
+    stranger, llama = (
+        ObjectKey(names.API_VERSION, names.MODEL_DEPLOYMENT, "shop", name) for name in ("stranger", "llama")
+    )
+    assert policies_beyond(store, stranger) == (anywhere,)
+    assert policies_beyond(store, llama) == (), "it is named"
+    left = with_status(configuration={"live": 2})
+    for now, known in ((anywhere, left), (left, anywhere)):
+        assert {key.name for key in interested(now, known, store)} == {"chat", "llama", "mistral", "stranger"}
 
 
 def test_somebody_elses_controller_does_not_count() -> None:

@@ -23,6 +23,8 @@ pub struct Config {
     pub end: bool,
     /// Milliseconds that an attempt at a stream has for its first byte; empty for any number.
     pub first_token: Vec<u8>,
+    /// Header in which the routes are told what a prompt begins with (prefix.rs); empty where nobody asks.
+    pub prefix: String,
     /// Who may ask, where that is not everybody.
     pub clients: Option<Clients>,
     /// Headers that the filters tell each other things in.
@@ -53,6 +55,7 @@ impl Config {
             too_large: String::new(),
             end: false,
             first_token: Vec::new(),
+            prefix: String::new(),
             clients: None,
             headers,
         }

@@ -68,6 +68,11 @@ PROCESS: Final = (
 CURRENT: Final = Metric(
     "tidegate_router_configuration_current", "gauge", "1 while Envoy runs the newest configuration."
 )
+EXPIRES: Final = Metric(
+    "tidegate_router_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the certificate that clients are shown runs out.",
+)
 HELD: Final = Metric("tidegate_held_requests", "gauge", "Requests that wait for the first engine of their `model`.")
 
 
@@ -93,10 +98,12 @@ def _own(name: str) -> str:
     )
 
 
-def of_brain(current: bool, held: Mapping[str, int]) -> str:
-    """The brain's own, in Prometheus' text format; `held` by ModelDeployment."""
+def of_brain(current: bool, held: Mapping[str, int], expires: int) -> str:
+    """The brain's own, in Prometheus' text format; `held` by ModelDeployment; a router that shows no certificate has no EXPIRES."""
     of_models = [(f'{{model="{model}"}}', count) for model, count in sorted(held.items())]
-    return "".join(f"{line}\n" for line in (*_lines(CURRENT, [("", int(current))]), *_lines(HELD, of_models)))
+    shown = _lines(EXPIRES, [("", expires)]) if expires else ()
+    lines = (*_lines(CURRENT, [("", int(current))]), *_lines(HELD, of_models), *shown)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(metric: Metric, values: Iterable[tuple[str, int]]) -> Iterator[str]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import keys
+from tidegate.brain import avoided, certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
 from tidegate.brain.presence import Presence
+from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
+from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, config_of, snapshot
-from tidegate.names import ROUTER_CONFIG_KEY
+from tidegate.names import AVOIDED_KEY, ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
 
@@ -90,6 +94,9 @@ class Router:
     _entries: dict[str, Entries] = field(default_factory=dict)
     """What Secrets say, by name; those that were not read yet are not there."""
     _seen: Engines = field(default_factory=Engines)
+    _known: dict[str, tuple[Endpoint, ...]] | None = None
+    _avoided: frozenset[str] = frozenset()
+    """Addresses of engines that hang."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
@@ -102,6 +109,9 @@ class Router:
 
     def __post_init__(self) -> None:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
+        self._providers = Providers(self.files)
+        self.issuers = Issuers(self._issuers_changed, self._authorities)
+        self.issuers.restore(self.files.issuers())
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -113,6 +123,8 @@ class Router:
         found = objects.get(self.config_map)
         if found is None:
             return
+        self._avoided = avoided.read(found.get("data", {}).get(AVOIDED_KEY, ""))
+        self._choose()
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
             self.unreadable = ""
@@ -124,8 +136,14 @@ class Router:
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self.engines = self._seen.by_service(objects.values())
+        self._known = self._seen.by_service(objects.values())
+        self._choose()
         self._changed.set()
+
+    def _choose(self) -> None:
+        """Those that get requests, of all that are known."""
+        if self._known is not None:
+            self.engines = avoided.without(self._known, self._avoided)
 
     def _news(self) -> None:
         """Envoy has come to know engines, or has to forget some."""
@@ -143,11 +161,20 @@ class Router:
         """The watch of a Secret; None when it is not there."""
         self._entries[name] = keys.entries(name, secret)
         self.files.remember_keys(keys.written(self._entries))
+        self._providers.changed(name, secret)
         self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
+        self._providers.forgotten(name)
+
+    def _issuers_changed(self) -> None:
+        self.files.remember_issuers(self.issuers.written())
+        self._changed.set()
+
+    def _authorities(self, tokens: Tokens) -> bytes | None:
+        return self._providers.value(tokens.ca) if tokens.ca else b""
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
@@ -155,6 +182,7 @@ class Router:
             await self._changed.wait()
             self._changed.clear()
             self.watch(self._named())
+            self.issuers.name(*(config.tokens for config in (self.config, self._config_running) if config))
             if self.config is None or self.engines is None:
                 continue
             self._notice(self.engines)
@@ -170,17 +198,26 @@ class Router:
 
     def _named(self) -> frozenset[str]:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
-        blocks = [config.api_keys for config in (self.config, self._config_running) if config]
-        return frozenset(name for block in blocks if block for name in block.secrets)
+        configs = [config for config in (self.config, self._config_running) if config]
+        clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
+        authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
+        return clients.union(authorities, *map(named_secrets, configs))
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
+        if config.tokens:
+            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
+            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _made(self, config: RouterConfig) -> Snapshot:
         """With the engines and the clients that there are."""
-        engines = self.engines or {}
+        clients, credentials, engines = (
+            self._clients(config)[0],
+            self._providers.credentials(config),
+            self.engines or {},
+        )
         held = self.presence.held(config, engines)
-        return snapshot(config, self.presence.shown(engines), self.files.start, self._clients(config)[0], held)
+        return snapshot(config, self.presence.shown(engines), self.files.start, clients, credentials, held)
 
     def _too_early(self, wanted: Snapshot) -> bool:
         """Whether the new configuration would refuse requests only because not everything is known yet: waited for, but not for
@@ -205,16 +242,19 @@ class Router:
             return 0.0
         fresh = wanted.clusters.keys() - running.clusters.keys() if running else set()
         patient = {d.name for d in self.config.destinations if d.hold} if self.config else set()
-        if not all(wanted.endpoints[name] for name in fresh - patient):
+        if not all(engines for name, engines in wanted.endpoints.items() if name in fresh - patient):
             return HOLD
-        return READ if self.config and self._clients(self.config)[0].unread else 0.0
+        unread = self.config and (self._clients(self.config)[0].unread or self._providers.unread(self.config))
+        return READ if unread else 0.0
 
     def _keep_current(self) -> None:
-        """The running configuration goes on with the engines and the clients that there are, whatever becomes of the one that is
-        wanted. Other clients are no reason for Envoy to refuse it, so nobody waits for its word."""
+        """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
+        the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
+                if not self._offer:  # providers that were told of under the same names
+                    self.files.offer(now)
                 self.files.switch(now)
                 self._running = now
             self.files.engines(now.endpoints)
@@ -335,6 +375,13 @@ class Router:
             return False
         return self._running.config == self.config.hash()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is the matter with Secrets, for people."""
+        if not self.config:
+            return ()
+        return (*self._clients(self.config)[1], *self._providers.problems(self.config))
+
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()
@@ -344,14 +391,19 @@ class Router:
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
-            "keys": self._problems(),
+            "keys": few(self._clients(self.config)[1] if self.config else ()),
+            "providers": few(self._providers.problems(self.config) if self.config else ()),
+            "certificate": self._certificate(reading.expires if reading else 0),
         }
 
-    def _problems(self) -> list[str]:
-        """What is the matter with clients' keys, in a few sentences."""
-        found = self._clients(self.config)[1] if self.config else ()
-        more = len(found) - MOST_SENTENCES
-        return [*found[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
+    def _certificate(self, expires: float) -> str:
+        return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
+
+
+def few(sentences: Sequence[str]) -> list[str]:
+    """No more of them than a status has room for."""
+    more = len(sentences) - MOST_SENTENCES
+    return [*sentences[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _services(config: RouterConfig) -> dict[str, str]:

@@ -75,13 +75,12 @@ class Server:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         try:
-            text = await self._admin.prometheus()
+            text, expires = await self._admin.prometheus(), (await self._admin.read()).expires
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
         own = generate_latest(self._router.meters).decode()
-        return web.Response(
-            text=text + metrics.of_brain(self._router.current, self._router.decisions.waiting.held) + own
-        )
+        held = self._router.decisions.waiting.held
+        return web.Response(text=text + metrics.of_brain(self._router.current, held, expires) + own)
 
     async def _drain(self, request: web.Request) -> web.Response:
         """Envoy's preStop hook: answers when the last request has ended, or after the longest wait. It takes this Envoy out of

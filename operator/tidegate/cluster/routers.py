@@ -26,6 +26,8 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
             reads=integer(said, "reads", 1),
             native=truth(said, "native"),
             keys=tuple(texts(said, "keys")),
+            certificate=text(said, "certificate"),
+            providers=tuple(texts(said, "providers")),
         )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
-from tidegate.plan.kube.reading import maps, text
+from tidegate.plan.kube.reading import maps, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -37,6 +37,16 @@ def naming(model: ObjectKey) -> Term:
     return "naming", model.namespace, model.name
 
 
+def sending_anywhere(namespace: str) -> Term:
+    """RoutingPolicies whose status has no room for all models that their routers may still send to."""
+    return "sending anywhere", namespace
+
+
+def models_in(namespace: str) -> Term:
+    """ModelDeployments of a namespace."""
+    return "models", namespace
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -58,7 +68,15 @@ def terms(manifest: Manifest) -> list[Term]:
         found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
+        found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
+    if kind == names.MODEL_DEPLOYMENT:
+        found.append(models_in(meta["namespace"]))
     return found
+
+
+def sends_anywhere(policy: Manifest) -> bool:
+    """Whether routers may still send to models that the policy's status has no room for."""
+    return truth((policy.get("status") or {}).get("configuration"), "more") or False
 
 
 def models_of(policy: Manifest) -> set[str]:

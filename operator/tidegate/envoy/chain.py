@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, hold, native
+from tidegate.envoy import cors, decide, hold, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -44,6 +44,7 @@ def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection
     filters = [
         *cors.filters(config.cors),
         *first,
+        *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
         *([hold.wait_for_an_engine(config)] if held else []),
@@ -54,11 +55,12 @@ def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection
 def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
     """The filter that knows the client and finds a request's model. Lua knows no clients: where they have keys it lets nobody in."""
     if not module:
-        return route_by_model(shut=bool(config.api_keys))
+        return route_by_model(shut=config.clients)
     return native.route(
         module,
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
-        clients=clients if config.api_keys else None,
+        prefix=bool(config.affinity and config.affinity.prefix),
+        clients=clients if config.clients else None,
     )

@@ -20,11 +20,9 @@ import json
 from collections.abc import Collection
 from typing import Final
 
-from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.contract.routes import Sticky
-from tidegate.envoy import chain, cors, decide, hold, openai, paths
+from tidegate.envoy import affinity, chain, cors, decide, hold, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -33,7 +31,9 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CLIENT_HEADER,
     DECIDED_HEADER,
+    FIRST_HEADER,
     INTERNAL_HEADERS,
     LET_GO_HEADER,
     MODEL_HEADER,
@@ -47,7 +47,7 @@ ROUTES: Final = "models"
 LARGEST_ANSWER: Final = 4 << 20
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
-CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
 ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
@@ -77,11 +77,8 @@ def route_configuration(
 
 
 def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
-    destinations = {destination.name: destination for destination in config.destinations}
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {
-        route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
-    }
+    actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
     waits = hold.patience(config)
     entries = {**actions, **{name: _route({"name": name, **_held(waits[name])}) for name in sorted(held)}}
     models = {model: entries[route.name] for model, route in by_model.items()}
@@ -170,44 +167,33 @@ def _held(seconds: float) -> Resource:
     return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": hold.here()}
 
 
-def _model_route(route: RouteConfig, destinations: dict[str, Destination], config: RouterConfig) -> Resource:
+def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     if route.decision:
         return {**_waiting(decide.TIMEOUT + 1), "typed_per_filter_config": decide.here(route.decision)}
     if not route.targets:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
-    clusters = [
-        {
-            "name": target.destination,
-            "weight": target.weight,
-            "response_headers_to_add": _labels(route.name, destinations[target.destination]),
-        }
-        for target in route.targets
-    ]
+    asked = walk.groups(route, config)
     action = {
-        "weighted_clusters": {"clusters": clusters} | ({"use_hash_policy": True} if route.sticky else {}),
-        **({"hash_policy": _hashes(route.sticky)} if route.sticky else {}),
+        **walk.action(asked, sticky=bool(route.sticky)),
+        **affinity.policy(route.sticky, config.affinity),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config),
+        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    return {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
+    return {
+        "route": action,
+        "request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")],
+        "response_headers_to_add": _labels(route.name),
+        "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
+    }
 
 
-def _hashes(sticky: Sticky) -> list[Resource]:
-    """The first of these that a request has decides, and none of the others: where none does, Envoy draws a lot.
-
-    https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-hashpolicy
-    """
-    headers: list[Resource] = [{"header": {"header_name": name}, "terminal": True} for name in sticky.headers]
-    return headers + ([{"connection_properties": {"source_ip": True}}] if sticky.address else [])
-
-
-def _labels(route: str, destination: Destination) -> list[Resource]:
-    """Who answered, for clients and for canary tests."""
+def _labels(route: str) -> list[Resource]:
+    """Who answered, for clients and for canary tests; a provider has no revision, and what the router itself says at the end neither."""
     return [
-        _set_header(BACKEND_HEADER, destination.backend),
-        _set_header(REVISION_HEADER, destination.revision),
+        _set_header(BACKEND_HEADER, "%CLUSTER_METADATA(tidegate:backend)%"),
+        _set_header(REVISION_HEADER, "%CLUSTER_METADATA(tidegate:revision)%"),
         _set_header(ROUTE_HEADER, route),
         _set_header(ATTEMPTS_HEADER, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ]

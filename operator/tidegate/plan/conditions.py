@@ -54,11 +54,20 @@ ENVOY_UNTESTED: Final = "EnvoyUntested"
 FILTERS_MISSING: Final = "FiltersMissing"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 KEYS_UNUSABLE: Final = "KeysUnusable"
+CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
 NO_ENGINES: Final = "NoEngineAnswers"
 STATUS_REFUSED: Final = "StatusRefused"
+SCALING_ACTIVE: Final = "ScalingActive"
+KEDA_MISSING: Final = "KedaMissing"
+PROMETHEUS_MISSING: Final = "PrometheusMissing"
+METRICS_NOT_SERVED: Final = "MetricsNotServed"
+ENGINES_HANG: Final = "EnginesHang"
+NO_PROGRESS: Final = "NoProgress"
+HANDING_OVER: Final = "HandingOver"
+PROVIDER_DECIDES: Final = "ProviderDecides"
 
 
 ON_ITS_WAY: Final = frozenset(

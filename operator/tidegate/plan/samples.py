@@ -37,6 +37,10 @@ class RouterReport:
     """Whether it has the native filters; None where it does not say."""
     keys: tuple[str, ...] = ()
     """Sentences about Secrets, and entries of them, that let no client in."""
+    certificate: str = ""
+    """What is wrong with the certificate that it should show; empty when nothing is, or none is asked for."""
+    providers: tuple[str, ...] = ()
+    """The same of those for which providers get no request."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,8 @@ class Reply:
     """Why there is no answer."""
     at: float = 0.0
     """When it was asked: Unix time in seconds."""
+    unlike: str = ""
+    """Why the pattern that was looked for was not found in `body`; empty where it was, or where none was."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,7 @@ def router_pod(name: str, address: str, **metadata: Any) -> dict[str, Any]:
 def test_routers_before_a_model_that_may_have_no_engine() -> None:
     made = scaled(autoscaling=ZERO)
     asked = order(made).settings
+    assert asked
     assert (asked.least, asked.idle_after) == (0, 300.0)
     leaves = router_pod("leaves", "10.0.0.8", deletionTimestamp="2026-03-01T12:00:00Z")
     starts = pod("starts", {}, ready=False)
@@ -194,6 +195,7 @@ def test_what_is_looked_at() -> None:
         ("10.0.0.1", NOW.timestamp() - 60, False),
         ("10.0.0.2", None, True),
     ]
+    assert found.settings
     assert (found.replicas, found.settings.least, found.settings.most, found.settings.sequences) == (2, 2, 6, 256)
 
 

@@ -16,7 +16,7 @@ class Record:
 
     route: str
     destination: str
-    """Name of the destination that was chosen; empty for what the router answered itself."""
+    """Name of the destination that was asked last; empty for what the router answered itself."""
     status: int
     flags: frozenset[str]
     of_engine: bool
@@ -32,6 +32,13 @@ class Record:
     completion_tokens: int | None
     client: str
     """The id of who asked; empty where clients have no keys."""
+    first: str = ""
+    """Name of the destination that the weights chose; empty for what the router answered itself."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether another one was asked after it: it has failed then, whatever became of the request."""
+        return bool(self.first and self.destination and self.first != self.destination)
 
 
 def read(said: Mapping[str, Any]) -> Record:
@@ -50,6 +57,7 @@ def read(said: Mapping[str, Any]) -> Record:
         cached_tokens=_count(said["cached_tokens"]),
         completion_tokens=_count(said["completion_tokens"]),
         client=said["client"] or "",
+        first=said.get("first") or "",
     )
 
 

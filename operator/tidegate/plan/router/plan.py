@@ -13,6 +13,7 @@ from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.router import workload
 from tidegate.plan.router.access import access
+from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
 from tidegate.plan.router.status import router_status
@@ -22,7 +23,7 @@ UNCONFIRMED_EVERY = 1.0
 """Seconds between two questions to routers that do not run the newest configuration yet."""
 CONFIRMED_EVERY = 60.0
 """Seconds between two questions to routers that do."""
-KEYS_EVERY = 5.0
+SECRETS_EVERY = 5.0
 """The same where they read Secrets, which change without us."""
 
 
@@ -38,11 +39,15 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, KEYS_EVERY if policy.spec.auth.api_keys else CONFIRMED_EVERY),
+        ask=questions(facts, decision.hash, _at_rest(policy)),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=decision.traffic.unresolved,
     )
+
+
+def _at_rest(policy: RoutingPolicy) -> float:
+    return SECRETS_EVERY if policy.spec.secrets or policy.spec.router.tls else CONFIRMED_EVERY
 
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
@@ -54,8 +59,8 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner, policy.spec.auth.secrets),
-        workload.config_map(owner, decision.config),
+        *access(owner, policy.spec.secrets),
+        workload.config_map(owner, decision.config, avoided(world.models.values())),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
         disruption_budget(name, owner, labels),

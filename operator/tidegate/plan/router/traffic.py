@@ -5,23 +5,29 @@ a backend's model                                  then
 does not exist, has no active revision, or lacks   no traffic: the others of the route take its share, and the
   the adapter                                        policy says so (ResolvedRefs)
 has no engine that answers                         the others take its share, if any of them answers; the policy
-                                                     says so, and whether it is so on purpose
+                                                     says so, and whether that is meant: it is scaled to zero
 lost its status                                    as before, until its next pass finds what runs
 any other                                          its share, divided among its revisions
+none: it is a provider                             its share; whether it answers is the routers' to know
+
+A route whose backends all lead nowhere begins with the first of its fallback that does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.external import External
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
+from tidegate.api.routingpolicy import Route as PolicyRoute
 from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import seconds
+from tidegate.contract import destinations as contract
 from tidegate.contract.destinations import Bounds, Destination, Engine, Hold
-from tidegate.contract.routes import Route, Sticky, Target
+from tidegate.contract.routes import Fallback, FixedAnswer, Route, Sticky, Target
 from tidegate.plan.kube.reading import integer, maps, part, text, texts
 from tidegate.plan.plan import Manifest
 
@@ -42,12 +48,12 @@ class Traffic:
     """Sentences about references that lead nowhere."""
     silent: tuple[str, ...]
     """Backends with a share of which no engine answers."""
-    asleep: tuple[str, ...]
-    """Backends with a share that have no engine because nobody asks: requests wait for one."""
-    waking: tuple[str, ...]
-    """Backends with a share whose first engine starts, because requests wait for it."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
+    at_zero: bool
+    """Whether none has because all of their models are scaled to zero."""
+    waking: bool
+    """Whether none has because the first engines start for which requests wait."""
     sent_to: Mapping[str, Mapping[str, int]]
     """Percent of a backend's requests that each of its revisions gets, by backend."""
 
@@ -74,7 +80,8 @@ class _Share:
     live: list[Serving]
     answers: bool
     bounds: Bounds | None
-    hold: Hold | None
+    external: External | None = None
+    hold: Hold | None = None
 
 
 @dataclass
@@ -83,8 +90,10 @@ class _Sum:
     destinations: dict[str, Destination] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
-    asleep: dict[str, str] = field(default_factory=dict)
-    waking: dict[str, str] = field(default_factory=dict)
+    awake: bool = False
+    """Whether some backend with a share should have engines."""
+    dead: bool = False
+    """Whether some of these has none, and requests do not wait for it."""
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -97,19 +106,42 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
     for route in policy.spec.routes:
         shares = [_share(route.name, backends[entry.name], entry, models, found) for entry in route.to.backends]
         targets = [target for share in _taken(shares) for target in _targets(share, found)]
-        kept = sticky(models[share.model] for share in shares if share)
-        weighted = tuple(targets) if kept else _reduced(targets)
-        routes.append(Route(name=route.name, models=tuple(route.models), targets=weighted, sticky=kept))
+        kept = sticky(models[share.model] for share in shares if share and share.model)
+        first, *steps = [tuple(targets), *_steps(route, backends, models, found)]
+        if not first and steps:
+            first, *steps = steps
+        weighted = first if kept else _reduced(first)
+        fallback = _fallback(route, steps)
+        routes.append(
+            Route(name=route.name, models=tuple(route.models), targets=weighted, sticky=kept, fallback=fallback)
+        )
     return Traffic(
         routes=tuple(routes),
         destinations=tuple(found.destinations.values()),
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
-        asleep=tuple(found.asleep.values()),
-        waking=tuple(found.waking.values()),
         serving=found.serving,
+        at_zero=not (found.serving or found.awake or found.unresolved),
+        waking=found.awake and not (found.serving or found.dead or found.unresolved),
         sent_to=found.sent_to,
     )
+
+
+def _steps(
+    route: PolicyRoute, backends: Mapping[str, Backend], models: Mapping[str, Manifest], found: _Sum
+) -> Iterator[tuple[Target, ...]]:
+    """Of a route's fallback; backends that lead nowhere are left out."""
+    for later in route.fallback.backends if route.fallback else ():
+        entry = WeightedBackend(name=later.name, adapter=later.adapter)
+        share = _share(route.name, backends[later.name], entry, models, found)
+        if share:
+            yield tuple(_targets(share, found))
+
+
+def _fallback(route: PolicyRoute, steps: Sequence[tuple[Target, ...]]) -> Fallback | None:
+    said = route.fallback.response if route.fallback else None
+    answer = FixedAnswer(status=said.status, message=said.message) if said else None
+    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer) if steps or answer else None
 
 
 def revisions(model: Manifest) -> list[Serving]:
@@ -125,11 +157,20 @@ def revisions(model: Manifest) -> list[Serving]:
     return found
 
 
+def scaled_to_zero(model: Manifest) -> bool:
+    """Whether a model should have no engine, as it says itself."""
+    going = model["metadata"].get("deletionTimestamp")
+    return not going and integer(model.get("status"), "desiredReplicas", 1) == 0
+
+
 def _share(
     route: str, backend: Backend, entry: WeightedBackend, models: Mapping[str, Manifest], found: _Sum
 ) -> _Share | None:
     """What a route's backend comes to; says in `found` what is wrong with it."""
-    name = backend.model_deployment_ref.name
+    if backend.external:
+        found.serving = found.serving or entry.share > 0
+        return _Share(backend.name, "", entry, [], True, None, backend.external) if entry.share else None
+    name = backend.model
     live = (
         revisions(models[name]) or _as_before(backend.name, name, entry.adapter, found.told) if name in models else []
     )
@@ -139,24 +180,12 @@ def _share(
     if entry.share == 0:
         return None
     answers = any(revision.answers for revision in live)
-    found.serving = found.serving or answers
+    asleep, waits = scaled_to_zero(models[name]), hold(models[name])
+    found.serving, found.awake = found.serving or answers, found.awake or not asleep
     if not answers:
-        _without_engines(backend.name, models[name], found)
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold(models[name]))
-
-
-def _without_engines(backend: str, model: Manifest, found: _Sum) -> None:
-    name = model["metadata"]["name"]
-    if not hold(model):
-        found.silent[backend] = f"backend {backend}: no engine of ModelDeployment {name!r} answers"
-    elif integer(model.get("status"), "desiredReplicas", 1):
-        found.waking[backend] = (
-            f"backend {backend}: the first engine of ModelDeployment {name!r} starts; requests wait for it"
-        )
-    else:
-        found.asleep[backend] = (
-            f"backend {backend}: ModelDeployment {name!r} is scaled to zero; the next request wakes it"
-        )
+        found.dead = found.dead or not (asleep or waits)
+        found.silent[backend.name] = f"backend {backend.name}: {_why(name, asleep=asleep, waits=waits is not None)}"
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold=waits)
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -166,7 +195,10 @@ def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
 
 
 def _targets(share: _Share, found: _Sum) -> list[Target]:
-    """A target for each revision of a backend's model."""
+    """A target for each revision of a backend's model; one for a provider."""
+    if share.external:
+        found.destinations[share.backend] = provider(share.backend, share.external)
+        return [Target(destination=share.backend, weight=share.entry.share * WHOLE)]
     targets = []
     for revision in share.live:
         destination = _destination(share, revision)
@@ -226,6 +258,13 @@ def bounds(model: Manifest) -> Bounds | None:
     )
 
 
+def _why(model: str, *, asleep: bool, waits: bool) -> str:
+    if not asleep:
+        more = " yet, and requests wait for the first one" if waits else ""
+        return f"no engine of ModelDeployment {model!r} answers{more}"
+    return f"ModelDeployment {model!r} is scaled to zero" + (", and requests wait for an engine" if waits else "")
+
+
 def hold(model: Manifest) -> Hold | None:
     """How long requests wait for a model that may have no engine; None for one that always has."""
     wanted = part(model.get("spec"), "autoscaling").get("scaleToZero")
@@ -255,7 +294,25 @@ def _name(backend: str, revision: str, adapter: str | None) -> str:
     return ".".join(filter(None, (backend, revision, adapter)))
 
 
-def _reduced(targets: list[Target]) -> tuple[Target, ...]:
+def provider(backend: str, external: External) -> Destination:
+    """The destination of a provider."""
+    key, ca = external.api_key_secret_ref, external.ca_secret_ref
+    return Destination(
+        name=backend,
+        backend=backend,
+        external=contract.External(
+            host=external.host,
+            port=external.port,
+            tls=external.tls,
+            path=external.path,
+            model=external.model,
+            key=contract.SecretEntry(secret=key.name, entry=key.key) if key else None,
+            ca=contract.SecretEntry(secret=ca.name, entry=ca.key) if ca else None,
+        ),
+    )
+
+
+def _reduced(targets: Sequence[Target]) -> tuple[Target, ...]:
     """Weights as people wrote them, while no model shares its traffic between revisions."""
     if any(target.weight % WHOLE for target in targets):
         return tuple(targets)

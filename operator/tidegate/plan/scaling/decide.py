@@ -132,7 +132,7 @@ def _minute(seen: Seen, state: State, settings: Settings, load: Sequence[Demand]
 
 
 def _answers(seen: Seen, state: State, settings: Settings, load: Sequence[Demand]) -> tuple[Answer, ...]:
-    of_load = signals.of_load(load, state.learned, state.headroom.replicas, settings)
+    of_load = signals.of_load(load, state.learned, state.headroom.replicas, settings, seen.age)
     return (*of_load, *signals.of_signals(seen, state.ticks, settings))
 
 

@@ -106,6 +106,11 @@ class Seen:
         return sum(e.running for e in self.ready)
 
     @property
+    def age(self) -> float:
+        """Seconds since the oldest reading of an engine that is believed."""
+        return max((self.now - (e.read or self.now) for e in self.ready), default=0.0)
+
+    @property
     def idle(self) -> bool:
         """Whether nobody asks for anything, as far as everybody says so."""
         return not (self.queued or self.running or self.arrived)
