@@ -198,9 +198,7 @@ NEEDS = Footprint({"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1
         (None, None),
     ],
 )
-async def test_how_many_more_have_room(
-    world: World, sample: Sample | None, room: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_how_many_more_have_room(sample: Sample | None, room: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of its own Pods waits for a node already."""
     looks: list[Seen] = []
 
@@ -208,11 +206,15 @@ async def test_how_many_more_have_room(
         looks.append(seen)
         return decide(seen, settings, state)
 
+    @scaling
+    async def story(world: World) -> None:
+        world.pages["a"] = page()
+        world.samples = {GPUS: sample} if sample else {}
+        world.scaler.want(KEY, replace(world.order("a"), footprint=NEEDS, nodes=GPUS, placed=("a", "")))
+        await world.until(1)
+
     monkeypatch.setattr("tidegate.control.scale.decide", remembering)
-    world.pages["a"] = page()
-    world.samples = {GPUS: sample} if sample else {}
-    world.scaler.want(KEY, replace(world.order("a"), footprint=NEEDS, nodes=GPUS, placed=("a", "")))
-    await world.until(1)
+    story()
     assert looks[0].room == room
 
 

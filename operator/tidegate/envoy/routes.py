@@ -49,7 +49,15 @@ UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
+PROVIDERS_HEADERS: Final = (
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+)
+"""Not passed on from a provider's answer: what would bind a client to it, and whose account it is."""
+ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS, *PROVIDERS_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
@@ -183,7 +191,7 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     }
     return {
         "route": action,
-        "request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")],
+        **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
     }

@@ -33,7 +33,7 @@ class Record:
     client: str
     """The id of who asked; empty where clients have no keys."""
     first: str = ""
-    """Name of the destination that the weights chose; empty for what the router answered itself."""
+    """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
 
     @property
     def moved(self) -> bool:

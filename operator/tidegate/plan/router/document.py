@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from tidegate.api.auth import Auth, Jwt
 from tidegate.api.balancing import HASHED, LoadBalancing
-from tidegate.api.routingpolicy import CircuitBreaker as Breaker
+from tidegate.api.breaking import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
 from tidegate.contract.affinity import Affinity
@@ -53,7 +53,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         timeouts=Timeouts(
             request_seconds=seconds(spec.timeouts.request),
             idle_seconds=seconds(spec.timeouts.idle),
-            attempt_seconds=seconds(spec.timeouts.attempt),
+            attempt_seconds=seconds(spec.timeouts.attempt) or None,
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
         observation=_observation(spec.observability),
