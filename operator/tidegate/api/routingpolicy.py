@@ -25,6 +25,7 @@ from tidegate.api.base import (
 from tidegate.api.breaking import CircuitBreaker
 from tidegate.api.external import External
 from tidegate.api.fallback import Fallback
+from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
@@ -275,6 +276,14 @@ class RoutingPolicySpec(Part):
     """What becomes of streamed answers."""
     observability: Observability = Observability()
     """What the routers tell of requests."""
+    limits: Annotated[list[Limit], Field(max_length=bounds.LIMITS, json_schema_extra=KEYED_BY_NAME)] = []
+    """How much may be asked for; a request has to be within all of them."""
+    limits_unavailable: Literal["Allow", "Refuse"] = "Allow"
+    """What becomes of requests while the process that counts does not answer: they pass uncounted, or are answered with 503. A store that
+    is away is no such moment: each router counts its part of the limits alone then."""
+    store_ref: LocalRef | None = None
+    """The CacheTier, in the same namespace, in whose store all routers of the policy count together. Default: each router counts alone, so
+    that a limit holds for each replica, and the condition LimitsShared says so."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -283,6 +292,18 @@ class RoutingPolicySpec(Part):
         return tuple(dict.fromkeys((*self.auth.secrets, *providers)))
 
     rules: ClassVar = (
+        Rule(
+            "!has(self.limits) || !has(self.auth.anonymous) || self.limits.all(l, l.per != 'Client')",
+            "with auth.anonymous clients are not told apart; write per: Address or per: Policy, or tell them apart with auth.apiKeys or auth.jwt",
+            lambda s: not s.auth.anonymous or all(limit.per != "Client" for limit in s.limits),
+            ".limits",
+        ),
+        Rule(
+            "!has(self.storeRef) || (has(self.limits) && self.limits.size() > 0)",
+            "storeRef is where limits are counted; write limits, or leave it out",
+            lambda s: not s.store_ref or bool(s.limits),
+            ".storeRef",
+        ),
         Rule(
             f"self.routes.all(r, {_NAMED_CEL}.all(n, self.backends.exists(k, k.name == n)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",

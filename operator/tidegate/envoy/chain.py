@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, hold, native, tokens
+from tidegate.envoy import cors, decide, hold, limiting, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -32,6 +32,7 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ, he
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
         **(hold.nowhere() if held else {}),
+        **limiting.nowhere(config),
     }
 
 
@@ -46,7 +47,9 @@ def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection
         *first,
         *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
-        *([decide.ask_the_brain()] if decide.needed(config) else []),
+        # before the one that may choose another route: who is asked there is asked once
+        *limiting.filters(config),
+        *([decide.ask_the_brain(config)] if decide.needed(config) else []),
         *([hold.wait_for_an_engine(config)] if held else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
@@ -61,6 +64,7 @@ def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
+        limits=config.limits is not None,
         prefix=bool(config.affinity and config.affinity.prefix),
         clients=clients if config.clients else None,
     )

@@ -22,7 +22,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, chain, cors, decide, hold, openai, paths, walk
+from tidegate.envoy import affinity, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -88,7 +88,7 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
     waits = hold.patience(config)
-    entries = {**actions, **{name: _route({"name": name, **_held(waits[name])}) for name in sorted(held)}}
+    entries = {**actions, **{name: _route({"name": name, **_held(waits[name], config)}) for name in sorted(held)}}
     models = {model: entries[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
@@ -170,9 +170,10 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _held(seconds: float) -> Resource:
-    """Until the brain lets the request go, or says nothing for too long."""
-    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": hold.here()}
+def _held(seconds: float, config: RouterConfig) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long; limits are asked before."""
+    filters = {**hold.here(), **(limiting.here() if config.limits else {})}
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": filters}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
@@ -189,12 +190,13 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    return {
+    made = {
         "route": action,
         **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
     }
+    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 
 
 def _labels(route: str) -> list[Resource]:

@@ -17,6 +17,7 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
+from tidegate.plan.router.limits import limits_shared, unresolved
 from tidegate.plan.router.readers import read_past
 from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
@@ -27,8 +28,9 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     pending = conditions.update_pending(decision.update, world.defaults.version, "spec.router")
     found = [
         *conditions.standard(verdict(world, facts, decision)),
-        _resolved(facts, decision),
+        _resolved(world, facts, decision),
         native_filters(facts, decision),
+        *limits_shared(decision.policy, facts, world.tiers),
         pending,
     ]
     meta = world.owner["metadata"]
@@ -146,13 +148,15 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
     return make(reason, f"{text}; {message}" if message else text, serving=serving)
 
 
-def _resolved(facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
+def _resolved(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
+    """Of several reasons the first."""
     found = {
         conditions.BACKEND_MISSING: decision.traffic.unresolved,
+        conditions.STORE_MISSING: unresolved(decision.policy, world.tiers),
         conditions.KEYS_UNUSABLE: problems(facts, decision),
         conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
     }
-    if reason := next((reason for reason, sentences in found.items() if sentences), ""):
-        words = conditions.listed([sentence for sentences in found.values() for sentence in sentences])
-        return conditions.condition(conditions.RESOLVED_REFS, False, reason, words)
+    if sentences := [sentence for some in found.values() for sentence in some]:
+        reason = next(reason for reason, some in found.items() if some)
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed(sentences))
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
