@@ -68,7 +68,7 @@ def test_every_field_of_ours_is_put_right(served: Place) -> None:
 def at_work(place: Place) -> None:
     """Everything is as it should be of a model without engines."""
     place.ready("mdep/small", "ctier/shared")
-    place.ready_says("rpol/front", "NoEngineAnswers")
+    place.ready_says("rpol/front", "ScaledToZero")
 
 
 def children(place: Place) -> Iterator[str]:

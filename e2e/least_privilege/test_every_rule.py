@@ -123,7 +123,7 @@ class Stage:
     def settle(self) -> None:
         """Everything is as specified again."""
         self.place.kubectl("delete", "controllerrevisions", "-l", "of=somebody-else")
-        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits")
+        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits", "mdep/scales")
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
         for ref in (*OWNERS.values(), "mdep/group"):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
@@ -169,6 +169,8 @@ WAITS = model(
 )
 """A model whose Pod waits for a volume, and for no GPU before: what it waits for stands in Events alone. Kubelet waits for volumes that
 some container mounts."""
+SCALES = model("scales", autoscaling={"minReplicas": 1, "maxReplicas": 2})
+"""A model for which it is asked how many more engines have room."""
 WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
 
 
@@ -232,6 +234,8 @@ def provoke(stage: Stage, grant: Grant) -> None:
         pod_is_missed(stage)
     elif (grant.verb, resource) == ("list", "events"):
         stage.place.apply(WAITS)
+    elif (grant.verb, resource) == ("list", "nodes"):
+        stage.place.apply(SCALES)
     elif (grant.verb, resource) == ("patch", "controllerrevisions"):
         record_is_orphaned(stage)
     elif grant.verb in ("list", "watch"):

@@ -7,7 +7,8 @@
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
 //! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
-//! |          |   `unread`: there may be more clients than are known                                               |
+//! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
+//! |          |   token is                                                                                         |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; of a provider `host NAME`,             |
 //! |          |   `path PREFIX`, `keep HEADER` and `drop HEADER` any number                                        |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
@@ -100,7 +101,7 @@ fn route(text: &str) -> Result<route::Config, String> {
             "end" if value.is_empty() => config.end = true,
             "prefix" if !value.is_empty() => config.prefix = value.to_string(),
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
-            "keys" | "unread" | "open" | "client" => {
+            "keys" | "unread" | "open" | "client" | "told" => {
                 // whichever of them stands there: nobody is let in without a key
                 client(config.clients.get_or_insert_default(), word, value).ok_or_else(|| format!("no such {word}"))?;
             }
@@ -114,6 +115,7 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
     match (word, value) {
         ("keys", "") => (),
         ("unread", "") => clients.unread = true,
+        ("told", header) if !header.is_empty() => clients.told = header.to_string(),
         ("open", path) => clients.open.push(path.as_bytes().to_vec()),
         ("client", value) => {
             let (digest, name) = value.split_once(' ')?;
@@ -230,6 +232,7 @@ mod tests {
             ("route", format!("{HEADERS}prefix")),
             ("route", format!("{HEADERS}keys all")),
             ("route", format!("{HEADERS}unread 1")),
+            ("route", format!("{HEADERS}told")),
             ("route", format!("{HEADERS}client acme")),
             ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
             ("engine", HEADERS.to_string()),

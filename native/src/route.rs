@@ -117,7 +117,9 @@ impl Route {
         let path = split(host.header(Side::Request, ":path", 0).unwrap_or_default()).0;
         match clients.who(host, path) {
             Ok(client) => {
-                client.inspect(|name| host.set_text("client", name));
+                if let Some(name) = client {
+                    host.set_text("client", &name);
+                }
                 None
             }
             Err(stranger) => Some(self.turned_away(host, &stranger)),

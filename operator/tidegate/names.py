@@ -60,12 +60,18 @@ DRAINING_HEADER: Final = f"{INTERNAL_PREFIX}draining"
 """Set on the answer of an engine that is shutting down; makes the router try another one."""
 DECIDED_HEADER: Final = f"{INTERNAL_PREFIX}route"
 """The route that a decision chose."""
+HOLD_HEADER: Final = f"{INTERNAL_PREFIX}hold"
+"""Tells the brain that a request has no engine, and would wait for one."""
+LET_GO_HEADER: Final = f"{INTERNAL_PREFIX}let-go"
+"""The route on which a request goes on that waited for an engine."""
 OWN_HEADER: Final = f"{INTERNAL_PREFIX}own"
 """The path of a request that the router answers itself."""
 LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
 """Set on a request whose body was dropped because it is too large."""
 PREFIX_HEADER: Final = f"{INTERNAL_PREFIX}prefix"
 """A number for what a request's prompt begins with."""
+CLIENT_HEADER: Final = f"{INTERNAL_PREFIX}client"
+"""The client's id, of a token that was verified."""
 FIRST_HEADER: Final = f"{INTERNAL_PREFIX}first"
 """The destination that the weights chose, whoever answers."""
 INTERNAL_HEADERS: Final = (
@@ -73,10 +79,13 @@ INTERNAL_HEADERS: Final = (
     SPLICE_HEADER,
     DRAINING_HEADER,
     DECIDED_HEADER,
+    HOLD_HEADER,
+    LET_GO_HEADER,
     OWN_HEADER,
     LARGE_HEADER,
     PREFIX_HEADER,
     FIRST_HEADER,
+    CLIENT_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"

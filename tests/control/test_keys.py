@@ -75,6 +75,10 @@ def serving(**revision: Any) -> dict[str, Any]:
             True,
         ),  # nobody answers, and that is meant
         (serving() | {"spec": {"objectives": [{"name": "ttft", "timeToFirstToken": {"max": "1s"}}]}}, True),
+        (serving() | {"spec": {"autoscaling": {"maxReplicas": 9}}}, False),
+        (serving() | {"spec": {"autoscaling": {"scaleToZero": {"holdRequests": "60s"}}}}, True),
+        (MODEL | {"status": serving()["status"] | {"desiredReplicas": 3}}, False),
+        (MODEL | {"status": serving()["status"] | {"desiredReplicas": 0}}, True),
         (serving() | {"spec": {"rollout": {"canary": {"stickyBy": {"client": {}}}}}}, True),
     ],
 )
@@ -85,6 +89,25 @@ def test_what_policies_read_of_a_model(now: Manifest, woken: bool) -> None:
 def test_a_model_that_goes_is_read_by_policies_once_more() -> None:
     going = {**serving(), "metadata": {**MODEL["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}}
     assert asked(going, POLICY, known=serving()) == BOTH
+
+
+SLEEPY = model("mistral", autoscaling={"minReplicas": 0, "scaleToZero": {"after": "10m"}})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "woken"),
+    [
+        (None, {"podIP": "10.0.0.1"}, True),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.1", "hostIP": "10.1.0.1"}, False),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.2"}, True),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.1", "conditions": []}, True),
+    ],
+)
+def test_models_that_may_have_no_engine_read_where_routers_are(before: Any, now: Any, woken: bool) -> None:
+    labels = router_labels("chat") | {names.ROLE_LABEL: names.ROLE_ROUTER}
+    known = pod("p", labels, **before) if before else None
+    found = asked(pod("p", labels, **now), POLICY, MODEL, SLEEPY, known=known)
+    assert found == {("RoutingPolicy", "chat")} | ({("ModelDeployment", "mistral")} if woken else set())
 
 
 def with_status(**status: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
-from tidegate.plan.plan import ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.plan import Door, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.seen import Reading
@@ -189,3 +189,35 @@ async def test_engines_of_a_model_that_does_not_scale_are_watched_all_the_same(w
         await asyncio.sleep(1)
     assert (world.scaler.decision(KEY), world.scaler.account(KEY), list(world.scaler.figures())) == (None, None, [])
     assert 6 < len(world.read) < 20, "every 5 s, two of them"
+
+
+def test_a_request_for_a_model_without_engines_is_decided_on_at_once() -> None:
+    async def whole() -> float:
+        held: dict[str, int] = {}
+        woken: list[float] = []
+        clock = asyncio.get_running_loop().time
+
+        async def ask(_: str) -> dict[str, int]:
+            return dict(held)
+
+        async def read(_: str) -> Unread:
+            return Unread("nobody")
+
+        scaler = Scaler(read, lambda _: {}, lambda _: woken.append(clock()), lambda: 1000 + clock(), ask)
+        zero = replace(QUEUE, least=0, idle_after=600.0)
+        scaler.want(KEY, Scale(zero, 0, (), {}, {}, doors=(Door("a", leaves=False),)))
+        await asyncio.sleep(31)
+        decision = scaler.decision(KEY)
+        assert decision
+        assert (decision.replicas, decision.words) == (0, "nobody asks")
+        began = clock()
+        held[KEY.name] = 1
+        while decision.replicas == 0:
+            await asyncio.sleep(0.01)
+            decision = scaler.decision(KEY)
+            assert decision
+        assert (decision.replicas, decision.words) == (1, "a request waits for the first engine")
+        scaler.want(KEY, None)
+        return woken[-1] - began
+
+    assert run(whole()) < 0.5

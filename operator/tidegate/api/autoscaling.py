@@ -10,6 +10,7 @@ from pydantic import Field
 from tidegate.api import cron, providers
 from tidegate.api.base import KEYED_BY_NAME, Name, Part, Rule, Words
 from tidegate.api.objectives import Percentile
+from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import Duration, Percent, fraction, seconds
 
 NUMBER = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
@@ -240,8 +241,8 @@ _OVERLAP = (
 class Autoscaling(Part):
     """How many replicas there are, decided by what they do: by their load, and by the signals."""
 
-    min_replicas: Replicas = 1
-    """Fewest replicas."""
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Fewest replicas; 0 with scaleToZero."""
     max_replicas: Replicas
     """Most replicas."""
     provider: Literal["Operator", "HPA", "KEDA"] = "Operator"
@@ -259,6 +260,8 @@ class Autoscaling(Part):
     """More replicas at known hours."""
     behavior: Behavior = Behavior()
     """How fast and how readily. With provider HPA or KEDA it is passed on as it is, and what is left out is autoscaling/v2's default."""
+    scale_to_zero: ScaleToZero | None = None
+    """No replica while nobody asks, and requests that wait for the first one; with minReplicas 0."""
     rules: ClassVar = (
         *providers.RULES,
         Rule(
@@ -266,6 +269,19 @@ class Autoscaling(Part):
             "minReplicas must be at most maxReplicas",
             lambda a: a.min_replicas <= a.max_replicas,
             ".minReplicas",
+        ),
+        Rule(
+            "has(self.scaleToZero) || !has(self.minReplicas) || self.minReplicas > 0",
+            "minReplicas 0 needs scaleToZero, or requests for a model without replicas would be refused; set minReplicas to 1, or add "
+            "scaleToZero: {after: 10m, holdRequests: 120s}",
+            lambda a: a.scale_to_zero is not None or a.min_replicas > 0,
+            ".minReplicas",
+        ),
+        Rule(
+            "!has(self.scaleToZero) || (has(self.minReplicas) && self.minReplicas == 0)",
+            "scaleToZero needs minReplicas: 0; set it, or leave scaleToZero out",
+            lambda a: a.scale_to_zero is None or a.min_replicas == 0,
+            ".scaleToZero",
         ),
         Rule(
             "!has(self.schedules) || self.schedules.all(s, s.minReplicas <= self.maxReplicas)",

@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from tidegate.api.base import Part, Rule, Ruled, SecretKeyRef, cel_string
+from tidegate.api.values import HOST, PORT
 
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-_HOST = r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
-BASE_URL: Final = rf"^https?://{_HOST}(:{_PORT})?(/[-A-Za-z0-9._~/]*)?$"
+BASE_URL: Final = rf"^https?://{HOST}(:{PORT})?(/[-A-Za-z0-9._~/]*)?$"
 _MODEL: Final = r"^[!-~]+$"
 
 BaseURL = Annotated[

@@ -144,6 +144,10 @@ class RolloutStatus(Part):
     """Percent of the model's requests that it gets while it is on trial."""
     message: Annotated[str, Field(max_length=4096)] = ""
     """What it waits for, or why it was taken back, in words."""
+    plan: Annotated[str, Field(max_length=4096)] | None = None
+    """What is left to happen: engines and GPUs, whether nodes have them, time, and whether somebody goes without an answer."""
+    surge: Count | None = None
+    """Engines that there may be beside those that there should be, where whenFull is Swap; absent until it is decided."""
     pause: Literal["Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"] | None = None
     """Why it is Paused: spec.rollout.paused, an objective that is not met, one that has no answer, or one that was waited for too long."""
     gates: Annotated[list[GateStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
@@ -160,6 +164,8 @@ class RolloutStatus(Part):
     """When this step began."""
     confirmed: Annotated[str, Field(max_length=40)] | None = None
     """Since when every router sends this step's share."""
+    held: Count | None = None
+    """Seconds of this step's time that had gone by when the model was suspended; they count, and the time of the suspension does not."""
     abort: Annotated[str, Field(max_length=512)] | None = None
     """The last value of the annotation tidegate.dev/abort that was heeded."""
     retry: Annotated[str, Field(max_length=512)] | None = None

@@ -21,6 +21,7 @@ WARMING: Final = "cluster_manager.warming_clusters"
 ACTIVE: Final = f"http.{STAT_PREFIX}.downstream_rq_active"
 EXPIRES: Final = f"ssl.certificate.{tls.NAME}.expiration_unix_time_seconds"
 WANTED: Final = f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure)$|^({WARMING}|{ACTIVE})$|^server\\.state$|{EXPIRES}$"
+ASSIGNED: Final = r"^cluster\.[^.]+\.version_text$"
 
 
 Incarnation = tuple[int, int]
@@ -74,6 +75,12 @@ class Admin:
     async def read(self) -> Reading:
         """The few stats that matter here. Raises Silent."""
         return parse(await self._ask("GET", f"/stats?filter={WANTED}"))
+
+    async def assignments(self) -> dict[str, str]:
+        """The version of the engines of each destination, by its name in metrics. Raises Silent."""
+        text = await self._ask("GET", f"/stats?{urlencode({'filter': ASSIGNED})}")
+        found = (line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        return {name.split(".")[1]: version.strip('"') for name, version in found}
 
     async def prometheus(self) -> str:
         """The chosen metrics, in Prometheus' text format. Raises Silent."""

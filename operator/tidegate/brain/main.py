@@ -88,7 +88,9 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, configs, one, router.config_changed),
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
+            router.issuers.run(),
             router.run(),
+            router.presence.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

@@ -133,6 +133,10 @@ class Providers:
             authorities[""] = self._machines
         return Credentials(missing, authorities)
 
+    def value(self, entry: SecretEntry) -> bytes | None:
+        """An entry as it is; None while it is not there."""
+        return (self._known.get(entry.secret) or {}).get(entry.entry)
+
     def _handed_over(self, provider: External) -> bool:
         """Whether Envoy has, or had of an earlier brain, everything that the provider is asked with."""
         if any(self._wrong(provider, entry) for entry in _entries(provider)):

@@ -15,11 +15,14 @@ from tidegate.brain import avoided, certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
+from tidegate.brain.presence import Presence
 from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
+from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
@@ -105,7 +108,10 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.presence = Presence(self.admin, lambda: self._running, self._news)
         self._providers = Providers(self.files)
+        self.issuers = Issuers(self._issuers_changed, self._authorities)
+        self.issuers.restore(self.files.issuers())
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -139,6 +145,18 @@ class Router:
         if self._known is not None:
             self.engines = avoided.without(self._known, self._avoided)
 
+    def _news(self) -> None:
+        """Envoy has come to know engines, or has to forget some."""
+        self._let_wait()
+        self._changed.set()
+
+    def _notice(self, engines: Mapping[str, Sequence[Endpoint]]) -> None:
+        self.presence.follow(self._config_running, engines)
+        self._let_wait()
+
+    def _let_wait(self) -> None:
+        self.decisions.waiting.answer(self.presence.answering(self.engines or {}))
+
     def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
         self._entries[name] = keys.entries(name, secret)
@@ -151,17 +169,28 @@ class Router:
         self._entries.pop(name, None)
         self._providers.forgotten(name)
 
+    def _issuers_changed(self) -> None:
+        self.files.remember_issuers(self.issuers.written())
+        self._changed.set()
+
+    def _authorities(self, tokens: Tokens) -> bytes | None:
+        return self._providers.value(tokens.ca) if tokens.ca else b""
+
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
         while True:
             await self._changed.wait()
             self._changed.clear()
             self.watch(self._named())
+            self.issuers.name(*(config.tokens for config in (self.config, self._config_running) if config))
             if self.config is None or self.engines is None:
                 continue
+            self._notice(self.engines)
             wanted = self._made(self.config)
             if self._offer and self._offer.wanted.version != wanted.version:
                 await self._overtaken(self._offer)
+                self._notice(self.engines)
+                wanted = self._made(self.config)
             self._keep_current()
             self._let_go()
             if not self._too_early(wanted):
@@ -171,15 +200,24 @@ class Router:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
         configs = [config for config in (self.config, self._config_running) if config]
         clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
-        return clients.union(*map(named_secrets, configs))
+        authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
+        return clients.union(authorities, *map(named_secrets, configs))
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
+        if config.tokens:
+            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
+            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _made(self, config: RouterConfig) -> Snapshot:
         """With the engines and the clients that there are."""
-        clients, credentials = self._clients(config)[0], self._providers.credentials(config)
-        return snapshot(config, self.engines or {}, self.files.start, clients, credentials)
+        clients, credentials, engines = (
+            self._clients(config)[0],
+            self._providers.credentials(config),
+            self.engines or {},
+        )
+        held = self.presence.held(config, engines)
+        return snapshot(config, self.presence.shown(engines), self.files.start, clients, credentials, held)
 
     def _too_early(self, wanted: Snapshot) -> bool:
         """Whether the new configuration would refuse requests only because not everything is known yet: waited for, but not for
@@ -197,13 +235,14 @@ class Router:
         """Seconds for which a new configuration waits.
 
         A new revision's Deployment and its EndpointSlices tell of the same Pods at different moments: a new destination without
-        engines waits for HOLD. Secrets that no configuration named before are read in a moment: one waits for READ.
+        engines waits for HOLD, but for those whose requests wait themselves. Secrets that no configuration named before are read in a moment: one waits for READ.
         """
         running = self._running
         if running and running.config == wanted.config:
             return 0.0
         fresh = wanted.clusters.keys() - running.clusters.keys() if running else set()
-        if not all(engines for name, engines in wanted.endpoints.items() if name in fresh):
+        patient = {d.name for d in self.config.destinations if d.hold} if self.config else set()
+        if not all(engines for name, engines in wanted.endpoints.items() if name in fresh - patient):
             return HOLD
         unread = self.config and (self._clients(self.config)[0].unread or self._providers.unread(self.config))
         return READ if unread else 0.0
@@ -220,7 +259,8 @@ class Router:
                 self._running = now
             self.files.engines(now.endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
-            self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
+            shown = self.presence.shown(self.engines)
+            self.files.engines({name: shown.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)
 
     def _let_go(self) -> None:
@@ -277,6 +317,7 @@ class Router:
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
+        self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
         self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)

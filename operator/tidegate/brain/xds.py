@@ -34,6 +34,7 @@ from tidegate.names import short_hash
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
 KEYS: Final = "keys.json"
+ISSUERS: Final = "issuers.json"
 
 
 class Files:
@@ -106,6 +107,14 @@ class Files:
         """What was remembered of them; empty if nothing was."""
         return _text(self._run / KEYS)
 
+    def remember_issuers(self, known: str) -> None:
+        """The keys that issuers of tokens publish, for the same."""
+        self._replace(self._run / ISSUERS, known.encode())
+
+    def issuers(self) -> str:
+        """What was remembered of them; empty if nothing was."""
+        return _text(self._run / ISSUERS)
+
     def key(self, entry: SecretEntry, value: bytes) -> None:
         """A provider's key, for Envoy alone. Another one gets another file, because Envoy looks no further than its name."""
         path = self._xds / f"key.{named(entry)}.json"
@@ -141,8 +150,7 @@ class Files:
         """Step 1, for some destinations."""
         for name, engines in endpoints.items():
             assignment = load_assignment(name, engines, self.start, walked=name in self._walked)
-            version = str(len(assignment["endpoints"]))
-            self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, version, [assignment]))
+            self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, assigned(name, engines), [assignment]))
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]
@@ -162,6 +170,12 @@ class Files:
         fresh.write_bytes(text)
         os.replace(fresh, path)  # noqa: PTH105 - the rename is what Envoy notices
         self._written[str(path)] = text
+
+
+def assigned(destination: str, endpoints: Sequence[Endpoint]) -> str:
+    """The version under which Envoy has these engines."""
+    where = ",".join(f"{each.address}:{each.port}" for each in endpoints)
+    return short_hash(f"{destination} {where}", VERSION_LENGTH)
 
 
 def _clusters_in(file: Path) -> dict[str, Resource]:

@@ -25,6 +25,7 @@ PLURALS: Final = {
     "ConfigMap": "configmaps",
     "Secret": "secrets",
     "Pod": "pods",
+    "Node": "nodes",
     "Event": "events",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Deployment": "deployments",
@@ -132,6 +133,10 @@ class Api:
         if answer.status >= 400:
             raise _error(answer.status, method, url, text)
         return text
+
+    async def text(self, url: str, query: Mapping[str, str]) -> bytes:
+        """What a GET answers, as it came: for those who parse a part of it. Raises as `request` does."""
+        return await self._send("GET", url, query, None, "application/json", "application/json")
 
     async def get(self, key: ObjectKey) -> dict[str, Any] | None:
         """The object, or None."""

@@ -49,6 +49,13 @@ class External(Piece):
     """Certificates that it is verified with; absent: those that the router's machine trusts."""
 
 
+class Hold(Piece):
+    """While no engine can answer, requests wait for the first one. Earlier readers refuse them at once."""
+
+    seconds: float
+    """At most."""
+
+
 class Bounds(Piece):
     """Times that histograms tell exactly, in seconds: those of the model's objectives."""
 
@@ -69,6 +76,8 @@ class Destination(Piece):
     """The ModelDeployment, for metrics; empty in documents of before, and of an external one."""
     bounds: Bounds | None = None
     """What its histograms must be able to tell; ignored by earlier readers, whose gates then say that a bucket is missing."""
+    hold: Hold | None = None
+    """Whether the model may have no engine on purpose, and its requests wait for one then."""
     engine: Engine | None = None
     external: External | None = None
     """One of the two; neither in destinations of kinds that are unknown here."""

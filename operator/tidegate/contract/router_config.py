@@ -21,7 +21,7 @@ from pydantic import PrivateAttr, ValidationError
 from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
-from tidegate.contract.clients import ApiKeys
+from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import Destination
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
@@ -56,11 +56,17 @@ class RouterConfig(Piece):
     observation: Observation = Observation()
     cors: Cors | None = None
     api_keys: ApiKeys | None = None
-    """Absent where everybody may ask."""
+    tokens: Tokens | None = None
+    """Neither where everybody may ask, else one of the two."""
     streams: Streams = Streams()
     circuit_breaker: CircuitBreaker | None = None
     """Absent: nobody is left alone for what he answers."""
     _written: str = PrivateAttr(default="")
+
+    @property
+    def clients(self) -> bool:
+        """Whether only clients that are known may ask."""
+        return bool(self.api_keys or self.tokens)
 
     def text(self) -> str:
         """The document as it was written, what is unknown here included; else as JSON, the same for equal documents."""

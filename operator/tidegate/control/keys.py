@@ -8,7 +8,8 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.control.store import Store
 from tidegate.control.terms import OWNER_LABELS, models_in, models_of, naming, sending_anywhere, sends_anywhere
-from tidegate.plan.kube.reading import integer, maps, text
+from tidegate.plan.kube.pods import ready
+from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.router.traffic import scaled_to_zero
 
@@ -25,7 +26,7 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     """The custom resources whose plan may change with this object, which was `known` before."""
     kind = manifest["kind"]
     if kind not in names.PLURALS:
-        return _owners(manifest)
+        return _owners(manifest) | _held_by(manifest, known, store)
     key = ObjectKey.of(manifest)
     if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
         named = models_of(manifest) | (models_of(known) if known else set())
@@ -48,15 +49,31 @@ def _read_by_models(policy: Manifest) -> Any:
 
 
 def _read_by_policies(model: Manifest) -> Any:
-    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, whether they
-    answer, and whether they should; not how many engines do."""
+    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, whether requests wait for it, its
+    revisions, whether they answer, and whether they should; not how many engines do."""
     spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
+    waits = part(spec, "autoscaling").get("scaleToZero"), integer(model.get("status"), "desiredReplicas", 1) > 0
     served = [
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
     hung = [(text(one, "address"), one.get("out")) for one in maps(model.get("status"), "hungEngines")]
-    return spec.get("objectives"), spec.get("rollout"), served, scaled_to_zero(model), hung
+    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model), hung
+
+
+def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """Models that may have no engine, of which this router may hold requests."""
+    labels, namespace = pod["metadata"].get("labels", {}), pod["metadata"]["namespace"]
+    if labels.get(names.ROLE_LABEL) != names.ROLE_ROUTER or not _other(known, pod, _read_of_a_router):
+        return set()
+    policy = store.get(owner_key(names.ROUTING_POLICY, namespace, labels.get(names.POLICY_LABEL, "")))
+    keys = (owner_key(names.MODEL_DEPLOYMENT, namespace, name) for name in (models_of(policy) if policy else ()))
+    return {key for key in keys if part((store.get(key) or {}).get("spec"), "autoscaling").get("scaleToZero")}
+
+
+def _read_of_a_router(pod: Manifest) -> Any:
+    """What a model's plan reads of it: where it is asked."""
+    return text(pod.get("status"), "podIP"), ready(pod)
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

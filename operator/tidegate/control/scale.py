@@ -16,6 +16,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from tidegate.control.doors import Ask, Doors, Held
+from tidegate.plan.capacity.nodes import Nodes
+from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
@@ -43,6 +46,11 @@ TOLD: Final = 100
 """Decisions of a model that are kept for people."""
 
 NOTHING: Final = State()
+
+
+async def _unasked(_: str) -> None:
+    """Where no router is asked."""
+
 
 ReadPage = Callable[[str], Awaitable[Page | Unread]]
 
@@ -89,10 +97,12 @@ class Scaler:
         samples: Callable[[ObjectKey], Samples],
         wake: Callable[[ObjectKey], None],
         clock: Callable[[], float],
+        held: Ask = _unasked,
     ) -> None:
         self._read, self._samples, self._wake, self._clock = read, samples, wake, clock
         self._models: dict[ObjectKey, _Scaled] = {}
         self._rooms = {scales: asyncio.Semaphore(AT_ONCE) for scales in (True, False)}
+        self._doors = Doors(held, self._knocked)
 
     def want(self, key: ObjectKey, order: Scale | None) -> None:
         """What a key's newest plan wants; None: nothing is decided for it any more."""
@@ -105,8 +115,11 @@ class Scaler:
             loop = asyncio.get_running_loop()
             made = self._models[key] = _Scaled(order, restored(order.memory, order.days), woken=loop.time())
             made.task = loop.create_task(self._keep_looking(key, made))
+        if order:
+            self._doors.want(key, order.doors, often=order.replicas == 0)
 
     def _forget(self, key: ObjectKey) -> None:
+        self._doors.want(key, (), often=False)
         known = self._models.pop(key, None)
         if known and known.task:
             known.task.cancel()
@@ -169,6 +182,13 @@ class Scaler:
             pause = READ_EVERY if model.order.settings else WATCHED_EVERY
             await asyncio.sleep(max(0.1, pause * random.uniform(0.95, 1.05) - (clock() - began)))
 
+    def _knocked(self, key: ObjectKey) -> None:
+        """A request waits for the first engine of a model that has none: it is decided on at once."""
+        model = self._models.get(key)
+        if model and model.order.settings:
+            model.looked = asyncio.get_running_loop().time()
+            self._look(key, model, model.order.settings, model.looked)
+
     async def _read_all(self, model: _Scaled) -> None:
         """Those that answer their probe, and those that leave, whose streams are load until they end."""
         asked = [one for one in model.order.engines if one.ready is not None or one.draining]
@@ -199,7 +219,7 @@ class Scaler:
 
     def _look(self, key: ObjectKey, model: _Scaled, settings: Settings, moment: float) -> None:
         order, now = model.order, self._clock()
-        seen = self._seen(key, model, now)
+        seen = self._seen(key, model, settings, now)
         made = decide(seen, settings, model.state)
         model.state, model.silent = made.state, seen.silent
         found = {} if order.obeyed else totals(seen, made.state.ticks, settings)
@@ -222,8 +242,9 @@ class Scaler:
         after = model.shown.decision
         return before is None or (before.decision.replicas, before.decision.limit) != (after.replicas, after.limit)
 
-    def _seen(self, key: ObjectKey, model: _Scaled, now: float) -> Seen:
+    def _seen(self, key: ObjectKey, model: _Scaled, settings: Settings, now: float) -> Seen:
         order, samples = model.order, self._samples(key)
+        held = self._doors.held(key) if settings.idle_after is not None else Held()
         return Seen(
             now=now,
             replicas=order.replicas,
@@ -231,8 +252,19 @@ class Scaler:
                 engine(one.uid, one.created, one.ready, one.draining, model.pages.get(one.uid)) for one in order.engines
             ],
             arrived=sum(read.arrived for read in model.pages.values()),
+            held=held.requests,
+            unheard=held.unheard,
             readings={name: reading(samples.get(question)) for name, question in order.questions.items()},
+            room=_room(order, samples),
         )
+
+
+def _room(order: Scale, samples: Samples) -> int | None:
+    """What was answered is good for as long as it is asked again; one that has no answer any more says nothing."""
+    sample = samples.get(order.nodes) if order.nodes else None
+    if order.footprint is None or sample is None or sample.error or not isinstance(sample.value, Nodes):
+        return None
+    return room(sample.value, order.footprint, order.placed)
 
 
 def reading(sample: Sample | None) -> Reading:

@@ -21,7 +21,8 @@ import kopf
 from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster import complaints, engines, routers, smoke, stores
+from tidegate.cluster import complaints, engines, held, routers, smoke, stores
+from tidegate.cluster.capacity import Inventory
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.cluster.measure import measure
@@ -66,7 +67,9 @@ class Operator:
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
         self.prometheus = prometheus_of(settings)
         self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
-        self.scaler = Scaler(partial(engines.page, pages), self.observer.samples, self.queue.add, time.time)
+        self.scaler = Scaler(
+            partial(engines.page, pages), self.observer.samples, self.queue.add, time.time, partial(held.ask, pages)
+        )
         self.gatherer = Gatherer(
             self.store,
             self.observer.samples,
@@ -263,8 +266,9 @@ async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Prometheus | None) -> Ask:
-    """Who is asked what: routers, stores and engines themselves, Prometheus what it is a query for, the API server for the Events of everything
-    else."""
+    """Who is asked what: routers, stores and engines themselves, Prometheus what it is a query for, the API server for what nodes have left,
+    and for the Events of everything else."""
+    inventory = Inventory(api, time.monotonic)
 
     async def ask(question: Question) -> Any:
         if question.query:
@@ -273,6 +277,8 @@ def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Promethe
             return await smoke.ask(http, question.smoke, question.address, time.time())
         if question.address:
             return await routers.ask(http, question)
+        if question.about.kind == "Node":
+            return await inventory.of(question.about.name)
         if question.about.kind == names.CACHE_TIER:
             owner = store.get(question.about)
             return await stores.check(api, owner) if owner else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, native
+from tidegate.envoy import cors, decide, hold, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -30,6 +30,7 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) ->
         **_chain(config, module, clients),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
+        **(hold.nowhere() if hold.patience(config) else {}),
     }
 
 
@@ -42,8 +43,10 @@ def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource
     filters = [
         *cors.filters(config.cors),
         *first,
+        *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
         *([decide.ask_the_brain()] if decide.needed(config) else []),
+        *([hold.wait_for_an_engine(max(waits))] if (waits := hold.patience(config).values()) else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 
@@ -51,12 +54,12 @@ def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource
 def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
     """The filter that knows the client and finds a request's model. Lua knows no clients: where they have keys it lets nobody in."""
     if not module:
-        return route_by_model(shut=bool(config.api_keys))
+        return route_by_model(shut=config.clients)
     return native.route(
         module,
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
         prefix=bool(config.affinity and config.affinity.prefix),
-        clients=clients if config.api_keys else None,
+        clients=clients if config.clients else None,
     )

@@ -136,6 +136,11 @@ def _protocol(filters: Sequence[Resource]) -> Resource:
     }
 
 
+def stat_name(destination: str) -> str:
+    """In Envoy's metrics: a dot would end the name where they take it for a label."""
+    return destination.replace(".", "-")
+
+
 def _lost(start: Start) -> Resource:
     """When a connection to a machine that acknowledges nothing ends: requests without an answer are tried again elsewhere, streams are
     cut instead of hanging. Idle connections end by keep-alive.

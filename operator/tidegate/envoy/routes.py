@@ -4,8 +4,10 @@ a filter has said    then
 -------------------  ------------------------------------------------------------------------------------------------
 nothing yet          the request waits for the filter that finds its model; an unusual one has another chain of filters
 an own path          the list of models, one of them, or that the router lives
-a decided route      that route
-a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word
+a request let go     the route for which it waited
+a decided route      that route; one whose models have no engine waits for one (hold.py)
+a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word, one whose models have no
+                       engine for an engine
 another one          404
 
 So the first route of every request is one that goes to a cluster: filters that look at the first route see the same everywhere, and
@@ -15,11 +17,12 @@ the one for CORS leaves alone what is answered directly.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, chain, cors, decide, openai, paths, walk
+from tidegate.envoy import affinity, chain, cors, decide, hold, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -28,9 +31,11 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CLIENT_HEADER,
     DECIDED_HEADER,
     FIRST_HEADER,
     INTERNAL_HEADERS,
+    LET_GO_HEADER,
     MODEL_HEADER,
     OWN_HEADER,
     REVISION_HEADER,
@@ -42,14 +47,17 @@ ROUTES: Final = "models"
 LARGEST_ANSWER: Final = 4 << 20
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
-CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
 ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
-def route_configuration(config: RouterConfig, module: str = "", clients: Clients = NOT_READ) -> Resource:
-    """The whole table; `module` is the native filters' name, if there are any, `clients` who may ask where they have keys."""
+def route_configuration(
+    config: RouterConfig, module: str = "", clients: Clients = NOT_READ, held: Collection[str] = ()
+) -> Resource:
+    """The whole table; `module` is the native filters' name, if there are any, `clients` who may ask where they have keys, `held` the
+    routes whose requests wait for an engine."""
     return {
         "name": ROUTES,
         "validate_clusters": True,
@@ -62,19 +70,23 @@ def route_configuration(config: RouterConfig, module: str = "", clients: Clients
                 "name": "all",
                 "domains": ["*"],
                 "typed_per_filter_config": chain.of_policy(config, module, clients),
-                "matcher": _table(config, module, clients),
+                "matcher": _table(config, module, clients, held),
             }
         ],
     }
 
 
-def _table(config: RouterConfig, module: str, clients: Clients) -> Resource:
+def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
-    models = {model: actions[route.name] for model, route in by_model.items()}
+    waits = hold.patience(config)
+    entries = {**actions, **{name: _route({"name": name, **_held(waits[name])}) for name in sorted(held)}}
+    models = {model: entries[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
     if decide.needed(config):
-        table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
+        table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
+    if waits:
+        table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 
 
@@ -148,6 +160,11 @@ def _any(*predicates: Resource) -> Resource:
 def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     """Nobody's route: a filter leads the request to another one. `most` bytes of a body are held meanwhile."""
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
+
+
+def _held(seconds: float) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long."""
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": hold.here()}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:

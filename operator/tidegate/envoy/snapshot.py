@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
 from tidegate.envoy.walk import end_of, walked
+from tidegate.names import short_hash
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
@@ -31,7 +32,8 @@ class Snapshot:
     config: str
     """The RouterConfig's hash."""
     version: str
-    """Of the routes: that hash, that of the clients where they have keys, and of what is known of providers where there are some."""
+    """Of the routes: that hash, that of the clients where they have keys, of what is known of providers where there are some, and that of
+    the routes whose requests wait for an engine."""
     clusters: Mapping[str, Resource]
     """By destination, without the engines; and those that answer when nobody else does."""
     endpoints: Mapping[str, Sequence[Endpoint]]
@@ -39,6 +41,8 @@ class Snapshot:
     walked: frozenset[str]
     """Destinations after which another one may be asked."""
     routes: Resource
+    held: frozenset[str]
+    """Routes whose requests wait for an engine."""
     switches: Resource
     """What is told of how many requests."""
     start: Start
@@ -68,15 +72,16 @@ def snapshot(
     start: Start,
     clients: Clients = NOT_READ,
     credentials: Credentials = NOTHING,
+    held: Collection[str] = (),
 ) -> Snapshot:
     """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys, and
-    `credentials` where it has providers."""
+    `credentials` where it has providers; the requests of routes that are `held` wait for an engine."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     walks = walked(config)
     ends = [(end_of(r), r.fallback.answer) for r in config.routes if r.fallback and r.fallback.answer]
     return Snapshot(
         config=config.hash(),
-        version=JOIN.join(_versions(config, clients, credentials)),
+        version=JOIN.join(_versions(config, clients, credentials, held)),
         clusters={
             **{
                 d.name: clusters.cluster(d, config, start, credentials, walked=d.name in walks)
@@ -86,18 +91,21 @@ def snapshot(
         },
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
         walked=walks,
-        routes=routes.route_configuration(config, start.module, clients),
+        routes=routes.route_configuration(config, start.module, clients, held),
+        held=frozenset(held),
         switches=observe.switches(config.observation),
         start=start,
     )
 
 
-def _versions(config: RouterConfig, clients: Clients, credentials: Credentials) -> Iterator[str]:
+def _versions(config: RouterConfig, clients: Clients, credentials: Credentials, held: Collection[str]) -> Iterator[str]:
     yield config.hash()
-    if config.api_keys:
+    if config.clients:
         yield clients.hash()
     if any(destination.external for destination in config.destinations):
         yield credentials.hash()
+    if held:
+        yield short_hash(",".join(sorted(held)))
 
 
 def config_of(version: str) -> str:

@@ -94,6 +94,8 @@ class Reply:
     """Why there is no answer."""
     at: float = 0.0
     """When it was asked: Unix time in seconds."""
+    unlike: str = ""
+    """Why the pattern that was looked for was not found in `body`; empty where it was, or where none was."""
 
 
 @dataclass(frozen=True)

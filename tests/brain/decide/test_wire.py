@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,3 +79,65 @@ async def test_over_a_socket(tmp_path: Path) -> None:
     assert undecided.startswith(b"HTTP/1.1 503 ")
     writer.close()
     server.close()
+
+
+OK = Answer(200).encoded()
+
+
+def held(answer: Awaitable[bytes]) -> tuple[Wire, Transport]:
+    """A connection on which a request waits for this answer."""
+    wire, transport = Wire(lambda _: answer), Transport()
+    wire.connection_made(transport)
+    wire.data_received(REQUEST)
+    return wire, transport
+
+
+async def until_written(transport: Transport) -> None:
+    """Until the connection said something, or ended."""
+    async with asyncio.timeout(5):
+        while not (transport.written or transport.closed):
+            await asyncio.sleep(0)
+
+
+async def test_an_answer_may_come_later_and_the_connection_is_used_again() -> None:
+    answers = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    wire, transport = Wire(lambda _: next(waiting)), Transport()
+    waiting = iter(answers)
+    wire.connection_made(transport)
+    for answer in answers:
+        transport.written = b""
+        wire.data_received(REQUEST)
+        await asyncio.sleep(0)
+        assert transport.written == b""
+        answer.set_result(OK)
+        await until_written(transport)
+        assert (transport.written, transport.closed) == (OK, False)
+
+
+async def test_whoever_leaves_is_waited_for_no_longer() -> None:
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    wire, transport = held(answer)
+    await asyncio.sleep(0)
+    wire.connection_lost(None)
+    await asyncio.sleep(0)
+    assert answer.cancelled()
+    assert transport.written == b""
+
+
+async def test_an_answer_that_fails_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    _, transport = held(answer)
+    with caplog.at_level(logging.CRITICAL):
+        answer.set_exception(ValueError())
+        await until_written(transport)
+    assert (transport.written, transport.closed) == (b"", True)
+
+
+async def test_a_request_that_does_not_wait_for_the_one_before_ends_the_connection() -> None:
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    wire, transport = held(answer)
+    wire.data_received(REQUEST)
+    assert transport.closed
+    wire.connection_lost(None)
+    await asyncio.sleep(0)
+    assert answer.cancelled()

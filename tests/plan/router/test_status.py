@@ -14,6 +14,8 @@ from tidegate.plan.samples import Complaint, RouterReport
 ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
 SILENT = ENTRY | {"readyReplicas": 0}
 ZERO = SILENT | {"replicas": 0}
+ASLEEP = dict(ZERO)
+"""The same of a model whose requests wait."""
 """Of a model that is scaled to zero."""
 PULL = {
     "phase": "Pending",
@@ -35,12 +37,19 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     for name, entry in zip(names_of_them, entries, strict=True):
         if entry:
             desired = {"desiredReplicas": entry.get("replicas", 1)}
-            simulation.models[name] = model(name) | {"status": {"revisions": [entry], **desired}}
+            awake = model(name) | {"status": {"revisions": [entry], **desired}}
+            simulation.models[name] = asleep(name, ZERO) if entry is ASLEEP else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
         simulation.router_pod(f"pod-{number}")
     return simulation
+
+
+def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A model that nobody asks for."""
+    scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": 0}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -104,6 +113,9 @@ TABLE = [
     (say(place(ZERO), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
     (place(ZERO, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
     (place(ZERO, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
+    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero, and requests wait for an engine"),
+    (say(place(ASLEEP, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero, and requests wait"),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.brain.decide.step import Ask, choices
-from tidegate.brain.decide.wire import Answer, Wire
+from tidegate.brain.decide.waiting import Waiting
+from tidegate.brain.decide.wire import Answer, Reply, Wire
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
 from tidegate.names import DECIDED_HEADER
@@ -29,19 +30,24 @@ class Decisions:
     def __init__(self) -> None:
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
+        self.waiting = Waiting()
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:
         requests that began with it may be on the way."""
         known = _answers(config, engines)
         self._answers, self._followed = {**self._followed, **known}, known
+        self.waiting.follow(config)
 
     def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
         self._answers = {**_answers(config, engines), **self._answers}
+        self.waiting.expect(config)
 
-    def decide(self, ask: Ask) -> bytes:
+    def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy."""
+        if ask.hold:
+            return self.waiting.ask(ask)
         return self._answers.get(ask.model, _UNDECIDED)
 
     async def serve(self, socket: Path) -> asyncio.Server:

@@ -7,17 +7,23 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, cast
 
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import MODEL_HEADER
+from tidegate.names import DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
+
+log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
+_ROUTE: Final = DECIDED_HEADER.encode()
+_HOLD: Final = HOLD_HEADER.encode()
+_READ: Final = (_MODEL, _ROUTE, _HOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,10 @@ class Answer:
         return b"HTTP/1.1 %d %b\r\n" % (self.status, PHRASES[self.status]) + headers + length + self.body
 
 
-Decide = Callable[[Ask], bytes]
+Reply = bytes | Awaitable[bytes]
+"""An answer: at once, or when it is there. One that is waited for is cancelled when its connection ends: then Envoy's client has left, or
+Envoy waits no longer."""
+Decide = Callable[[Ask], Reply]
 """From what is asked to the bytes of the answer."""
 
 
@@ -46,11 +55,20 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._model, self._body = b"", bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._body = bytearray()
+        self._later: asyncio.Future[bytes] | None = None
+        """The answer that is not there yet."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods alone
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """asyncio's. Nobody waits any longer."""
+        self._transport = None
+        if self._later:
+            self._later.cancel()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's. What is not HTTP ends the connection."""
@@ -61,21 +79,46 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._model, self._body = b"", bytearray()
+        self._headers, self._body = {}, bytearray()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools'. Envoy writes names in lower case."""
-        if name == _MODEL:
-            self._model = value
+        if name in _READ:
+            self._headers[name] = value
 
     def on_body(self, body: bytes) -> None:
         """httptools'."""
         self._body += body
 
     def on_message_complete(self) -> None:
-        """httptools'."""
+        """httptools'. A request that does not wait for the answer before it ends the connection: Envoy sends none."""
+        if self._later:
+            self._close()
+            return
+        reply = self._decide(Ask(self._said(_MODEL), bytes(self._body), self._said(_ROUTE), _HOLD in self._headers))
+        if isinstance(reply, bytes):
+            self._write(reply)
+        else:
+            self._later = asyncio.ensure_future(reply)
+            self._later.add_done_callback(self._answer)
+
+    def _said(self, name: bytes) -> str:
+        return self._headers.get(name, b"").decode("ascii", "replace")
+
+    def _answer(self, later: asyncio.Future[bytes]) -> None:
+        """One that failed ends the connection, and Envoy tells its client to try again."""
+        self._later = None
+        if later.cancelled():
+            self._close()
+        elif error := later.exception():
+            log.error("this should not happen; the request is told to try again", exc_info=error)
+            self._close()
+        else:
+            self._write(later.result())
+
+    def _write(self, answer: bytes) -> None:
         if self._transport:
-            self._transport.write(self._decide(Ask(self._model.decode("ascii", "replace"), bytes(self._body))))
+            self._transport.write(answer)
 
     def _close(self) -> None:
         if self._transport:

@@ -97,7 +97,13 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
     await follower.look()
     tasks = [
         asyncio.create_task(part)
-        for part in (router.run(), follower.run(), stop.wait(), _envoy(program, home, router, said))
+        for part in (
+            router.run(),
+            follower.run(),
+            stop.wait(),
+            _envoy(program, home, router, said),
+            router.issuers.run(),
+        )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:

@@ -65,6 +65,24 @@ def _top(
     """Watch and steer what Tidegate serves."""
 
 
+@app.command()
+def plan(
+    files: Annotated[list[str], typer.Option("--filename", "-f", help="A file, a folder, or - for standard input.")],
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Show what applying a ModelDeployment would do, and change nothing.
+
+    Whether there is a new revision, its steps, GPUs and whether nodes have them, how long it takes, and whether somebody goes without an
+    answer. Exits with 0, and with 2 when it cannot be told.
+    """
+    from tidegate.cli.plugin.access import Flags
+    from tidegate.cli.plugin.run import plan as run
+
+    raise typer.Exit(run(files, Flags(namespace, context, kubeconfig)))
+
+
 @rollout.command()
 def status(
     name: Name,

@@ -163,6 +163,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         began=began,
         entered=_past_moment(entry, "entered", now) or began,
         confirmed=_past_moment(entry, "confirmed", now),
+        held=float(max(0, integer(entry, "held"))),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
@@ -173,6 +174,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         gates=tuple(_note(each, now) for each in maps(entry, "gates") if text(each, "name")),
         history=tuple(past for each in maps(entry, "history") if (past := _past(each))),
         asked=text(entry, "judgedBy"),
+        surge=surge if (surge := integer(entry, "surge", -1)) >= 0 else None,
     )
 
 

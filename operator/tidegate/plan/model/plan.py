@@ -19,7 +19,7 @@ from tidegate.plan.kube.objects import (
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
-from tidegate.plan.model import hanging, scaling, services
+from tidegate.plan.model import hanging, scaling, services, surge
 from tidegate.plan.model.autoscalers import autoscaler
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
@@ -45,13 +45,15 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     wanted = [*objects(world, facts, decision), *yesterday(world, now)]
     delete = unwanted(world, wanted, decision)
     retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
-    scaled = scaling.scale(world, model, decision.replicas, retiring)
+    serving = decision.role("Active")
+    needed = surge.footprint(model, decision.data.get(serving.name, {}) if serving else {})
+    scaled = scaling.scale(world, model, decision.replicas, retiring, needed)
     return Plan(
         status=status,
         apply=tuple(wanted),
         delete=delete,
         needs=needs(world, wanted, delete),
-        ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
+        ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled) | _asked_of_nodes(decision, scaled),
         scale=scaled,
         costs=tuple(costs(world, facts, wanted)),
         evict=tuple(hanging.evictions(world)),
@@ -64,6 +66,14 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
 
 def _asked_for(scaled: Scale | None) -> dict[Question, float]:
     return dict.fromkeys(scaled.questions.values(), scaling.ASKED_EVERY) if scaled else {}
+
+
+def _asked_of_nodes(decision: ModelDecision, scaled: Scale | None) -> dict[Question, float]:
+    """While a revision is on trial, and while there may be more engines."""
+    tried, trial = decision.trying, decision.trying.trial
+    rolls = surge.question(decision.model) if tried.course and trial and not trial.over else None
+    asked = (rolls, scaled.nodes if scaled else None)
+    return {question: surge.ASKED_EVERY for question in asked if question}
 
 
 def _steps_now(facts: ModelFacts, decision: ModelDecision) -> bool:

@@ -7,13 +7,15 @@ of another         any                                               as `provide
   provider
 there              a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
-                   neither                                           those that the Active revision has
+                   neither                                           those that the Active revision has, or one: a new model shows
+                                                                       that it can start before it may have none
 
 and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -21,12 +23,13 @@ from typing import Any, Final, Literal
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import REVISION_LABEL
-from tidegate.plan.kube.pods import ready_since
+from tidegate.plan.capacity.room import node_of
+from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
-from tidegate.plan.model import provider
+from tidegate.plan.model import provider, surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.model.yesterday import remembered
-from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.state import kept
@@ -54,7 +57,7 @@ def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
         return model.spec.replicas
     if another := provider.another(model):
         return provider.provided(world, model, another, active).engines
-    known = integer(_last(world), "desiredReplicas", active)
+    known = integer(_last(world), "desiredReplicas", max(active, 1))
     found = world.scaled.replicas if world.scaled else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
@@ -64,7 +67,9 @@ def _last(world: ModelWorld) -> Manifest:
     return part(world.owner.get("status"), "autoscaling")
 
 
-def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str]) -> Scale | None:
+def scale(
+    world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str], footprint: Footprint
+) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
     read = tuple(_replica(pod, retiring) for pod in world.pods if _address(pod))
@@ -78,7 +83,19 @@ def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: fro
         memory=part(_last(world), "memory"),
         days=remembered(world),
         obeyed=provider.another(model) is None,
+        footprint=footprint,
+        nodes=surge.question(model, quiet=True) if wanted and engines < wanted.max_replicas else None,
+        placed=tuple(map(node_of, world.pods)),
+        doors=tuple(_doors(world)) if wanted and wanted.scale_to_zero else (),
     )
+
+
+def _doors(world: ModelWorld) -> Iterator[Door]:
+    """Routers that get requests, and those that leave: they end when the last one has."""
+    for pod in world.routers:
+        leaves = bool(pod["metadata"].get("deletionTimestamp"))
+        if _address(pod) and (leaves or ready(pod)):
+            yield Door(_address(pod), leaves)
 
 
 def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:

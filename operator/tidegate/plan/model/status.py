@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.api.rollout import SHARING
 from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
@@ -15,6 +16,8 @@ from tidegate.plan.kube.workloads import gave_up, refused
 from tidegate.plan.model import hanging, provider, scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.forecast import sentence
+from tidegate.plan.model.foretold import outlook
 from tidegate.plan.model.judging.history import Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -23,6 +26,7 @@ from tidegate.plan.model.stages import Trial
 from tidegate.plan.model.trial import STANDS_IN
 from tidegate.plan.world import ModelWorld
 
+UNSHARED = "no RoutingPolicy leads to the model, so that it gets no share of the requests first: it takes over when all of its engines answer"
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
 
 
@@ -35,7 +39,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
         "roomMadeFor": decision.room_made_for or None,
-        "rollout": _rollout(decision),
+        "rollout": _rollout(world, facts, decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
         "replicas": _exist(facts, decision),
         "ready": f"{decision.of(active).ready}/{decision.replicas}",
@@ -111,10 +115,15 @@ def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -
         message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
     if readiness.wanted == 0:
-        return conditions.done(
-            "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
-        )
+        return conditions.done(_zero(decision), conditions.SCALED_TO_ZERO)
     return conditions.done(_engines(readiness))
+
+
+def _zero(decision: ModelDecision) -> str:
+    wanted = decision.model.spec.autoscaling
+    if wanted and wanted.scale_to_zero:
+        return f"scaled to zero, because nobody asks; the next request waits up to {wanted.scale_to_zero.hold_requests} for an engine"
+    return "scaled to zero; nothing answers until spec.replicas is above 0"
 
 
 def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:
@@ -196,9 +205,16 @@ def _switching(
         return make(conditions.NO_CAPACITY, _no_room(world, candidate, said), serving=serving)
     reason, message = _trouble(world, facts, candidate) or (conditions.SWITCHING, "")
     text = f"revision {candidate.name} starts: {_engines(decision.of(candidate))}"
+    text += f"; {UNSHARED}" if _unshared(facts, decision) else ""
     text += (f"; {message}" if message else "") + ("; the active revision goes on serving" if late and serving else "")
     text += "" if serving else "; no engine of the active revision answers at present"
     return make(conditions.DEADLINE if late and not message else reason, text, serving=serving)
+
+
+def _unshared(facts: ModelFacts, decision: ModelDecision) -> bool:
+    """Whether there are steps that nobody can give."""
+    rollout = decision.model.spec.rollout
+    return rollout is not None and rollout.strategy in SHARING and not facts.views
 
 
 def _no_room(world: ModelWorld, candidate: Revision, said: str) -> str:
@@ -221,7 +237,7 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
     return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
-def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
+def _rollout(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> dict[str, Any] | None:
     trial = decision.trying.trial
     if trial is None:
         return None
@@ -234,6 +250,9 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "share": _step_share(decision, trial),
         "traffic": decision.trying.share,
         "message": trial.message[:4096],
+        "plan": None if decision.trying.course is None or trial.over else sentence(outlook(world, facts, decision)),
+        "surge": trial.surge,
+        "held": round(trial.held) or None,
         "pause": trial.pause or None,
         "judgedBy": trial.asked or None,
         "windows": [_window(window) for window in trial.windows],

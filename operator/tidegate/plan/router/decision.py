@@ -62,7 +62,7 @@ def _told(facts: RouterFacts) -> tuple[Destination, ...]:
 
 
 def _closes(newest: RouterConfig, held: str) -> bool:
-    return bool(held and newest.api_keys)
+    return bool(held and newest.clients)
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
@@ -75,9 +75,11 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
     except UnreadableConfig:
         return newest, ""
     meanwhile = (
-        "they answer 503, because they know no keys" if newest.api_keys else "they go on with the one that they have"
+        "they answer 503, because they would let everybody in"
+        if newest.clients
+        else "they go on with the one that they have"
     )
-    return closed(newest) if newest.api_keys else known, (
+    return closed(newest) if newest.clients else known, (
         f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: {meanwhile}. "
         "Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from tidegate.api.auth import Auth, Jwt
 from tidegate.api.balancing import HASHED, LoadBalancing
 from tidegate.api.routingpolicy import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
@@ -12,15 +13,17 @@ from tidegate.api.values import fraction, seconds
 from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
-from tidegate.contract.clients import ApiKeys
+from tidegate.contract.clients import ApiKeys, Tokens
+from tidegate.contract.destinations import SecretEntry
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.streams import Streams
 from tidegate.plan.router.traffic import Traffic
 
+KNOWS_TOKENS: Final = 4
 KNOWS_KEYS: Final = 3
-"""The first reader that does; an earlier one would let everybody in."""
+"""The first readers that do; an earlier one would let everybody in."""
 
 PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
     "LeastRequest": "LeastRequest",
@@ -34,7 +37,7 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
     """Routes and destinations, and how they are tried."""
     spec = policy.spec
     return RouterConfig(
-        min_reader=KNOWS_KEYS if spec.auth.api_keys else 1,
+        min_reader=_least(spec.auth),
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         load_balancing=PLAIN.get(spec.load_balancing.algorithm, "LeastRequest"),
@@ -57,7 +60,27 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         circuit_breaker=_breaker(spec.circuit_breaker),
         streams=Streams(end_broken=spec.streams.end_broken),
         cors=Cors(allow_origins=tuple(spec.router.cors.allow_origins)) if spec.router.cors else None,
-        api_keys=ApiKeys(secrets=spec.auth.secrets) if spec.auth.api_keys else None,
+        api_keys=ApiKeys(secrets=spec.auth.keys) if spec.auth.api_keys else None,
+        tokens=_tokens(spec.auth.jwt),
+    )
+
+
+def _least(auth: Auth) -> int:
+    """The first reader that would not let in whoever asks."""
+    return KNOWS_TOKENS if auth.jwt else KNOWS_KEYS if auth.api_keys else 1
+
+
+def _tokens(wanted: Jwt | None) -> Tokens | None:
+    if not wanted:
+        return None
+    authorities = wanted.jwks.ca_secret_ref
+    return Tokens(
+        issuer=wanted.issuer,
+        audiences=tuple(wanted.audiences),
+        client_claim=wanted.client_claim,
+        jwks=wanted.jwks.inline or "",
+        url=wanted.jwks.url or "",
+        ca=SecretEntry(secret=authorities.name, entry=authorities.key) if authorities else None,
     )
 
 
@@ -78,7 +101,7 @@ def closed(config: RouterConfig) -> RouterConfig:
     routes = tuple(
         route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes
     )
-    return config.model_copy(update={"min_reader": 1, "api_keys": None, "routes": routes})
+    return config.model_copy(update={"min_reader": 1, "api_keys": None, "tokens": None, "routes": routes})
 
 
 def _observation(wanted: Observability) -> Observation:

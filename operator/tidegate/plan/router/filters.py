@@ -67,5 +67,5 @@ def _ignored(policy: RoutingPolicy) -> list[str]:
     spec = policy.spec
     return [
         *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
-        *(["spec.auth.apiKeys is answered with 503, because Lua knows no keys"] if spec.auth.api_keys else []),
+        *(["everybody is answered 503, because Lua knows no clients"] if spec.auth.clients else []),
     ]

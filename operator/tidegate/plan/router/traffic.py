@@ -23,11 +23,12 @@ from tidegate import names
 from tidegate.api.external import External
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.routingpolicy import Route as PolicyRoute
+from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import seconds
 from tidegate.contract import destinations as contract
-from tidegate.contract.destinations import Bounds, Destination, Engine
+from tidegate.contract.destinations import Bounds, Destination, Engine, Hold
 from tidegate.contract.routes import Fallback, FixedAnswer, Route, Sticky, Target
-from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.plan.kube.reading import integer, maps, part, text, texts
 from tidegate.plan.plan import Manifest
 
 KINDS: Final = {"timeToFirstToken": "first_tokens", "requestLatency": "durations"}
@@ -78,6 +79,7 @@ class _Share:
     answers: bool
     bounds: Bounds | None
     external: External | None = None
+    hold: Hold | None = None
 
 
 @dataclass
@@ -173,16 +175,11 @@ def _share(
     if entry.share == 0:
         return None
     answers = any(revision.answers for revision in live)
-    asleep = scaled_to_zero(models[name])
+    asleep, waits = scaled_to_zero(models[name]), hold(models[name])
     found.serving, found.awake = found.serving or answers, found.awake or not asleep
     if not answers:
-        why = (
-            f"ModelDeployment {name!r} is scaled to zero"
-            if asleep
-            else f"no engine of ModelDeployment {name!r} answers"
-        )
-        found.silent[backend.name] = f"backend {backend.name}: {why}"
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]))
+        found.silent[backend.name] = f"backend {backend.name}: {_why(name, asleep=asleep, waits=waits is not None)}"
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold=waits)
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -255,6 +252,20 @@ def bounds(model: Manifest) -> Bounds | None:
     )
 
 
+def _why(model: str, *, asleep: bool, waits: bool) -> str:
+    if not asleep:
+        return f"no engine of ModelDeployment {model!r} answers"
+    return f"ModelDeployment {model!r} is scaled to zero" + (", and requests wait for an engine" if waits else "")
+
+
+def hold(model: Manifest) -> Hold | None:
+    """How long requests wait for a model that may have no engine; None for one that always has."""
+    wanted = part(model.get("spec"), "autoscaling").get("scaleToZero")
+    if not isinstance(wanted, Mapping):
+        return None
+    return Hold(seconds=seconds(text(wanted, "holdRequests") or ScaleToZero().hold_requests))
+
+
 def _destination(share: _Share, revision: Serving) -> Destination:
     adapter = share.entry.adapter
     return Destination(
@@ -263,6 +274,7 @@ def _destination(share: _Share, revision: Serving) -> Destination:
         revision=revision.name,
         model=share.model,
         bounds=share.bounds,
+        hold=share.hold,
         engine=Engine(
             service=names.engines_service(share.model, revision.name, revision.workload),
             port=names.ENGINE_PORT,

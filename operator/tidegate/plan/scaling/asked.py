@@ -35,6 +35,7 @@ def settings(wanted: api.Autoscaling, sequences: int) -> Settings:
         up=up,
         down=down,
         schedules=tuple(_schedule(one) for one in wanted.schedules),
+        idle_after=seconds(wanted.scale_to_zero.after) if wanted.scale_to_zero else None,
         forecast=wanted.forecast == "Yesterday",
         safety=safety,
         headroom=quantile,

@@ -73,6 +73,8 @@ class Seen:
     """By the name of the signal."""
     room: int | None = None
     """Replicas for which GPUs are free; None: unknown, and not a limit."""
+    unheard: str = ""
+    """Why routers may hold more; empty when all say what they hold."""
 
     @cached_property
     def ready(self) -> tuple[Engine, ...]:
