@@ -43,8 +43,10 @@ def served(place: Place) -> Place:
     return place
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("traffic")
 def test_every_field_of_ours_is_put_right(served: Place) -> None:
+    """Of which test_drift.py tries some, and tests/cluster/test_covers.py what counts as an edit."""
     seconds: dict[str, float] = {}
     refused = []
     for path in children(served):

@@ -15,6 +15,7 @@ import pytest
 from e2e.harness import Load, Object, Place, Tally, everything, model, policy
 from tests.support.authority import Authority
 from tidegate.brain.native import built
+from tidegate.settings import ENGINE_IMAGE
 
 pytestmark = [
     pytest.mark.cluster,
@@ -39,7 +40,7 @@ def provider(certificate: str = "hosted-tls") -> list[Object]:
     labels = {"app": "hosted"}
     container = {
         "name": "hosted",
-        "image": "ghcr.io/tidegate/engine-sim",
+        "image": ENGINE_IMAGE,
         "args": ["acme/big", "--served-model-name", "big", "--port", "8443", "--api-key", KEY,
                  "--ssl-certfile", "/tls/tls.crt", "--ssl-keyfile", "/tls/tls.key"],
         "readinessProbe": {"httpGet": {"path": "/health", "port": 8443, "scheme": "HTTPS"}, "periodSeconds": 1},
@@ -65,6 +66,19 @@ def provider(certificate: str = "hosted-tls") -> list[Object]:
             "spec": {"selector": labels, "ports": [{"port": 443, "targetPort": 8443}]},
         },
     ]
+
+
+def provider_answers(place: Place) -> None:
+    """Waits for its Pod, and says what keeps it."""
+    try:
+        place.wait(
+            lambda: place.get("deployment/hosted")["status"].get("availableReplicas") == 1, "the provider is up", 90
+        )
+    except Exception as error:
+        said = place.kubectl("describe", "pods", "-l", "app=hosted") + place.kubectl(
+            "logs", "-l", "app=hosted", check=False
+        )
+        raise AssertionError(said) from error
 
 
 def front(place: Place, first: list[str], then: list[str], **spec: Any) -> Object:
@@ -122,7 +136,7 @@ def secrets(place: Place, authority: Authority) -> Place:
 def small(secrets: Place) -> Place:
     """A model, and a provider after it."""
     secrets.apply(*provider(), model(), front(secrets, ["small"], ["hosted"]))
-    secrets.kubectl("rollout", "status", "deployment/hosted", "--timeout=60s")
+    provider_answers(secrets)
     secrets.ready("mdep/small", "rpol/front")
     return secrets
 
@@ -179,7 +193,7 @@ def test_a_model_that_is_down(small: Place) -> None:
 def test_an_expired_certificate(secrets: Place) -> None:
     """The provider is the first to be asked, and then a model."""
     secrets.apply(*provider("hosted-expired"), model(), front(secrets, ["hosted"], ["small"]))
-    secrets.kubectl("rollout", "status", "deployment/hosted", "--timeout=60s")
+    provider_answers(secrets)
     secrets.ready("mdep/small", "rpol/front")
     with requests(secrets) as tally:
         answered(secrets, tally, "small", 50)

@@ -53,6 +53,28 @@ impl Events {
     }
 }
 
+/// Counts the events of a stream as they go on: engines write about one for each token.
+#[derive(Default)]
+pub struct Passed {
+    /// Events that have ended.
+    pub count: usize,
+    /// The line that goes on has something in it.
+    begun: bool,
+}
+
+impl Passed {
+    /// The next bytes.
+    pub fn feed(&mut self, mut piece: &[u8]) {
+        while let Some(i) = find(piece, b'\n') {
+            let begun = self.begun || piece[..i].iter().any(|c| *c != b'\r');
+            self.count += usize::from(!begun);
+            self.begun = false;
+            piece = &piece[i + 1..];
+        }
+        self.begun |= piece.iter().any(|c| *c != b'\r');
+    }
+}
+
 /// Takes the event out of this hook's piece that tells of usage alone: a client that did not ask for it does not know it.
 /// OpenAI's has no choices, and stands near the end.
 pub fn without_usage(host: &mut dyn Host) {
@@ -125,6 +147,16 @@ fn first_end(text: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::fake::Fake;
+
+    #[test]
+    fn events_are_counted_however_they_are_cut() {
+        let text = "data: a\n\ndata: b\r\n\r\n: note\n\n\ndata: c";
+        for size in 1..=text.len() {
+            let mut passed = Passed::default();
+            text.as_bytes().chunks(size).for_each(|piece| passed.feed(piece));
+            assert_eq!(passed.count, 4, "by {size}");
+        }
+    }
 
     /// What goes on after each piece.
     fn passed(pieces: &[&str]) -> (Vec<String>, Events) {

@@ -34,6 +34,7 @@ pub mod search;
 pub mod sha256;
 pub mod splice;
 pub mod usage;
+pub mod wish;
 
 #[cfg(test)]
 mod fake;

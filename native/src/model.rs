@@ -67,6 +67,14 @@ impl Finder {
         }
     }
 
+    /// How many tokens it asks for (wish.rs): of a form, whose bytes are a sound, nothing is known.
+    pub fn wish(&self) -> String {
+        match self {
+            Finder::Json(scanner) => scanner.wish(),
+            Finder::Form(_) => "0 - 1 0".into(),
+        }
+    }
+
     /// Bytes so far.
     pub fn seen(&self) -> usize {
         match self {

@@ -22,7 +22,7 @@ mod paths;
 use crate::answer::{refusal, Answer, Api, REQUEST_ID};
 use crate::clients::Stranger;
 use crate::end;
-use crate::events::{without_usage, Events};
+use crate::events::{without_usage, Events, Passed};
 use crate::external;
 use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
@@ -69,6 +69,8 @@ pub struct Route {
     may_ask: bool,
     /// It was.
     asked: bool,
+    /// Events of a stream.
+    passed: Passed,
 }
 
 struct Stream {
@@ -95,6 +97,7 @@ impl Route {
             broken: false,
             may_ask: false,
             asked: false,
+            passed: Passed::default(),
         }
     }
 
@@ -196,6 +199,9 @@ impl Route {
             text[used..used + piece.len()].copy_from_slice(piece);
             used += piece.len();
         });
+        if self.config.limits {
+            host.set_text("asks", finder.wish().as_bytes());
+        }
         host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
         host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
         if finder.streams() && !self.config.first_token.is_empty() {
@@ -211,7 +217,10 @@ impl Route {
         if self.config.end || self.asked {
             stream.events.pass(host, end);
         }
-        host.each_slice(Side::Response, &mut |slice| stream.fault.feed(slice));
+        host.each_slice(Side::Response, &mut |slice| {
+            stream.fault.feed(slice);
+            self.passed.feed(slice);
+        });
         self.broken |= stream.fault.told;
         if end {
             self.stream = None;
@@ -373,6 +382,9 @@ impl Filter for Route {
             if let Some(number) = number {
                 host.set_number(key, number as f64);
             }
+        }
+        if self.config.limits && self.passed.count > 0 {
+            host.set_number("events", self.passed.count as f64);
         }
         if self.broken || self.stream.is_some() {
             host.set_number("broken", 1.0);

@@ -26,6 +26,7 @@ mod tests;
 use crate::model::{Found, Wrong};
 use crate::name::{Name, LONGEST_ESCAPED};
 use crate::search::find;
+use crate::wish::{Count, Wish};
 
 const MISSING: Wrong = "you must provide a model parameter";
 const TWICE: Wrong = "the body names a model twice";
@@ -41,6 +42,8 @@ const DEEPEST: i64 = 10_000;
 const MESSAGE: i64 = 3;
 /// A message's role, if it is a user's.
 const USER: &[u8] = b"user";
+/// What a picture, a sound or a film in text begins with (RFC 2397).
+const MEDIA: &[u8] = b"data:";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
@@ -52,6 +55,7 @@ enum Key {
     StreamOptions,
     /// What a prompt stands in, or a part of it.
     Prompt,
+    Count(Count),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -70,6 +74,8 @@ enum At {
     Colon,
     /// After the colon of `stream`.
     Stream,
+    /// In a number that tells how much is asked for.
+    Number(Count),
     /// In the model's name.
     Value,
 }
@@ -91,6 +97,9 @@ pub struct Scanner {
     streams: bool,
     options: bool,
     prompt: Prompt,
+    wish: Wish,
+    /// Where the string that goes on began, if it is a picture or a sound.
+    media: Option<usize>,
 }
 
 /// Where the prompt is, for prefix.rs.
@@ -126,6 +135,8 @@ impl Default for Scanner {
             streams: false,
             options: false,
             prompt: Prompt::default(),
+            wish: Wish::default(),
+            media: None,
         }
     }
 }
@@ -147,8 +158,8 @@ impl Scanner {
             At::Start => Some(OBJECT),
             At::Text | At::Key => Some(UNENDED),
             At::Colon | At::Value => Some(STRING),
-            At::Between | At::AfterKey(_) | At::Stream if self.depth != 0 => Some(BRACKETS),
-            At::Between | At::AfterKey(_) | At::Stream => None,
+            At::Between | At::AfterKey(_) | At::Stream | At::Number(_) if self.depth != 0 => Some(BRACKETS),
+            At::Between | At::AfterKey(_) | At::Stream | At::Number(_) => None,
         });
         wrong.map_or_else(|| self.found.take().ok_or(MISSING), Err)
     }
@@ -167,6 +178,11 @@ impl Scanner {
     /// Where the prompt begins, and where its first message of a user ends, as far as is known by now.
     pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
         (self.prompt.first, self.prompt.end)
+    }
+
+    /// What it says of how many tokens it asks for (wish.rs).
+    pub fn wish(&self) -> String {
+        self.wish.said(self.seen, self.streams)
     }
 
     /// Bytes so far.
@@ -192,6 +208,7 @@ impl Scanner {
             At::AfterKey(key) => self.after_key(key, piece[i], i),
             At::Colon => self.colon(piece[i], i),
             At::Stream => self.stream(piece[i], i),
+            At::Number(count) => self.number(count, piece[i], i),
         }
     }
 
@@ -208,7 +225,11 @@ impl Scanner {
         let telling = |c: &u8| matches!(c, b'"' | b'{' | b'}' | b'[' | b']');
         let Some(ahead) = piece[i..].iter().position(telling) else { return piece.len() };
         match piece[i + ahead] {
-            b'"' => self.open(if self.depth == 1 { At::Key } else { At::Text }),
+            b'"' => {
+                self.open(if self.depth == 1 { At::Key } else { At::Text });
+                let behind = i + ahead + 1;
+                self.media = piece[behind..].starts_with(MEDIA).then_some(self.seen + behind);
+            }
             b'{' | b'[' if self.depth == DEEPEST => self.wrong = Some(DEEP),
             b'{' | b'[' => self.depth += 1,
             _ if self.depth == 0 => self.wrong = Some(BRACKETS),
@@ -289,6 +310,9 @@ impl Scanner {
         if self.at == At::Text && self.depth == MESSAGE && text == USER {
             self.prompt.user = self.prompt.goes_on();
         }
+        if let Some(begin) = self.media.take() {
+            self.wish.media(self.seen + stop - begin);
+        }
         let key = if self.at == At::Key { key(text) } else { None };
         self.at = key.map_or(At::Between, At::AfterKey);
     }
@@ -316,6 +340,7 @@ impl Scanner {
                 self.at = At::Between;
                 self.prompt.first.get_or_insert(self.seen + i + 1);
             }
+            Key::Count(count) => self.at = At::Number(count),
         }
     }
 
@@ -324,6 +349,14 @@ impl Scanner {
             return i + 1;
         }
         (self.at, self.streams) = (At::Between, c == b't');
+        i
+    }
+
+    fn number(&mut self, count: Count, c: u8, i: usize) -> usize {
+        if self.wish.number(count, c) {
+            return i + 1;
+        }
+        self.at = At::Between;
         i
     }
 
@@ -350,7 +383,7 @@ fn key(text: &[u8]) -> Option<Key> {
         b"stream" => Some(Key::Stream),
         b"stream_options" => Some(Key::StreamOptions),
         b"messages" | b"system" | b"prompt" | b"input" | b"instructions" => Some(Key::Prompt),
-        _ => spells_model(text).then_some(Key::Model),
+        _ => Count::of(text).map(Key::Count).or_else(|| spells_model(text).then_some(Key::Model)),
     }
 }
 

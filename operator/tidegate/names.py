@@ -74,6 +74,10 @@ CLIENT_HEADER: Final = f"{INTERNAL_PREFIX}client"
 """The client's id, of a token that was verified."""
 FIRST_HEADER: Final = f"{INTERNAL_PREFIX}first"
 """The destination that the weights chose, whoever answers."""
+ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
+"""Who asks for how much: from Envoy to the brain, where a policy has limits."""
+RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
+"""What limits have reserved: from the brain to Envoy, for the request's record."""
 INTERNAL_HEADERS: Final = (
     MODEL_HEADER,
     SPLICE_HEADER,
@@ -201,6 +205,11 @@ def router(policy: str) -> str:
 def store(tier: str) -> str:
     """Every child of a managed store: StatefulSet, Service, Secret, NetworkPolicy."""
     return f"{tier}-store"
+
+
+def store_address(tier: str, namespace: str) -> str:
+    """Host and port of a managed store."""
+    return f"{store(tier)}.{namespace}.svc:{STORE_PORT}"
 
 
 def store_claim(tier: str) -> str:

@@ -13,15 +13,18 @@ from typing import ClassVar
 import httpx
 import pytest
 
+from tests.brain.decide.test_step import asking
 from tests.brain.support import CONFIG_MAP, changed, come_true, looping
 from tests.brain.test_router_decisions import served, told
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tidegate.brain import presence
 from tidegate.brain.admin import Admin
 from tidegate.brain.decide import waiting
-from tidegate.brain.decide.wire import Wire
+from tidegate.brain.decide.step import Ask
+from tidegate.brain.decide.wire import Answer, Wire
 from tidegate.brain.router import Router
 from tidegate.contract.destinations import Hold
+from tidegate.contract.patience import Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import hold
 from tidegate.envoy.decide import SOCKET
@@ -74,10 +77,10 @@ async def clients(envoy: RealEnvoy, count: int = 3) -> AsyncIterator[Counter[int
     await asyncio.gather(*asking)
 
 
-async def asked(envoy: RealEnvoy, patience: float = 30) -> httpx.Response:
+async def asked(envoy: RealEnvoy, model: str = "chat", *, patience: float = 30, stream: bool = False) -> httpx.Response:
     """One request."""
     async with httpx.AsyncClient(base_url=envoy.url, timeout=patience) as client:
-        return await client.post(CHAT, json={"model": "chat"})
+        return await client.post(CHAT, json={"model": model} | ({"stream": True} if stream else {}))
 
 
 def held(router: Router) -> int:
@@ -119,6 +122,41 @@ async def test_a_client_that_leaves_leaves_nothing(envoy: RealEnvoy, engines: En
         router.engines_changed(served(a=engine))
         await let_by(router)
     assert engine.bodies == []
+
+
+async def test_timeouts_begin_when_a_request_is_let_go(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    soon = Timeouts(request_seconds=0.6, idle_seconds=0.6, first_token_seconds=0.3)
+    async with running(envoy, tmp_path, ONE.model_copy(update={"timeouts": soon})) as router:
+        waits = asyncio.create_task(asked(envoy, stream=True))
+        await come_true(lambda: held(router) == 1)
+        await asyncio.sleep(1)
+        router.engines_changed(served(a=engines.start()))
+        assert (await waits).status_code == 200
+
+
+async def test_other_models_do_not_wait(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    both = config({"chat": {"a": 1}, "large": {"b": 1}})
+    sleepy = both.model_copy(update={"destinations": (ONE.destinations[0], both.destinations[1])})
+    async with running(envoy, tmp_path, sleepy, b=engines.start()) as router:
+        waits = asyncio.create_task(asked(envoy))
+        await come_true(lambda: held(router) == 1)
+        assert (await asked(envoy, "large")).headers["x-tidegate-backend"] == "b"
+        router.engines_changed(served(a=engines.start(), b=engines.start()))
+        assert (await waits).headers["x-tidegate-backend"] == "a"
+
+
+async def test_a_route_that_was_decided_on_may_have_no_engine(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path
+) -> None:
+    async with running(envoy, tmp_path, holding(asking("to-large", "to-chat"))) as router:
+        waits = asyncio.create_task(asked(envoy, "auto"))
+        await come_true(lambda: router.decisions.waiting.held["b"] == 1)
+        router.engines_changed(served(b=engines.start()))
+        assert (await waits).headers["x-tidegate-backend"] == "b"
+
+
+def test_a_route_that_is_unknown_is_unknown_for_a_moment() -> None:
+    assert waiting.Waiting().ask(Ask("chat", b"", hold=True)) == Answer(503).encoded()
 
 
 async def test_too_many_are_refused(

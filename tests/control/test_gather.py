@@ -52,6 +52,13 @@ def test_a_model() -> None:
     assert world.samples == SAMPLES
 
 
+def test_a_policy_that_counts_in_a_store() -> None:
+    counting = {**POLICY, "spec": POLICY["spec"] | {"storeRef": {"name": "shared"}}}
+    assert gatherer(TIER, managed_tier("other")).router(counting).tiers == {"shared": TIER}
+    assert gatherer(managed_tier("other")).router(counting).tiers == {}
+    assert gatherer(TIER).router(POLICY).tiers == {}
+
+
 def test_a_policy() -> None:
     labels = router_labels("chat")
     world = gatherer(MODEL, model("mistral"), pod("router", labels), ours(POLICY, labels, "mine")).router(POLICY)

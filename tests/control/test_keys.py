@@ -15,6 +15,7 @@ from tidegate.plan.kube.objects import child, model_labels, router_labels, store
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")
+COUNTING = policy("counting", storeRef={"name": "shared"})
 BOTH = {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}
 
 
@@ -33,6 +34,7 @@ def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) 
         (MODEL, [POLICY, policy("other", ("x",))], BOTH),
         (POLICY, [MODEL], {("RoutingPolicy", "chat"), ("ModelDeployment", "llama"), ("ModelDeployment", "mistral")}),
         (TIER, [MODEL, POLICY], {("CacheTier", "shared")}),
+        (TIER, [COUNTING, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "counting")}),
         (child("Service", "s", MODEL, {}, {}), [], {("ModelDeployment", "llama")}),
         (child("Service", "s", POLICY, router_labels("chat"), {}), [], {("RoutingPolicy", "chat")}),
         (pod("p", model_labels("llama")), [], {("ModelDeployment", "llama")}),
@@ -48,6 +50,18 @@ def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) 
 )
 def test_interested(manifest: Manifest, around: list[Manifest], expected: set[tuple[str, str]]) -> None:
     assert asked(manifest, *around) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "woken"),
+    [
+        ({"evictionPolicy": "allkeys-lru"}, True),
+        ({"version": "Valkey 9.1.0", "address": "redis:6379"}, False),
+        ({"conditions": [{"type": "Ready"}]}, False),
+    ],
+)
+def test_what_a_store_throws_out_is_news_for_who_counts_there(now: dict[str, Any], woken: bool) -> None:
+    assert (("RoutingPolicy", "counting") in asked(TIER | {"status": now}, COUNTING, known=TIER)) == woken
 
 
 def serving(**revision: Any) -> dict[str, Any]:

@@ -12,11 +12,14 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
-from tidegate.plan.plan import Door, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.capacity.nodes import Node, Nodes
+from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
+from tidegate.plan.scaling.decide import Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
-from tidegate.plan.scaling.seen import Reading
+from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal
+from tidegate.plan.scaling.state import State
 
 KEY = key_of(model())
 QUEUE = Settings(least=1, most=8, signals=(Signal("queue", "queueDepth", 5),))
@@ -150,6 +153,71 @@ def test_what_prometheus_said(sample: Sample | None, wanted: Reading) -> None:
     assert reading(sample) == wanted
 
 
+def test_a_request_for_a_model_without_engines_is_decided_on_at_once() -> None:
+    async def whole() -> float:
+        held: dict[str, int] = {}
+        woken: list[float] = []
+        clock = asyncio.get_running_loop().time
+
+        async def ask(_: str) -> dict[str, int]:
+            return dict(held)
+
+        async def read(_: str) -> Unread:
+            return Unread("nobody")
+
+        scaler = Scaler(read, lambda _: {}, lambda _: woken.append(clock()), lambda: 1000 + clock(), ask)
+        zero = replace(QUEUE, least=0, idle_after=600.0)
+        scaler.want(KEY, Scale(zero, 0, (), {}, {}, doors=(Door("a", leaves=False),)))
+        await asyncio.sleep(31)
+        decision = scaler.decision(KEY)
+        assert decision
+        assert (decision.replicas, decision.words) == (0, "nobody asks")
+        began = clock()
+        held[KEY.name] = 1
+        while decision.replicas == 0:
+            await asyncio.sleep(0.01)
+            decision = scaler.decision(KEY)
+            assert decision
+        assert (decision.replicas, decision.words) == (1, "a request waits for the first engine")
+        scaler.want(KEY, None)
+        return woken[-1] - began
+
+    assert run(whole()) < 0.5
+
+
+GPUS = Question(ObjectKey("v1", "Node", "", "nvidia.com/gpu"), quiet=True)
+NEEDS = Footprint({"containers": [{"resources": {"limits": {"nvidia.com/gpu": "1"}}}]}, "nvidia.com/gpu")
+
+
+@pytest.mark.parametrize(
+    ("sample", "room"),
+    [
+        (Sample(Nodes((Node("a", 3),)), 0.0), 2),
+        (Sample(Nodes(unknown="forbidden"), 0.0), None),
+        (Sample(Nodes((Node("a", 3),)), 0.0, error="gone"), None),
+        (None, None),
+    ],
+)
+def test_how_many_more_have_room(sample: Sample | None, room: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own Pods waits for a node already."""
+    looks: list[Seen] = []
+
+    def remembering(seen: Seen, settings: Settings, state: State) -> Decision:
+        looks.append(seen)
+        return decide(seen, settings, state)
+
+    @scaling
+    async def story(world: World) -> None:
+        world.pages["a"] = page()
+        world.samples = {GPUS: sample} if sample else {}
+        world.scaler.want(KEY, replace(world.order("a"), footprint=NEEDS, nodes=GPUS, placed=("a", "")))
+        await world.until(1)
+
+    monkeypatch.setattr("tidegate.control.scale.decide", remembering)
+    story()
+    assert looks[0].room == room
+
+
 @scaling
 async def test_looks_are_kept_and_told(world: World) -> None:
     world.pages["a"] = page(running=8, waiting=20)
@@ -189,35 +257,3 @@ async def test_engines_of_a_model_that_does_not_scale_are_watched_all_the_same(w
         await asyncio.sleep(1)
     assert (world.scaler.decision(KEY), world.scaler.account(KEY), list(world.scaler.figures())) == (None, None, [])
     assert 6 < len(world.read) < 20, "every 5 s, two of them"
-
-
-def test_a_request_for_a_model_without_engines_is_decided_on_at_once() -> None:
-    async def whole() -> float:
-        held: dict[str, int] = {}
-        woken: list[float] = []
-        clock = asyncio.get_running_loop().time
-
-        async def ask(_: str) -> dict[str, int]:
-            return dict(held)
-
-        async def read(_: str) -> Unread:
-            return Unread("nobody")
-
-        scaler = Scaler(read, lambda _: {}, lambda _: woken.append(clock()), lambda: 1000 + clock(), ask)
-        zero = replace(QUEUE, least=0, idle_after=600.0)
-        scaler.want(KEY, Scale(zero, 0, (), {}, {}, doors=(Door("a", leaves=False),)))
-        await asyncio.sleep(31)
-        decision = scaler.decision(KEY)
-        assert decision
-        assert (decision.replicas, decision.words) == (0, "nobody asks")
-        began = clock()
-        held[KEY.name] = 1
-        while decision.replicas == 0:
-            await asyncio.sleep(0.01)
-            decision = scaler.decision(KEY)
-            assert decision
-        assert (decision.replicas, decision.words) == (1, "a request waits for the first engine")
-        scaler.want(KEY, None)
-        return woken[-1] - began
-
-    assert run(whole()) < 0.5

@@ -10,7 +10,10 @@ from pathlib import Path
 import uvloop
 
 from tidegate.brain.decide.server import Decisions
+from tidegate.brain.limits.keeper import Keeper
+from tidegate.brain.records.ear import listen
 from tidegate.contract.router_config import load
+from tidegate.envoy import observe
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.decide import SOCKET
 
@@ -18,12 +21,20 @@ from tidegate.envoy.decide import SOCKET
 async def main(folder: Path) -> None:
     """Until stdin ends."""
     decisions = Decisions()
+    keeper = Keeper(decisions.counting)
+    counting = asyncio.create_task(keeper.run())
     server = await decisions.serve(folder / SOCKET)
+    ear = await listen(folder / observe.SOCKET, decisions.counting.settle)
     while line := await asyncio.to_thread(sys.stdin.readline):
         said = json.loads(line)
+        for name, secret in said.get("secrets", {}).items():
+            keeper.secret_changed(name, secret)
+        keeper.follow(load(said["config"]))
         decisions.follow(load(said["config"]), {name: (Endpoint("127.0.0.1", 1),) for name in said["engines"]})
         print("follows", flush=True)
+    counting.cancel()
     server.close()
+    ear.close()
 
 
 if __name__ == "__main__":

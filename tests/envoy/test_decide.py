@@ -31,11 +31,11 @@ class Brain:
         argv = [sys.executable, "-m", "tests.envoy.decider", str(folder)]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def follow(self, wanted: RouterConfig, *engines: str) -> None:
+    def follow(self, wanted: RouterConfig, *engines: str, **more: Any) -> None:
         """Waits until it does."""
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps({"config": wanted.text(), "engines": engines}) + "\n")
+        self._process.stdin.write(json.dumps({"config": wanted.text(), "engines": engines, **more}) + "\n")
         self._process.stdin.flush()
         assert self._process.stdout.readline() == "follows\n"
 

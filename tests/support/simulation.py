@@ -42,6 +42,7 @@ class Simulation:
     pods: list[dict[str, Any]] = field(default_factory=list)
     policies: list[dict[str, Any]] = field(default_factory=list)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, RouterReport] = field(default_factory=dict)
     """What brains say, by router Pod."""
     silent: dict[str, float] = field(default_factory=dict)
@@ -108,7 +109,7 @@ class Simulation:
         heard = {q: self._said(name) for q, name in said.items() if name in self.reports or name in self.silent}
         heard |= self._heard()
         around = (self._sorted(), tuple(self.pods), self.models, heard)
-        return RouterWorld(self.owner, self.defaults, *around, capabilities=self.capabilities)
+        return RouterWorld(self.owner, self.defaults, *around, capabilities=self.capabilities, tiers=self.tiers)
 
     def _said(self, router: str) -> Sample:
         failing = self.silent.get(router)

@@ -16,6 +16,7 @@ fn config() -> Arc<Config> {
         end: true,
         first_token: b"600".to_vec(),
         prefix: "x-prefix".into(),
+        limits: true,
         clients: None,
         headers: Headers::for_tests(),
     })
@@ -208,6 +209,8 @@ fn a_model_is_told_to_the_routes() {
         assert_eq!(status(&said), 200);
         assert_eq!((text(&host, "x-model").as_str(), text(&host, "x-splice").as_str()), (name, place));
         assert_eq!(host.cleared, 1);
+        let asks = if path == CHAT { "16 - 1 0" } else { "0 - 1 0" };
+        assert_eq!(host.texts["asks"], asks.as_bytes());
     }
 }
 
@@ -231,7 +234,7 @@ fn usage_is_asked_for_and_taken_out_where_the_client_did_not_ask() {
         route.response_body(&mut host, false);
         assert_eq!(host.piece.concat(), passed.as_bytes(), "{path} {body}");
         route.complete(&mut host);
-        assert_eq!(host.numbers["prompt_tokens"], 3.0);
+        assert_eq!((host.numbers["prompt_tokens"], host.numbers["events"]), (3.0, 1.0));
     }
 }
 

@@ -20,3 +20,9 @@ SENT_REVISIONS: Final = 16
 """Revisions of a model that routers may send to at the same time."""
 KEY_SECRETS: Final = 16
 """Secrets with keys of a policy's clients."""
+LIMITS: Final = 16
+"""Limits of a policy."""
+OVERRIDES: Final = 16
+"""Overrides of a limit."""
+OVERRIDE_CLIENTS: Final = 32
+"""Clients of an override."""

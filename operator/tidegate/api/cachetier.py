@@ -61,7 +61,8 @@ class ManagedStore(Part):
     image: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """Image of the store. Default: the Valkey image that the operator is configured with."""
     memory: Quantity = "1Gi"
-    """Memory for data; the least recently used keys leave first. The container gets a quarter more."""
+    """Memory for data. When it is full nothing is thrown out and nothing more is taken: each router counts its part of limits alone then. The
+    container gets a quarter more."""
     resources: Resources = Resources()
     """CPU and memory of the container. Default: a request of 100m, and for memory a request and a limit of a quarter more than
     `memory`."""

@@ -22,8 +22,10 @@ from tidegate.api.base import (
     Words,
     cel_format,
 )
+from tidegate.api.breaking import CircuitBreaker
 from tidegate.api.external import External
 from tidegate.api.fallback import Fallback
+from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
@@ -125,26 +127,6 @@ class Route(Part):
         """The backends that it names, in order."""
         later = self.fallback.backends if self.fallback else []
         return [*(backend.name for backend in self.to.backends), *(backend.name for backend in later)]
-
-
-class CircuitBreaker(Part):
-    """When an engine, or an address of a provider, that answers with errors is left alone for a while."""
-
-    consecutive_errors: Annotated[int, Field(ge=1, le=1000)] = 5
-    """Answers of 5xx in a row."""
-    eject_for: Duration = "60s"
-    """Then it gets no requests for so long; afterwards it is asked again as all others are, and left alone for as long once more each
-    time that it goes on with errors, up to six times this. One that cannot be reached is left alone as long, after two attempts.
-    Where nobody else is asked afterwards, one engine in ten always is."""
-
-    rules: ClassVar = (
-        Rule(
-            "!has(self.ejectFor) || (duration(self.ejectFor) >= duration('1s') && duration(self.ejectFor) <= duration('1h'))",
-            "ejectFor must be between 1s and 1h, for example 60s",
-            lambda c: 1 <= seconds(c.eject_for) <= 3600,
-            ".ejectFor",
-        ),
-    )
 
 
 RetryCode = Annotated[int, Field(ge=400, le=599)]
@@ -294,6 +276,14 @@ class RoutingPolicySpec(Part):
     """What becomes of streamed answers."""
     observability: Observability = Observability()
     """What the routers tell of requests."""
+    limits: Annotated[list[Limit], Field(max_length=bounds.LIMITS, json_schema_extra=KEYED_BY_NAME)] = []
+    """How much may be asked for; a request has to be within all of them."""
+    limits_unavailable: Literal["Allow", "Refuse"] = "Allow"
+    """What becomes of requests while the process that counts does not answer: they pass uncounted, or are answered with 503. A store that
+    is away is no such moment: each router counts its part of the limits alone then."""
+    store_ref: LocalRef | None = None
+    """The CacheTier, in the same namespace, in whose store all routers of the policy count together. Default: each router counts alone, so
+    that a limit holds for each replica, and the condition LimitsShared says so."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -302,6 +292,18 @@ class RoutingPolicySpec(Part):
         return tuple(dict.fromkeys((*self.auth.secrets, *providers)))
 
     rules: ClassVar = (
+        Rule(
+            "!has(self.limits) || !has(self.auth.anonymous) || self.limits.all(l, l.per != 'Client')",
+            "with auth.anonymous clients are not told apart; write per: Address or per: Policy, or tell them apart with auth.apiKeys or auth.jwt",
+            lambda s: not s.auth.anonymous or all(limit.per != "Client" for limit in s.limits),
+            ".limits",
+        ),
+        Rule(
+            "!has(self.storeRef) || (has(self.limits) && self.limits.size() > 0)",
+            "storeRef is where limits are counted; write limits, or leave it out",
+            lambda s: not s.store_ref or bool(s.limits),
+            ".storeRef",
+        ),
         Rule(
             f"self.routes.all(r, {_NAMED_CEL}.all(n, self.backends.exists(k, k.name == n)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",

@@ -309,3 +309,5 @@ class CacheTierStatus(Status):
     """Host and port of the store, without credentials."""
     version: Short = ""
     """Server and version of the store, as it says itself."""
+    eviction_policy: Short = ""
+    """What the store throws out when its memory is full, in its own words; `noeviction` is nothing, which limits need."""

@@ -63,7 +63,7 @@ async def run(post: Post) -> None:
         )  # nobody could speak to this Pod: the ones of before go on
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
     deciding = await router.decisions.serve(run_dir / decide.SOCKET)
-    hearing = await listen(run_dir / observe.SOCKET, router.meters.count)
+    hearing = await listen(run_dir / observe.SOCKET, router.heard)
     api = await _connect()
     try:
         await _until(stop, api, post.namespace, router)
@@ -89,6 +89,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
             router.issuers.run(),
+            router.limits.run(),
             router.run(),
             router.presence.run(),
         )

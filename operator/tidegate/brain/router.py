@@ -17,9 +17,12 @@ from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
+from tidegate.brain.limits.keeper import Keeper
+from tidegate.brain.limits.meters import LimitMeters
 from tidegate.brain.presence import Presence
 from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
+from tidegate.brain.records.record import Record
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.clients import Tokens
@@ -110,9 +113,13 @@ class Router:
         self._providers = Providers(self.files)
         self.issuers = Issuers(self._issuers_changed, self._authorities)
         self.issuers.restore(self.files.issuers())
+        self.limits = Keeper(self.decisions.counting)
+        self.limit_meters = LimitMeters(self.decisions.counting)
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
+            self.limits.follow(self._config_running)
+            self.limit_meters.follow(self._config_running)
             self.meters.follow(self._config_running, 0.0)
             self._entries = keys.read(self.files.keys(), self._named())
 
@@ -150,15 +157,25 @@ class Router:
 
     def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
-        self._entries[name] = keys.entries(name, secret)
-        self.files.remember_keys(keys.written(self._entries))
-        self._providers.changed(name, secret)
-        self._changed.set()
+        stores = self._of_stores()
+        if name in stores:
+            self.limits.secret_changed(name, secret)
+        if name not in stores or name in self._of_others():
+            self._entries[name] = keys.entries(name, secret)
+            self.files.remember_keys(keys.written(self._entries))
+            self._providers.changed(name, secret)
+            self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
         self._providers.forgotten(name)
+        self.limits.secret_forgotten(name)
+
+    def heard(self, record: Record) -> None:
+        """A request has ended."""
+        self.meters.count(record)
+        self.decisions.counting.settle(record)
 
     def _issuers_changed(self) -> None:
         self.files.remember_issuers(self.issuers.written())
@@ -189,10 +206,18 @@ class Router:
 
     def _named(self) -> frozenset[str]:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
+        return self._of_others() | self._of_stores()
+
+    def _of_others(self) -> frozenset[str]:
+        """Those that are not of stores."""
         configs = [config for config in (self.config, self._config_running) if config]
         clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
         authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
         return clients.union(authorities, *map(named_secrets, configs))
+
+    def _of_stores(self) -> frozenset[str]:
+        blocks = [config.limits for config in (self.config, self._config_running) if config]
+        return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
         if config.tokens:
@@ -277,6 +302,8 @@ class Router:
             self._offer = Offer(wanted, config, refusals)
         clusters = self.files.offer(wanted)
         self.decisions.expect(config, self.engines or {})
+        if config.limits:  # Envoy may ask about them before it says so; about those before it asks until then
+            self.limits.follow(config)
         if not self.started.is_set():
             self.files.switch(wanted)
             self.files.begin()
@@ -309,6 +336,8 @@ class Router:
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
         self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
+        self.limits.follow(offer.config)
+        self.limit_meters.follow(offer.config)
         self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
@@ -351,6 +380,7 @@ class Router:
         if self._offer and self._config_running:
             self._running = self._made(self._config_running)
             self.files.withdraw(self._running, self._leaving)
+            self.limits.follow(self._config_running)
         self._offer = None
 
     async def _reading(self) -> Reading | None:
@@ -385,6 +415,7 @@ class Router:
             "keys": few(self._clients(self.config)[1] if self.config else ()),
             "providers": few(self._providers.problems(self.config) if self.config else ()),
             "certificate": self._certificate(reading.expires if reading else 0),
+            "limits": self.limits.problems(),
         }
 
     def _certificate(self, expires: float) -> str:

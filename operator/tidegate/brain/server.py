@@ -78,7 +78,7 @@ class Server:
             text, expires = await self._admin.prometheus(), (await self._admin.read()).expires
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
-        own = generate_latest(self._router.meters).decode()
+        own = "".join(generate_latest(m).decode() for m in (self._router.meters, self._router.limit_meters))
         held = self._router.decisions.waiting.held
         return web.Response(text=text + metrics.of_brain(self._router.current, held, expires) + own)
 

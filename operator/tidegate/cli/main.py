@@ -32,6 +32,7 @@ Examples:
   helm template . | tidegate validate -         is what a chart makes valid?
   tidegate route policy.yaml --endpoint small=http://127.0.0.1:8000
                                                 a policy's router on this machine
+  tidegate explain policy.yaml --model chat     who answers, and who when they do not?
 """
 
 
@@ -151,6 +152,19 @@ def route(
         files, endpoint or [], secret or [], host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults
     )
     raise typer.Exit(run(asked))
+
+
+@app.command(rich_help_panel=PEOPLE)
+def explain(
+    files: Files, model: Annotated[str, typer.Option(help="The public name that clients write in `model`.")]
+) -> None:
+    """Say which route a request takes, who may answer it, in which order, and what is tried again.
+
+    Exits with 0 when a policy has the model, 1 when none has or a manifest is wrong, 2 when a file cannot be read.
+    """
+    from tidegate.cli.explain import explain as run
+
+    raise typer.Exit(run(files, model))
 
 
 def _settings(**said: str) -> Settings:

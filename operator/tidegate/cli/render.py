@@ -7,7 +7,8 @@ as they will be once their engines are up. uids and passwords, which only a clus
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,18 +73,21 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
         near = {name: model for (place, name), model in models.items() if place == owner["metadata"]["namespace"]}
-        plans.append(_router(owner, near, capabilities, defaults))
+        world = RouterWorld(owner, defaults, models=near, tiers=_tiers(owner, owners), capabilities=capabilities)
+        plans.append(followed(_router(world)))
     plans += [_cache(owner, defaults) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
 
 
-def _router(
-    owner: Manifest, models: Mapping[str, Mapping[str, Any]], capabilities: Capabilities, defaults: Defaults
-) -> Plan:
-    def plan(children: tuple[Manifest, ...]) -> Plan:
-        return plan_router(RouterWorld(owner, defaults, children, models=models, capabilities=capabilities), EPOCH)
+def _tiers(policy: Manifest, owners: Iterable[Manifest]) -> dict[str, Manifest]:
+    """Of the same namespace."""
+    place = policy["metadata"]["namespace"]
+    tiers = (o for o in owners if o["kind"] == CACHE_TIER and o["metadata"]["namespace"] == place)
+    return {tier["metadata"]["name"]: tier for tier in tiers}
 
-    return followed(plan)
+
+def _router(world: RouterWorld) -> Callable[[tuple[Manifest, ...]], Plan]:
+    return lambda children: plan_router(replace(world, children=children), EPOCH)
 
 
 def _cache(owner: Manifest, defaults: Defaults) -> Plan:

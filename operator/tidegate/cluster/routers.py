@@ -28,6 +28,7 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
             keys=tuple(texts(said, "keys")),
             certificate=text(said, "certificate"),
             providers=tuple(texts(said, "providers")),
+            limits=tuple(texts(said, "limits")),
         )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error

@@ -77,7 +77,8 @@ async def _ask(url: str, authority: str | None, password: str | None) -> StoreCh
     except ValueError:
         return StoreCheck(error=UNREADABLE_URL)
     try:
-        return StoreCheck(where, _server(await store.info("server")))
+        info = await store.info("server")
+        return StoreCheck(where, _server(info), eviction=_eviction(await store.info("memory")))
     except (RedisError, OSError, ValueError) as error:
         return StoreCheck(where, error=f"{where}: {type(error).__name__}")
     finally:
@@ -91,6 +92,11 @@ def _address(url: str) -> str:
         raise ValueError("no host, or characters of a password that are not percent-encoded")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{host}:{parts.port or names.STORE_PORT}"
+
+
+def _eviction(memory: dict[str, object]) -> str:
+    """What is thrown out when memory is full: nothing where it has no bound."""
+    return str(memory.get("maxmemory_policy", "")) if memory.get("maxmemory") else "noeviction"
 
 
 def _server(info: dict[str, object]) -> str:

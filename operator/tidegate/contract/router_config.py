@@ -23,6 +23,7 @@ from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import Destination
+from tidegate.contract.limits import Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
@@ -58,6 +59,8 @@ class RouterConfig(Piece):
     api_keys: ApiKeys | None = None
     tokens: Tokens | None = None
     """Neither where everybody may ask, else one of the two."""
+    limits: Limits | None = None
+    """Absent where nobody counts."""
     streams: Streams = Streams()
     circuit_breaker: CircuitBreaker | None = None
     """Absent: nobody is left alone for what he answers."""

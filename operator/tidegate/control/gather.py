@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of, orphans_of, pods_of
+from tidegate.control.terms import models_of, orphans_of, pods_of, tier_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -69,6 +69,7 @@ class Gatherer:
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
             models=self._models(owner),
+            tiers=self._tiers(owner),
             samples=self.samples(key),
             capabilities=self.capabilities,
             scrape=self.scrape,
@@ -89,6 +90,12 @@ class Gatherer:
     def _children(self, owner: Manifest) -> tuple[Manifest, ...]:
         """What it controls, and what an object of its name left behind."""
         return (*self.store.children(owner["metadata"]["uid"]), *self.store.find(orphans_of(ObjectKey.of(owner))))
+
+    def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
+        """The one that it names, if there is one."""
+        namespace, name = policy["metadata"]["namespace"], tier_of(policy)
+        tier = self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None
+        return {name: tier} if tier else {}
 
     def _models(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""

@@ -7,7 +7,15 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.control.store import Store
-from tidegate.control.terms import OWNER_LABELS, models_in, models_of, naming, sending_anywhere, sends_anywhere
+from tidegate.control.terms import (
+    OWNER_LABELS,
+    counting_in,
+    models_in,
+    models_of,
+    naming,
+    sending_anywhere,
+    sends_anywhere,
+)
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -35,6 +43,8 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
+    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_counting):
+        return {key, *(ObjectKey.of(policy) for policy in store.find(counting_in(key)))}
     return {key}
 
 
@@ -74,6 +84,11 @@ def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectK
 def _read_of_a_router(pod: Manifest) -> Any:
     """What a model's plan reads of it: where it is asked."""
     return text(pod.get("status"), "podIP"), ready(pod)
+
+
+def _read_by_counting(tier: Manifest) -> Any:
+    """What a policy's plan reads of the tier in whose store its routers count."""
+    return (tier.get("spec") or {}).get("store"), (tier.get("status") or {}).get("evictionPolicy")
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

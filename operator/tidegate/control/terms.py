@@ -47,6 +47,11 @@ def models_in(namespace: str) -> Term:
     return "models", namespace
 
 
+def counting_in(tier: ObjectKey) -> Term:
+    """RoutingPolicies that count in the store of this tier."""
+    return "counting", tier.namespace, tier.name
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -69,6 +74,7 @@ def terms(manifest: Manifest) -> list[Term]:
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
+        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
     return found
@@ -77,6 +83,11 @@ def terms(manifest: Manifest) -> list[Term]:
 def sends_anywhere(policy: Manifest) -> bool:
     """Whether routers may still send to models that the policy's status has no room for."""
     return truth((policy.get("status") or {}).get("configuration"), "more") or False
+
+
+def tier_of(policy: Manifest) -> str:
+    """Name of the CacheTier that a policy names; empty for none."""
+    return text((policy.get("spec") or {}).get("storeRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

@@ -10,12 +10,13 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Decision
+from tidegate.envoy import limiting
 from tidegate.envoy.limits import LARGEST_BODY
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import DECIDED_HEADER, MODEL_HEADER
 
 NAME: Final = "decide"
-BRAIN: Final = "brain"
+BRAIN: Final = limiting.BRAIN
 SOCKET: Final = "decide.sock"
 TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as dead: the client is told to try again."""
@@ -27,16 +28,19 @@ def needed(config: RouterConfig) -> bool:
     return any(route.decision for route in config.routes)
 
 
-def ask_the_brain() -> Resource:
+def ask_the_brain(config: RouterConfig) -> Resource:
     """The filter; after the one that finds the model."""
+    told = limiting.question(config.limits)
+    decided = {"allowed_upstream_headers": {"patterns": [{"exact": DECIDED_HEADER}]}}
     return extension(
         NAME,
         _TYPE,
         http_service={
             "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(TIMEOUT)},
-            "authorization_response": {"allowed_upstream_headers": {"patterns": [{"exact": DECIDED_HEADER}]}},
+            **told,
+            "authorization_response": told.get("authorization_response", {}) | decided,
         },
-        allowed_headers={"patterns": [{"exact": MODEL_HEADER}]},
+        allowed_headers=limiting.ASKING if config.limits else {"patterns": [{"exact": MODEL_HEADER}]},
         clear_route_cache=True,
         status_on_error={"code": "ServiceUnavailable"},
     )

@@ -2,7 +2,7 @@
 
 a route of models that may have none      its requests
 ---------------------------------------   ---------------------------------------------------------------------
-has an engine                             pass by: the filter is off, and the brain is not asked
+has an engine                             pass by: the filter is off (and not there at all while every route has one)
 has none                                  wait: the brain's answer leads them on to the route itself
 has none, and the longest wait is over    go on to the route itself all the same, which answers as it does without
                                             an engine
@@ -52,8 +52,9 @@ def held(config: RouterConfig, answering: Collection[str]) -> frozenset[str]:
     return frozenset(r.name for r in config.routes if r.name in may and services(r, config).isdisjoint(answering))
 
 
-def wait_for_an_engine(longest: float) -> Resource:
-    """The filter; after those that find the route. `longest`: seconds."""
+def wait_for_an_engine(config: RouterConfig) -> Resource:
+    """The filter; after those that find the route."""
+    longest = max(patience(config).values())
     back_off = {"base_interval": duration(0.5), "max_interval": duration(10)}
     return extension(
         NAME,

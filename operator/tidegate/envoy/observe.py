@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidegate.contract.observation import Observation
+from tidegate.envoy import limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import FIRST_HEADER, MODEL_HEADER
@@ -71,6 +72,8 @@ RECORDED: Final[dict[str, Any]] = {
     "cached_tokens": "%DYNAMIC_METADATA(tidegate:cached_tokens)%",
     "completion_tokens": "%DYNAMIC_METADATA(tidegate:completion_tokens)%",
     "client": "%DYNAMIC_METADATA(tidegate:client)%",
+    "events": "%DYNAMIC_METADATA(tidegate:events)%",
+    "reserved": limiting.RESERVED,
 }
 """What brain/records/record.py reads."""
 

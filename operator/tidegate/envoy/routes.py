@@ -22,7 +22,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, chain, cors, decide, hold, openai, paths, walk
+from tidegate.envoy import affinity, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -49,7 +49,15 @@ UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
+PROVIDERS_HEADERS: Final = (
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+)
+"""Not passed on from a provider's answer: what would bind a client to it, and whose account it is."""
+ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS, *PROVIDERS_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
@@ -69,7 +77,7 @@ def route_configuration(
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(config, module, clients),
+                "typed_per_filter_config": chain.of_policy(config, module, clients, held),
                 "matcher": _table(config, module, clients, held),
             }
         ],
@@ -80,9 +88,9 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
     waits = hold.patience(config)
-    entries = {**actions, **{name: _route({"name": name, **_held(waits[name])}) for name in sorted(held)}}
+    entries = {**actions, **{name: _route({"name": name, **_held(waits[name], config)}) for name in sorted(held)}}
     models = {model: entries[route.name] for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
+    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
@@ -128,12 +136,12 @@ def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
     return {"/healthz": _route(_answer(200, "ok\n")), paths.MODELS: _route(listed), **one}
 
 
-def _unknown(config: RouterConfig, module: str, clients: Clients) -> Resource:
+def _unknown(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     """A model that no route has; and, before anything is known, a place to wait with room for a large body."""
     missing = _answer(404, json.dumps(openai.error(404, UNKNOWN, "model")), content_type="application/json")
     something = _any(_says(MODEL_HEADER, ".+"), _says(OWN_HEADER, ".+"))
     usual, other = _waiting(UPLOAD_IDLE), _waiting(UPLOAD_IDLE, LARGEST_BODY + ONE_READ)
-    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients)
+    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients, held)
     matchers = [
         {"predicate": something, "on_match": _route(missing)},
         {"predicate": _is_unusual(), "on_match": _route(other)},
@@ -162,9 +170,10 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _held(seconds: float) -> Resource:
-    """Until the brain lets the request go, or says nothing for too long."""
-    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": hold.here()}
+def _held(seconds: float, config: RouterConfig) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long; limits are asked before."""
+    filters = {**hold.here(), **(limiting.here() if config.limits else {})}
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": filters}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
@@ -181,12 +190,13 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    return {
+    made = {
         "route": action,
-        "request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")],
+        **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
     }
+    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 
 
 def _labels(route: str) -> list[Resource]:

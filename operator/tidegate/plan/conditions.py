@@ -29,6 +29,7 @@ SUSPENDED: Final = "Suspended"
 RESOLVED_REFS: Final = "ResolvedRefs"
 UPDATE_PENDING: Final = "UpdatePending"
 NATIVE_FILTERS: Final = "NativeFilters"
+LIMITS_SHARED: Final = "LimitsShared"
 
 # reasons, one word each, for programs
 SERVING: Final = "Serving"
@@ -53,6 +54,9 @@ ROUTERS_OUTDATED: Final = "RoutersOutdated"
 ENVOY_UNTESTED: Final = "EnvoyUntested"
 FILTERS_MISSING: Final = "FiltersMissing"
 SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
+PER_REPLICA: Final = "PerReplica"
+STORE_MISSING: Final = "StoreNotFound"
+STORE_EVICTS: Final = "StoreEvicts"
 KEYS_UNUSABLE: Final = "KeysUnusable"
 CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"

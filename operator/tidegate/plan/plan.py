@@ -154,10 +154,6 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
-    days: Any = None
-    """What was kept of yesterday, for the same."""
-    obeyed: bool = True
-    """Whether a pass does what is decided; else somebody else reads it."""
     footprint: Footprint | None = None
     """What one more engine needs of nodes."""
     nodes: Question | None = None
@@ -166,6 +162,10 @@ class Scale:
     """Nodes of its Pods; empty of one that has none yet."""
     doors: tuple[Door, ...] = ()
     """Routers before a model that may have no engine."""
+    days: Any = None
+    """What was kept of yesterday, for the same."""
+    obeyed: bool = True
+    """Whether a pass does what is decided; else somebody else reads it."""
 
 
 @dataclass(frozen=True)

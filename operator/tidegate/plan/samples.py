@@ -41,6 +41,8 @@ class RouterReport:
     """What is wrong with the certificate that it should show; empty when nothing is, or none is asked for."""
     providers: tuple[str, ...] = ()
     """The same of those for which providers get no request."""
+    limits: tuple[str, ...] = ()
+    """Why it counts limits alone although there is a store."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class StoreCheck:
     error: str = ""
     missing: str = ""
     """The Secret, or its key, that a reference names and that is not there."""
+    eviction: str = ""
+    """Its `maxmemory-policy`; `noeviction` where its memory has no bound, empty where it does not say."""
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ class RouterWorld:
     capabilities: Capabilities = Capabilities()
     scrape: float | None = None
     """Seconds between two scrapes of a router, where the operator knows a Prometheus."""
+    tiers: Mapping[str, Manifest] = field(default_factory=dict)
+    """CacheTiers of the namespace, by name."""
 
 
 @dataclass(frozen=True)

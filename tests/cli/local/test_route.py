@@ -92,6 +92,21 @@ def test_route(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) 
     assert router.wait(20) == 0
 
 
+def test_limits_are_counted_here(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    engine, port, file, log = free_port(), free_port(), tmp_path / "policy.yaml", tmp_path / "log"
+    limits = [{"name": "three", "per": "Address", "requests": 3, "window": "1h"}]
+    file.write_text(yaml.safe_dump(policy("chat", limits=limits, storeRef={"name": "shared"})))
+    started("e2e.engine_sim", "serve", "acme/tiny", "--port", str(engine), "--served-model-name", "org/tiny")
+    until(lambda: httpx.get(f"http://127.0.0.1:{engine}/v1/models").status_code == 200, "the engine answers")
+    where = ("--endpoint", f"to-llama=http://127.0.0.1:{engine}", "--listen", f"127.0.0.1:{port}")
+    started("tidegate", "route", str(file), *where)
+    until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200, "the router answers")
+    said = [httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=CHAT, timeout=10) for _ in range(4)]
+    assert [answer.status_code for answer in said] == [200, 200, 200, 429]
+    assert said[0].headers["x-ratelimit-remaining-requests"] == "2"
+    assert "storeRef shared: there are no stores without a cluster; limits are counted here" in log.read_text()
+
+
 def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(yaml.safe_dump(policy("chat")))

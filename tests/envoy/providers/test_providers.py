@@ -121,10 +121,12 @@ def test_a_provider_that_answers(
 ) -> None:
     """It is labelled without a revision, and the log speaks of what the client asked for."""
     hosted = Provider("hosted", engines.start(authority.server("DNS:localhost")), path="/elsewhere")
+    hosted.server.more = {"set-cookie": "a=b", "alt-svc": 'h3=":443"', "openai-organization": "ours"}
     run(walk("a", hosted), {"a": []})
     answer = envoy.client.post("/v1/chat/completions", json=HELLO, headers=MINE)
     assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "hosted")
     assert "x-tidegate-revision" not in answer.headers
+    assert not hosted.server.more.keys() & answer.headers.keys()
     assert "sk-hosted" not in "".join(p.read_text(errors="replace") for p in (tmp_path / "xds").iterdir())
     log = (tmp_path / "envoy.log").read_text()
     assert "sk-" not in log

@@ -14,8 +14,8 @@ from tidegate.plan.samples import Complaint, RouterReport
 ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
 SILENT = ENTRY | {"readyReplicas": 0}
 ZERO = SILENT | {"replicas": 0}
-ASLEEP = dict(ZERO)
-"""The same of a model whose requests wait."""
+ASLEEP, WAKING = ZERO | {"waits": True}, SILENT | {"replicas": 1, "waits": True}
+"""The same of a model whose requests wait, and while its first engine starts."""
 """Of a model that is scaled to zero."""
 PULL = {
     "phase": "Pending",
@@ -38,7 +38,7 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
         if entry:
             desired = {"desiredReplicas": entry.get("replicas", 1)}
             awake = model(name) | {"status": {"revisions": [entry], **desired}}
-            simulation.models[name] = asleep(name, ZERO) if entry is ASLEEP else awake
+            simulation.models[name] = asleep(name, entry) if "waits" in entry else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
@@ -47,9 +47,9 @@ def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
 
 
 def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """A model that nobody asks for."""
+    """A model that may have no engine."""
     scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
-    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": 0}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": entry["replicas"]}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -113,9 +113,11 @@ TABLE = [
     (say(place(ZERO), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
     (place(ZERO, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
     (place(ZERO, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
-    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero, and requests wait for an engine"),
+    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero; the next request wakes it"),
     (say(place(ASLEEP, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
-    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero, and requests wait"),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero; the next request wakes it"),
+    (say(place(WAKING), *ALL), STARTS, "EnginesStarting", "the first engine of ModelDeployment 'm0' starts; requests wait for it"),
+    (say(place(WAKING, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),

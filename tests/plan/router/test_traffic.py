@@ -240,9 +240,9 @@ def test_how_long_requests_wait(autoscaling: Any, hold: Hold | None) -> None:
 
 @pytest.mark.parametrize(("desired", "asleep"), [(0, True), (1, False)])
 def test_a_model_without_engines_on_purpose(desired: int, asleep: bool) -> None:
-    """Its requests go there all the same: routers hold them. While its first engine starts it is silent as any other."""
+    """Its requests go there all the same: routers hold them."""
     llama = model("llama", autoscaling={"minReplicas": 0, "scaleToZero": {}})
     result = found(spec(LLAMA), llama | {"status": {"revisions": [SILENT], "desiredReplicas": desired}})
-    assert (result.at_zero, result.serving) == (asleep, False)
-    assert [("and requests wait" in words) for words in result.silent] == [asleep]
+    assert (result.at_zero, bool(result.waking), result.serving) == (asleep, not asleep, False)
+    assert [words.endswith("the next request wakes it") for words in result.silent] == [True] * asleep
     assert targets(result) == {"to-llama.r1": 1}

@@ -10,24 +10,33 @@ from typing import Final
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.waiting import Waiting
 from tidegate.brain.decide.wire import Answer, Reply, Wire
+from tidegate.brain.limits.counting import Counting
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
 from tidegate.names import DECIDED_HEADER
 
 _UNDECIDED: Final = Answer(503).encoded()
 """Envoy runs other routes for a moment. What is said to a 5xx stands in envoy/local_replies.py: the filter passes none of ours on."""
+_FREE: Final = Answer(200).encoded()
 
 
 def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> dict[str, bytes]:
     answering = {d.name for d in config.destinations if d.external or (d.engine and engines.get(d.engine.service))}
     chosen = choices(config, answering)
-    return {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
+    decided = {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
+    return dict.fromkeys(_limited(config), _FREE) | decided
+
+
+def _limited(config: RouterConfig) -> list[str]:
+    """Models that are asked about because of limits alone."""
+    return [model for route in config.routes for model in route.models if config.limits and not route.decision]
 
 
 class Decisions:
     """What is asked for most is computed once for each configuration and set of engines, and is one look-up then."""
 
     def __init__(self) -> None:
+        self.counting = Counting()
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
         self.waiting = Waiting()
@@ -45,9 +54,11 @@ class Decisions:
         self.waiting.expect(config)
 
     def decide(self, ask: Ask) -> Reply:
-        """The answer to Envoy."""
+        """The answer to Envoy; where the policy has limits, after they have found room."""
         if ask.hold:
             return self.waiting.ask(ask)
+        if ask.asks:
+            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _UNDECIDED), _UNDECIDED)
         return self._answers.get(ask.model, _UNDECIDED)
 
     async def serve(self, socket: Path) -> asyncio.Server:

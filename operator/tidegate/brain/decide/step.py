@@ -29,6 +29,11 @@ class Ask:
     """That was decided on; empty where the model alone says it."""
     hold: bool = False
     """Whether it asks for an engine, and not for a route."""
+    asks: str = ""
+    """What limits need (envoy/limiting.py); empty where the policy has none."""
+    path: str = ""
+    request: str = ""
+    """Its own name."""
 
 
 def choices(config: RouterConfig, answering: Collection[str]) -> dict[str, str]:

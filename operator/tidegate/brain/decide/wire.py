@@ -15,7 +15,7 @@ from typing import Final, cast
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
+from tidegate.names import ASK_HEADER, DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
@@ -23,7 +23,9 @@ PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
 _ROUTE: Final = DECIDED_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
-_READ: Final = (_MODEL, _ROUTE, _HOLD)
+_ASK: Final = ASK_HEADER.encode()
+_REQUEST: Final = b"x-request-id"
+_READ: Final = (_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,7 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._headers: dict[bytes, bytes] = {}
-        self._body = bytearray()
+        self._begin()
         self._later: asyncio.Future[bytes] | None = None
         """The answer that is not there yet."""
 
@@ -79,7 +80,16 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._headers, self._body = {}, bytearray()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._path = b""
+        self._body = bytearray()
+
+    def on_url(self, url: bytes) -> None:
+        """httptools'. In pieces, where it comes so."""
+        self._path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools'. Envoy writes names in lower case."""
@@ -95,12 +105,19 @@ class Wire(asyncio.Protocol):
         if self._later:
             self._close()
             return
-        reply = self._decide(Ask(self._said(_MODEL), bytes(self._body), self._said(_ROUTE), _HOLD in self._headers))
+        reply = self._decide(self._ask())
         if isinstance(reply, bytes):
             self._write(reply)
         else:
             self._later = asyncio.ensure_future(reply)
             self._later.add_done_callback(self._answer)
+
+    def _ask(self) -> Ask:
+        said, body = self._said, bytes(self._body)
+        if _ASK not in self._headers:
+            return Ask(said(_MODEL), body, said(_ROUTE), _HOLD in self._headers)
+        path = self._path.decode("ascii", "replace")
+        return Ask(said(_MODEL), body, asks=said(_ASK), path=path, request=said(_REQUEST))
 
     def _said(self, name: bytes) -> str:
         return self._headers.get(name, b"").decode("ascii", "replace")

@@ -62,7 +62,7 @@ def local(policy: Manifest, endpoints: Sequence[Endpoint], defaults: Defaults) -
     services = {backend: names.engines_service(model, REVISION, "Deployment") for backend, model in refs.items()}
     secrets = RoutingPolicy.model_validate(policy).spec.secrets
     told = load(config.model_dump_json(by_alias=True, exclude_none=True))
-    return Local(told, services, secrets, _warnings(refs, endpoints))
+    return Local(told, services, secrets, (*_warnings(refs, endpoints), *_alone(policy)))
 
 
 def _of(endpoints: Sequence[Endpoint], backend: str) -> list[Endpoint]:
@@ -81,6 +81,11 @@ def _model(name: str, engines: Sequence[Endpoint]) -> dict[str, Any]:
         "adapters": list(listed),
     }
     return {"kind": names.MODEL_DEPLOYMENT, "metadata": {"name": name}, "spec": {}, "status": {"revisions": [revision]}}
+
+
+def _alone(policy: Manifest) -> list[str]:
+    ref = text(policy["spec"].get("storeRef"), "name")
+    return [f"storeRef {ref}: there are no stores without a cluster; limits are counted here"] if ref else []
 
 
 def _warnings(refs: dict[str, str], endpoints: Sequence[Endpoint]) -> tuple[str, ...]:

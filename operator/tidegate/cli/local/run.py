@@ -79,7 +79,7 @@ async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> in
         )
         router = Router(MAP, Files(start), Admin(home / "admin.sock"))
         deciding = await router.decisions.serve(home / decide.SOCKET)
-        hearing = await listen(home / observe.SOCKET, router.meters.count)
+        hearing = await listen(home / observe.SOCKET, router.heard)
         try:
             return await _until(said, program, home, router, endpoints)
         finally:
@@ -103,6 +103,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             stop.wait(),
             _envoy(program, home, router, said),
             router.issuers.run(),
+            router.limits.run(),
         )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -54,5 +54,4 @@ def questions(world: CacheWorld, *, answers: bool) -> dict[Question, float]:
 
 def address(owner: Manifest) -> str:
     """Host and port of a managed store."""
-    meta = owner["metadata"]
-    return f"{names.store(meta['name'])}.{meta['namespace']}.svc:{names.STORE_PORT}"
+    return names.store_address(owner["metadata"]["name"], owner["metadata"]["namespace"])

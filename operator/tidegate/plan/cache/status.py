@@ -55,6 +55,7 @@ def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "address": check.address,
         "version": check.server,
+        "evictionPolicy": check.eviction,
         "conditions": conditions.written(found, world.owner, now),
     }
 

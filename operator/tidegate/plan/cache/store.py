@@ -101,12 +101,12 @@ def _container(tier: str, store: ManagedStore, defaults: Defaults) -> dict[str, 
 
 
 def _args(store: ManagedStore) -> list[str]:
-    """Bounded memory with eviction; an append-only file if there is a volume to keep it on, no file at all if not."""
+    """Bounded memory, in which nothing is thrown out for something new: a count that is gone lets a client begin afresh. An append-only file if there is a volume to keep it on, no file at all if not."""
     durable = ["--appendonly", "yes"] if store.storage else ["--appendonly", "no", "--save", ""]
     return [
         # both families; the dash is for a kernel that lacks the second one
         "--bind", "*", "-::*", "--port", str(names.STORE_PORT), "--dir", DATA_DIR,
-        "--maxmemory", str(int(amount(store.memory))), "--maxmemory-policy", "allkeys-lru", *durable,
+        "--maxmemory", str(int(amount(store.memory))), "--maxmemory-policy", "noeviction", *durable,
     ]  # fmt: skip
 
 

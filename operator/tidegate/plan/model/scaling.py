@@ -81,12 +81,12 @@ def scale(
         engines=read,
         questions=questions(world, wanted) if wanted else {},
         memory=part(_last(world), "memory"),
-        days=remembered(world),
-        obeyed=provider.another(model) is None,
         footprint=footprint,
         nodes=surge.question(model, quiet=True) if wanted and engines < wanted.max_replicas else None,
         placed=tuple(map(node_of, world.pods)),
         doors=tuple(_doors(world)) if wanted and wanted.scale_to_zero else (),
+        days=remembered(world),
+        obeyed=provider.another(model) is None,
     )
 
 

@@ -14,7 +14,6 @@ RoutingPolicy that names the model         nobody can give it a share of the req
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,16 +24,12 @@ from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.rollout import SHARING, Rollout
 from tidegate.api.values import seconds
-from tidegate.names import short_hash
-from tidegate.plan.gates.together import Gate
-from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.courses import course
 from tidegate.plan.model.facts import ModelFacts
-from tidegate.plan.model.judging import smoke
-from tidegate.plan.model.judging.looks import View, look
-from tidegate.plan.model.judging.notes import Note, Said, told
-from tidegate.plan.model.judging.questions import Pace, Rivals, questions
+from tidegate.plan.model.judge import Judge
+from tidegate.plan.model.judging.notes import told
+from tidegate.plan.model.judging.questions import Rivals
 from tidegate.plan.model.judging.windows import ALL, onward
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
 from tidegate.plan.model.senders import sent, waits_for
@@ -53,7 +48,7 @@ from tidegate.plan.model.stages import (
     suspended,
 )
 from tidegate.plan.model.surge import Surge
-from tidegate.plan.plan import Manifest, ObjectKey, Question
+from tidegate.plan.plan import Manifest, Question
 from tidegate.plan.world import ModelWorld
 
 UNROUTED: Final = frozenset({"BlueGreen", "Recreate"})
@@ -177,7 +172,7 @@ def trying(
     at = replace(
         at, carries=known is not None and _carries(known, found, readiness, ready.get(_active(facts), NOTHING))
     )
-    judge = _Judge(world, model, rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
+    judge = Judge(world, model, rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
     if known and known.revision == newest and not known.over:
         known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
         gates, notes = judge.gates(known, known.share(found))
@@ -297,86 +292,6 @@ def _standing_in(facts: ModelFacts, course: Course, now: datetime) -> Trying:
         found,
         trial=replace(trial, phase="Starting", pause="", confirmed=None, windows=windows, message=STANDS_IN),
     )
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """The objectives of a model, before the revision that is on trial."""
-
-    world: ModelWorld
-    model: ModelDeployment
-    rollout: Rollout
-    rivals: Rivals
-    facts: ModelFacts
-    now: datetime
-
-    @property
-    def asked(self) -> str:
-        """Names what it is judged by."""
-        canary, objectives = self.rollout.canary, self.model.spec.objectives
-        tests = self.rollout.blue_green.smoke_tests if self.rollout.strategy == "BlueGreen" else []
-        parts = [[one.model_dump(mode="json", exclude_defaults=True) for one in part] for part in (objectives, tests)]
-        return short_hash(
-            json.dumps([*parts, canary.warm_up, self.rivals.stable, self.rollout.strategy], sort_keys=True)
-        )
-
-    @property
-    def pace(self) -> Pace | None:
-        """None without a Prometheus."""
-        scrape, rollout = self.world.scrape, self.rollout
-        if scrape is None:
-            return None
-        return Pace(seconds(rollout.gates.interval), scrape, seconds(rollout.canary.warm_up))
-
-    def anew(self, trial: Trial) -> Trial:
-        """What was counted for other objectives, or against another revision, says nothing."""
-        return trial if trial.asked == self.asked else replace(trial, windows=(), gates=(), asked=self.asked)
-
-    def gates(self, trial: Trial, share: int) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
-        """What the objectives say at this look; of one that is to have no requests yet, what its smoke tests say."""
-        said = self._objectives(trial) if share else self._smoke(trial)
-        return tuple(gate for gate, _ in said), tuple(note for _, note in said)
-
-    def _smoke(self, trial: Trial) -> tuple[Said, ...]:
-        tests, gates = self.rollout.blue_green.smoke_tests, self.rollout.gates
-        interval, limit = seconds(gates.interval), gates.failure_limit
-        now = self.now.timestamp()
-        return smoke.look(tests, trial.gates, self.engine, self.world.samples, interval, limit, now)
-
-    def _objectives(self, trial: Trial) -> tuple[Said, ...]:
-        objectives = self.model.spec.objectives
-        view = View(
-            rollout=self.rollout,
-            windows=trial.windows,
-            rivals=self.rivals,
-            pace=self.pace,
-            about=ObjectKey.of(self.world.owner),
-            samples=self.world.samples,
-            routers=self.facts.routers,
-            now=self.now.timestamp(),
-            counted=sum(one.query is None for one in objectives),
-        )
-        return look(objectives, trial.gates, view)
-
-    @property
-    def engine(self) -> smoke.Engine:
-        """The first of the candidate's that is ready."""
-        pods = self.facts.pods.get(self.rivals.candidate, ())
-        pod = min((pod for pod in pods if ready(pod)), key=lambda each: str(each["metadata"]["name"]), default={})
-        address, uid = text(pod.get("status"), "podIP"), text(pod.get("metadata"), "uid")
-        return smoke.Engine(ObjectKey.of(self.world.owner), uid, address, self.model.served_names()[0])
-
-    def questions(self, trial: Trial, share: int) -> dict[Question, float]:
-        """For the next looks."""
-        if trial.over:
-            return {}
-        if not share:
-            tests, interval = self.rollout.blue_green.smoke_tests, seconds(self.rollout.gates.interval)
-            return smoke.questions(tests, trial.gates, self.engine, interval)
-        if self.pace is None:
-            return {}
-        about, now = ObjectKey.of(self.world.owner), self.now.timestamp()
-        return dict(questions(self.model.spec.objectives, trial.windows, self.rivals, self.pace, about, now))
 
 
 def _key(owner: Manifest) -> tuple[str, str]:

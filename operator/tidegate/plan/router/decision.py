@@ -14,8 +14,9 @@ from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
-from tidegate.plan.router.document import closed, document
+from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
+from tidegate.plan.router.limits import limits
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
 
@@ -44,13 +45,15 @@ class RouterDecision:
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models, _told(facts))
-    newest = document(policy, shares)
+    newest = document(policy, shares, limits(policy, world.models, world.tiers))
     config, held = _readable(newest, facts)
     revision = template_revision(world.owner, policy, facts)
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
-    return RouterDecision(policy, shares, config, config.hash(), held, _closes(newest, held), revision, data, update)
+    return RouterDecision(
+        policy, shares, config, config.hash(), held, _closes(newest, facts, held), revision, data, update
+    )
 
 
 def _told(facts: RouterFacts) -> tuple[Destination, ...]:
@@ -61,8 +64,14 @@ def _told(facts: RouterFacts) -> tuple[Destination, ...]:
         return ()
 
 
-def _closes(newest: RouterConfig, held: str) -> bool:
-    return bool(held and newest.clients)
+def _closes(newest: RouterConfig, facts: RouterFacts, held: str) -> bool:
+    return bool(held) and _would_let_in(newest, facts)
+
+
+def _would_let_in(newest: RouterConfig, facts: RouterFacts) -> bool:
+    """Whether routers know no clients of this kind, where only clients may ask."""
+    known = KNOWS_TOKENS if newest.tokens else KNOWS_KEYS
+    return newest.clients and facts.reads < known
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
@@ -76,10 +85,10 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
         return newest, ""
     meanwhile = (
         "they answer 503, because they would let everybody in"
-        if newest.clients
+        if _would_let_in(newest, facts)
         else "they go on with the one that they have"
     )
-    return closed(newest) if newest.clients else known, (
+    return closed(newest) if _would_let_in(newest, facts) else known, (
         f"the configuration needs routers that read {newest.min_reader}, and these read {facts.reads}: {meanwhile}. "
         "Change spec.router, of which an annotation in podMetadata is enough, to get newer ones"
     )

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from tidegate.api.auth import Auth, Jwt
 from tidegate.api.balancing import HASHED, LoadBalancing
-from tidegate.api.routingpolicy import CircuitBreaker as Breaker
+from tidegate.api.breaking import CircuitBreaker as Breaker
 from tidegate.api.routingpolicy import Observability, RoutingPolicy
 from tidegate.api.values import fraction, seconds
 from tidegate.contract.affinity import Affinity
@@ -15,6 +15,7 @@ from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import SecretEntry
+from tidegate.contract.limits import Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.router_config import RouterConfig
@@ -24,6 +25,8 @@ from tidegate.plan.router.traffic import Traffic
 KNOWS_TOKENS: Final = 4
 KNOWS_KEYS: Final = 3
 """The first readers that do; an earlier one would let everybody in."""
+KNOWS_LIMITS: Final = 4
+"""The same of limits; an earlier one would count nothing."""
 
 PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
     "LeastRequest": "LeastRequest",
@@ -33,11 +36,11 @@ PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
 """What every reader knows."""
 
 
-def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
+def document(policy: RoutingPolicy, traffic: Traffic, limits: Limits | None = None) -> RouterConfig:
     """Routes and destinations, and how they are tried."""
     spec = policy.spec
     return RouterConfig(
-        min_reader=_least(spec.auth),
+        min_reader=KNOWS_LIMITS if limits else _least(spec.auth),
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         load_balancing=PLAIN.get(spec.load_balancing.algorithm, "LeastRequest"),
@@ -53,9 +56,10 @@ def document(policy: RoutingPolicy, traffic: Traffic) -> RouterConfig:
         timeouts=Timeouts(
             request_seconds=seconds(spec.timeouts.request),
             idle_seconds=seconds(spec.timeouts.idle),
-            attempt_seconds=seconds(spec.timeouts.attempt),
+            attempt_seconds=seconds(spec.timeouts.attempt) or None,
             first_token_seconds=seconds(spec.timeouts.first_token),
         ),
+        limits=limits,
         observation=_observation(spec.observability),
         circuit_breaker=_breaker(spec.circuit_breaker),
         streams=Streams(end_broken=spec.streams.end_broken),
@@ -101,7 +105,8 @@ def closed(config: RouterConfig) -> RouterConfig:
     routes = tuple(
         route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes
     )
-    return config.model_copy(update={"min_reader": 1, "api_keys": None, "tokens": None, "routes": routes})
+    nobody = {"min_reader": 1, "api_keys": None, "tokens": None, "limits": None}
+    return config.model_copy(update={**nobody, "routes": routes})
 
 
 def _observation(wanted: Observability) -> Observation:

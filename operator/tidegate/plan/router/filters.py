@@ -67,5 +67,7 @@ def _ignored(policy: RoutingPolicy) -> list[str]:
     spec = policy.spec
     return [
         *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
+        *(["spec.limits take a request for 1024 tokens"] if any(limit.tokens for limit in spec.limits) else []),
+        *(["external backends get no requests"] if any(backend.external for backend in spec.backends) else []),
         *(["everybody is answered 503, because Lua knows no clients"] if spec.auth.clients else []),
     ]

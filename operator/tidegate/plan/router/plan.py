@@ -16,6 +16,7 @@ from tidegate.plan.router.access import access
 from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
+from tidegate.plan.router.limits import unresolved
 from tidegate.plan.router.status import router_status
 from tidegate.plan.world import RouterWorld
 
@@ -39,15 +40,15 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, _at_rest(policy)),
+        ask=questions(facts, decision.hash, _at_rest(decision)),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
-        reasons=decision.traffic.unresolved,
+        reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
 
 
-def _at_rest(policy: RoutingPolicy) -> float:
-    return SECRETS_EVERY if policy.spec.secrets or policy.spec.router.tls else CONFIRMED_EVERY
+def _at_rest(decision: RouterDecision) -> float:
+    return SECRETS_EVERY if secrets(decision) or decision.policy.spec.router.tls else CONFIRMED_EVERY
 
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     known, version = dict(facts.records), world.defaults.version
     made = [
         service_account(name, owner, labels),
-        *access(owner, policy.spec.secrets),
+        *access(owner, secrets(decision)),
         workload.config_map(owner, decision.config, avoided(world.models.values())),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
@@ -70,6 +71,13 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if account := workload.account(world.children):
         made.append(workload.deployment(owner, policy, decision.data, account))
     return made
+
+
+def secrets(decision: RouterDecision) -> tuple[str, ...]:
+    """Those that the routers read, each once: with the keys of clients and of providers, and of the store in which they count."""
+    limits = decision.config.limits
+    named = (*decision.policy.spec.secrets, *(limits.store.secrets if limits and limits.store else ()))
+    return tuple(dict.fromkeys(named))
 
 
 def _needs(wanted: list[dict[str, Any]]) -> dict[ObjectKey, frozenset[ObjectKey]]:

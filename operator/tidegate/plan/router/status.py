@@ -17,6 +17,9 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
+from tidegate.plan.router.limits import limits_shared, unresolved
+from tidegate.plan.router.readers import read_past
+from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
 
 
@@ -25,8 +28,9 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     pending = conditions.update_pending(decision.update, world.defaults.version, "spec.router")
     found = [
         *conditions.standard(verdict(world, facts, decision)),
-        _resolved(facts, decision),
+        _resolved(world, facts, decision),
         native_filters(facts, decision),
+        *limits_shared(decision.policy, facts, world.tiers),
         pending,
     ]
     meta = world.owner["metadata"]
@@ -64,7 +68,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
                     clients.py
     some            none              any                  Reconciling until an engine answers; when that is meant,
                                                              because all models are scaled to zero, as below, with
-                                                             the reason ScaledToZero
+                                                             the reason ScaledToZero, and the next request may wake
+                                                             one
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
     enough, some    some              any other            Ready, and Reconciling with the new Pods' trouble; Stalled
@@ -82,13 +87,18 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
-    meant = traffic.serving or traffic.at_zero
-    if not meant:
-        reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
-        return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
+    if not traffic.serving and not traffic.at_zero:
+        return _unanswered(traffic)
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
     return _configured(world, facts, decision)
+
+
+def _unanswered(traffic: Traffic) -> Verdict:
+    """No route is answered, and not because nobody asks."""
+    reason = conditions.STARTING if traffic.waking else conditions.BACKEND_MISSING
+    sentences = (*traffic.unresolved, *traffic.silent, *traffic.waking)
+    return conditions.progressing(conditions.NO_ENGINES if traffic.silent else reason, conditions.listed(sentences))
 
 
 def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
@@ -105,7 +115,16 @@ def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
     shown = certificate.problems(facts, decision.policy)
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision), *shown))
+    rest = conditions.listed(
+        (
+            *traffic.unresolved,
+            *traffic.silent,
+            *traffic.waking,
+            *problems(facts, decision),
+            *shown,
+            *read_past(facts, decision),
+        )
+    )
     text = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
     return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 
@@ -129,13 +148,15 @@ def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: b
     return make(reason, f"{text}; {message}" if message else text, serving=serving)
 
 
-def _resolved(facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
+def _resolved(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> dict[str, str]:
+    """Of several reasons the first."""
     found = {
         conditions.BACKEND_MISSING: decision.traffic.unresolved,
+        conditions.STORE_MISSING: unresolved(decision.policy, world.tiers),
         conditions.KEYS_UNUSABLE: problems(facts, decision),
         conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
     }
-    if reason := next((reason for reason, sentences in found.items() if sentences), ""):
-        words = conditions.listed([sentence for sentences in found.values() for sentence in sentences])
-        return conditions.condition(conditions.RESOLVED_REFS, False, reason, words)
+    if sentences := [sentence for some in found.values() for sentence in some]:
+        reason = next(reason for reason, some in found.items() if some)
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed(sentences))
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

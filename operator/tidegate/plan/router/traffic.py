@@ -48,6 +48,8 @@ class Traffic:
     """Sentences about references that lead nowhere."""
     silent: tuple[str, ...]
     """Backends with a share of which no engine answers."""
+    waking: tuple[str, ...]
+    """Backends with a share whose first engine starts, because requests wait for it."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
     at_zero: bool
@@ -90,6 +92,7 @@ class _Sum:
     silent: dict[str, str] = field(default_factory=dict)
     awake: bool = False
     """Whether some backend with a share should have engines."""
+    waking: dict[str, str] = field(default_factory=dict)
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -116,6 +119,7 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
         destinations=tuple(found.destinations.values()),
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
+        waking=tuple(found.waking.values()),
         serving=found.serving,
         at_zero=not (found.serving or found.awake or found.unresolved),
         sent_to=found.sent_to,
@@ -175,11 +179,22 @@ def _share(
     if entry.share == 0:
         return None
     answers = any(revision.answers for revision in live)
-    asleep, waits = scaled_to_zero(models[name]), hold(models[name])
-    found.serving, found.awake = found.serving or answers, found.awake or not asleep
+    found.serving, found.awake = found.serving or answers, found.awake or not scaled_to_zero(models[name])
     if not answers:
-        found.silent[backend.name] = f"backend {backend.name}: {_why(name, asleep=asleep, waits=waits is not None)}"
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold=waits)
+        _without_engines(backend.name, models[name], found)
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold=hold(models[name]))
+
+
+def _without_engines(backend: str, model: Manifest, found: _Sum) -> None:
+    name, waits = model["metadata"]["name"], hold(model) is not None
+    if scaled_to_zero(model):
+        asleep = f"backend {backend}: ModelDeployment {name!r} is scaled to zero"
+        found.silent[backend] = f"{asleep}; the next request wakes it" if waits else asleep
+    elif waits:
+        starts = f"backend {backend}: the first engine of ModelDeployment {name!r} starts; requests wait for it"
+        found.waking[backend] = starts
+    else:
+        found.silent[backend] = f"backend {backend}: no engine of ModelDeployment {name!r} answers"
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -250,12 +265,6 @@ def bounds(model: Manifest) -> Bounds | None:
     return (
         Bounds(**{KINDS[kind]: tuple(sorted(times)) for kind, times in found.items()}) if any(found.values()) else None
     )
-
-
-def _why(model: str, *, asleep: bool, waits: bool) -> str:
-    if not asleep:
-        return f"no engine of ModelDeployment {model!r} answers"
-    return f"ModelDeployment {model!r} is scaled to zero" + (", and requests wait for an engine" if waits else "")
 
 
 def hold(model: Manifest) -> Hold | None:

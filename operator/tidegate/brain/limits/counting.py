@@ -1,0 +1,199 @@
+"""Limits put together: a request is counted by the store, or here while it is away; its record settles what it used.
+
+store            then a request is counted
+--------------   ------------------------------------------------------------------------------------------------
+none named       here, against whole limits: each router for itself
+answers          there, exactly; and here besides, so that this router knows its own part
+is away          here, against 1/replicas of each limit, rounded up, less what this router let through before.
+                   What all routers let through in one window is at most the limit and one for each of them, if they had equal
+                   parts before; at worst, if one had all of it, 2 - 1/replicas times the limit
+is back          there; first it is told what was let through meanwhile
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from tidegate.brain.decide.step import Ask
+from tidegate.brain.decide.wire import Reply
+from tidegate.brain.limits import answer, asking, reservation
+from tidegate.brain.limits.answer import Counted, fits
+from tidegate.brain.limits.owed import Owed
+from tidegate.brain.limits.resp import Away
+from tidegate.brain.limits.rules import Cost, Rules
+from tidegate.brain.limits.store import Store, verdicts
+from tidegate.brain.limits.windows import Windows
+from tidegate.brain.records.record import Record
+from tidegate.contract.limits import Limits
+from tidegate.contract.router_config import RouterConfig
+from tidegate.names import RESERVED_HEADER
+
+log = logging.getLogger("tidegate.brain")
+
+OK: Final = b"HTTP/1.1 200 OK\r\n"
+SWEEP: Final = 10.0
+"""Seconds between two looks for counters of which nothing counts any more."""
+FLUSH: Final = 0.02
+"""Seconds for which what records say waits for more of them."""
+MOST: Final = 200
+"""Counters that a store is told of at once."""
+
+
+def milliseconds() -> int:
+    """Of the clock on the wall, as stores have it."""
+    return time.time_ns() // 1_000_000
+
+
+class Counting:
+    """Of one router."""
+
+    def __init__(self, now: Callable[[], int] = milliseconds) -> None:
+        self._now = now
+        self._limits: Limits | None = None
+        self._rules: Rules | None = None
+        self._windows = Windows()
+        self._owed = Owed()
+        self._flushing: asyncio.Task[None] | None = None
+        self.store: Store | None = None
+        self.refused: Counter[str] = Counter()
+        """Requests that were, by limit."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """Those in force."""
+        return self._limits
+
+    def follow(self, config: RouterConfig) -> None:
+        """These from now on; what was counted stays."""
+        if config.limits != self._limits:
+            self._limits = config.limits
+            self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
+
+    def ask(self, ask: Ask, reply: Callable[[], bytes], unknown: bytes) -> Reply:
+        """What Envoy is told: a refusal, or `reply` with what is left; `unknown` where nothing is known of limits."""
+        rules = self._rules
+        if rules is None:
+            return unknown
+        try:
+            asked = asking.read(ask.model, ask.path, ask.asks)
+        except ValueError:
+            return unknown
+        cost = rules.cost(asked)
+        if self.store is not None and self.store.ready:
+            return self._together(rules, asked, cost, ask, reply, self.store)
+        return self._alone(rules, asked, cost, ask, reply)
+
+    def _alone(self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
+        limits = self._limits
+        share = limits.replicas if limits and limits.store else 1
+        charges = rules.charges(asked, cost, share)
+        seen = self._windows.look(self._now(), charges)
+        counted = list(zip(rules.each, charges, seen, strict=True))
+        if fits(counted):
+            self._count(counted)
+            if limits and limits.store:
+                self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
+        return self._said(counted, cost, ask, reply)
+
+    def _together(
+        self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes], store: Store
+    ) -> asyncio.Future[bytes]:
+        """A future and no task: a task costs as much as the rest of a decision."""
+        charges = rules.charges(asked, cost)
+        later: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        def told(done: asyncio.Future[list[int]]) -> None:
+            away = done.cancelled() or done.exception()
+            counted = [] if away else list(zip(rules.each, charges, verdicts(done.result()), strict=True))
+            if counted and fits(counted):
+                self._count(counted)
+            if later.cancelled():
+                # its client has left, and no record will tell of what is reserved now
+                self._give_back(counted if fits(counted) else ())
+            elif away:
+                later.set_result(self._alone(rules, asked, cost, ask, reply))
+            else:
+                later.set_result(self._said(counted, cost, ask, reply))
+
+        store.admit(charges).add_done_callback(told)
+        return later
+
+    def _count(self, counted: Iterable[Counted]) -> None:
+        for _, charge, verdict in counted:
+            self._windows.add(charge.key, verdict.at, charge.cost, charge.slice_ms)
+
+    def _said(self, counted: Sequence[Counted], cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
+        if not fits(counted):
+            self.refused.update(rule.name for rule, _, _ in answer.full(counted))
+            return answer.refusal(counted, ask.path, ask.request)
+        head = answer.headers(counted, taken=True) + _reserved(counted, cost)
+        found = reply()
+        if not found.startswith(OK):
+            self._give_back(counted)
+            return found
+        return OK + head.encode() + found[len(OK) :]
+
+    def _give_back(self, counted: Iterable[Counted]) -> None:
+        """Tokens; a request stays one."""
+        for rule, charge, verdict in counted:
+            if rule.tokens:
+                self._adjust(reservation.Part(charge.key, verdict.at, charge.cost, charge.slice_ms), 0)
+
+    def settle(self, record: Record) -> None:
+        """A request has ended."""
+        if not record.reserved:
+            return
+        try:
+            made = reservation.read(record.reserved)
+        except ValueError:
+            log.warning("what was reserved for a request cannot be read; it stays reserved")
+            return
+        used = reservation.used(record, made.prompt)
+        if used is not None:
+            for part in made.parts:
+                self._adjust(part, used)
+
+    def _adjust(self, part: reservation.Part, used: int) -> None:
+        more = used - part.cost
+        self._windows.add(part.key, part.at, more, part.slice_ms)
+        if self._limits and self._limits.store:
+            self._owe([(part.key, part.at, more, part.slice_ms)])
+
+    def _owe(self, parts: Iterable[tuple[str, int, int, int]]) -> None:
+        for key, at, more, width in parts:
+            self._owed.add(key, at, more, width)
+        self.flush()
+
+    def flush(self) -> None:
+        """The store is told what it does not know, soon."""
+        if self.store and self.store.ready and not self._flushing:
+            self._flushing = asyncio.create_task(self._flush(self.store))
+
+    async def _flush(self, store: Store) -> None:
+        try:
+            await asyncio.sleep(FLUSH)
+            self._owed.sweep(self._now())
+            while store.ready and (parts := self._owed.take(MOST)):
+                try:
+                    await store.settle(parts)
+                except Away:
+                    self._owed.unsure(parts)
+        finally:
+            self._flushing = None
+
+    async def run(self) -> None:
+        """Forgets what is over; never returns."""
+        while True:
+            await asyncio.sleep(SWEEP)
+            self._windows.sweep(self._now())
+            self._owed.sweep(self._now())
+
+
+def _reserved(counted: Iterable[Counted], cost: Cost) -> str:
+    parts = [(charge, verdict.at) for rule, charge, verdict in counted if rule.tokens]
+    return f"{RESERVED_HEADER}: {reservation.written(cost.prompt, parts)}\r\n" if parts else ""

@@ -1,0 +1,89 @@
+"""A question to the brain while a request waits: whether its limits have room. Only where a policy has limits.
+
+route's decision   limits   asked                                         while the brain is away
+----------------   ------   -------------------------------------------   ----------------------------------------
+none               none     nobody                                        nobody notices
+some               any      by the filter of decisions (decide.py), once  503: nobody knows who answers
+none               some     by this one                                   as the policy says: passes, or 503
+
+The question is a few headers; the body stays here. Who asks, how much and from where is told by what no client can write: dynamic
+metadata of the filter `route`, and the connection. What was reserved comes back as metadata too, and goes into the request's record.
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext_authz_filter
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.contract.limits import Limits
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.types import Resource, duration, extension, typed
+from tidegate.names import ASK_HEADER, MODEL_HEADER, RESERVED_HEADER
+
+NAME: Final = "limits"
+TIMEOUT: Final = 0.5
+"""Seconds after which a brain that says nothing counts as away."""
+BRAIN: Final = "brain"
+ASKED: Final = (
+    "%DYNAMIC_METADATA(tidegate:asks)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DYNAMIC_METADATA(tidegate:client)%"
+)
+"""What brain/decide/asking.py reads."""
+_TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
+_METADATA: Final = "envoy.filters.http.ext_authz"
+RESERVED: Final = f"%DYNAMIC_METADATA({_METADATA}:{RESERVED_HEADER})%"
+"""For the record of a request."""
+TOLD: Final = {
+    "patterns": [
+        {"prefix": "x-ratelimit-"},
+        {"exact": "retry-after"},
+        {"exact": "content-type"},
+        {"exact": "x-should-retry"},
+    ]
+}
+"""Of the brain's answer, for the client."""
+ASKING: Final = {"patterns": [{"exact": MODEL_HEADER}, {"exact": "x-request-id"}]}
+"""Of the request, for the brain."""
+
+
+def filters(config: RouterConfig) -> list[Resource]:
+    """The filter, where it is needed; after the one that finds the model."""
+    return [_filter(config.limits)] if config.limits else []
+
+
+def question(limits: Limits | None) -> Resource:
+    """What an ext_authz service is told for limits, and tells of them; nothing where there are none."""
+    if not limits:
+        return {}
+    return {
+        "authorization_request": {"headers_to_add": [{"key": ASK_HEADER, "value": ASKED}]},
+        "authorization_response": {
+            "allowed_client_headers": TOLD,
+            "allowed_client_headers_on_success": TOLD,
+            "dynamic_metadata_from_headers": {"patterns": [{"exact": RESERVED_HEADER}]},
+        },
+    }
+
+
+def _filter(limits: Limits) -> Resource:
+    return extension(
+        NAME,
+        _TYPE,
+        http_service={
+            "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(TIMEOUT)},
+            **question(limits),
+        },
+        allowed_headers=ASKING,
+        failure_mode_allow=limits.open,
+        status_on_error={"code": "ServiceUnavailable"},
+    )
+
+
+def nowhere(config: RouterConfig) -> Resource:
+    """The virtual host's configuration of the filter."""
+    return {NAME: typed(f"{_TYPE}PerRoute", disabled=True)} if config.limits else {}
+
+
+def here() -> Resource:
+    """The configuration of a route that is asked about."""
+    return {NAME: typed(f"{_TYPE}PerRoute", check_settings={"disable_request_body_buffering": True})}

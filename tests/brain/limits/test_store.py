@@ -1,0 +1,183 @@
+"""A store that counts for several routers: exact while it answers, and never waited for for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.brain.limits.conftest import Valkey
+from tidegate.brain.limits.resp import TIMEOUT, Away, Incomplete, Refused, command, parse
+from tidegate.brain.limits.store import Store, verdicts
+from tidegate.brain.limits.where import Where
+from tidegate.brain.limits.windows import Charge, Verdict
+
+ONE = [Charge("{t}:k", 50, 1, 2000)]
+
+
+@asynccontextmanager
+async def connected(where: Where, back: Callable[[], None] = lambda: None) -> AsyncIterator[Store]:
+    """A store that is being kept connected."""
+    store = Store(where, back, lambda: 0.0)
+    kept = asyncio.create_task(store.run())
+    try:
+        yield store
+    finally:
+        kept.cancel()
+        await asyncio.gather(kept, return_exceptions=True)
+        await asyncio.sleep(0)  # the socket is closed
+
+
+async def admit(store: Store, charges: list[Charge]) -> list[Verdict]:
+    """What each counter says."""
+    return verdicts(await store.admit(charges))
+
+
+async def becomes(condition: Callable[[], object]) -> None:
+    """Waits until it holds."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_two_routers_let_through_exactly_what_a_limit_says(valkey: Valkey) -> None:
+    async with connected(valkey.where) as one, connected(valkey.where) as two:
+        await becomes(lambda: one.ready and two.ready)
+        told = await asyncio.gather(*(admit(store, ONE) for _ in range(100) for store in (one, two)))
+        assert sum(not verdict.wait_ms for (verdict,) in told) == 50
+        assert valkey.ask("TTL", "{t}:k") > ":60"
+
+
+async def test_all_limits_or_none(valkey: Valkey) -> None:
+    async with connected(valkey.where) as store:
+        await becomes(lambda: store.ready)
+        both = [Charge("{t}:a", 5, 1, 2000), Charge("{t}:b", 1, 1, 2000)]
+        first, second = await admit(store, both), await admit(store, both)
+        assert [verdict.wait_ms > 0 for verdict in (*first, *second)] == [False, False, False, True]
+        assert (await admit(store, both))[0].used == 1, "what was refused by one limit is counted in none"
+        await store.settle([("{t}:b", first[1].at, -1, 2000), ("{t}:a", first[0].at, 3, 2000), ("{t}:c", 1, -5, 2000)])
+        assert [verdict.used for verdict in await admit(store, both)] == [4, 0]
+        assert valkey.ask("EXISTS", "{t}:c") == ":0\r\n"
+
+
+async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: Valkey) -> None:
+    came_back: list[float] = []
+    async with connected(valkey.where, lambda: came_back.append(time.monotonic())) as store:
+        await becomes(lambda: store.ready)
+        valkey.hang()
+        begin = time.monotonic()
+        told = await asyncio.gather(*(admit(store, ONE) for _ in range(50)), return_exceptions=True)
+        assert all(isinstance(each, Away) for each in told)
+        assert time.monotonic() - begin < TIMEOUT + 0.2
+        assert not store.ready
+        begin = time.monotonic()
+        with pytest.raises(Away):
+            await admit(store, ONE)
+        assert time.monotonic() - begin < 0.02, "the next one does not wait"
+        valkey.go_on()
+        await becomes(lambda: store.ready)
+        assert len(came_back) == 2
+
+
+async def test_one_that_is_killed_and_comes_back_without_its_scripts(valkey: Valkey) -> None:
+    async with connected(valkey.where) as store:
+        await becomes(lambda: store.ready)
+        valkey.die()
+        await becomes(lambda: not store.ready)
+        valkey.start()
+        await becomes(lambda: store.ready)
+        assert (await admit(store, ONE))[0].used == 0
+        valkey.ask("SCRIPT", "FLUSH")
+        with pytest.raises(Refused, match="NOSCRIPT"):
+            await admit(store, ONE)
+        await becomes(lambda: store.ready)
+        assert (await admit(store, ONE))[0].used == 1
+
+
+async def test_one_that_is_full_is_away(valkey: Valkey) -> None:
+    async with connected(valkey.where) as store:
+        await becomes(lambda: store.ready)
+        valkey.ask("CONFIG", "SET", "maxmemory", "1")
+        with pytest.raises(Refused, match="OOM"):
+            await admit(store, ONE)
+        await becomes(lambda: "OOM" in store.trouble)
+        valkey.ask("CONFIG", "SET", "maxmemory", "0")
+        await becomes(lambda: store.ready)
+
+
+@pytest.mark.parametrize(
+    ("changes", "trouble"),
+    [
+        ({"password": "wrong"}, "WRONGPASS"),
+        ({"password": ""}, "NOAUTH"),
+        ({"port": 9}, "ConnectionRefusedError"),
+        ({"database": 99}, "out of range"),
+    ],
+)
+async def test_why_it_is_away(valkey: Valkey, changes: dict[str, str], trouble: str) -> None:
+    async with connected(replace(valkey.where, **changes)) as store:  # type: ignore[arg-type]
+        await becomes(lambda: trouble in store.trouble)
+        assert not store.ready
+        assert "wrong" not in store.trouble.replace("WRONGPASS", "")
+
+
+async def test_one_whose_answers_are_none(tmp_path: object) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with connected(Where("127.0.0.1", port)) as store:
+        await becomes(lambda: "not an answer" in store.trouble)
+    server.close()
+
+
+values = st.recursive(
+    st.integers(-(2**40), 2**40) | st.binary(max_size=20) | st.none(),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def spelled(value: object) -> bytes:
+    """As a store would."""
+    match value:
+        case int():
+            return b":%d\r\n" % value
+        case bytes():
+            return b"$%d\r\n%b\r\n" % (len(value), value)
+        case list():
+            return b"*%d\r\n" % len(value) + b"".join(map(spelled, value))
+    return b"$-1\r\n"
+
+
+@given(values)
+def test_any_answer_whole_or_in_part(value: object) -> None:
+    text = spelled(value)
+    assert parse(text + b"more") == (value, len(text))
+    for cut in range(len(text)):
+        with pytest.raises(Incomplete):
+            parse(text[:cut])
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_an_answer_or_none(data: bytes) -> None:
+    with suppress(Incomplete, ValueError):
+        parse(data)
+
+
+def test_words() -> None:
+    assert command("A", b"b\r\n", 12) == b"*3\r\n$1\r\nA\r\n$3\r\nb\r\n\r\n$2\r\n12\r\n"
+    said, _ = parse(b"-ERR no\r\n")
+    assert isinstance(said, Refused)
+    assert parse(b"+OK\r\n") == (b"OK", 5)
+    assert parse(b"*-1\r\n") == (None, 5)
