@@ -91,9 +91,7 @@ class Router:
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Envoy has what it needs to start."""
     _seen: Engines = field(default_factory=Engines)
-    _known: dict[str, tuple[Endpoint, ...]] | None = None
-    _avoided: frozenset[str] = frozenset()
-    """Addresses of engines that hang."""
+    _chosen: avoided.Chosen = field(default_factory=avoided.Chosen)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
@@ -122,8 +120,7 @@ class Router:
         found = objects.get(self.config_map)
         if found is None:
             return
-        self._avoided = avoided.read(found.get("data", {}).get(AVOIDED_KEY, ""))
-        self._choose()
+        self.engines = self._chosen.without(avoided.read(found.get("data", {}).get(AVOIDED_KEY, "")))
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
             self.unreadable = ""
@@ -136,14 +133,8 @@ class Router:
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self._known = self._seen.by_service(objects.values())
-        self._choose()
+        self.engines = self._chosen.of(self._seen.by_service(objects.values()))
         self._changed.set()
-
-    def _choose(self) -> None:
-        """Those that get requests, of all that are known."""
-        if self._known is not None:
-            self.engines = avoided.without(self._known, self._avoided)
 
     def _news(self) -> None:
         """Envoy has come to know engines, or has to forget some."""
