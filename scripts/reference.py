@@ -13,7 +13,7 @@ from tidegate.api import KINDS
 from tidegate.api.crd import crd
 from tidegate.brain import metrics
 from tidegate.brain.records import meters
-from tidegate.control import health, objects
+from tidegate.control import health, objects, scaling_metrics
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -35,7 +35,10 @@ def pages() -> dict[str, str]:
     template = environment.get_template("reference.md.j2")
     kinds = {f"{kind.lower()}.md": template.render(kind=kind, **_content(kind)) for kind in KINDS}
     chart = environment.get_template("helm_values.md.j2").render(values=helm_values.values())
-    operator = {"operator": health.Metrics().registry.collect(), "watched": health.WATCHED | objects.TEXTS}
+    operator = {
+        "operator": health.Metrics().registry.collect(),
+        "watched": health.WATCHED | objects.TEXTS | scaling_metrics.TEXTS,
+    }
     told = environment.get_template("metrics.md.j2").render(metrics=metrics, meters=meters, **operator)
     return kinds | {"helm-values.md": chart, "metrics.md": told}
 

@@ -24,12 +24,14 @@ def test_every_variable_reaches_its_field() -> None:
     given |= {"TIDEGATE_PROMETHEUS_URL": "https://prometheus:9090/x"}
     given |= {"TIDEGATE_PROMETHEUS_TIMEOUT": "2.5", "TIDEGATE_PROMETHEUS_SCRAPE_INTERVAL": "30.0"}
     given |= {"TIDEGATE_BIND_ADDRESS": "0.0.0.0", "TIDEGATE_ASSIGN_USER": "False"}
+    given |= {"TIDEGATE_NETWORK_POLICIES": "True", "TIDEGATE_ENGINE_PEERS": '[{"podSelector": {}}]'}
     read = from_environment(given)
     assert [str(value) for value in read.model_dump().values()] == list(given.values())
     assert read.defaults.brain_image == given["TIDEGATE_ROUTER_IMAGE"]
     assert read.defaults.log_format == "json"
     assert read.defaults.bind_address == "0.0.0.0"
     assert read.defaults.assign_user is False
+    assert read.defaults.engine_peers == ({"podSelector": {}},)
     assert read.scrape == 30.0
     assert Settings().scrape is None, "no Prometheus"
 
@@ -55,6 +57,8 @@ def test_this_process_own_environment_is_not_read(monkeypatch: pytest.MonkeyPatc
         ("TIDEGATE_LOG_FORMAT", "xml", "must be text or json"),
         ("TIDEGATE_ENGINE_IMAGE", "", "must be an image, for example registry.example.com/vllm-openai:v0.32.0"),
         ("POD_NAMESPACE", "two words", "must be one word"),
+        ("TIDEGATE_ENGINE_PEERS", "{}", "must be a JSON list of networking.k8s.io/v1 NetworkPolicyPeers"),
+        ("TIDEGATE_ENGINE_PEERS", "[", "must be a JSON list of networking.k8s.io/v1 NetworkPolicyPeers"),
     ],
 )
 def test_a_wrong_value(variable: str, value: str, sentence: str) -> None:

@@ -14,7 +14,7 @@ import uvloop
 from benchmarks.percentile import percentile
 from benchmarks.router import clock
 from benchmarks.router.flight import Connection, Flight, WrongAnswer, expected
-from benchmarks.router.workloads import WORKLOADS, Workload, events, json_answer
+from benchmarks.router.workloads import KNOWN, Workload, events, json_answer
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Driven:
 
 async def drive(order: Order) -> Driven:
     """One round. A warm-up opens the connections on both sides of Envoy."""
-    workload = WORKLOADS[order.workload]
+    workload = KNOWN[order.workload]
     async with asyncio.timeout(order.seconds + 60):
         connections = await _connected(order.port, workload.connections)
         try:

@@ -95,6 +95,21 @@ WORKLOADS: Final = {
     "paced": Workload("stream of 100 chunks, one each 10 ms", _STREAM, "paced", 128, GAP * (CHUNKS - 1)),
 }
 
+
+def _question(size: int, *, model_first: bool = True) -> bytes:
+    """One message of a user that fills a body of about that size: all of it tells how the prompt begins."""
+    rest = {"messages": [{"role": "user", "content": "Go on. " * (size // 7)}], "temperature": 0.7}
+    return compact({"model": PUBLIC, **rest} if model_first else {**rest, "model": PUBLIC})
+
+
+QUESTIONS: Final = {
+    "short": Workload("2 KiB, `model` first", _question(2 << 10), "json", 32),
+    "long": Workload("32 KiB, `model` first", _question(PROMPT), "json", 32),
+    "behind": Workload("32 KiB, `model` last", _question(PROMPT, model_first=False), "json", 32),
+}
+"""For benchmarks/affinity."""
+KNOWN: Final = WORKLOADS | QUESTIONS
+
 _USAGE: Final = {"prompt_tokens": 38, "completion_tokens": 98, "total_tokens": 136}
 _ANSWER: Final = {"id": "chatcmpl-5f0c6f5b8ab04c1e", "created": 1767225600, "model": SERVED}
 

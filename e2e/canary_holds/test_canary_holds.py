@@ -43,8 +43,9 @@ def test_a_query_that_is_none(place: Place) -> None:
     rollout.comes_to("Waiting")
 
 
+@pytest.mark.long
 def test_prometheus_goes_and_comes_back(place: Place) -> None:
-    """It stops after noDataLimit looks, keeps its share, and goes on by itself."""
+    """It stops after noDataLimit looks, keeps its share, and goes on by itself; without waiting in tests/plan/model/test_gated.py."""
     rollout = _serving(place)
     with Load(place.router()).running(streams=4, tokens=20, short=8) as tally:
         place.wait(lambda: tally.answers[200] > 20, "the load runs")

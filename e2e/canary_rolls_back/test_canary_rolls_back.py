@@ -57,8 +57,10 @@ def test_errors(place: Place) -> None:
     assert rollout.status["windows"][-1]["traffic"] == 10
 
 
+@pytest.mark.long
 @needs_tokens
 def test_first_tokens(place: Place) -> None:
+    """Another count than errors, and the same way back."""
     tally, _ = _taken_back(
         place,
         judged(5, {"SLOW_FACTOR": 200}),
@@ -69,8 +71,10 @@ def test_first_tokens(place: Place) -> None:
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
 
 
+@pytest.mark.long
 @needs_tokens
 def test_a_query(place: Place) -> None:
+    """A person's own; that Prometheus is asked one is in canary_holds, what its answers come to in tests/plan/gates."""
     own = [*OBJECTIVES, {"name": "tokens", "query": {"promQL": VOTES, "max": "0.001"}}]
     _, rollout = _taken_back(place, judged(6, objectives=own), judged(5), lambda said: "is over 0.001" in said)
     assert rollout.gate("tokens")["failures"] == 1

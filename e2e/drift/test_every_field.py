@@ -43,8 +43,10 @@ def served(place: Place) -> Place:
     return place
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("traffic")
 def test_every_field_of_ours_is_put_right(served: Place) -> None:
+    """Of which test_drift.py tries some, and tests/cluster/test_covers.py what counts as an edit."""
     seconds: dict[str, float] = {}
     refused = []
     for path in children(served):
@@ -68,7 +70,7 @@ def test_every_field_of_ours_is_put_right(served: Place) -> None:
 def at_work(place: Place) -> None:
     """Everything is as it should be of a model without engines."""
     place.ready("mdep/small", "ctier/shared")
-    place.ready_says("rpol/front", "NoEngineAnswers")
+    place.ready_says("rpol/front", "ScaledToZero")
 
 
 def children(place: Place) -> Iterator[str]:

@@ -102,7 +102,7 @@ def test_before_its_first_token(pair: Place) -> None:
     assert [(s.status, s.failed, s.end) for s in streams] == [(200, "", "done")] * STREAMS
 
 
-@pytest.mark.parametrize("how", ["hang", "crash"])
+@pytest.mark.parametrize("how", ["hang", pytest.param("crash", marks=pytest.mark.long)])
 def test_one_of_three_under_two_hundred_streams(place: Place, how: str) -> None:
     """It accepts requests and says nothing, or it dies while they wait for their first token; `/health` stays 200 meanwhile."""
     limits: Object = {"timeouts": {"firstToken": "2s"}} if how == "hang" else {}  # who waits is there when it dies

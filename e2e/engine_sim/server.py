@@ -6,6 +6,7 @@ import os
 import platform
 import signal
 import socket
+import ssl
 import sys
 from pathlib import Path
 
@@ -39,7 +40,9 @@ async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> No
     connections = OpenConnections()
     signature = (f"x-engine-sim: {platform.node()}",) if settings.sign else ()
     server = await loop.create_server(
-        lambda: Connection(app.handle, connections, signature), sock=_listening(settings.host, settings.port)
+        lambda: Connection(app.handle, connections, signature),
+        sock=_listening(settings.host, settings.port),
+        ssl=_tls(settings.certificate),
     )
     _announce(server.sockets[0].getsockname()[1])
     await stop.wait()
@@ -64,6 +67,14 @@ def _listening(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+
+
+def _tls(certificate: tuple[str, str] | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
 
 
 async def _drain(app: App, grace: float) -> None:

@@ -41,6 +41,8 @@ class ServerSettings:
     shutdown_timeout: float
     load_seconds: float
     faults: Faults
+    certificate: tuple[str, str] | None = None
+    """Files of the certificate and of its key; None listens without TLS."""
     sign: bool = False
     """Whether answers say in `x-engine-sim` which host they come from."""
 
@@ -106,6 +108,7 @@ def server_settings(args: Namespace, environment: Mapping[str, str]) -> ServerSe
         shutdown_timeout=float(args.shutdown_timeout),
         load_seconds=_number(environment, "LOAD_SECONDS", 0.3),
         faults=faults_of(environment),
+        certificate=(args.ssl_certfile, args.ssl_keyfile) if args.ssl_certfile else None,
         sign=bool(_number(environment, "SIGN", 0)),
     )
 

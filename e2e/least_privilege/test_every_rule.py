@@ -35,6 +35,18 @@ OPTIONAL = {
     "podmonitors": ("monitoring.coreos.com", "PodMonitor"),
     "leaderworkersets": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
 }
+ELSEWHERE = {
+    ("modeldeployments/scale", "patch"),
+    ("pods", "patch"),
+    ("pods/eviction", "create"),
+    *(
+        (kind, verb)
+        for kind in ("horizontalpodautoscalers", "scaledobjects")
+        for verb in ("get", "list", "watch", "create", "patch", "delete")
+    ),
+}
+"""Rights that need more than this stage has; hpa_provider, scale_down_victim and hung_engine fail without theirs, and nothing here shows that KEDA's are
+needed."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ def grants() -> list[Grant]:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
+        if (resource, verb) not in ELSEWHERE
     ]
 
 
@@ -110,7 +123,7 @@ class Stage:
     def settle(self) -> None:
         """Everything is as specified again."""
         self.place.kubectl("delete", "controllerrevisions", "-l", "of=somebody-else")
-        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits")
+        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits", "mdep/scales")
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
         for ref in (*OWNERS.values(), "mdep/group"):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
@@ -156,6 +169,8 @@ WAITS = model(
 )
 """A model whose Pod waits for a volume, and for no GPU before: what it waits for stands in Events alone. Kubelet waits for volumes that
 some container mounts."""
+SCALES = model("scales", autoscaling={"minReplicas": 1, "maxReplicas": 2})
+"""A model for which it is asked how many more engines have room."""
 WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
 
 
@@ -219,6 +234,8 @@ def provoke(stage: Stage, grant: Grant) -> None:
         pod_is_missed(stage)
     elif (grant.verb, resource) == ("list", "events"):
         stage.place.apply(WAITS)
+    elif (grant.verb, resource) == ("list", "nodes"):
+        stage.place.apply(SCALES)
     elif (grant.verb, resource) == ("patch", "controllerrevisions"):
         record_is_orphaned(stage)
     elif grant.verb in ("list", "watch"):

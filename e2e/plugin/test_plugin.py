@@ -29,7 +29,11 @@ class Plugin:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """`kubectl tidegate rollout WORDS`, as in a shell."""
-        argv = [self.place.cluster.settings.kubectl, "tidegate", "rollout", *words, "-n", self.place.name]
+        return self.command("rollout", *words)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`kubectl tidegate WORDS`."""
+        argv = [self.place.cluster.settings.kubectl, "tidegate", *words, "-n", self.place.name]
         return subprocess.run(argv, env=self._environment(), capture_output=True, text=True, timeout=60, check=False)
 
     def says(self, *words: str) -> str:
@@ -114,3 +118,20 @@ def test_completion(place: Place) -> None:
     environment = {**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split()[:2] == ["resume", "retry"]
+
+
+def test_what_will_happen_is_what_happens(place: Place, tmp_path: Path) -> None:
+    """The plan of a manifest names the revision that it becomes, and says of GPUs what the rollout's own plan says then."""
+    place.apply(judged(5, objectives=[], canary={"steps": STEPS}), policy())
+    place.ready("mdep/small", "rpol/front")
+    new = tmp_path / "new.json"
+    new.write_text(json.dumps(judged(6, objectives=[], canary={"steps": STEPS})))
+    before = place.get("mdep/small")["metadata"]["resourceVersion"]
+    done = Plugin(place).command("plan", "-f", str(new))
+    assert done.returncode == 0, done.stderr
+    assert place.get("mdep/small")["metadata"]["resourceVersion"] == before
+    made = Rollout(place)
+    place.kubectl("apply", "-f", str(new))
+    place.wait(lambda: "nodes have room for them" in made.status.get("plan", ""), "what nodes have left is known")
+    assert f"revision {made.status['revision']} takes the place of" in done.stdout
+    assert "GPUs: 2 today, 4 at most; nodes have room for " in done.stdout

@@ -84,7 +84,7 @@ def test_a_model_without_engines_answers_503_and_says_when_to_come_back(place: P
     place.apply(model(replicas=0), policy())
     place.ready("mdep/small")
     assert place.condition("mdep/small", "Ready")["reason"] == "ScaledToZero"
-    place.ready_says("rpol/front", "NoEngineAnswers")
+    place.ready_says("rpol/front", "ScaledToZero")
     answer = httpx.post(f"{place.router()}/v1/chat/completions", json={"model": "chat", "messages": []})
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"

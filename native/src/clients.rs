@@ -6,10 +6,19 @@
 //! | none, one that is nobody's, two different ones,  | no                    | 503: nobody knows yet    |
 //! |   or `authorization` of another kind than Bearer | yes                   | 401                      |
 //!
+//! Where clients show tokens, Envoy has verified them, and a header that nobody else can write says whose they are:
+//!
+//! | told                                             | all keys were read    | then                     |
+//! |--------------------------------------------------|-----------------------|--------------------------|
+//! | 1 to 253 printable ASCII characters, no spaces   | any                   | that client asks         |
+//! | nothing, or something else                       | any                   | 401                      |
+//! | nothing can be, because no keys are known        | no                    | 503: nobody knows yet    |
+//!
 //! <https://platform.openai.com/docs/api-reference/authentication>, <https://docs.anthropic.com/en/api/overview#authentication>
 
 use crate::filter::{Host, Side};
 use crate::sha256::{sha256, Digest};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 const NONE: &str = "No API key was shown: send it as authorization: Bearer KEY, or as x-api-key: KEY.";
@@ -17,6 +26,10 @@ const UNKNOWN: &str = "The API key is not valid here.";
 const SEVERAL: &str =
     "Different API keys were shown: authorization and x-api-key must hold the same one, or only one be sent.";
 const NO_BEARER: &str = "The authorization header must be of the form: Bearer KEY.";
+const NOBODYS: &str =
+    "The token does not say whose it is: it lacks the claim that names the client, or that is no client's id.";
+/// Bytes of a client's id.
+const LONGEST: usize = 253;
 const UNREAD: &str = "The router does not know its clients' keys yet; try again.";
 
 /// Of a policy whose clients have keys.
@@ -26,6 +39,8 @@ pub struct Clients {
     pub by_digest: HashMap<Digest, Vec<u8>>,
     /// Some Secrets were not read yet.
     pub unread: bool,
+    /// Header that says whose a token is, where clients show those; empty where they show keys.
+    pub told: String,
     /// Paths that need no key.
     pub open: Vec<Vec<u8>>,
 }
@@ -42,16 +57,24 @@ impl Clients {
     }
 
     /// Who asks for `path`; nobody in particular where it needs no key.
-    pub fn who(&self, host: &dyn Host, path: &[u8]) -> Result<Option<&[u8]>, Stranger> {
+    pub fn who(&self, host: &dyn Host, path: &[u8]) -> Result<Option<Cow<'_, [u8]>>, Stranger> {
         if self.open.iter().any(|known| known == path) {
             return Ok(None);
         }
+        if !self.told.is_empty() {
+            let told = host.header(Side::Request, &self.told, 0).filter(|name| is_id(name));
+            return told.map(|name| Some(Cow::Owned(name.to_vec()))).ok_or(Stranger(401, NOBODYS));
+        }
         match shown(host).and_then(|key| self.by_digest.get(&sha256(key)).ok_or(UNKNOWN)) {
-            Ok(client) => Ok(Some(client)),
+            Ok(client) => Ok(Some(Cow::Borrowed(client))),
             Err(_) if self.unread => Err(Stranger(503, UNREAD)),
             Err(wrong) => Err(Stranger(401, wrong)),
         }
     }
+}
+
+fn is_id(name: &[u8]) -> bool {
+    (1..=LONGEST).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic)
 }
 
 /// The one key that all headers hold.
@@ -124,7 +147,7 @@ mod tests {
         }
         let clients = clients(unread);
         let found = clients.who(&host, path.as_bytes())?;
-        Ok(found.map(|name| String::from_utf8_lossy(name).into_owned()))
+        Ok(found.map(|name| String::from_utf8_lossy(&name).into_owned()))
     }
 
     #[test]
@@ -158,6 +181,28 @@ mod tests {
     fn what_needs_no_key() {
         assert_eq!(who(true, "/healthz", &[]), Ok(None));
         assert_eq!(who(false, "/healthz/x", &[]), Err(Stranger(401, NONE)));
+    }
+
+    #[test]
+    fn whose_a_token_is() {
+        let clients = Clients { told: "x-client".into(), open: vec![b"/healthz".to_vec()], ..Clients::default() };
+        let longest = "x".repeat(LONGEST);
+        for (path, told, wanted) in [
+            ("/v1/models", Some("me@example.com"), Ok(Some("me@example.com"))),
+            ("/v1/models", Some(longest.as_str()), Ok(Some(longest.as_str()))),
+            ("/v1/models", Some(&format!("{longest}x")), Err(Stranger(401, NOBODYS))),
+            ("/v1/models", Some("two words"), Err(Stranger(401, NOBODYS))),
+            ("/v1/models", Some(""), Err(Stranger(401, NOBODYS))),
+            ("/v1/models", None, Err(Stranger(401, NOBODYS))),
+            ("/healthz", None, Ok(None)),
+        ] {
+            let mut host = Fake::default();
+            if let Some(told) = told {
+                host.headers.insert((true, "x-client".into()), vec![told.as_bytes().to_vec()]);
+            }
+            let found = clients.who(&host, path.as_bytes());
+            assert_eq!(found, wanted.map(|name| name.map(|name| Cow::Borrowed(name.as_bytes()))), "{told:?}");
+        }
     }
 
     #[test]

@@ -6,14 +6,18 @@
 //! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
 //! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
+//! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
-//! |          |   `unread`: there may be more clients than are known                                               |
-//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte                                         |
+//! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
+//! |          |   token is                                                                                         |
+//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; of a provider `host NAME`,             |
+//! |          |   `path PREFIX`, `keep HEADER` and `drop HEADER` any number                                        |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
 use crate::clients::Clients;
 use crate::engine::{self, Engine};
+use crate::external::External;
 use crate::filter::Filter;
 use crate::panics::Panics;
 use crate::route::{self, Route};
@@ -97,8 +101,9 @@ fn route(text: &str) -> Result<route::Config, String> {
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
             "limits" if value.is_empty() => config.limits = true,
+            "prefix" if !value.is_empty() => config.prefix = value.to_string(),
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
-            "keys" | "unread" | "open" | "client" => {
+            "keys" | "unread" | "open" | "client" | "told" => {
                 // whichever of them stands there: nobody is let in without a key
                 client(config.clients.get_or_insert_default(), word, value).ok_or_else(|| format!("no such {word}"))?;
             }
@@ -112,6 +117,7 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
     match (word, value) {
         ("keys", "") => (),
         ("unread", "") => clients.unread = true,
+        ("told", header) if !header.is_empty() => clients.told = header.to_string(),
         ("open", path) => clients.open.push(path.as_bytes().to_vec()),
         ("client", value) => {
             let (digest, name) = value.split_once(' ')?;
@@ -124,11 +130,14 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
 
 fn engine(text: &str) -> Result<engine::Config, String> {
     let (lines, headers) = split(text)?;
-    let mut config = engine::Config { model: Vec::new(), hold: false, headers };
+    let mut config = engine::Config { model: Vec::new(), external: None, hold: false, headers };
     for line in lines {
         match line {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
+            ("host" | "path" | "keep" | "drop", value) => {
+                external(config.external.get_or_insert_default(), line.0, value);
+            }
             (word, value) => return Err(unknown(word, value)),
         }
     }
@@ -136,6 +145,15 @@ fn engine(text: &str) -> Result<engine::Config, String> {
         Err("no model".into())
     } else {
         Ok(config)
+    }
+}
+
+fn external(external: &mut External, word: &str, value: &str) {
+    match word {
+        "host" => external.host = value.as_bytes().to_vec(),
+        "path" => external.path = value.as_bytes().to_vec(),
+        "keep" => external.kept.push(value.to_string()),
+        _ => external.dropped.push(value.to_string()),
     }
 }
 
@@ -171,18 +189,24 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nprefix x-prefix\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
         assert_eq!((route.forms.len(), route.own.len(), route.end, route.limits), (1, 1, true, true));
         assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
-        assert_eq!(route.first_token, b"600");
+        assert_eq!((route.first_token.as_slice(), route.prefix.as_str()), (&b"600"[..], "x-prefix"));
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
         assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
         let text = format!("{HEADERS}model a b\nhold");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
         assert_eq!(engine.headers.draining, "x-draining");
+        assert!(engine.external.is_none());
+        let text = format!("{HEADERS}model a\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c");
+        let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
+        let external = engine.external.as_ref().unwrap();
+        assert_eq!((external.host.as_slice(), external.path.as_slice()), (&b"api.example.com"[..], &b""[..]));
+        assert_eq!((external.kept.len(), external.dropped.len()), (2, 1));
         assert!(matches!(Config::read(b"panics", b""), Some(Config::Panics)));
     }
 
@@ -208,8 +232,10 @@ mod tests {
             ("route", format!("{HEADERS}elsewhere /e")),
             ("route", format!("{HEADERS}first-token soon")),
             ("route", format!("{HEADERS}limits 3")),
+            ("route", format!("{HEADERS}prefix")),
             ("route", format!("{HEADERS}keys all")),
             ("route", format!("{HEADERS}unread 1")),
+            ("route", format!("{HEADERS}told")),
             ("route", format!("{HEADERS}client acme")),
             ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
             ("engine", HEADERS.to_string()),

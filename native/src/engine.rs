@@ -1,5 +1,5 @@
 //! The filter of one attempt: puts the engine's own name where the public one stands, holds the answer's headers until
-//! there is something to read, and tells an engine that is shutting down.
+//! there is something to read, and tells an engine that is shutting down. For a provider outside it addresses the request, too.
 //!
 //! | answer                                        | then                                                       |
 //! |-----------------------------------------------|------------------------------------------------------------|
@@ -10,6 +10,7 @@
 
 use crate::config::Headers;
 use crate::digits::Digits;
+use crate::external::{restore, External};
 use crate::filter::{Filter, Host, Request, Response, Side};
 use crate::splice::{apply, Edit, Place};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ const ASK_USAGE: &[u8] = b"\"stream_options\":{\"include_usage\":true},";
 pub struct Config {
     /// What its engines call the model.
     pub model: Vec<u8>,
+    /// Absent for engines of ours.
+    pub external: Option<External>,
     /// Whether headers are held.
     pub hold: bool,
     /// Headers that the filters tell each other things in.
@@ -63,6 +66,9 @@ impl Filter for Engine {
     /// moment the length must be that of the body: an engine would take what is left over for another request.
     fn request_headers(&mut self, host: &mut dyn Host, _end: bool) -> Request {
         let names = &self.config.headers;
+        if host.header(Side::Request, &names.splice, 0).is_none() {
+            restore(host);
+        }
         let Some(place) = host.header(Side::Request, &names.splice, 0).and_then(Place::read) else {
             return Request::Continue;
         };
@@ -72,6 +78,9 @@ impl Filter for Engine {
         self.edits = (!same || place.ask.is_some()).then_some(edits);
         let grown = edits[0].grows(ASK_USAGE) + edits[1].grows(model);
         host.set_header(Side::Request, "content-length", Digits::of(grown + place.length - edits[1].gone()).as_bytes());
+        if let Some(external) = &self.config.external {
+            external.address(host);
+        }
         Request::Continue
     }
 
@@ -117,7 +126,7 @@ mod tests {
 
     fn engine(model: &str) -> Engine {
         let (model, headers) = (model.as_bytes().to_vec(), Headers::for_tests());
-        Engine::new(Arc::new(Config { model, hold: true, headers }))
+        Engine::new(Arc::new(Config { model, external: None, hold: true, headers }))
     }
 
     /// What an engine is sent of a body in slices and pieces of `size` bytes.

@@ -31,6 +31,9 @@ impl Host for Fake {
     fn set_header(&mut self, side: Side, name: &str, value: &[u8]) {
         self.headers.insert(key(side, name), vec![value.to_vec()]);
     }
+    fn remove_header(&mut self, side: Side, name: &str) {
+        self.headers.remove(&key(side, name));
+    }
     fn body_size(&self, _side: Side) -> usize {
         self.piece.iter().map(Vec::len).sum()
     }
@@ -54,5 +57,8 @@ impl Host for Fake {
     }
     fn set_text(&mut self, key: &str, value: &[u8]) {
         self.texts.insert(key.to_string(), value.to_vec());
+    }
+    fn text(&self, key: &str) -> Option<Vec<u8>> {
+        self.texts.get(key).cloned()
     }
 }

@@ -17,6 +17,8 @@ pub trait Host {
     fn header(&self, side: Side, name: &str, index: usize) -> Option<&[u8]>;
     /// In place of all headers of this name.
     fn set_header(&mut self, side: Side, name: &str, value: &[u8]);
+    /// All headers of this name.
+    fn remove_header(&mut self, side: Side, name: &str);
     /// Bytes of the body that this hook was called for.
     fn body_size(&self, side: Side) -> usize;
     /// The same bytes, as they lie.
@@ -33,6 +35,8 @@ pub trait Host {
     fn set_number(&mut self, key: &str, value: f64);
     /// Writes a text there.
     fn set_text(&mut self, key: &str, value: &[u8]);
+    /// What was written there: the attempts of a request have one.
+    fn text(&self, key: &str) -> Option<Vec<u8>>;
 }
 
 /// What to do with a part of a request.

@@ -67,6 +67,14 @@ impl Finder {
         }
     }
 
+    /// Where its prompt begins, and where the first message of a user in it ends (prefix.rs); a form has none.
+    pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
+        match self {
+            Finder::Json(scanner) => scanner.prompt(),
+            Finder::Form(_) => (None, None),
+        }
+    }
+
     /// Bytes so far.
     pub fn seen(&self) -> usize {
         match self {

@@ -23,10 +23,12 @@ use crate::answer::{refusal, Answer, Api, REQUEST_ID};
 use crate::clients::Stranger;
 use crate::end;
 use crate::events::{without_usage, Events, Passed};
+use crate::external;
 use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
 use crate::form::Form;
 use crate::model::Finder;
+use crate::prefix::Prefix;
 use crate::scanner::Scanner;
 use crate::splice::Place;
 use crate::usage::Usage;
@@ -52,6 +54,7 @@ pub struct Route {
     api: Api,
     /// While the body comes.
     finder: Option<Finder>,
+    prefix: Prefix,
     /// What is answered once the rest of the body has been taken.
     refused: Option<Answer>,
     begun: Instant,
@@ -84,6 +87,7 @@ impl Route {
             config,
             api: Api::OpenAi,
             finder: None,
+            prefix: Prefix::default(),
             refused: None,
             begun: Instant::now(),
             first: None,
@@ -116,7 +120,9 @@ impl Route {
         let path = split(host.header(Side::Request, ":path", 0).unwrap_or_default()).0;
         match clients.who(host, path) {
             Ok(client) => {
-                client.inspect(|name| host.set_text("client", name));
+                if let Some(name) = client {
+                    host.set_text("client", &name);
+                }
                 None
             }
             Err(stranger) => Some(self.turned_away(host, &stranger)),
@@ -181,6 +187,9 @@ impl Route {
             Err(wrong) => return self.refuse(host, 400, wrong),
             Ok(found) => found,
         };
+        if let Some(prefix) = self.prefix.value(finder.prompt().1.is_some()) {
+            host.set_header(Side::Request, &self.config.prefix, prefix.to_string().as_bytes());
+        }
         let ask = if self.may_ask { finder.usage_place() } else { None };
         self.asked = ask.is_some();
         // four numbers of twenty digits at most
@@ -227,6 +236,13 @@ impl Route {
                 Request::Wait
             }
             decided => decided,
+        }
+    }
+
+    /// The last attempt may have been one at a provider.
+    fn as_asked(&self, host: &mut dyn Host) {
+        if host.header(Side::Request, &self.config.headers.splice, 0).is_none() {
+            external::restore(host);
         }
     }
 
@@ -299,7 +315,15 @@ impl Filter for Route {
             return if end { self.finish(host) } else { Request::Wait };
         }
         let Some(finder) = &mut self.finder else { return Request::Continue };
-        host.each_slice(Side::Request, &mut |slice| finder.feed(slice));
+        let (prefix, wanted) = (&mut self.prefix, !self.config.prefix.is_empty());
+        host.each_slice(Side::Request, &mut |slice| {
+            let before = finder.seen();
+            finder.feed(slice);
+            if wanted {
+                let (first, end) = finder.prompt();
+                prefix.feed(slice, before, first, end);
+            }
+        });
         if end {
             self.finish(host)
         } else {
@@ -337,8 +361,10 @@ impl Filter for Route {
         Response::Continue
     }
 
-    fn local_reply(&mut self, _host: &mut dyn Host, status: u32) -> Option<Farewell> {
+    /// What is answered goes by the path that was asked for.
+    fn local_reply(&mut self, host: &mut dyn Host, status: u32) -> Option<Farewell> {
         self.ours = true;
+        self.as_asked(host);
         let Stream { events, chunked, .. } = self.stream.take()?;
         self.broken = true;
         let event = end::event(self.api, status, events.open());
@@ -346,6 +372,7 @@ impl Filter for Route {
     }
 
     fn complete(&mut self, host: &mut dyn Host) {
+        self.as_asked(host);
         let tokens = [
             ("prompt_tokens", self.usage.prompt),
             ("completion_tokens", self.usage.completion),

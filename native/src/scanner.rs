@@ -40,6 +40,10 @@ const BRACKETS: Wrong = "the body is not valid JSON: brackets do not match";
 const DEEPEST: i64 = 10_000;
 /// What a picture, a sound or a film in text begins with (RFC 2397).
 const MEDIA: &[u8] = b"data:";
+/// Depth of what stands in a message.
+const MESSAGE: i64 = 3;
+/// A message's role, if it is a user's.
+const USER: &[u8] = b"user";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
@@ -50,6 +54,8 @@ enum Key {
     Stream,
     StreamOptions,
     Count(Count),
+    /// What a prompt stands in, or a part of it.
+    Prompt,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -93,6 +99,25 @@ pub struct Scanner {
     wish: Wish,
     /// Where the string that goes on began, if it is a picture or a sound.
     media: Option<usize>,
+    prompt: Prompt,
+}
+
+/// Where the prompt is, for prefix.rs.
+#[derive(Default)]
+struct Prompt {
+    /// Behind the colon of the first of its keys.
+    first: Option<usize>,
+    /// Behind the first message of a user.
+    end: Option<usize>,
+    /// Somebody is called a user in the message that goes on.
+    user: bool,
+}
+
+impl Prompt {
+    /// Whether the end is still looked for.
+    fn goes_on(&self) -> bool {
+        self.first.is_some() && self.end.is_none()
+    }
 }
 
 impl Default for Scanner {
@@ -111,6 +136,7 @@ impl Default for Scanner {
             options: false,
             wish: Wish::default(),
             media: None,
+            prompt: Prompt::default(),
         }
     }
 }
@@ -152,6 +178,11 @@ impl Scanner {
     /// What it says of how many tokens it asks for (wish.rs).
     pub fn wish(&self) -> String {
         self.wish.said(self.seen, self.streams)
+    }
+
+    /// Where the prompt begins, and where its first message of a user ends, as far as is known by now.
+    pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
+        (self.prompt.first, self.prompt.end)
     }
 
     /// Bytes so far.
@@ -202,9 +233,19 @@ impl Scanner {
             b'{' | b'[' if self.depth == DEEPEST => self.wrong = Some(DEEP),
             b'{' | b'[' => self.depth += 1,
             _ if self.depth == 0 => self.wrong = Some(BRACKETS),
-            _ => self.depth -= 1,
+            _ => {
+                self.depth -= 1;
+                self.message_ends(i + ahead + 1);
+            }
         }
         i + ahead + 1
+    }
+
+    /// A bracket has closed in front of `i` in this piece: of a message, if it stood in the outermost object's array.
+    fn message_ends(&mut self, i: usize) {
+        if self.depth == 2 && self.prompt.user && self.prompt.goes_on() {
+            self.prompt.end = Some(self.seen + i);
+        }
     }
 
     fn open(&mut self, at: At) {
@@ -254,6 +295,7 @@ impl Scanner {
         let most = match self.at {
             At::Key => LONGEST_KEY + 1,
             At::Value => LONGEST_ESCAPED + 1,
+            At::Text if self.prompt.goes_on() => USER.len() + 1,
             _ => 0,
         };
         let room = most.saturating_sub(self.carried.len()).min(text.len());
@@ -268,13 +310,16 @@ impl Scanner {
         if let Some(begin) = self.media.take() {
             self.wish.media(self.seen + stop - begin);
         }
+        if self.at == At::Text && self.depth == MESSAGE && text == USER {
+            self.prompt.user = self.prompt.goes_on();
+        }
         let key = if self.at == At::Key { key(text) } else { None };
         self.at = key.map_or(At::Between, At::AfterKey);
     }
 
     fn after_key(&mut self, key: Key, c: u8, i: usize) -> usize {
         match c {
-            b':' => self.is_key(key),
+            b':' => self.is_key(key, i),
             _ if is_space(c) => (),
             _ => {
                 self.at = At::Between;
@@ -284,13 +329,18 @@ impl Scanner {
         i + 1
     }
 
-    fn is_key(&mut self, key: Key) {
+    /// A colon at `i` in this piece follows.
+    fn is_key(&mut self, key: Key, i: usize) {
         match key {
             Key::Model if self.found.is_some() => self.wrong = Some(TWICE),
             Key::Model => self.at = At::Colon,
             Key::Stream => self.at = At::Stream,
             Key::StreamOptions => (self.at, self.options) = (At::Between, true),
             Key::Count(count) => self.at = At::Number(count),
+            Key::Prompt => {
+                self.at = At::Between;
+                self.prompt.first.get_or_insert(self.seen + i + 1);
+            }
         }
     }
 
@@ -332,6 +382,7 @@ fn key(text: &[u8]) -> Option<Key> {
     match text {
         b"stream" => Some(Key::Stream),
         b"stream_options" => Some(Key::StreamOptions),
+        b"messages" | b"system" | b"prompt" | b"input" | b"instructions" => Some(Key::Prompt),
         _ => Count::of(text).map(Key::Count).or_else(|| spells_model(text).then_some(Key::Model)),
     }
 }

@@ -60,6 +60,10 @@ DRAINING_HEADER: Final = f"{INTERNAL_PREFIX}draining"
 """Set on the answer of an engine that is shutting down; makes the router try another one."""
 DECIDED_HEADER: Final = f"{INTERNAL_PREFIX}route"
 """The route that a decision chose."""
+HOLD_HEADER: Final = f"{INTERNAL_PREFIX}hold"
+"""Tells the brain that a request has no engine, and would wait for one."""
+LET_GO_HEADER: Final = f"{INTERNAL_PREFIX}let-go"
+"""The route on which a request goes on that waited for an engine."""
 OWN_HEADER: Final = f"{INTERNAL_PREFIX}own"
 """The path of a request that the router answers itself."""
 LARGE_HEADER: Final = f"{INTERNAL_PREFIX}large"
@@ -68,7 +72,25 @@ ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
 """Who asks for how much: from Envoy to the brain, where a policy has limits."""
 RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
 """What limits have reserved: from the brain to Envoy, for the request's record."""
-INTERNAL_HEADERS: Final = (MODEL_HEADER, SPLICE_HEADER, DRAINING_HEADER, DECIDED_HEADER, OWN_HEADER, LARGE_HEADER)
+PREFIX_HEADER: Final = f"{INTERNAL_PREFIX}prefix"
+"""A number for what a request's prompt begins with."""
+CLIENT_HEADER: Final = f"{INTERNAL_PREFIX}client"
+"""The client's id, of a token that was verified."""
+FIRST_HEADER: Final = f"{INTERNAL_PREFIX}first"
+"""The destination that the weights chose, whoever answers."""
+INTERNAL_HEADERS: Final = (
+    MODEL_HEADER,
+    SPLICE_HEADER,
+    DRAINING_HEADER,
+    DECIDED_HEADER,
+    HOLD_HEADER,
+    LET_GO_HEADER,
+    OWN_HEADER,
+    LARGE_HEADER,
+    PREFIX_HEADER,
+    FIRST_HEADER,
+    CLIENT_HEADER,
+)
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
@@ -91,6 +113,18 @@ BRAIN_PORT: Final = 9092
 STORE_PORT: Final = 6379
 OPERATOR_HEALTH_PORT: Final = 8080
 
+# external metrics, for HorizontalPodAutoscalers
+METRICS_PORT: Final = 8443
+METRICS_SERVICE: Final = "tidegate-metrics"
+DESIRED_METRIC: Final = "tidegate-desired-replicas"
+SIGNAL_METRIC: Final = "tidegate-signal"
+
+# what the operator tells people
+OPERATOR_LEASE: Final = "tidegate-operator"
+"""Says which of its Pods acts."""
+SCALING_PATH: Final = "/debug/scaling"
+"""Of the health port; NAMESPACE/NAME follows."""
+
 # the native filters
 MODULES_VARIABLE: Final = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH"
 """Names the folder from which Envoy loads lib<module>.so."""
@@ -106,6 +140,8 @@ BRAIN_CONTAINER: Final = "brain"
 STORE_CONTAINER: Final = "valkey"
 
 ROUTER_CONFIG_KEY: Final = "router.json"
+AVOIDED_KEY: Final = "avoided.json"
+"""Beside it: addresses of engines that hang. They are no configuration: what changes is who answers, as when an engine leaves."""
 STORE_PASSWORD_KEY: Final = "password"  # noqa: S105 - the key of a Secret, not a secret
 
 
@@ -139,6 +175,16 @@ def engine_account(model: str) -> str:
 def weights_claim(model: str) -> str:
     """The claim that keeps downloaded weights."""
     return f"{model}-weights"
+
+
+def scaling_memory(model: str) -> str:
+    """The ConfigMap with what came yesterday."""
+    return f"{model}-scaling"
+
+
+def autoscaler(model: str) -> str:
+    """The HorizontalPodAutoscaler or ScaledObject of a model whose provider is another one than the operator."""
+    return model
 
 
 def pod_monitor(model: str) -> str:

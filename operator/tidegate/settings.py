@@ -5,10 +5,11 @@ The variable of a field is TIDEGATE_ and the field's name in capitals, except fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tidegate import __version__
@@ -25,6 +26,14 @@ Image = Annotated[
     str, Field(pattern=r"^\S+$", description="an image, for example registry.example.com/vllm-openai:v0.32.0")
 ]
 Word = Annotated[str, Field(pattern=r"^\S+$", description="one word")]
+
+
+def _list(text: str) -> str:
+    """As it is, if it is JSON for a list of objects."""
+    found = json.loads(text)
+    if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
+        raise ValueError("no list of objects")
+    return text
 
 
 class WrongSettings(ValueError):
@@ -56,6 +65,10 @@ class Settings(BaseSettings):
     """Name of this process among its replicas."""
     health_port: Annotated[int, Field(ge=1, le=65535, description="a port from 1 to 65535")] = OPERATOR_HEALTH_PORT
     """Port of /healthz, /readyz and /metrics."""
+    address: Annotated[str, Field(validation_alias="POD_IP", description="an address")] = ""
+    """Of this Pod: where external metrics are asked for."""
+    external_metrics_folder: Annotated[str, Field(description="empty, or a path")] = ""
+    """Folder with tls.crt and tls.key; empty: external metrics are not served."""
     workers: Annotated[int, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 8
     """Objects that are worked on at once."""
     log_level: Annotated[
@@ -64,6 +77,13 @@ class Settings(BaseSettings):
     """The least that is logged."""
     log_format: Annotated[Literal["text", "json"], Field(description="text or json")] = "text"
     """How the operator logs, and the brains of the routers that it makes."""
+
+    network_policies: Annotated[bool, Field(description="true or false")] = False
+    """Whether engines are kept from everybody but routers, the operator and `engine_peers`."""
+    engine_peers: Annotated[
+        str, AfterValidator(_list), Field(description="a JSON list of networking.k8s.io/v1 NetworkPolicyPeers")
+    ] = "[]"
+    """Who may reach engines besides."""
 
     prometheus_url: Annotated[
         str,
@@ -105,6 +125,8 @@ class Settings(BaseSettings):
             bind_address=self.bind_address,
             assign_user=self.assign_user,
             log_format=self.log_format,
+            operator_namespace=self.namespace,
+            engine_peers=tuple(json.loads(self.engine_peers)) if self.network_policies else None,
         )
 
     @property

@@ -116,10 +116,10 @@ def test_a_misspelt_field_of_a_policy(path: str, like: str) -> None:
     assert f"did you mean {like}?" in said(path, 1, "RoutingPolicy")
 
 
-def test_nothing_can_be_written_there() -> None:
+def test_what_can_be_written_there() -> None:
     assert (
         said("spec.auth", {"anonymous": {"rate": 1}}, "RoutingPolicy")
-        == "there is no such field; nothing can be written here"
+        == "there is no such field; there are allowExternal"
     )
 
 

@@ -72,7 +72,7 @@ async def going(part: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def looping(router: Router) -> AsyncIterator[Router]:
     """The brain's loop, for as long as the block lasts."""
-    task = asyncio.create_task(router.run())
+    task = asyncio.gather(router.run(), router.presence.run())
     try:
         yield router
     finally:

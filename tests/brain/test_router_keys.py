@@ -178,5 +178,6 @@ def test_few_sentences(tmp_path: Path) -> None:
     router = Router(CONFIG_MAP, Files(RealEnvoy(tmp_path).start), Admin(tmp_path / "admin.sock"))
     changed(GUARDED, router)
     router.secret_changed("keys", secret(**{f"c{n:02}": "" for n in range(12)}))
-    assert router._problems()[0] == "Secret 'keys': entry 'c00' is empty"
-    assert router._problems()[-1] == "and 2 more"
+    said = asyncio.run(router.status())["keys"]
+    assert said[0] == "Secret 'keys': entry 'c00' is empty"
+    assert said[-1] == "and 2 more"

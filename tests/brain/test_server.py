@@ -178,6 +178,8 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
             "native": False,
             "keys": [],
             "limits": [],
+            "providers": [],
+            "certificate": "",
         }
         assert (await brain.get("/status")).json() == wanted
         async with _routed(envoy):

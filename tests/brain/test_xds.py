@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 
 from tests.envoy.conftest import config
+from tidegate.brain.admin import Admin
+from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, snapshot
 from tidegate.envoy.start import Start
 
+NONSENSE = [b"", b"\0" * 64, b"{", b"null", b"\xff"]
 ENDS: dict[str, tuple[Endpoint, ...]] = {"a": (Endpoint("10.0.0.1", 8000),)}
 
 
@@ -163,3 +166,27 @@ def test_the_same_again_writes_nothing(run: Path) -> None:
     before = {path: path.stat().st_ino for path in (run / "xds").iterdir()}
     _run(files, wanted)
     assert {path: path.stat().st_ino for path in (run / "xds").iterdir()} == before
+
+
+@pytest.mark.parametrize("left", NONSENSE)
+@pytest.mark.parametrize("name", ["bootstrap", "xds/lds", "xds/cds", "xds/rds", "xds/switches"])
+def test_a_file_that_says_nothing_is_written_anew(run: Path, name: str, left: bytes) -> None:
+    """A disk that was full, or a node without power: the brain begins as in a new Pod, before Envoy is let start."""
+    before, wanted = Files(Start(str(run))), _made(run, config({"chat": {"a": 1}}))
+    _run(before, wanted)
+    before.begin()
+    whole = {path: path.read_bytes() for path in run.rglob("*.json")}
+    (run / f"{name}.json").write_bytes(left)
+    after = Files(Start(str(run)))
+    assert not after.begun()
+    _run(after, wanted)
+    after.begin()
+    assert after.begun()
+    assert {path: path.read_bytes() for path in run.rglob("*.json")} == whole
+
+
+@pytest.mark.parametrize("left", NONSENSE)
+def test_a_brain_begins_beside_anything_that_was_remembered(run: Path, left: bytes) -> None:
+    for name in ("running", "keys"):
+        (run / f"{name}.json").write_bytes(left)
+    assert Router("front", Files(Start(str(run))), Admin(run / "admin.sock")).config is None

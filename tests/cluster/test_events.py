@@ -135,3 +135,21 @@ def test_news_give_way_to_work(busy: bool, pace: float) -> None:
         posting.cancel()
 
     run(main())
+
+
+def scaled(replicas: int) -> Status:
+    return {"autoscaling": {"desiredReplicas": replicas, "limit": "Signal", "message": "arrivals: 7 requests/s"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (scaled(3), scaled(5), [("Normal", "ScaledUp", "5 engines instead of 3; Signal: arrivals: 7 requests/s")]),
+        (scaled(3), scaled(2), [("Normal", "ScaledDown", "2 engines instead of 3; Signal: arrivals: 7 requests/s")]),
+        (scaled(3), scaled(3), []),
+        (None, scaled(3), []),
+        (scaled(3), {}, []),
+    ],
+)
+def test_another_number_of_engines(old: Status | None, new: Status, expected: list[tuple[str, str, str]]) -> None:
+    assert told(old, new) == expected

@@ -47,3 +47,15 @@ async def test_ask(engine: str) -> None:
         )
         monkeyed = await ask(client, Request("/x", "", 5.0), "127.0.0.1.invalid", 7.0)
         assert monkeyed.error.startswith("it could not be asked: ConnectError")
+
+
+async def test_patterns(engine: str) -> None:
+    async with httpx.AsyncClient() as client:
+
+        async def unlike(pattern: str, path: str = "/health") -> str:
+            return (await ask(client, Request(path, "", 5.0, pattern), engine, 7.0)).unlike
+
+        assert await unlike('"method": ?"G.T"') == ""
+        assert await unlike("POST") == "'POST' fits nowhere in the answer"
+        assert await unlike("(x+x+)+y", "/long") == "'(x+x+)+y' took longer than 100 ms"
+        assert (await unlike("(")).startswith("'(' is no regular expression: missing )")

@@ -36,6 +36,12 @@ def test_null_removes_and_is_not_written() -> None:
     assert merge_patch({"a": 1, "b": 2}, {"a": None, "c": None}) == {"a": None, "b": None}
 
 
+def test_null_in_a_block_that_lacks_it_is_nothing_to_write() -> None:
+    """What a plan leaves out of a block would else be a write in every pass."""
+    assert merge_patch({"block": {"b": 2}}, {"block": {"b": 2, "c": None}}) == {}
+    assert merge_patch({"block": {"b": 2}}, {"block": {"b": None}}) == {"block": {"b": None}}
+
+
 async def test_unchanged_is_not_written() -> None:
     owner = {**managed_tier(), "status": {"address": "a"}}
     api = FakeApi(owner)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import managed_tier, model, pod, policy
 from tidegate import names
-from tidegate.control.keys import interested, policies_naming
+from tidegate.control.keys import interested, policies_beyond, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of
 from tidegate.plan.kube.objects import child, model_labels, router_labels, store_labels
@@ -83,7 +83,16 @@ def serving(**revision: Any) -> dict[str, Any]:
         (MODEL, True),
         (MODEL | {"status": {"revisions": "?"}}, True),
         (serving() | {"spec": {"replicas": 9}}, False),
+        (serving() | {"status": {**serving()["status"], "desiredReplicas": 2}}, False),
+        (
+            serving() | {"status": {**serving()["status"], "desiredReplicas": 0}},
+            True,
+        ),  # nobody answers, and that is meant
         (serving() | {"spec": {"objectives": [{"name": "ttft", "timeToFirstToken": {"max": "1s"}}]}}, True),
+        (serving() | {"spec": {"autoscaling": {"maxReplicas": 9}}}, False),
+        (serving() | {"spec": {"autoscaling": {"scaleToZero": {"holdRequests": "60s"}}}}, True),
+        (MODEL | {"status": serving()["status"] | {"desiredReplicas": 3}}, False),
+        (MODEL | {"status": serving()["status"] | {"desiredReplicas": 0}}, True),
         (serving() | {"spec": {"rollout": {"canary": {"stickyBy": {"client": {}}}}}}, True),
     ],
 )
@@ -94,6 +103,25 @@ def test_what_policies_read_of_a_model(now: Manifest, woken: bool) -> None:
 def test_a_model_that_goes_is_read_by_policies_once_more() -> None:
     going = {**serving(), "metadata": {**MODEL["metadata"], "deletionTimestamp": "2026-03-01T12:00:00Z"}}
     assert asked(going, POLICY, known=serving()) == BOTH
+
+
+SLEEPY = model("mistral", autoscaling={"minReplicas": 0, "scaleToZero": {"after": "10m"}})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "woken"),
+    [
+        (None, {"podIP": "10.0.0.1"}, True),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.1", "hostIP": "10.1.0.1"}, False),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.2"}, True),
+        ({"podIP": "10.0.0.1"}, {"podIP": "10.0.0.1", "conditions": []}, True),
+    ],
+)
+def test_models_that_may_have_no_engine_read_where_routers_are(before: Any, now: Any, woken: bool) -> None:
+    labels = router_labels("chat") | {names.ROLE_LABEL: names.ROLE_ROUTER}
+    known = pod("p", labels, **before) if before else None
+    found = asked(pod("p", labels, **now), POLICY, MODEL, SLEEPY, known=known)
+    assert found == {("RoutingPolicy", "chat")} | ({("ModelDeployment", "mistral")} if woken else set())
 
 
 def with_status(**status: Any) -> dict[str, Any]:
@@ -115,6 +143,23 @@ def test_what_models_read_of_a_policy(now: Manifest, woken: set[str]) -> None:
     """Also models that it named before are told."""
     found = asked(now, known=with_status(configuration={"live": 1}))
     assert found == {("RoutingPolicy", "chat")} | {("ModelDeployment", name) for name in woken}
+
+
+def test_routers_that_may_send_to_more_than_a_status_names() -> None:
+    """Every model of the namespace waits for them, and is told when they have left."""
+    store, anywhere = Store(), with_status(configuration={"live": 1, "behind": 1, "more": True})
+    far = model("far")
+    far["metadata"]["namespace"] = "elsewhere"
+    for one in (anywhere, model("stranger"), far):
+        store.put(one)
+    stranger, llama = (
+        ObjectKey(names.API_VERSION, names.MODEL_DEPLOYMENT, "shop", name) for name in ("stranger", "llama")
+    )
+    assert policies_beyond(store, stranger) == (anywhere,)
+    assert policies_beyond(store, llama) == (), "it is named"
+    left = with_status(configuration={"live": 2})
+    for now, known in ((anywhere, left), (left, anywhere)):
+        assert {key.name for key in interested(now, known, store)} == {"chat", "llama", "mistral", "stranger"}
 
 
 def test_somebody_elses_controller_does_not_count() -> None:

@@ -33,10 +33,13 @@ class World:
         self.asked: list[tuple[float, str]] = []
         self.woken: list[tuple[float, str]] = []
         self.hung: set[Question] = set()
+        self.slow: dict[Question, float] = {}
+        """Seconds that an answer takes."""
         self.observer = Observer(self._answer, lambda key: self.woken.append((now(), key.name)))
 
     async def _answer(self, question: Question) -> Any:
         self.asked.append((now(), question.about.name))
+        await asyncio.sleep(self.slow.get(question, 0.0))
         if question in self.hung:
             await asyncio.sleep(1e6)
         return self.answers.get(question, lambda: "same")()
@@ -372,3 +375,44 @@ def test_an_error_is_an_answer_and_ends_nothing(
 
     observing(story)
     assert len(caplog.records) == logged
+
+
+def counted(name: str) -> Question:
+    return Question(KEY, name, query=Query(name, 0.0))
+
+
+def test_what_prometheus_says_at_a_look_wakes_once() -> None:
+    """Three objectives, asked at the same moments however long each answer takes."""
+
+    async def story(world: World) -> None:
+        first, second, third = (counted(name) for name in ("a", "b", "c"))
+        world.slow = {first: 0.0, second: 0.05, third: 0.15}
+        world.answers |= dict.fromkeys((first, second, third), object)
+        world.observer.want(KEY, {first: 5, second: 5, third: 5})
+        await asyncio.sleep(15.5)
+        assert {at for at, _ in world.asked} == {0, 5, 10, 15}
+        assert [round(at, 2) for at, _ in world.woken] == [0.2, 5.2, 10.2, 15.2]
+
+    observing(story)
+
+
+def test_answers_slower_than_their_pace() -> None:
+    async def story(world: World) -> None:
+        world.slow = {counted("a"): 7.0}
+        world.observer.want(KEY, {counted("a"): 5})
+        await asyncio.sleep(20)
+        assert [at for at, _ in world.asked] == [0, 9, 18]
+
+    observing(story)
+
+
+def test_a_quiet_question_wakes_nobody() -> None:
+    async def story(world: World) -> None:
+        quiet = replace(about("nodes", "Node"), quiet=True)
+        world.answers[quiet] = object
+        world.observer.want(KEY, {quiet: 1})
+        await asyncio.sleep(3.5)
+        assert world.sample(quiet) is not None
+        assert world.woken == []
+
+    observing(story)

@@ -54,11 +54,11 @@ def test_a_clock_that_is_set_back() -> None:
     async def story(world: World) -> None:
         world.wants(2)
         await asyncio.sleep(60)
-        read, looked = len(world.reads), len(world.scaler.decisions(KEY))
+        read, looked = len(world.reads), len(world.scaler.looks(KEY))
         world.skew = -3600.0
         await asyncio.sleep(60)
         assert len(world.reads) - read >= 50
-        assert len(world.scaler.decisions(KEY)) - looked >= 9
+        assert len(world.scaler.looks(KEY)) - looked >= 9
 
     scaling(story)
 
@@ -82,9 +82,9 @@ def test_what_is_kept_for_people() -> None:
     async def story(world: World) -> None:
         world.wants(2)
         await asyncio.sleep(TOLD * 7)
-        told, newest = world.scaler.decisions(KEY), world.scaler.decision(KEY)
+        told, newest = world.scaler.looks(KEY), world.scaler.decision(KEY)
         assert len(told) == TOLD
-        assert {one.state for _, one in told} == {State()}
+        assert {one.decision.state for one in told} == {State()}
         assert newest
         assert len(newest.state.ticks.all) > 10
 

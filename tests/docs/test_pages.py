@@ -27,7 +27,16 @@ PAGES = [
     for path in sorted(folder.glob("*.md"))
 ]
 TROUBLE = ROOT / "docs/how-to/troubleshooting.md"
-TYPES = {"READY", "RECONCILING", "STALLED", "SUSPENDED", "RESOLVED_REFS", "UPDATE_PENDING"}
+TYPES = {
+    "READY",
+    "RECONCILING",
+    "STALLED",
+    "SUSPENDED",
+    "RESOLVED_REFS",
+    "UPDATE_PENDING",
+    "SCALING_ACTIVE",
+    "ENGINES_HANG",
+}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Sticky, Target
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 from tidegate.names import MODULES_VARIABLE
@@ -77,6 +79,7 @@ class Engine:
     port: int
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     status: int = 200
     close: bool = False
     more: dict[str, str] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class Engine:
         """Any path."""
         self.bodies.append(await request.read())
         self.headers.append({k.lower(): v for k, v in request.headers.items()})
+        self.paths.append(request.path_qs)
         headers = self.more | ({"connection": "close"} if self.close else {})
         return web.json_response({"port": self.port, "path": request.path}, status=self.status, headers=headers)
 
@@ -97,17 +101,17 @@ class Engines:
         self._thread = Loop()
         self._runners: list[web.AppRunner] = []
 
-    def start(self) -> Engine:
+    def start(self, tls: ssl.SSLContext | None = None) -> Engine:
         """One more."""
-        return self._thread.do(self._start())
+        return self._thread.do(self._start(tls))
 
-    async def _start(self) -> Engine:
+    async def _start(self, tls: ssl.SSLContext | None) -> Engine:
         engine = Engine(free_port())
         app = web.Application(client_max_size=64 << 20)
         app.router.add_route("*", "/{path:.*}", engine.handle)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", engine.port).start()
+        await web.TCPSite(runner, "127.0.0.1", engine.port, ssl_context=tls).start()
         self._runners.append(runner)
         return engine
 
@@ -174,11 +178,15 @@ class RealEnvoy:
         self.url = f"http://127.0.0.1:{start.port}"
 
     def offer(
-        self, wanted: RouterConfig, engines: Mapping[str, Sequence[Listening]], clients: Clients = NOT_READ
+        self,
+        wanted: RouterConfig,
+        engines: Mapping[str, Sequence[Listening]],
+        clients: Clients = NOT_READ,
+        credentials: Credentials = NOTHING,
     ) -> None:
         """Writes the files and waits until Envoy runs them."""
         ends = {name: tuple(Endpoint("127.0.0.1", e.port) for e in some) for name, some in engines.items()}
-        made = snapshot(wanted, ends, self.start, clients)
+        made = snapshot(wanted, ends, self.start, clients, credentials)
         clusters = self.files.offer(made)
         if self._process is None:
             self.files.switch(made)

@@ -14,7 +14,7 @@ import pytest
 
 from tests.envoy.conftest import Engines, RealEnvoy, config
 from tests.envoy.waiting import until
-from tidegate.envoy import bootstrap
+from tidegate.envoy import bootstrap, routes
 
 pytestmark = pytest.mark.envoy
 MIB = 1 << 20
@@ -22,8 +22,9 @@ LIMIT = 256 * MIB
 
 
 @pytest.fixture
-def small(tmp_path: Path, engines: Engines) -> Iterator[RealEnvoy]:
-    """An Envoy that may take 256 MiB."""
+def small(tmp_path: Path, engines: Engines, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealEnvoy]:
+    """An Envoy that may take 256 MiB, and waits for the rest of an upload a third as long as ours."""
+    monkeypatch.setattr(routes, "UPLOAD_IDLE", 5.0)
     made = RealEnvoy(tmp_path)
     made.begin_with(replace(made.start, memory=LIMIT))
     try:

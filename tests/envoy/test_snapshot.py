@@ -55,7 +55,13 @@ def test_envoy_takes_it(shape: str, tmp_path: Path) -> None:
 
 
 def test_no_engines_is_an_empty_assignment() -> None:
-    assert load_assignment("a.r1", []) == {"cluster_name": "a.r1", "endpoints": []}
+    assert load_assignment("a.r1", [], Start("/run")) == {"cluster_name": "a.r1", "endpoints": []}
+
+
+def test_where_another_is_asked_afterwards_there_is_always_somebody() -> None:
+    made = load_assignment("a.r1", [], Start("/run"), walked=True)
+    nobody = {"endpoint": {"address": {"pipe": {"path": "/run/nobody.sock"}}}}
+    assert made["endpoints"] == [{"lb_endpoints": []}, {"priority": 1, "lb_endpoints": [nobody]}]
 
 
 def test_names_cannot_leave_the_script() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from tests.envoy.conftest import Engines, RealEnvoy, config
 from tidegate.contract.patience import Timeouts
-from tidegate.envoy.clusters import CONNECT_FAILURES, CONNECT_TIMEOUT
+from tidegate.envoy.breaking import CONNECT_FAILURES
+from tidegate.envoy.clusters import CONNECT_TIMEOUT
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 

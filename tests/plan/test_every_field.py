@@ -89,18 +89,25 @@ def served(name: str) -> Manifest:
 
 CREATED = {"namespace": "shop", "uid": "u", "resourceVersion": "1", "generation": 1}
 EVERYTHING = Capabilities(pod_monitor=True, leader_worker_set=True)
-REFERRED = [b["modelDeploymentRef"]["name"] for _, m in MANIFESTS for b in m["spec"].get("backends", [])]
+REFERRED = [
+    b["modelDeploymentRef"]["name"]
+    for _, m in MANIFESTS
+    for b in m["spec"].get("backends", [])
+    if "modelDeploymentRef" in b
+]
 MODELS = {name: served(name) for ref in REFERRED for name in (ref, f"{ref}x")}
 ASKED = ("spec", "store", "existing")
 """Whose store it is, the operator asks the store itself (cluster/stores.py); a plan is told the answer."""
 WALKED = (("spec", "rollout"), ("spec", "objectives"))
 """Count when a second revision comes: model/test_trial.py and test_gated.py walk through its steps, holds, approvals, pauses and looks."""
+SAID = ("protocol",)
+"""What a provider speaks; there is one so far, and a policy that says it can be read when there are others."""
 CASES = [
     (m, path, value)
     for _, m in MANIFESTS
     if m["kind"] in KINDS
     for path, value in leaves(m["spec"], ("spec",))
-    if path[:3] != ASKED and path[:2] not in WALKED
+    if path[:3] != ASKED and path[:2] not in WALKED and path[-1:] != SAID
 ]
 
 

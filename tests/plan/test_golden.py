@@ -132,6 +132,7 @@ def reports(simulation: Simulation, said: list[dict[str, Any]]) -> None:
             r.get("error", ""),
             reads=r.get("reads", 1),
             keys=tuple(r.get("keys", ())),
+            providers=tuple(r.get("providers", ())),
         )
         for r in said
     }

@@ -84,6 +84,8 @@ OF_BACKEND: Final = {"namespace": "ml", "policy": "chat", "backend": "small"}
 OF_POLICY: Final = {"namespace": "ml", "tidegate_dev_policy": "chat"}
 OF_ROUTER: Final = {**OF_POLICY, "pod": "r-0"}
 OF_ENGINES: Final = {"namespace": "ml", "tidegate_dev_model": "qwen"}
+DAY: Final = 86_400
+EXPIRES: Final = "tidegate_router_certificate_expiry_timestamp_seconds"
 LOST: Final = "envoy_access_logs_fluentd_records_entries_lost"
 OVERLOADED: Final = "envoy_overload_envoy_overload_actions_stop_accepting_requests_active"
 FEW_ERRORS: Final = " ".join(f"{count}x4" for count in range(17))
@@ -176,6 +178,14 @@ OF_ROUTERS: Final = {
             "current": of_router("tidegate_router_configuration_current", "1x80"),
             "between two": of_router("tidegate_router_configuration_current", "1x20 0 1x60"),
         },
+    ),
+    "TidegateCertificateRunsOut": Alert(
+        at="6m",
+        labels=OF_ROUTER,
+        summary="ml/r-0: the certificate runs out",
+        told={"{{ $labels.tidegate_dev_policy }}": "chat", "{{ $value | humanizeDuration }}": "5d 23h 54m 0s"},
+        bad={"in six days": of_router(EXPIRES, f"{6 * DAY}x80")},
+        good={"in eight days": of_router(EXPIRES, f"{8 * DAY}x80")},
     ),
     "TidegateRecordsLost": Alert(
         at="15m",

@@ -8,6 +8,8 @@ use std::ptr::{null, null_mut};
 /// Slices of a body that are looked at without an allocation.
 const FEW: usize = 16;
 const NAMESPACE: &[u8] = b"tidegate";
+/// envoy_dynamic_module_type_metadata_source
+const DYNAMIC: u32 = 0;
 /// What `response.code_details` says of our answers.
 const DETAILS: &[u8] = b"tidegate_refused";
 /// envoy_dynamic_module_type_attribute_id: request.protocol
@@ -52,6 +54,13 @@ extern "C" {
         key: Buffer,
         value: Buffer,
     );
+    fn envoy_dynamic_module_callback_http_get_metadata_string(
+        stream: Envoy,
+        source: u32,
+        namespace: Buffer,
+        key: Buffer,
+        value: *mut Buffer,
+    ) -> bool;
     fn envoy_dynamic_module_callback_http_send_response(
         stream: Envoy,
         status: u32,
@@ -181,6 +190,13 @@ impl Host for Stream {
         }
     }
 
+    /// A value that is none removes it.
+    fn remove_header(&mut self, side: Side, name: &str) {
+        unsafe {
+            envoy_dynamic_module_callback_http_set_header(self.0, headers(side), text(name), Buffer::NONE);
+        }
+    }
+
     fn body_size(&self, side: Side) -> usize {
         unsafe { envoy_dynamic_module_callback_http_get_body_size(self.0, received(side)) }
     }
@@ -239,5 +255,20 @@ impl Host for Stream {
                 Buffer::of(value),
             );
         }
+    }
+
+    fn text(&self, key: &str) -> Option<Vec<u8>> {
+        let mut value = Buffer::NONE;
+        let there = unsafe {
+            envoy_dynamic_module_callback_http_get_metadata_string(
+                self.0,
+                DYNAMIC,
+                Buffer::of(NAMESPACE),
+                text(key),
+                &mut value,
+            )
+        };
+        // SAFETY: copied before anything is written there
+        there.then(|| unsafe { value.read() }.to_vec())
     }
 }

@@ -25,6 +25,8 @@ pub struct Config {
     pub first_token: Vec<u8>,
     /// Whether the brain is told how much a request asks for, and the record how much of a stream was passed on.
     pub limits: bool,
+    /// Header in which the routes are told what a prompt begins with (prefix.rs); empty where nobody asks.
+    pub prefix: String,
     /// Who may ask, where that is not everybody.
     pub clients: Option<Clients>,
     /// Headers that the filters tell each other things in.
@@ -56,6 +58,7 @@ impl Config {
             end: false,
             first_token: Vec::new(),
             limits: false,
+            prefix: String::new(),
             clients: None,
             headers,
         }

@@ -16,6 +16,7 @@ fn config() -> Arc<Config> {
         end: true,
         first_token: b"600".to_vec(),
         limits: true,
+        prefix: "x-prefix".into(),
         clients: None,
         headers: Headers::for_tests(),
     })
@@ -353,4 +354,19 @@ fn numbers_for_the_access_log() {
     assert_eq!(host.numbers["prompt_tokens"], 3.0);
     assert!(host.numbers["first_chunk_ms"] >= 0.0);
     assert!(!host.numbers.contains_key("completion_tokens"));
+}
+
+#[test]
+fn what_a_prompt_begins_with_is_told_where_there_is_one() {
+    for (body, told) in [
+        (r#"{"model":"a","messages":[{"role":"user","content":"hello"}]}"#, true),
+        (r#"{"model":"a","input":"hello"}"#, true),
+        (r#"{"model":"a"}"#, false),
+    ] {
+        let (mut route, mut host) = asked("POST", CHAT, &[]);
+        route.request_headers(&mut host, false);
+        host.piece = vec![body.as_bytes().to_vec()];
+        assert_eq!(status(&route.request_body(&mut host, true)), 200);
+        assert_eq!(!text(&host, "x-prefix").is_empty(), told, "{body}");
+    }
 }

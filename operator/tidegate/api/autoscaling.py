@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api import cron
+from tidegate.api import cron, providers
 from tidegate.api.base import KEYED_BY_NAME, Name, Part, Rule, Words
 from tidegate.api.objectives import Percentile
+from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import Duration, Percent, fraction, seconds
 
 NUMBER = r"^[0-9]{1,9}(\.[0-9]{1,6})?$"
@@ -240,10 +241,13 @@ _OVERLAP = (
 class Autoscaling(Part):
     """How many replicas there are, decided by what they do: by their load, and by the signals."""
 
-    min_replicas: Replicas = 1
-    """Fewest replicas."""
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Fewest replicas; 0 with scaleToZero."""
     max_replicas: Replicas
     """Most replicas."""
+    provider: Literal["Operator", "HPA", "KEDA"] = "Operator"
+    """Who decides. HPA: a HorizontalPodAutoscaler, and KEDA: a ScaledObject, which are made for it; they write spec.replicas. Without signals
+    they follow what the operator would ask for."""
     signals: Annotated[list[Signal], Field(max_length=8, json_schema_extra=KEYED_BY_NAME)] = []
     """What is looked at beside the load; the largest answer wins. The load is what is under way and what arrives, against what an engine was
     seen to carry, so that none is needed."""
@@ -255,13 +259,29 @@ class Autoscaling(Part):
     schedules: Annotated[list[Schedule], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
     """More replicas at known hours."""
     behavior: Behavior = Behavior()
-    """How fast and how readily."""
+    """How fast and how readily. With provider HPA or KEDA it is passed on as it is, and what is left out is autoscaling/v2's default."""
+    scale_to_zero: ScaleToZero | None = None
+    """No replica while nobody asks, and requests that wait for the first one; with minReplicas 0."""
     rules: ClassVar = (
+        *providers.RULES,
         Rule(
             "(has(self.minReplicas) ? self.minReplicas : 1) <= self.maxReplicas",
             "minReplicas must be at most maxReplicas",
             lambda a: a.min_replicas <= a.max_replicas,
             ".minReplicas",
+        ),
+        Rule(
+            "has(self.scaleToZero) || !has(self.minReplicas) || self.minReplicas > 0",
+            "minReplicas 0 needs scaleToZero, or requests for a model without replicas would be refused; set minReplicas to 1, or add "
+            "scaleToZero: {after: 10m, holdRequests: 120s}",
+            lambda a: a.scale_to_zero is not None or a.min_replicas > 0,
+            ".minReplicas",
+        ),
+        Rule(
+            "!has(self.scaleToZero) || (has(self.minReplicas) && self.minReplicas == 0)",
+            "scaleToZero needs minReplicas: 0; set it, or leave scaleToZero out",
+            lambda a: a.scale_to_zero is None or a.min_replicas == 0,
+            ".scaleToZero",
         ),
         Rule(
             "!has(self.schedules) || self.schedules.all(s, s.minReplicas <= self.maxReplicas)",
@@ -292,9 +312,10 @@ def _overlap(autoscaling: Autoscaling) -> str | None:
 
 
 BESIDE_REPLICAS = Rule(
-    "!has(self.autoscaling) || self.replicas == 1",
-    "replicas stands beside autoscaling, which decides how many there are; leave replicas out, or set autoscaling.minReplicas",
-    lambda spec: spec.autoscaling is None or spec.replicas == 1,
+    "!has(self.autoscaling) || self.replicas == 1 || (has(self.autoscaling.provider) && self.autoscaling.provider != 'Operator')",
+    "replicas stands beside autoscaling, which decides how many there are; leave replicas out, or set autoscaling.minReplicas. What an HPA or "
+    "KEDA wrote while it was the provider is taken back with replicas: 1",
+    lambda spec: spec.autoscaling is None or spec.replicas == 1 or spec.autoscaling.provider != providers.OPERATOR,
     ".replicas",
 )
 """For ModelDeploymentSpec: an absent spec.replicas is 1, by its default."""

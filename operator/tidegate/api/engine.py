@@ -135,6 +135,11 @@ def gpus_of_replica(engine: Engine) -> int:
     return p.tensor * p.pipeline * p.data if p else engine.gpus.count
 
 
+def gpus_taken(engine: Engine) -> int:
+    """GPUs that its Pods ask for, whether it uses them or not."""
+    return max(engine.gpus.count, gpus_of_replica(engine)) if engine.gpus.count else 0
+
+
 def spread_cel(parallelism: str) -> str:
     """The same in CEL, for a `parallelism` that is there."""
     sizes = (f"{parallelism}.{axis}" for axis in ("tensor", "pipeline", "data"))

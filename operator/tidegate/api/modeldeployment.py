@@ -23,7 +23,7 @@ from tidegate.api.base import (
     cel_format,
     cel_string,
 )
-from tidegate.api.engine import Engine, gpus_of_replica, spread_cel
+from tidegate.api.engine import Engine, gpus_of_replica, gpus_taken, spread_cel
 from tidegate.api.objectives import Objectives
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import ModelDeploymentStatus
@@ -238,6 +238,11 @@ class Drain(Part):
     )
 
 
+def _surges_by_an_engine(spec: ModelDeploymentSpec) -> bool:
+    most = spec.rollout.capacity.max_surge_gpus if spec.rollout else None
+    return most is None or 0 < gpus_taken(spec.engine) <= most
+
+
 class ModelDeploymentSpec(Part):
     """What should be served."""
 
@@ -258,7 +263,19 @@ class ModelDeploymentSpec(Part):
     drain: Drain = Drain()
     """How an engine leaves."""
 
-    rules: ClassVar = (BESIDE_REPLICAS,)
+    rules: ClassVar = (
+        BESIDE_REPLICAS,
+        Rule(
+            "!has(self.rollout) || !has(self.rollout.capacity) || !has(self.rollout.capacity.maxSurgeGPUs) || "
+            "self.engine.gpus.count > 0 && self.rollout.capacity.maxSurgeGPUs >= self.engine.gpus.count && "
+            "(!has(self.engine.parallelism) || "
+            f"self.rollout.capacity.maxSurgeGPUs >= {spread_cel('self.engine.parallelism')})",
+            "maxSurgeGPUs must be at least the GPUs of one engine; where none is free write strategy: RollingUpdate with "
+            "rollingUpdate: {maxSurge: 0, maxUnavailable: 1}, or capacity: {whenFull: Swap}; for engines without GPUs leave it out",
+            _surges_by_an_engine,
+            ".rollout.capacity.maxSurgeGPUs",
+        ),
+    )
 
 
 class ModelDeployment(Part):

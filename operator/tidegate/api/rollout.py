@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, Part, Rule
 from tidegate.api.smoke import SmokeTest
-from tidegate.api.values import WHOLE_PERCENT, Duration, Percent, fraction, seconds
+from tidegate.api.values import WHOLE_PERCENT, Duration, HeaderName, Percent, fraction, seconds
 
 Traffic = Annotated[str, Field(pattern=WHOLE_PERCENT, max_length=7)]
 """A whole share between 1% and 99%."""
@@ -63,7 +63,7 @@ class CompareWithStable(Part):
 class StickyHeader(Part):
     """A header whose value says who asks."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=64)]
+    name: HeaderName
     """Its name, for example x-user-id."""
 
 
@@ -153,6 +153,18 @@ class RollingUpdate(Part):
     )
 
 
+class Capacity(Part):
+    """What a rollout does where GPUs are few."""
+
+    max_surge_gpus: Annotated[int, Field(ge=1, le=64_000)] | None = Field(default=None, alias="maxSurgeGPUs")
+    """GPUs that a rollout may take beyond those of `replicas` engines: at least those of one engine. Where they are fewer than it would take,
+    new engines take the place of old ones, one after the other. Default: as many as there are old engines."""
+    when_full: Literal["Wait", "Swap"] = "Wait"
+    """What happens where no node has GPUs left for engines beside the old ones. Wait: the new engines wait for GPUs, and every old one
+    stays. Swap: an old engine leaves for each new one, so that there is one fewer while it starts. A model of one engine always waits:
+    nobody would answer meanwhile, which is strategy Recreate."""
+
+
 class Gates(Part):
     """When the objectives are looked at, and what becomes of a rollout that does not meet them."""
 
@@ -175,6 +187,10 @@ class Gates(Part):
     )
 
 
+SHARING: Final = frozenset({"Canary", "RollingUpdate"})
+"""Strategies that give both revisions requests at the same time."""
+
+
 class Rollout(Part):
     """How a new revision takes over. Without this block it does so when all of its engines answer."""
 
@@ -190,6 +206,8 @@ class Rollout(Part):
     """What comes before the switch, and after it; with strategy BlueGreen."""
     rolling_update: RollingUpdate = RollingUpdate()
     """How many engines at a time; with strategy RollingUpdate."""
+    capacity: Capacity = Capacity()
+    """What a rollout does where GPUs are few; with strategy Canary or RollingUpdate."""
     gates: Gates = Gates()
     """Looks at `spec.objectives`."""
     progress_deadline: Duration = "2h"
@@ -212,6 +230,27 @@ class Rollout(Part):
             "canary.steps are for strategy Canary; leave them out, or write strategy: Canary",
             lambda r: r.strategy == "Canary" or "steps" not in r.canary.model_fields_set,
             ".canary.steps",
+        ),
+        Rule(
+            "!has(self.canary) || !has(self.canary.stickyBy) || !has(self.strategy) || self.strategy in ['Canary', 'RollingUpdate']",
+            "stickyBy is for shares that grow, and here all requests move at once; leave it out, or write strategy: Canary",
+            lambda r: r.canary.sticky_by is None or r.strategy in SHARING,
+            ".canary.stickyBy",
+        ),
+        Rule(
+            "!has(self.canary) || !has(self.canary.compareWithStable) || !has(self.canary.compareWithStable.tolerance) || "
+            "!has(self.strategy) || self.strategy in ['Canary', 'RollingUpdate']",
+            "tolerance is about two revisions that have requests at the same time, and here only one has them; leave it out, or write "
+            "strategy: Canary",
+            lambda r: "tolerance" not in r.canary.compare_with_stable.model_fields_set or r.strategy in SHARING,
+            ".canary.compareWithStable.tolerance",
+        ),
+        Rule(
+            "!has(self.capacity) || !has(self.strategy) || self.strategy in ['Canary', 'RollingUpdate']",
+            "capacity is for strategies Canary and RollingUpdate: BlueGreen needs all engines twice, and Recreate none beside the old ones; "
+            "leave it out",
+            lambda r: "capacity" not in r.model_fields_set or r.strategy in SHARING,
+            ".capacity",
         ),
         Rule(
             "!has(self.progressDeadline) || duration(self.progressDeadline) <= duration('720h')",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api import bounds
 from tidegate.api.auth import Auth
+from tidegate.api.balancing import LoadBalancing
 from tidegate.api.base import (
     KEYED_BY_NAME,
     NAME_RULE,
@@ -19,108 +19,48 @@ from tidegate.api.base import (
     ObjectMeta,
     Part,
     Rule,
-    Ruled,
     Words,
     cel_format,
-    cel_string,
 )
-from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.breaking import CircuitBreaker
+from tidegate.api.external import External
+from tidegate.api.fallback import Fallback
 from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
+from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
 from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
 
 
-class RouterService(Part):
-    """The Service in front of the router Pods."""
-
-    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """core/v1 Service type."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 80
-    """Port of the Service."""
-    annotations: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=64)] = {}
-    """Annotations of the Service, for the cloud's load balancer."""
-
-
-class Brain(Part):
-    """The process beside Envoy that keeps its configuration current."""
-
-    resources: Resources = Resources()
-    """CPU and memory of the brain's container. Default: requests of 100m and 128Mi, or of the limits where those are lower."""
-
-
-ORIGIN = r"^(\*|[a-z][a-z0-9+.-]*://((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?)$"
-_OWN_PORT = r"^(http://.*:80|https://.*:443)$"
-
-Origin = Annotated[
-    str,
-    Field(min_length=1, max_length=300),
-    Ruled(
-        Rule(
-            f"self.matches({cel_string(ORIGIN)})",
-            "an origin is scheme, host and port as a browser says them, such as https://chat.example.com, http://localhost:3000 or "
-            "https://*.example.com, in small letters and without a path or a slash at the end; * is every page",
-            lambda origin: re.fullmatch(ORIGIN, origin) is not None,
-        ),
-        Rule(
-            f"!self.matches({cel_string(_OWN_PORT)})",
-            "browsers leave out a scheme's own port; write https://chat.example.com without :443, http without :80",
-            lambda origin: re.fullmatch(_OWN_PORT, origin) is None,
-        ),
-    ),
-]
-
-
-class Cors(Part):
-    """Web pages that may ask from within a browser, with the libraries of OpenAI and Anthropic for example. Preflights are answered,
-    and what is answered, errors too, may be read; every request header is allowed and every answer's header shown. Cookies are
-    not: whoever asks shows a key."""
-
-    allow_origins: Annotated[list[Origin], Field(min_length=1, max_length=64, json_schema_extra=SET)]
-    """`https://chat.example.com`, `http://localhost:3000`, `https://*.example.com` for every name below it, or `*` for every page."""
-
-
-class Router(Part):
-    """The Pods that carry the traffic: Envoy with a brain beside it."""
-
-    replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Router Pods."""
-    service: RouterService = RouterService()
-    """The Service in front of them."""
-    resources: Resources = Resources()
-    """CPU and memory of the Envoy container. Default: requests of 250m and 256Mi, or of the limits where those are lower."""
-    brain: Brain = Brain()
-    """The process beside Envoy."""
-    image_pull_secrets: Annotated[list[LocalRef], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
-    """Secrets for pulling the images of Envoy and of the brain."""
-    scheduling: Scheduling = Scheduling()
-    """Where Pods may run. Default: spread over nodes as far as possible."""
-    pod_metadata: PodMetadata = PodMetadata()
-    """Labels and annotations to add to the Pods."""
-
-    cors: Cors | None = None
-    """Web pages that may ask from within a browser. Default: none, unlike vLLM's own, which is all: where everybody who reaches the
-    Service may ask, every page that a person there opens could ask for whoever made the page."""
-
-    beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
-
-
 class Backend(Part):
-    """A model that can answer."""
+    """A model that can answer: exactly one of modelDeploymentRef and external."""
 
     name: Name
     """Name that routes use."""
-    model_deployment_ref: LocalRef
+    model_deployment_ref: LocalRef | None = None
     """The ModelDeployment, in the same namespace."""
+    external: External | None = None
+    """A provider outside the cluster. Needs routers with the native filters; others leave it out."""
 
     rules: ClassVar = (
         Rule(
+            "!has(self.modelDeploymentRef) || "
             "self.modelDeploymentRef.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && self.modelDeploymentRef.name.size() <= 45",
             "modelDeploymentRef.name must be the name of a ModelDeployment: a-z, 0-9 and '-', at most 45 characters",
-            lambda b: NAME_RULE.holds(_Named(b.model_deployment_ref)),
+            lambda b: b.model_deployment_ref is None or NAME_RULE.holds(_Named(b.model_deployment_ref)),
             ".modelDeploymentRef",
         ),
+        Rule(
+            "has(self.modelDeploymentRef) != has(self.external)",
+            "a backend needs exactly one of modelDeploymentRef and external, for example modelDeploymentRef: {name: llama-3-8b}",
+            lambda b: (b.model_deployment_ref is None) != (b.external is None),
+        ),
     )
+
+    @property
+    def model(self) -> str:
+        """Name of the ModelDeployment; a provider has none."""
+        return self.model_deployment_ref.name if self.model_deployment_ref else ""
 
 
 class _Named:
@@ -169,13 +109,24 @@ class Route(Part):
     """Public model names: what clients write in `model`."""
     to: Destination
     """Who answers; `model` in the body becomes the backend's own name."""
+    fallback: Fallback | None = None
+    """Who answers when they do not. Default: nobody."""
 
+    rules: ClassVar = (
+        Rule(
+            "!has(self.fallback) || !has(self.fallback.backends) || "
+            "self.fallback.backends.all(f, !self.to.backends.exists(b, b.name == f.name))",
+            "a fallback to a backend that the route already asks leads nowhere new; name another one, or leave it out",
+            lambda r: r.fallback is None or not {b.name for b in r.fallback.backends} & {b.name for b in r.to.backends},
+            ".fallback",
+        ),
+    )
 
-class LoadBalancing(Part):
-    """Which engine of a model gets a request."""
-
-    algorithm: Literal["LeastRequest", "RoundRobin", "Random"] = "LeastRequest"
-    """LeastRequest takes the less busy of two random engines."""
+    @property
+    def named(self) -> list[str]:
+        """The backends that it names, in order."""
+        later = self.fallback.backends if self.fallback else []
+        return [*(backend.name for backend in self.to.backends), *(backend.name for backend in later)]
 
 
 RetryCode = Annotated[int, Field(ge=400, le=599)]
@@ -213,19 +164,23 @@ class Timeouts(Part):
     """From the last byte of the request to the last byte of the answer, retries included; 0s is no limit."""
     idle: Duration = "5m"
     """Without a byte in either direction, the first token included; 0s is no limit."""
+    attempt: Duration = "0s"
+    """From the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one is, as after a
+    reset, and 504 is the answer when `retry` and `fallback` allow no more. An answer that is no stream begins when it is whole, so give
+    it the time that your longest one takes. 0s is no limit."""
     first_token: Duration = "0s"  # noqa: S105 - a duration, not a secret
     """Of a stream, from the last byte of the request to the first of the answer's body, for each engine that is asked: then the next one
-    is, as after a reset, and 504 is the answer when `retry` allows no more. Other answers are not bound by it, nor is what follows the
-    first byte. 0s is no limit. Routers without the native filters have none, and the condition NativeFilters says so."""
+    is, as after a reset, and 504 is the answer when `retry` and `fallback` allow no more. Other answers are not bound by it, nor is what
+    follows the first byte. 0s is `attempt`'s. Routers without the native filters have none, and the condition NativeFilters says so."""
 
     rules: ClassVar = (
         Rule(
             " && ".join(
                 f"(!has(self.{name}) || duration(self.{name}) <= duration('24h'))"
-                for name in ("request", "idle", "firstToken")
+                for name in ("request", "idle", "attempt", "firstToken")
             ),
             "timeouts must be at most 24h; 0s is no limit",
-            lambda t: max(map(seconds, (t.request, t.idle, t.first_token))) <= 86400,
+            lambda t: max(map(seconds, (t.request, t.idle, t.attempt, t.first_token))) <= 86400,
         ),
     )
 
@@ -268,12 +223,13 @@ class Observability(Part):
     not ask, who does not see it then. false counts those whose clients ask. Routers without the native filters count none."""
 
 
+_NAMED_CEL = "(r.to.backends.map(b, b.name) + (has(r.fallback) && has(r.fallback.backends) ? r.fallback.backends.map(f, f.name) : []))"
 _UNKNOWN = "route {} names backend {}, which is not in spec.backends; add it there, or correct the name"
 _REPEATED = "model {} stands in several routes, and may stand in one only; remove it from the others"
 # map with a condition, because the API server forgets the bounds of what filter()[0] gives
 _UNKNOWN_CEL = (
-    "self.routes.map(r, r.to.backends.map(b, !self.backends.exists(k, k.name == b.name), "
-    f"{cel_format(_UNKNOWN, 'r.name', 'b.name')})).filter(w, w.size() > 0)[0][0]"
+    f"self.routes.map(r, {_NAMED_CEL}.map(n, !self.backends.exists(k, k.name == n), "
+    f"{cel_format(_UNKNOWN, 'r.name', 'n')})).filter(w, w.size() > 0)[0][0]"
 )
 _MANY_CEL = "self.routes.map(r, r.models.size()).sum() > 512"
 """To compare more names than these costs more than the API server allows; the operator compares them all."""
@@ -285,7 +241,7 @@ _REPEATED_CEL = (
 
 def _unknown(spec: Any, route: Route) -> list[str]:
     known = {backend.name for backend in spec.backends}
-    return [backend.name for backend in route.to.backends if backend.name not in known]
+    return [name for name in route.named if name not in known]
 
 
 def _unknown_said(spec: Any) -> str:
@@ -314,6 +270,8 @@ class RoutingPolicySpec(Part):
     """What is tried again on another engine."""
     timeouts: Timeouts = Timeouts()
     """How long things may take."""
+    circuit_breaker: CircuitBreaker | None = None
+    """Who answers with errors is left alone for a while. Default: nobody is; what engines answer is between them and the client."""
     streams: Streams = Streams()
     """What becomes of streamed answers."""
     observability: Observability = Observability()
@@ -326,6 +284,12 @@ class RoutingPolicySpec(Part):
     store_ref: LocalRef | None = None
     """The CacheTier, in the same namespace, in whose store all routers of the policy count together. Default: each router counts alone, so
     that a limit holds for each replica, and the condition LimitsShared says so."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The Secrets that routers read, each once."""
+        providers = (name for backend in self.backends if backend.external for name in backend.external.secrets)
+        return tuple(dict.fromkeys((*self.auth.secrets, *providers)))
 
     rules: ClassVar = (
         Rule(
@@ -341,11 +305,21 @@ class RoutingPolicySpec(Part):
             ".storeRef",
         ),
         Rule(
-            "self.routes.all(r, r.to.backends.all(b, self.backends.exists(k, k.name == b.name)))",
+            f"self.routes.all(r, {_NAMED_CEL}.all(n, self.backends.exists(k, k.name == n)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",
             lambda s: not any(_unknown(s, r) for r in s.routes),
             ".routes",
             Words(_UNKNOWN_CEL, _unknown_said),
+        ),
+        Rule(
+            "!self.backends.exists(b, has(b.external)) || !has(self.auth.anonymous) || "
+            "(has(self.auth.anonymous.allowExternal) && self.auth.anonymous.allowExternal)",
+            "everybody who reaches the Service could spend what an external backend costs; give clients keys (auth.apiKeys), or say that "
+            "this is meant: auth: {anonymous: {allowExternal: true}}",
+            lambda s: (
+                not s.auth.anonymous or s.auth.anonymous.allow_external or not any(b.external for b in s.backends)
+            ),
+            ".auth",
         ),
         Rule(
             f"{_MANY_CEL} || self.routes.all(r, r.models.all(m, self.routes.exists_one(o, m in o.models)))",

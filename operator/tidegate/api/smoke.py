@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar
 
+import regex
 from pydantic import Field
 
 from tidegate.api.base import FreeForm, Name, Part, Rule
 from tidegate.api.values import Duration, seconds
 
 POINTER = r"^[A-Za-z0-9_-]+(\[[0-9]{1,4}\])*(\.[A-Za-z0-9_-]+(\[[0-9]{1,4}\])*){0,15}$"
+
+
+def compiles(pattern: str) -> bool:
+    """Whether it is a regular expression."""
+    try:
+        regex.compile(pattern)
+    except regex.error:
+        return False
+    return True
 
 
 class JsonValue(Part):
@@ -36,6 +46,8 @@ class Expect(Part):
     """Its status."""
     contains: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """A text that stands in the body."""
+    matches: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """A regular expression that fits somewhere in the body. One that takes longer than 100 ms counts as a wrong answer."""
     json_value: JsonValue | None = None
     """A value in the body."""
     within: Duration = "30s"
@@ -47,6 +59,12 @@ class Expect(Part):
             "within must be between 100ms and 10m, for example 10s",
             lambda e: 0.1 <= seconds(e.within) <= 600,
             ".within",
+        ),
+        Rule(
+            "!has(self.matches) || [''.matches(self.matches)].size() == 1",  # one that does not compile is an error of the rule
+            "matches must be a regular expression, for example ^[0-9]+$",
+            lambda e: e.matches is None or compiles(e.matches),
+            ".matches",
         ),
     )
 

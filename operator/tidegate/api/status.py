@@ -144,6 +144,10 @@ class RolloutStatus(Part):
     """Percent of the model's requests that it gets while it is on trial."""
     message: Annotated[str, Field(max_length=4096)] = ""
     """What it waits for, or why it was taken back, in words."""
+    plan: Annotated[str, Field(max_length=4096)] | None = None
+    """What is left to happen: engines and GPUs, whether nodes have them, time, and whether somebody goes without an answer."""
+    surge: Count | None = None
+    """Engines that there may be beside those that there should be, where whenFull is Swap; absent until it is decided."""
     pause: Literal["Spec", "GateFailed", "GateUnanswered", "ProgressDeadlineExceeded"] | None = None
     """Why it is Paused: spec.rollout.paused, an objective that is not met, one that has no answer, or one that was waited for too long."""
     gates: Annotated[list[GateStatus], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
@@ -160,6 +164,8 @@ class RolloutStatus(Part):
     """When this step began."""
     confirmed: Annotated[str, Field(max_length=40)] | None = None
     """Since when every router sends this step's share."""
+    held: Count | None = None
+    """Seconds of this step's time that had gone by when the model was suspended; they count, and the time of the suspension does not."""
     abort: Annotated[str, Field(max_length=512)] | None = None
     """The last value of the annotation tidegate.dev/abort that was heeded."""
     retry: Annotated[str, Field(max_length=512)] | None = None
@@ -185,7 +191,9 @@ class AutoscalingStatus(Part):
     desired_replicas: Count
     """Replicas that there should be."""
     limit: Short = ""
-    """What made them so many: Signal, Steady, NoMetrics, Window, LeastLife, Policy, GPUs, Max, Min, Schedule."""
+    """What made them so many: Signal, Steady, NoMetrics, Window, LeastLife, Policy, GPUs, Max, Min, Schedule; with another provider, that."""
+    provider: Literal["HPA", "KEDA"] | None = None
+    """Who writes spec.replicas; absent while the operator decides."""
     message: Annotated[str, Field(max_length=4096)] = ""
     """The same in words, with figures."""
     since: Annotated[str, Field(max_length=40)] | None = None
@@ -194,6 +202,19 @@ class AutoscalingStatus(Part):
     """What each signal asked for then."""
     memory: Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)] = {}
     """What was learned of this model: how much an engine carries, how long it takes to start. For the operator."""
+
+
+class HungEngine(Part):
+    """An engine that makes no token although requests are under way."""
+
+    pod: Annotated[str, Field(max_length=253)]
+    """Name of its Pod."""
+    address: Annotated[str, Field(max_length=64)] = ""
+    """Its address, by which routers know it."""
+    since: Annotated[str, Field(max_length=40)]
+    """Since when, RFC 3339 in UTC."""
+    out: bool = False
+    """Whether routers send it nothing."""
 
 
 class ModelDeploymentStatus(Status):
@@ -212,13 +233,15 @@ class ModelDeploymentStatus(Status):
     revisions: Annotated[list[RevisionStatus], Field(max_length=REVISIONS, json_schema_extra=KEYED_BY_NAME)] = []
     """Every live revision."""
     replicas: Count = 0
-    """Engines of the active revision that exist; read by `/scale`."""
+    """Engines that exist, of the revision that serves and of one on trial, at most as many as there should be; read by `/scale`."""
     ready_replicas: Count = 0
     """Engines of the active revision that answer."""
     desired_replicas: Count = 0
     """Engines of the active revision that should exist."""
     selector: Annotated[str, Field(max_length=512)] = ""
     """Label selector of the model's engines; read by `/scale`."""
+    hung_engines: Annotated[list[HungEngine], Field(max_length=1000)] = []
+    """Engines that make no token although requests are under way."""
 
 
 class SentTo(Part):
@@ -258,6 +281,8 @@ class ConfigurationStatus(Part):
     """Where the newest configuration sends requests."""
     older: Annotated[list[BackendStatus], Field(max_length=bounds.BACKENDS, json_schema_extra=KEYED_BY_NAME)] = []
     """Where other configurations sent them, which routers may still run; empty when every ready router runs the newest."""
+    more: bool | None = None
+    """Whether there are more of those than `older` has room for: routers may still send to any model of the namespace."""
 
 
 class RoutingPolicyStatus(Status):
@@ -266,7 +291,7 @@ class RoutingPolicyStatus(Status):
     ready: Short = ""
     """Router Pods that answer, of those that should: `2/2`."""
     address: Annotated[str, Field(max_length=512)] = ""
-    """Where clients inside the cluster reach the router."""
+    """Where clients inside the cluster reach the router; empty while the Service of that name leads elsewhere."""
     replicas: Count = 0
     """Router Pods that exist."""
     ready_replicas: Count = 0

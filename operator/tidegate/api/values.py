@@ -13,8 +13,9 @@ DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
 PERCENT = r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$"
 WHOLE_PERCENT = r"^[1-9][0-9]?%$"
-_PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
-HTTP_URL = rf'^http://[A-Za-z0-9.-]{{1,253}}(:{_PORT})?(/[!-"$->@-~]*)?$'
+PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+HOST = r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+HTTP_URL = rf'^http://[A-Za-z0-9.-]{{1,253}}(:{PORT})?(/[!-"$->@-~]*)?$'
 
 _UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
@@ -51,6 +52,8 @@ class Canonical(NamedTuple):
     of: Callable[[str], str]
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=64)]
+"""Of HTTP, without what proxies drop: `x-user-id`."""
 Duration = Annotated[str, Field(pattern=DURATION, max_length=24), Canonical(lambda v: f"{seconds(v):.3f}s")]
 """Gateway API's duration (GEP-2257): whole numbers with h, m, s or ms, as `90s` or `1h30m`."""
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import httpx
 
 from tidegate.brain import metrics
+from tidegate.envoy import tls
 from tidegate.envoy.listener import STAT_PREFIX
 from tidegate.envoy.routes import ROUTES
 
@@ -18,9 +19,9 @@ RDS: Final = f"http.{STAT_PREFIX}.rds.{ROUTES}"
 CDS: Final = "cluster_manager.cds"
 WARMING: Final = "cluster_manager.warming_clusters"
 ACTIVE: Final = f"http.{STAT_PREFIX}.downstream_rq_active"
-WANTED: Final = (
-    f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure)$|^({WARMING}|{ACTIVE})$|^server\\.state$"
-)
+EXPIRES: Final = f"ssl.certificate.{tls.NAME}.expiration_unix_time_seconds"
+WANTED: Final = f"^({RDS}|{CDS})\\.(version_text|update_rejected|update_failure)$|^({WARMING}|{ACTIVE})$|^server\\.state$|{EXPIRES}$"
+ASSIGNED: Final = r"^cluster\.[^.]+\.version_text$"
 
 
 Incarnation = tuple[int, int]
@@ -51,6 +52,8 @@ class Reading:
     """Requests under way."""
     live: bool
     """Past initialisation, and not draining."""
+    expires: int = 0
+    """When the certificate that it shows runs out: Unix time in seconds; 0 where it shows none."""
 
 
 class Admin:
@@ -72,6 +75,12 @@ class Admin:
     async def read(self) -> Reading:
         """The few stats that matter here. Raises Silent."""
         return parse(await self._ask("GET", f"/stats?filter={WANTED}"))
+
+    async def assignments(self) -> dict[str, str]:
+        """The version of the engines of each destination, by its name in metrics. Raises Silent."""
+        text = await self._ask("GET", f"/stats?{urlencode({'filter': ASSIGNED})}")
+        found = (line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        return {name.split(".")[1]: version.strip('"') for name, version in found}
 
     async def prometheus(self) -> str:
         """The chosen metrics, in Prometheus' text format. Raises Silent."""
@@ -107,4 +116,5 @@ def parse(text: str) -> Reading:
         refusals=sum(int(number) for number in refused),
         active=int(stats.get(ACTIVE, 0)),
         live=stats.get("server.state") == "0",
+        expires=next((int(value) for name, value in stats.items() if name.endswith(EXPIRES)), 0),
     )

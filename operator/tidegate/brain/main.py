@@ -11,6 +11,7 @@ from pathlib import Path
 from kubernetes.aio import client, config
 
 from tidegate.brain.admin import Admin
+from tidegate.brain.certificate import unusable
 from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
 from tidegate.brain.secrets import Secrets
@@ -56,6 +57,10 @@ async def run(post: Post) -> None:
     router = Router(post.config_map, Files(post.envoy), admin)
     if router.files.begun():
         router.started.set()
+    elif wrong := unusable(post.envoy.certificate):
+        raise SystemExit(
+            f"the certificate's Secret {wrong}"
+        )  # nobody could speak to this Pod: the ones of before go on
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
     deciding = await router.decisions.serve(run_dir / decide.SOCKET)
     hearing = await listen(run_dir / observe.SOCKET, router.heard)
@@ -84,7 +89,9 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
             router.limits.run(),
+            router.issuers.run(),
             router.run(),
+            router.presence.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,7 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/upstream/cluster_mana
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from tidegate.envoy.listener import STAT_PREFIX
@@ -68,6 +68,12 @@ PROCESS: Final = (
 CURRENT: Final = Metric(
     "tidegate_router_configuration_current", "gauge", "1 while Envoy runs the newest configuration."
 )
+EXPIRES: Final = Metric(
+    "tidegate_router_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "When the certificate that clients are shown runs out.",
+)
+HELD: Final = Metric("tidegate_held_requests", "gauge", "Requests that wait for the first engine of their `model`.")
 
 
 def wanted() -> str:
@@ -92,12 +98,16 @@ def _own(name: str) -> str:
     )
 
 
-def of_brain(current: bool) -> str:
-    """The brain's own, in Prometheus' text format."""
-    return "".join(f"{line}\n" for line in _lines(CURRENT, int(current)))
+def of_brain(current: bool, held: Mapping[str, int], expires: int) -> str:
+    """The brain's own, in Prometheus' text format; `held` by ModelDeployment; a router that shows no certificate has no EXPIRES."""
+    of_models = [(f'{{model="{model}"}}', count) for model, count in sorted(held.items())]
+    shown = _lines(EXPIRES, [("", expires)]) if expires else ()
+    lines = (*_lines(CURRENT, [("", int(current))]), *_lines(HELD, of_models), *shown)
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _lines(metric: Metric, value: int) -> Iterator[str]:
+def _lines(metric: Metric, values: Iterable[tuple[str, int]]) -> Iterator[str]:
     yield f"# HELP {metric.name} {metric.meaning}"
     yield f"# TYPE {metric.name} {metric.kind}"
-    yield f"{metric.name} {value}"
+    for labels, value in values:
+        yield f"{metric.name}{labels} {value}"

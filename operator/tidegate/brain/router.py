@@ -5,27 +5,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import keys
+from tidegate.brain import avoided, certificate, keys
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
+from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
 from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.limits.meters import LimitMeters
+from tidegate.brain.presence import Presence
+from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
+from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, config_of, snapshot
-from tidegate.names import ROUTER_CONFIG_KEY
+from tidegate.names import AVOIDED_KEY, ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
 
@@ -92,6 +97,9 @@ class Router:
     _entries: dict[str, Entries] = field(default_factory=dict)
     """What Secrets say, by name; those that were not read yet are not there."""
     _seen: Engines = field(default_factory=Engines)
+    _known: dict[str, tuple[Endpoint, ...]] | None = None
+    _avoided: frozenset[str] = frozenset()
+    """Addresses of engines that hang."""
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
@@ -105,6 +113,10 @@ class Router:
     def __post_init__(self) -> None:
         self.limits = Keeper(self.decisions.counting)
         self.limit_meters = LimitMeters(self.decisions.counting)
+        self.presence = Presence(self.admin, lambda: self._running, self._news)
+        self._providers = Providers(self.files)
+        self.issuers = Issuers(self._issuers_changed, self._authorities)
+        self.issuers.restore(self.files.issuers())
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -118,6 +130,8 @@ class Router:
         found = objects.get(self.config_map)
         if found is None:
             return
+        self._avoided = avoided.read(found.get("data", {}).get(AVOIDED_KEY, ""))
+        self._choose()
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
             self.unreadable = ""
@@ -129,28 +143,56 @@ class Router:
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self.engines = self._seen.by_service(objects.values())
+        self._known = self._seen.by_service(objects.values())
+        self._choose()
         self._changed.set()
+
+    def _choose(self) -> None:
+        """Those that get requests, of all that are known."""
+        if self._known is not None:
+            self.engines = avoided.without(self._known, self._avoided)
+
+    def _news(self) -> None:
+        """Envoy has come to know engines, or has to forget some."""
+        self._let_wait()
+        self._changed.set()
+
+    def _notice(self, engines: Mapping[str, Sequence[Endpoint]]) -> None:
+        self.presence.follow(self._config_running, engines)
+        self._let_wait()
+
+    def _let_wait(self) -> None:
+        self.decisions.waiting.answer(self.presence.answering(self.engines or {}))
 
     def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
         stores = self._of_stores()
         if name in stores:
             self.limits.secret_changed(name, secret)
-        if name not in stores or name in self._of_keys():
-            self._entries[name] = keys.entries(name, secret)
-            self.files.remember_keys(keys.written(self._entries))
-            self._changed.set()
+        if name in stores and name not in self._of_others():
+            return
+        self._entries[name] = keys.entries(name, secret)
+        self.files.remember_keys(keys.written(self._entries))
+        self._providers.changed(name, secret)
+        self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
         self.limits.secret_forgotten(name)
+        self._providers.forgotten(name)
 
     def heard(self, record: Record) -> None:
         """A request has ended."""
         self.meters.count(record)
         self.decisions.counting.settle(record)
+
+    def _issuers_changed(self) -> None:
+        self.files.remember_issuers(self.issuers.written())
+        self._changed.set()
+
+    def _authorities(self, tokens: Tokens) -> bytes | None:
+        return self._providers.value(tokens.ca) if tokens.ca else b""
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
@@ -158,11 +200,15 @@ class Router:
             await self._changed.wait()
             self._changed.clear()
             self.watch(self._named())
+            self.issuers.name(*(config.tokens for config in (self.config, self._config_running) if config))
             if self.config is None or self.engines is None:
                 continue
+            self._notice(self.engines)
             wanted = self._made(self.config)
             if self._offer and self._offer.wanted.version != wanted.version:
                 await self._overtaken(self._offer)
+                self._notice(self.engines)
+                wanted = self._made(self.config)
             self._keep_current()
             self._let_go()
             if not self._too_early(wanted):
@@ -170,22 +216,34 @@ class Router:
 
     def _named(self) -> frozenset[str]:
         """The Secrets of the configuration that is wanted, and of the one that runs."""
-        return self._of_keys() | self._of_stores()
+        return self._of_others() | self._of_stores()
 
-    def _of_keys(self) -> frozenset[str]:
-        blocks = [config.api_keys for config in (self.config, self._config_running) if config]
-        return frozenset(name for block in blocks if block for name in block.secrets)
+    def _of_others(self) -> frozenset[str]:
+        """With clients' keys, those of providers, and authorities."""
+        configs = [config for config in (self.config, self._config_running) if config]
+        clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
+        authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
+        return clients.union(authorities, *map(named_secrets, configs))
 
     def _of_stores(self) -> frozenset[str]:
         blocks = [config.limits for config in (self.config, self._config_running) if config]
         return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
 
     def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
+        if config.tokens:
+            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
+            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _made(self, config: RouterConfig) -> Snapshot:
         """With the engines and the clients that there are."""
-        return snapshot(config, self.engines or {}, self.files.start, self._clients(config)[0])
+        clients, credentials, engines = (
+            self._clients(config)[0],
+            self._providers.credentials(config),
+            self.engines or {},
+        )
+        held = self.presence.held(config, engines)
+        return snapshot(config, self.presence.shown(engines), self.files.start, clients, credentials, held)
 
     def _too_early(self, wanted: Snapshot) -> bool:
         """Whether the new configuration would refuse requests only because not everything is known yet: waited for, but not for
@@ -203,27 +261,32 @@ class Router:
         """Seconds for which a new configuration waits.
 
         A new revision's Deployment and its EndpointSlices tell of the same Pods at different moments: a new destination without
-        engines waits for HOLD. Secrets that no configuration named before are read in a moment: one waits for READ.
+        engines waits for HOLD, but for those whose requests wait themselves. Secrets that no configuration named before are read in a moment: one waits for READ.
         """
         running = self._running
         if running and running.config == wanted.config:
             return 0.0
         fresh = wanted.clusters.keys() - running.clusters.keys() if running else set()
-        if not all(wanted.endpoints[name] for name in fresh):
+        patient = {d.name for d in self.config.destinations if d.hold} if self.config else set()
+        if not all(engines for name, engines in wanted.endpoints.items() if name in fresh - patient):
             return HOLD
-        return READ if self.config and self._clients(self.config)[0].unread else 0.0
+        unread = self.config and (self._clients(self.config)[0].unread or self._providers.unread(self.config))
+        return READ if unread else 0.0
 
     def _keep_current(self) -> None:
-        """The running configuration goes on with the engines and the clients that there are, whatever becomes of the one that is
-        wanted. Other clients are no reason for Envoy to refuse it, so nobody waits for its word."""
+        """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
+        the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
+                if not self._offer:  # providers that were told of under the same names
+                    self.files.offer(now)
                 self.files.switch(now)
                 self._running = now
             self.files.engines(now.endpoints)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
-            self.files.engines({name: self.engines.get(service, ()) for name, service in known.items()})
+            shown = self.presence.shown(self.engines)
+            self.files.engines({name: shown.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)
 
     def _let_go(self) -> None:
@@ -284,6 +347,7 @@ class Router:
         self.decisions.follow(offer.config, self.engines or {})
         self.limits.follow(offer.config)
         self.limit_meters.follow(offer.config)
+        self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
         self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
@@ -342,6 +406,13 @@ class Router:
             return False
         return self._running.config == self.config.hash()
 
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is the matter with Secrets, for people."""
+        if not self.config:
+            return ()
+        return (*self._clients(self.config)[1], *self._providers.problems(self.config))
+
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
         reading = await self._reading()
@@ -351,15 +422,20 @@ class Router:
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
-            "keys": self._problems(),
             "limits": self.limits.problems(),
+            "keys": few(self._clients(self.config)[1] if self.config else ()),
+            "providers": few(self._providers.problems(self.config) if self.config else ()),
+            "certificate": self._certificate(reading.expires if reading else 0),
         }
 
-    def _problems(self) -> list[str]:
-        """What is the matter with clients' keys, in a few sentences."""
-        found = self._clients(self.config)[1] if self.config else ()
-        more = len(found) - MOST_SENTENCES
-        return [*found[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
+    def _certificate(self, expires: float) -> str:
+        return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
+
+
+def few(sentences: Sequence[str]) -> list[str]:
+    """No more of them than a status has room for."""
+    more = len(sentences) - MOST_SENTENCES
+    return [*sentences[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def _services(config: RouterConfig) -> dict[str, str]:

@@ -40,7 +40,7 @@ class Server:
         app = web.Application()
         handlers = {
             "/livez": self._livez, "/started": self._started, "/ready": self._ready,
-            "/status": self._status, "/metrics": self._metrics, "/drain": self._drain,
+            "/status": self._status, "/held": self._held, "/metrics": self._metrics, "/drain": self._drain,
         }  # fmt: skip
         for path, handler in handlers.items():
             app.router.add_get(path, handler, allow_head=False)
@@ -69,13 +69,18 @@ class Server:
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(await self._router.status())
 
+    async def _held(self, _: web.Request) -> web.Response:
+        """Asked often, so that Envoy is not: requests that wait for an engine, by ModelDeployment."""
+        return web.json_response({"held": self._router.decisions.waiting.held})
+
     async def _metrics(self, _: web.Request) -> web.Response:
         try:
-            text = await self._admin.prometheus()
+            text, expires = await self._admin.prometheus(), (await self._admin.read()).expires
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
         own = "".join(generate_latest(m).decode() for m in (self._router.meters, self._router.limit_meters))
-        return web.Response(text=text + metrics.of_brain(self._router.current) + own)
+        held = self._router.decisions.waiting.held
+        return web.Response(text=text + metrics.of_brain(self._router.current, held, expires) + own)
 
     async def _drain(self, request: web.Request) -> web.Response:
         """Envoy's preStop hook: answers when the last request has ended, or after the longest wait. It takes this Envoy out of

@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from tidegate.contract.destinations import SecretEntry
+from tidegate.envoy import tls
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.observe import SWITCHES
-from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, Snapshot, listeners, response
+from tidegate.envoy.providers import named, secret
+from tidegate.envoy.snapshot import ASSIGNMENT, CLUSTER, ROUTE, RUNTIME, SECRET, Snapshot, listeners, response
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
 from tidegate.names import short_hash
@@ -30,6 +34,7 @@ from tidegate.names import short_hash
 VERSION_LENGTH: Final = 12
 LAST_GOOD: Final = "running.json"
 KEYS: Final = "keys.json"
+ISSUERS: Final = "issuers.json"
 
 
 class Files:
@@ -42,13 +47,18 @@ class Files:
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
+        self._walked: frozenset[str] = frozenset()
 
     def begun(self) -> bool:
-        """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs."""
-        return (self._run / "bootstrap.json").exists()
+        """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs. A disk that was full, or a
+        node without power, may have left files that say nothing: they are written anew, before Envoy is let start."""
+        needed = [self._xds / f"{name}.json" for name in ("lds", "cds", "rds", SWITCHES)]
+        return all(_said(file) for file in (self._run / "bootstrap.json", *needed))
 
     def begin(self) -> None:
         """What never changes, the bootstrap last: Envoy starts with it."""
+        if self.start.certificate:
+            self._write(Path(tls.path(self.start)), response(SECRET, "1", [tls.secret(self.start)]))
         self._write(self._xds / "lds.json", listeners(self.start))
         self._write(self._run / "bootstrap.json", bootstrap(self.start))
 
@@ -59,6 +69,7 @@ class Files:
     def offer(self, snapshot: Snapshot) -> str:
         """Steps 1 and 2; returns the version of the clusters. What was offered before and not settled may be what Envoy
         runs: its clusters stay as well."""
+        self._walked |= snapshot.walked
         self.engines(snapshot.endpoints)
         self._offered.update(snapshot.clusters)
         return self._clusters({**self._settled, **self._offered})
@@ -73,6 +84,7 @@ class Files:
         known = {**self._settled, **self._offered}
         self._settled = {name: known[name] for name in known if name in leaving} | dict(snapshot.clusters)
         self._offered = {}
+        self._walked &= self._settled.keys()
         self._clusters(self._settled)
         for path in self._xds.glob("eds.*.json"):
             if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
@@ -85,8 +97,7 @@ class Files:
 
     def last_good(self) -> str:
         """What was remembered; empty if nothing was."""
-        file = self._run / LAST_GOOD
-        return file.read_text() if file.exists() else ""
+        return _text(self._run / LAST_GOOD)
 
     def remember_keys(self, known: str) -> None:
         """The digests of clients' keys, for the same."""
@@ -94,8 +105,39 @@ class Files:
 
     def keys(self) -> str:
         """What was remembered of them; empty if nothing was."""
-        file = self._run / KEYS
-        return file.read_text() if file.exists() else ""
+        return _text(self._run / KEYS)
+
+    def remember_issuers(self, known: str) -> None:
+        """The keys that issuers of tokens publish, for the same."""
+        self._replace(self._run / ISSUERS, known.encode())
+
+    def issuers(self) -> str:
+        """What was remembered of them; empty if nothing was."""
+        return _text(self._run / ISSUERS)
+
+    def key(self, entry: SecretEntry, value: bytes) -> None:
+        """A provider's key, for Envoy alone. Another one gets another file, because Envoy looks no further than its name."""
+        path = self._xds / f"key.{named(entry)}.json"
+        known = sorted(self._run.glob(f"key.{named(entry)}.*"), key=lambda file: file.stat().st_mtime)
+        if known and path.exists() and known[-1].read_bytes() == value:
+            return
+        file = self._run / f"key.{named(entry)}.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
+            opened.write(value)
+        self._write(path, response(SECRET, file.suffix, [secret(entry, str(file))]))
+        for old in known[:-1]:  # Envoy may be reading the last one
+            old.unlink()
+
+    def certificates(self, name: str, value: bytes) -> str:
+        """What providers are verified with; the file, which is another one for others."""
+        file = self._run / f"ca.{name}.{short_hash(value.decode(errors='replace'))}"
+        self._replace(file, value)
+        return str(file)
+
+    def has(self, entry: SecretEntry) -> str:
+        """The file that an earlier brain has made of an entry, whichever it is; empty if none has."""
+        found = [*self._run.glob(f"ca.{named(entry)}.*"), *self._run.glob(f"key.{named(entry)}.*")]
+        return str(max(found, key=lambda file: file.stat().st_mtime)) if found else ""
 
     def withdraw(self, good: Snapshot, leaving: Collection[str] = ()) -> None:
         """Envoy refused: the files say again what it runs, so that an Envoy that starts anew runs that. What stands in them may be
@@ -107,9 +149,8 @@ class Files:
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""
         for name, engines in endpoints.items():
-            assignment = load_assignment(name, engines)
-            version = str(len(assignment["endpoints"]))
-            self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, version, [assignment]))
+            assignment = load_assignment(name, engines, self.start, walked=name in self._walked)
+            self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, assigned(name, engines), [assignment]))
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]
@@ -131,13 +172,30 @@ class Files:
         self._written[str(path)] = text
 
 
+def assigned(destination: str, endpoints: Sequence[Endpoint]) -> str:
+    """The version under which Envoy has these engines."""
+    where = ",".join(f"{each.address}:{each.port}" for each in endpoints)
+    return short_hash(f"{destination} {where}", VERSION_LENGTH)
+
+
 def _clusters_in(file: Path) -> dict[str, Resource]:
     """What an earlier brain of this Pod left: routes that Envoy runs may name them."""
-    if not file.exists():
-        return {}
-    found = {resource["name"]: resource for resource in json.loads(file.read_bytes())["resources"]}
+    found = {resource["name"]: resource for resource in _said(file).get("resources", ())}
     return {
         name: {key: value for key, value in resource.items() if key != "@type"}
         for name, resource in found.items()
         if name != UNPARSED
     }
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""
+
+
+def _said(file: Path) -> dict[str, Any]:
+    """What stands in a file of ours; nothing when there is none, or none that can be read."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

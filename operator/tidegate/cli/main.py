@@ -32,6 +32,7 @@ Examples:
   helm template . | tidegate validate -         is what a chart makes valid?
   tidegate route policy.yaml --endpoint small=http://127.0.0.1:8000
                                                 a policy's router on this machine
+  tidegate explain policy.yaml --model chat     who answers, and who when they do not?
 """
 
 
@@ -123,14 +124,20 @@ def render(
 def route(
     files: Files,
     endpoint: Annotated[
-        list[str], typer.Option(help="An engine of a backend, BACKEND=http://HOST:PORT; may be given several times.")
-    ],
+        list[str] | None,
+        typer.Option(help="An engine of a backend, BACKEND=http://HOST:PORT; may be given several times."),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME/ENTRY=FILE, NAME/ENTRY=env:VARIABLE or NAME=FOLDER; may be given several times."),
+    ] = None,
     listen: Annotated[str, typer.Option(help="Address and port.")] = "127.0.0.1:8080",
     envoy: Annotated[str, typer.Option(help="Envoy's program. Default: the one that is installed.")] = "",
 ) -> None:
     """Run a policy's router on this machine, without a cluster: change the file, and it follows.
 
-    Exits with 0 when it is interrupted, 1 when the policy or an endpoint is wrong, 2 when a file cannot be read.
+    Secrets are manifests among the files, or what --secret names. Exits with 0 when it is interrupted, 1 when the policy or an option
+    is wrong, 2 when a file cannot be read.
     """
     _leave_out_httpx_command()
     from tidegate.cli import logs
@@ -141,8 +148,23 @@ def route(
     if not port.isdigit():
         raise typer.BadParameter("write ADDRESS:PORT, for example 127.0.0.1:8080", param_hint="--listen")
     logs.begin("ERROR", "text")
-    asked = Asked(files, endpoint, host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults)
+    asked = Asked(
+        files, endpoint or [], secret or [], host.strip("[]") or "127.0.0.1", int(port), envoy, _settings().defaults
+    )
     raise typer.Exit(run(asked))
+
+
+@app.command(rich_help_panel=PEOPLE)
+def explain(
+    files: Files, model: Annotated[str, typer.Option(help="The public name that clients write in `model`.")]
+) -> None:
+    """Say which route a request takes, who may answer it, in which order, and what is tried again.
+
+    Exits with 0 when a policy has the model, 1 when none has or a manifest is wrong, 2 when a file cannot be read.
+    """
+    from tidegate.cli.explain import explain as run
+
+    raise typer.Exit(run(files, model))
 
 
 def _settings(**said: str) -> Settings:
@@ -181,6 +203,8 @@ def brain(
         bool, typer.Option("--native", help="Envoy is one that the native filters are tested with.")
     ] = False,
     collector: Annotated[str, typer.Option(help="URL that traces are sent to, OTLP over HTTP; empty for none.")] = "",
+    certificate: Annotated[str, typer.Option(help="Folder with tls.crt and tls.key; empty for plain HTTP.")] = "",
+    trusted_hops: Annotated[int, typer.Option(help="Proxies in front whose x-forwarded-for counts.")] = 0,
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
     log_level: Level = "INFO",
@@ -190,7 +214,7 @@ def brain(
     _leave_out_httpx_command()
     import uvloop
 
-    from tidegate.brain.kernel import knows_rto_max
+    from tidegate.brain.kernel import knows_rto_max, only_ipv6
     from tidegate.brain.main import Post, run
     from tidegate.brain.native import provided
     from tidegate.cli import logs
@@ -205,6 +229,9 @@ def brain(
         memory=memory,
         collector=traces,
         rto_max=knows_rto_max(),
+        only_ipv6=only_ipv6(),
         module=provided(run_dir) if native else "",
+        certificate=certificate,
+        trusted_hops=trusted_hops,
     )
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))

@@ -65,8 +65,8 @@ def _dangling(own: Sequence[Document]) -> Iterator[Said]:
     for document in own:
         if document.identity[0] == ROUTING_POLICY:
             for index, backend in enumerate(document.manifest["spec"]["backends"]):
-                name = backend["modelDeploymentRef"]["name"]
-                if (MODEL_DEPLOYMENT, document.identity[1], name) not in known:
+                name = (backend.get("modelDeploymentRef") or {}).get("name")
+                if name and (MODEL_DEPLOYMENT, document.identity[1], name) not in known:
                     field = f"spec.backends[{index}].modelDeploymentRef.name"
                     yield document, field, f"no ModelDeployment {name} in these files; it has to be in the cluster"
 

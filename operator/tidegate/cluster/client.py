@@ -25,6 +25,7 @@ PLURALS: Final = {
     "ConfigMap": "configmaps",
     "Secret": "secrets",
     "Pod": "pods",
+    "Node": "nodes",
     "Event": "events",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "Deployment": "deployments",
@@ -36,6 +37,9 @@ PLURALS: Final = {
     "RoleBinding": "rolebindings",
     "PodMonitor": "podmonitors",
     "LeaderWorkerSet": "leaderworkersets",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "ScaledObject": "scaledobjects",
+    "EndpointSlice": "endpointslices",
     "Lease": "leases",
 } | names.PLURALS
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -130,6 +134,10 @@ class Api:
             raise _error(answer.status, method, url, text)
         return text
 
+    async def text(self, url: str, query: Mapping[str, str]) -> bytes:
+        """What a GET answers, as it came: for those who parse a part of it. Raises as `request` does."""
+        return await self._send("GET", url, query, None, "application/json", "application/json")
+
     async def get(self, key: ObjectKey) -> dict[str, Any] | None:
         """The object, or None."""
         try:
@@ -167,6 +175,12 @@ class Api:
         query = {"fieldManager": names.FIELD_MANAGER}
         return await self.request("PATCH", url, query, body, "application/merge-patch+json")
 
+    async def annotate(self, key: ObjectKey, uid: str, annotations: Mapping[str, str | None]) -> None:
+        """Writes annotations of this very object, and takes those away that are None."""
+        body = {"metadata": {"uid": uid, "annotations": dict(annotations)}}
+        url = path(key.api_version, key.kind, key.namespace, key.name)
+        await self.request("PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json")
+
     async def merge(self, manifest: Manifest, manager: str = names.FIELD_MANAGER) -> dict[str, Any]:
         """RFC 7386: every list of the manifest as a whole, whoever put items into it. `manager` is noted as who wrote it."""
         key = ObjectKey.of(manifest)
@@ -174,12 +188,33 @@ class Api:
         query = {"fieldManager": manager}
         return await self.request("PATCH", url, query, manifest, "application/merge-patch+json")
 
+    async def scale_to(self, owner: Manifest, replicas: int) -> None:
+        """Writes spec.replicas of this very object as it was read, through /scale. Raises Conflict where it has changed since."""
+        key, meta = ObjectKey.of(owner), owner["metadata"]
+        body = {
+            "metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"]},
+            "spec": {"replicas": replicas},
+        }
+        url = path(key.api_version, key.kind, key.namespace, key.name, "scale")
+        await self.request("PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json")
+
     async def merge_status(self, key: ObjectKey, body: dict[str, Any]) -> dict[str, Any]:
         """RFC 7386 on the status subresource."""
         url = path(key.api_version, key.kind, key.namespace, key.name, "status")
         return await self.request(
             "PATCH", url, {"fieldManager": names.FIELD_MANAGER}, body, "application/merge-patch+json"
         )
+
+    async def evict(self, key: ObjectKey, uid: str, grace: int) -> None:
+        """Evicts this very Pod, which then has so many seconds to end; nothing happens when it is gone. Raises Unavailable while a disruption budget
+        holds it."""
+        options = {"gracePeriodSeconds": grace, "preconditions": {"uid": uid}}
+        meta = {"name": key.name, "namespace": key.namespace}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": meta, "deleteOptions": options}
+        try:
+            await self.request("POST", path("v1", "Pod", key.namespace, key.name, "eviction"), None, body)
+        except NotFound:
+            return
 
     async def delete(self, key: ObjectKey, uid: str) -> None:
         """Deletes this very object, its dependents in the background; nothing happens when it is gone already."""

@@ -11,13 +11,22 @@ from typing import Any, Final
 from tidegate.cluster.client import Api
 from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
-from tidegate.plan.conditions import NATIVE_FILTERS, ON_ITS_WAY, READY, RECONCILING, RESOLVED_REFS, STALLED, known
-from tidegate.plan.kube.reading import text
+from tidegate.plan.conditions import (
+    ENGINES_HANG,
+    NATIVE_FILTERS,
+    ON_ITS_WAY,
+    READY,
+    RECONCILING,
+    RESOLVED_REFS,
+    STALLED,
+    known,
+)
+from tidegate.plan.kube.reading import integer, part, text
 from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -36,7 +45,19 @@ def transitions(owner: Manifest, status: Manifest, now: datetime) -> list[dict[s
     ]
     stalled = {c["reason"] for c in changed if c["type"] == STALLED and c["status"] == "True"}
     news = [c for c in changed if not _unremarkable(c, before) and not (c["type"] == READY and c["reason"] in stalled)]
-    return [_event(owner, c, now) for c in news]
+    return [_event(owner, c["reason"], _note(c), now, alarming=_alarming(c)) for c in news] + _scaled(
+        owner, status, now
+    )
+
+
+def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, Any]]:
+    """One when another number of engines is wanted than before, and none when it is the first number or for another reason."""
+    before, after = part(owner.get("status"), "autoscaling"), part(status, "autoscaling")
+    old, new = integer(before, "desiredReplicas", -1), integer(after, "desiredReplicas", -1)
+    if old == new or min(old, new) < 0:
+        return []
+    why = f"{text(after, 'limit')}: {text(after, 'message')}"
+    return [_event(owner, "ScaledUp" if new > old else "ScaledDown", f"{new} engines instead of {old}; {why}", now)]
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
@@ -48,12 +69,18 @@ def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bo
 def _alarming(condition: Manifest) -> bool:
     if condition["type"] == READY:
         return condition["reason"] not in ON_ITS_WAY
-    return bool(condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING) else "False"))
+    return bool(
+        condition["status"] == ("True" if condition["type"] in (STALLED, RECONCILING, ENGINES_HANG) else "False")
+    )
 
 
-def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any]:
+def _note(condition: Manifest) -> str:
+    return f"{condition['type']} is {condition['status']}: {condition['message'] or condition['reason']}"
+
+
+def _event(owner: Manifest, reason: str, note: str, now: datetime, *, alarming: bool = False) -> dict[str, Any]:
     meta = owner["metadata"]
-    said = "|".join((meta["uid"], condition["type"], condition["status"], condition["reason"], now.isoformat()))
+    said = "|".join((meta["uid"], reason, note, now.isoformat()))
     stamp = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
     return {
         "apiVersion": "events.k8s.io/v1",
@@ -63,7 +90,7 @@ def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any
         "reportingController": "tidegate.dev/operator",
         "reportingInstance": "tidegate",
         "action": "Reconcile",
-        "reason": condition["reason"],
+        "reason": reason,
         "regarding": {
             "apiVersion": owner["apiVersion"],
             "kind": owner["kind"],
@@ -72,8 +99,8 @@ def _event(owner: Manifest, condition: Manifest, now: datetime) -> dict[str, Any
             "uid": meta["uid"],
             "resourceVersion": meta["resourceVersion"],
         },
-        "note": f"{condition['type']} is {condition['status']}: {condition['message'] or condition['reason']}"[:1024],
-        "type": "Warning" if _alarming(condition) else "Normal",
+        "note": note[:1024],
+        "type": "Warning" if alarming else "Normal",
     }
 
 

@@ -27,6 +27,8 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
             native=truth(said, "native"),
             keys=tuple(texts(said, "keys")),
             limits=tuple(texts(said, "limits")),
+            certificate=text(said, "certificate"),
+            providers=tuple(texts(said, "providers")),
         )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error

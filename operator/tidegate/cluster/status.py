@@ -39,5 +39,8 @@ def merge_patch(old: Manifest, new: Manifest) -> dict[str, Any]:
         before = old.get(key)
         if value is None or value == before:
             continue
-        patch[key] = merge_patch(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
+        if not (isinstance(value, dict) and isinstance(before, dict)):
+            patch[key] = value
+        elif inner := merge_patch(before, value):
+            patch[key] = inner
     return patch

@@ -1,10 +1,11 @@
 """Who can answer: what Envoy calls clusters. A destination is of one kind, and has the block of that kind.
 
-engine   engines of one revision of a model, found by the EndpointSlices of a Service
+engine     engines of one revision of a model, found by the EndpointSlices of a Service
+external   a provider outside the cluster that speaks OpenAI's API, found by its name in DNS
 
-Others will be external providers, the brain itself, and fixed answers. A reader leaves out destinations of kinds that it does
-not know, and the others of a route take over their shares; where that would be wrong, the document's `minReader` says so.
-Secrets are only ever named, never part of the document.
+Others will be the brain itself, and fixed answers. A reader leaves out destinations of kinds that it does not know, and the others
+of a route take over their shares; where that would be wrong, the document's `minReader` says so. A reader of 3 and before knows
+engines alone. Secrets are only ever named, never part of the document.
 """
 
 from __future__ import annotations
@@ -23,6 +24,38 @@ class Engine(Piece):
     """What the engines call the model: replaces the public name in the body."""
 
 
+class SecretEntry(Piece):
+    """An entry of a Secret, which the brain reads."""
+
+    secret: str
+    entry: str
+
+
+class External(Piece):
+    """A provider."""
+
+    host: str
+    """Its name, or an address; IPv6 without brackets."""
+    port: int
+    tls: bool = True
+    """Whether it is asked over TLS, and its certificate verified for `host`."""
+    path: str = ""
+    """What stands in its URLs where ours have `/v1`: `/v1`, `/openai/v1` or nothing; without a slash at the end."""
+    model: str
+    """What it calls the model."""
+    key: SecretEntry | None = None
+    """Shown as `authorization: Bearer`."""
+    ca: SecretEntry | None = None
+    """Certificates that it is verified with; absent: those that the router's machine trusts."""
+
+
+class Hold(Piece):
+    """While no engine can answer, requests wait for the first one. Earlier readers refuse them at once."""
+
+    seconds: float
+    """At most."""
+
+
 class Bounds(Piece):
     """Times that histograms tell exactly, in seconds: those of the model's objectives."""
 
@@ -34,14 +67,22 @@ class Destination(Piece):
     """One of those who can answer."""
 
     name: str
-    """Unique in the document: `<backend>.<revision>` or `<backend>.<revision>.<adapter>`."""
+    """Unique in the document: `<backend>.<revision>` or `<backend>.<revision>.<adapter>`; an external one is `<backend>`."""
     backend: str
     """The policy's name for the model, reported in x-tidegate-backend."""
     revision: str = ""
-    """The model's revision, reported in x-tidegate-revision."""
+    """The model's revision, reported in x-tidegate-revision; an external one has none."""
     model: str = ""
-    """The ModelDeployment, for metrics; empty in documents of before."""
+    """The ModelDeployment, for metrics; empty in documents of before, and of an external one."""
     bounds: Bounds | None = None
     """What its histograms must be able to tell; ignored by earlier readers, whose gates then say that a bucket is missing."""
+    hold: Hold | None = None
+    """Whether the model may have no engine on purpose, and its requests wait for one then."""
     engine: Engine | None = None
-    """The block of the one kind that there is so far; absent in destinations of kinds that are unknown here."""
+    external: External | None = None
+    """One of the two; neither in destinations of kinds that are unknown here."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it is of a kind that this program knows."""
+        return bool(self.engine or self.external)

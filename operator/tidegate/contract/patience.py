@@ -21,5 +21,7 @@ class Timeouts(Piece):
 
     request_seconds: float
     idle_seconds: float
+    attempt_seconds: float | None = None
+    """Of each attempt, until the first byte of its answer; earlier readers wait for `request_seconds`. Absent is no limit, too."""
     first_token_seconds: float = 0.0
     """Of a stream, for each attempt; where native filters carry them."""

@@ -13,22 +13,25 @@ wants a newer reader      refuses it, and goes on with the configuration that it
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Final, Literal
 
 from pydantic import PrivateAttr, ValidationError
 
+from tidegate.contract.affinity import Affinity
+from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
-from tidegate.contract.clients import ApiKeys
+from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import Destination
 from tidegate.contract.limits import Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.patience import Retry, Timeouts
 from tidegate.contract.piece import Piece
-from tidegate.contract.routes import Route
+from tidegate.contract.routes import Route, Target
 from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
-READS: Final = 4
+READS: Final = 5
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -45,6 +48,8 @@ class RouterConfig(Piece):
     namespace: str
     policy: str
     load_balancing: Literal["LeastRequest", "RoundRobin", "Random"]
+    affinity: Affinity | None = None
+    """Absent where any engine will do."""
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     retry: Retry
@@ -52,11 +57,19 @@ class RouterConfig(Piece):
     observation: Observation = Observation()
     cors: Cors | None = None
     api_keys: ApiKeys | None = None
-    """Absent where everybody may ask."""
+    tokens: Tokens | None = None
+    """Neither where everybody may ask, else one of the two."""
     limits: Limits | None = None
     """Absent where nobody counts."""
     streams: Streams = Streams()
+    circuit_breaker: CircuitBreaker | None = None
+    """Absent: nobody is left alone for what he answers."""
     _written: str = PrivateAttr(default="")
+
+    @property
+    def clients(self) -> bool:
+        """Whether only clients that are known may ask."""
+        return bool(self.api_keys or self.tokens)
 
     def text(self) -> str:
         """The document as it was written, what is unknown here included; else as JSON, the same for equal documents."""
@@ -85,12 +98,22 @@ def load(text: str) -> RouterConfig:
 
 def _understood(config: RouterConfig) -> RouterConfig:
     """Without destinations of unknown kinds."""
-    known = tuple(d for d in config.destinations if d.engine)
+    known = tuple(d for d in config.destinations if d.known)
     if len(known) == len(config.destinations):
         return config
     names = {destination.name for destination in known}
-    routes = tuple(
-        route.model_copy(update={"targets": tuple(t for t in route.targets if t.destination in names)})
-        for route in config.routes
-    )
+    routes = tuple(_with_targets(route, names) for route in config.routes)
     return config.model_copy(update={"destinations": known, "routes": routes})
+
+
+def _with_targets(route: Route, names: Collection[str]) -> Route:
+    """Without targets that are not among these; a step that has none any more is left out."""
+
+    def known(targets: Iterable[Target]) -> tuple[Target, ...]:
+        return tuple(target for target in targets if target.destination in names)
+
+    fallback = route.fallback
+    if fallback:
+        steps = tuple(step for step in map(known, fallback.steps) if step)
+        fallback = fallback.model_copy(update={"steps": steps})
+    return route.model_copy(update={"targets": known(route.targets), "fallback": fallback})

@@ -33,6 +33,22 @@ class Sticky(Piece):
     """Whether the client's address tells, at last."""
 
 
+class FixedAnswer(Piece):
+    """What a client is told when nobody answers."""
+
+    status: Annotated[int, Field(ge=400, le=599)]
+    message: str
+
+
+class Fallback(Piece):
+    """Who is asked when the targets do not answer. Earlier readers ignore it: what fails is tried again where it failed."""
+
+    steps: tuple[tuple[Target, ...], ...] = ()
+    """One after the other; of each, one target by weight."""
+    answer: FixedAnswer | None = None
+    """At the end; absent: the last one's own words are passed on."""
+
+
 class Route(Piece):
     """Public model names and who answers them; no targets means that nobody can at present (503)."""
 
@@ -43,3 +59,4 @@ class Route(Piece):
     """Whose requests stay with one target. As far as they move when weights change: from the first targets to the last, where those grow."""
     decision: Decision | None = None
     """What leads to another route; the targets of this one are not asked then."""
+    fallback: Fallback | None = None

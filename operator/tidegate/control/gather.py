@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tidegate import names
-from tidegate.control.keys import owner_key, policies_naming
+from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of, orphans_of, pods_of, tier_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.hung import Hung, Load
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -28,6 +29,14 @@ class Gatherer:
     """Seconds between two scrapes of a router; None without a Prometheus."""
     scaled: Callable[[ObjectKey], Decision | None] = lambda _: None
     """How many engines a model should have by what they do."""
+    hung: Callable[[ObjectKey], tuple[Hung, ...]] = lambda _: ()
+    """Engines of a model that hang."""
+    loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
+    """What its engines have under way."""
+    prometheus: str = ""
+    """Where Prometheus is."""
+    serves_metrics: bool = False
+    """Whether this operator serves external metrics."""
 
     def model(self, owner: Manifest) -> ModelWorld:
         """Around a ModelDeployment."""
@@ -40,10 +49,15 @@ class Gatherer:
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
             policies=policies,
+            beyond=policies_beyond(self.store, key),
             routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
             samples=self.samples(key),
             scrape=self.scrape,
             scaled=self.scaled(key),
+            hung=self.hung(key),
+            loads=self.loads(key),
+            prometheus=self.prometheus,
+            serves_metrics=self.serves_metrics,
         )
 
     def router(self, owner: Manifest) -> RouterWorld:

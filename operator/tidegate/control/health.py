@@ -1,15 +1,17 @@
-"""/healthz, /readyz and /metrics of the operator."""
+"""/healthz, /readyz, /metrics and /debug/scaling of the operator."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from tidegate import names
 
 WATCHED: Final = {
     "tidegate_queue_length": "Custom resources that wait for a pass.",
@@ -54,7 +56,17 @@ class Metrics:
             self._seconds.labels(kind).observe(time.perf_counter() - begin)
 
 
-async def serve(port: int, metrics: Metrics, healthy: Callable[[], bool], ready: Callable[[], bool]) -> web.AppRunner:
+Account = Callable[[str, str], dict[str, Any] | None]
+"""The last looks at a model, by namespace and name."""
+
+
+async def serve(
+    port: int,
+    metrics: Metrics,
+    healthy: Callable[[], bool],
+    ready: Callable[[], bool],
+    account: Account = lambda _namespace, _name: None,
+) -> web.AppRunner:
     """Starts the server; the caller cleans it up. `healthy` decides about restarts, `ready` about the Pod's readiness."""
 
     def answer(check: Callable[[], bool]) -> Callable[[web.Request], object]:
@@ -66,10 +78,15 @@ async def serve(port: int, metrics: Metrics, healthy: Callable[[], bool], ready:
     async def scrape(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
+    async def explain(request: web.Request) -> web.Response:
+        found = account(request.match_info["namespace"], request.match_info["name"])
+        return web.json_response(found or {"message": "this model is not looked at here"}, status=200 if found else 404)
+
     app = web.Application()
     app.router.add_get("/healthz", answer(healthy))  # type: ignore[arg-type]
     app.router.add_get("/readyz", answer(ready))  # type: ignore[arg-type]
     app.router.add_get("/metrics", scrape)
+    app.router.add_get(names.SCALING_PATH + "/{namespace}/{name}", explain)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, None, port).start()

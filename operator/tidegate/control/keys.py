@@ -7,9 +7,19 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.control.store import Store
-from tidegate.control.terms import OWNER_LABELS, counting_in, models_of, naming
-from tidegate.plan.kube.reading import integer, maps
+from tidegate.control.terms import (
+    OWNER_LABELS,
+    counting_in,
+    models_in,
+    models_of,
+    naming,
+    sending_anywhere,
+    sends_anywhere,
+)
+from tidegate.plan.kube.pods import ready
+from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest, ObjectKey
+from tidegate.plan.router.traffic import scaled_to_zero
 
 UNREAD: Final = ("since", "replicas", "answered", "incompleteSince", "identity")
 """Fields of a model's revision that no policy reads."""
@@ -24,10 +34,12 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     """The custom resources whose plan may change with this object, which was `known` before."""
     kind = manifest["kind"]
     if kind not in names.PLURALS:
-        return _owners(manifest)
+        return _owners(manifest) | _held_by(manifest, known, store)
     key = ObjectKey.of(manifest)
     if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
         named = models_of(manifest) | (models_of(known) if known else set())
+        if sends_anywhere(manifest) or (known and sends_anywhere(known)):
+            named |= {model["metadata"]["name"] for model in store.find(models_in(key.namespace))}
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
@@ -47,14 +59,31 @@ def _read_by_models(policy: Manifest) -> Any:
 
 
 def _read_by_policies(model: Manifest) -> Any:
-    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, its revisions, and whether they
-    answer; not how many engines do."""
+    """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, whether requests wait for it, its
+    revisions, whether they answer, and whether they should; not how many engines do."""
     spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
+    waits = part(spec, "autoscaling").get("scaleToZero"), integer(model.get("status"), "desiredReplicas", 1) > 0
     served = [
         {**revision, "readyReplicas": integer(revision, "readyReplicas") > 0, **dict.fromkeys(UNREAD)}
         for revision in revisions
     ]
-    return spec.get("objectives"), spec.get("rollout"), served
+    hung = [(text(one, "address"), one.get("out")) for one in maps(model.get("status"), "hungEngines")]
+    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model), hung
+
+
+def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """Models that may have no engine, of which this router may hold requests."""
+    labels, namespace = pod["metadata"].get("labels", {}), pod["metadata"]["namespace"]
+    if labels.get(names.ROLE_LABEL) != names.ROLE_ROUTER or not _other(known, pod, _read_of_a_router):
+        return set()
+    policy = store.get(owner_key(names.ROUTING_POLICY, namespace, labels.get(names.POLICY_LABEL, "")))
+    keys = (owner_key(names.MODEL_DEPLOYMENT, namespace, name) for name in (models_of(policy) if policy else ()))
+    return {key for key in keys if part((store.get(key) or {}).get("spec"), "autoscaling").get("scaleToZero")}
+
+
+def _read_of_a_router(pod: Manifest) -> Any:
+    """What a model's plan reads of it: where it is asked."""
+    return text(pod.get("status"), "podIP"), ready(pod)
 
 
 def _read_by_counting(tier: Manifest) -> Any:
@@ -65,6 +94,12 @@ def _read_by_counting(tier: Manifest) -> Any:
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
     """RoutingPolicies that name a model."""
     return store.find(naming(model))
+
+
+def policies_beyond(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:
+    """Others that may send to it nevertheless."""
+    found = store.find(sending_anywhere(model.namespace))
+    return tuple(policy for policy in found if model.name not in models_of(policy))
 
 
 def _owners(manifest: Manifest) -> set[ObjectKey]:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from tidegate.cluster.client import Api, path
 from tidegate.errors import TidegateError
+from tidegate.names import OPERATOR_LEASE
 from tidegate.plan.plan import Manifest, ObjectKey
 
 log = logging.getLogger("tidegate.lease")
@@ -33,7 +34,7 @@ HURRY: Final = 0.5
 fails, less than one renewal in 100,000 fails with all of them."""
 PATIENCE: Final = DURATION - 2 * RENEW
 """Seconds that reading and writing the Lease may take: the holder gives up before anybody else may take it."""
-NAME: Final = "tidegate-operator"
+NAME: Final = OPERATOR_LEASE
 API_VERSION: Final = "coordination.k8s.io/v1"
 
 

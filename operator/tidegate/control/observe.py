@@ -22,9 +22,11 @@ Ask = Callable[[Question], Awaitable[Any]]
 TIMEOUT: Final = 10.0
 """Seconds for one answer."""
 AGAIN: Final = 2.0
-"""Seconds at most until a question that had no answer is asked again."""
+"""Seconds at most until a question that had no answer is asked again, and between two when answers are slow."""
 AT_ONCE: Final = 16
 """Questions about one kind of object that are under way at the same time."""
+TOGETHER: Final = 0.2
+"""Seconds for which a pass waits for what Prometheus says of other objectives: they are asked at the same moments, and make one look."""
 OF_A_MODEL: Final = 4
 """Queries and smoke tests of one model that are, because people write them, and may write slow ones: nobody else waits for these."""
 
@@ -64,6 +66,8 @@ class Observer:
         self._ask = ask
         self._wake = wake
         self._asked: dict[ObjectKey, dict[Question, _Asked]] = {}
+        self._soon: set[ObjectKey] = set()
+        """Keys that are queued in a moment."""
         self._rooms: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._own: defaultdict[tuple[ObjectKey, bool], asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(OF_A_MODEL)
@@ -105,9 +109,11 @@ class Observer:
 
     async def _keep_asking(self, key: ObjectKey, question: Question) -> None:
         await asyncio.sleep(question.patience)  # and, if that is 0, until want() has filed the question
+        clock = asyncio.get_running_loop().time
         while (asked := self._asked.get(key, {}).get(question)) is not None:
+            began = clock()
             await self._once(key, question, asked)
-            await _pause(asked)
+            await _pause(asked, began if question.query else clock())
 
     async def _once(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
         before = (asked.value, asked.error)
@@ -124,7 +130,7 @@ class Observer:
         except Exception as error:
             log.exception("%s: this should not happen; asked again", question.about)
             asked.failed(f"{type(error).__name__}: {error}", clock())
-        if _news(before, asked):
+        if _news(before, asked) and not question.quiet:
             self._tell(key, question, asked)
 
     def _room(self, question: Question) -> asyncio.Semaphore:
@@ -137,7 +143,21 @@ class Observer:
     def _tell(self, key: ObjectKey, question: Question, asked: _Asked) -> None:
         if asked.error:
             log.info("%s: %s", question.about, asked.error)
-        self._wake(key)
+        if question.query:
+            self._wake_soon(key)
+        else:
+            self._wake(key)
+
+    def _wake_soon(self, key: ObjectKey) -> None:
+        """Once for all that is said within TOGETHER."""
+
+        def wake() -> None:
+            self._soon.discard(key)
+            self._wake(key)
+
+        if key not in self._soon:
+            self._soon.add(key)
+            asyncio.get_running_loop().call_later(TOGETHER, wake)
 
 
 def _news(before: tuple[Any, str], asked: _Asked) -> bool:
@@ -147,15 +167,17 @@ def _news(before: tuple[Any, str], asked: _Asked) -> bool:
     return (asked.value, asked.error) != before
 
 
-async def _pause(asked: _Asked) -> None:
-    """Until the next turn: soon after a question that had no answer, and sooner when a newer plan asks more often, and then after
-    that plan's own pause."""
-    deadline = asyncio.get_running_loop().time() + (min(asked.every, AGAIN) if asked.error else asked.every)
-    while (left := deadline - asyncio.get_running_loop().time()) > 0:
+async def _pause(asked: _Asked, since: float) -> None:
+    """Until the next turn, which is counted from `since`: soon after a question that had no answer, and sooner when a newer plan asks more
+    often, and then after that plan's own pause."""
+    clock = asyncio.get_running_loop().time
+    soon = clock() + min(asked.every, AGAIN)
+    deadline = soon if asked.error else max(since + asked.every, soon)
+    while (left := deadline - clock()) > 0:
         try:
             async with asyncio.timeout(left):
                 await asked.sooner.wait()
         except TimeoutError:
             return
         asked.sooner.clear()
-        deadline = min(deadline, asyncio.get_running_loop().time() + asked.every)
+        deadline = min(deadline, clock() + asked.every)

@@ -21,11 +21,12 @@ from tidegate.control.keys import interested
 from tidegate.control.observe import Observer
 from tidegate.control.scale import Scaler
 from tidegate.control.store import Store
-from tidegate.errors import Conflict, InvalidManifest, Stall
+from tidegate.errors import Conflict, InvalidManifest, Stall, TidegateError
 from tidegate.plan import conditions
 from tidegate.plan.cache.plan import plan_cache
 from tidegate.plan.conditions import stalled_status, still_failing
 from tidegate.plan.model.plan import plan_model
+from tidegate.plan.model.victims import ANNOTATION as DELETION_COST
 from tidegate.plan.plan import Manifest, ObjectKey, Plan
 from tidegate.plan.router.plan import plan_router
 
@@ -95,10 +96,31 @@ class Reconciler:
         owner = await self._report(owner, announced, fence=work.pending())
         for reason in plan.reasons:
             log.info("%s: %s", ObjectKey.of(owner), reason)
+        if plan.handover is not None:
+            await self.api.scale_to(owner, plan.handover)
+        await self._price(plan)
         failures = await work.run(owner)
+        await self._evict(plan)
         if announced != plan.status and not failures.reason and not failures.retry:
             await self._report(owner, plan.status)
         return failures
+
+    async def _price(self, plan: Plan) -> None:
+        """Without it a ReplicaSet chooses by itself: no reason to keep the rest of the plan back."""
+        for each in plan.costs:
+            try:
+                await self.api.annotate(each.key, each.uid, {DELETION_COST: each.value or None})
+            except TidegateError as error:
+                log.warning("%s: its deletion cost cannot be written: %s", each.key, error)
+
+    async def _evict(self, plan: Plan) -> None:
+        """One that a disruption budget holds is tried again at the next pass."""
+        for each in plan.evict:
+            try:
+                await self.api.evict(each.key, each.uid, each.grace)
+                log.info("%s is evicted: it hangs", each.key)
+            except TidegateError as error:
+                log.warning("%s hangs, and cannot be evicted: %s", each.key, error)
 
     async def _stall(self, key: ObjectKey, reason: str, message: str) -> float:
         """Reports what only a person can help with, on top of what was known."""

@@ -18,21 +18,25 @@ from typing import Any, TypeVar
 import aiohttp
 import httpx
 import kopf
+from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster import complaints, engines, routers, smoke, stores
+from tidegate.cluster import complaints, engines, held, routers, smoke, stores
+from tidegate.cluster.capacity import Inventory
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
 from tidegate.cluster.measure import measure
 from tidegate.cluster.prometheus import Access, Prometheus
-from tidegate.control import health
+from tidegate.control import external_metrics, health
 from tidegate.control.gather import Gatherer
 from tidegate.control.informer import informer_settings
+from tidegate.control.keys import owner_key
 from tidegate.control.lease import Election
 from tidegate.control.objects import Objects
 from tidegate.control.observe import Ask, Observer
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.scale import Scaler
+from tidegate.control.scaling_metrics import ScalingMetrics
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
@@ -63,7 +67,9 @@ class Operator:
         self.recorder = Recorder(api, lambda: len(self.queue) > 0)
         self.prometheus = prometheus_of(settings)
         self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
-        self.scaler = Scaler(partial(engines.page, pages), self.observer.samples, self.queue.add, time.time)
+        self.scaler = Scaler(
+            partial(engines.page, pages), self.observer.samples, self.queue.add, time.time, partial(held.ask, pages)
+        )
         self.gatherer = Gatherer(
             self.store,
             self.observer.samples,
@@ -71,6 +77,10 @@ class Operator:
             partial(token_urlsafe, 32),
             scrape=settings.scrape,
             scaled=self.scaler.decision,
+            hung=self.scaler.hung,
+            loads=self.scaler.loads,
+            prometheus=settings.prometheus_url,
+            serves_metrics=bool(settings.external_metrics_folder),
         )
         self.reconciler = Reconciler(
             api,
@@ -91,9 +101,13 @@ class Operator:
         self._looked_over = 0.0
         """When the store was last compared with everything that there is, by the loop's clock."""
         self.metrics.registry.register(Objects(self._objects, self.leads.is_set))
+        self.metrics.registry.register(ScalingMetrics(self.scaler.figures))
         self.metrics.watch("tidegate_queue_length", lambda: len(self.queue))
         self.metrics.watch("tidegate_questions", lambda: len(self.observer))
         self.metrics.watch("tidegate_api_writes", lambda: api.writes)
+
+    def _account(self, namespace: str, name: str) -> dict[str, Any] | None:
+        return self.scaler.account(owner_key(names.MODEL_DEPLOYMENT, namespace, name))
 
     def _objects(self) -> Iterator[Manifest]:
         return (found for key in self.store.owners() if (found := self.store.get(key)))
@@ -102,14 +116,30 @@ class Operator:
         """Until SIGTERM, or until the Lease is lost."""
         stop = asyncio.Event()
         self._listen(stop)
-        server = await health.serve(self.settings.health_port, self.metrics, lambda: True, self.filled.is_set)
+        server = await health.serve(
+            self.settings.health_port, self.metrics, lambda: True, self.filled.is_set, self._account
+        )
+        serving = [server, *await self._external()]
         try:
             await self._until(stop)
         finally:
             await self.election.release()
-            await server.cleanup()
+            for each in serving:
+                await each.cleanup()
             if self.prometheus:
                 self.prometheus.close()
+
+    async def _external(self) -> list[web.AppRunner]:
+        """The server of external metrics, where it is switched on."""
+        folder = self.settings.external_metrics_folder
+        return [await external_metrics.serve(folder, names.METRICS_PORT, self.scaler.newest)] if folder else []
+
+    async def _point_at_us(self) -> None:
+        """The Service of external metrics leads to who leads."""
+        settings = self.settings
+        if settings.external_metrics_folder:
+            slice_ = external_metrics.endpoints(settings.namespace, settings.identity, settings.address)
+            await answered(partial(self.api.server_side_apply, slice_))
 
     async def _until(self, stop: asyncio.Event) -> None:
         """Runs all parts; the first one to end ends the others."""
@@ -164,13 +194,15 @@ class Operator:
         self.metrics.leading.set(1)
         log.info("%s leads", self.settings.identity)
         worker = asyncio.create_task(self.queue.run(self.settings.workers, self._pass))
+        pointing = asyncio.create_task(self._point_at_us())
         try:
             self._queue_everything()
             await self.election.keep()
         finally:
-            worker.cancel()
             self.metrics.leading.set(0)
-            await asyncio.gather(worker, return_exceptions=True)
+            for task in (worker, pointing):
+                task.cancel()
+            await asyncio.gather(worker, pointing, return_exceptions=True)
 
     async def _fill(self) -> None:
         await self.watching.wait()
@@ -234,8 +266,9 @@ async def answered(read: Callable[[], Awaitable[Answer]]) -> Answer:
 
 
 def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Prometheus | None) -> Ask:
-    """Who is asked what: routers, stores and engines themselves, Prometheus what it is a query for, the API server for the Events of everything
-    else."""
+    """Who is asked what: routers, stores and engines themselves, Prometheus what it is a query for, the API server for what nodes have left,
+    and for the Events of everything else."""
+    inventory = Inventory(api, time.monotonic)
 
     async def ask(question: Question) -> Any:
         if question.query:
@@ -244,6 +277,8 @@ def asking(api: Api, http: httpx.AsyncClient, store: Store, prometheus: Promethe
             return await smoke.ask(http, question.smoke, question.address, time.time())
         if question.address:
             return await routers.ask(http, question)
+        if question.about.kind == "Node":
+            return await inventory.of(question.about.name)
         if question.about.kind == names.CACHE_TIER:
             owner = store.get(question.about)
             return await stores.check(api, owner) if owner else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
-from tidegate.plan.kube.reading import maps, text
+from tidegate.plan.kube.reading import maps, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -42,6 +42,16 @@ def counting_in(tier: ObjectKey) -> Term:
     return "counting", tier.namespace, tier.name
 
 
+def sending_anywhere(namespace: str) -> Term:
+    """RoutingPolicies whose status has no room for all models that their routers may still send to."""
+    return "sending anywhere", namespace
+
+
+def models_in(namespace: str) -> Term:
+    """ModelDeployments of a namespace."""
+    return "models", namespace
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -64,12 +74,20 @@ def terms(manifest: Manifest) -> list[Term]:
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
+        found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
+    if kind == names.MODEL_DEPLOYMENT:
+        found.append(models_in(meta["namespace"]))
     return found
 
 
 def tier_of(policy: Manifest) -> str:
     """Name of the CacheTier that a policy names; empty for none."""
     return text((policy.get("spec") or {}).get("storeRef"), "name")
+
+
+def sends_anywhere(policy: Manifest) -> bool:
+    """Whether routers may still send to models that the policy's status has no room for."""
+    return truth((policy.get("status") or {}).get("configuration"), "more") or False
 
 
 def models_of(policy: Manifest) -> set[str]:

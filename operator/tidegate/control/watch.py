@@ -113,4 +113,5 @@ async def capabilities(api: Api) -> Capabilities:
     return Capabilities(
         pod_monitor=await api.serves(API_VERSIONS["PodMonitor"], "PodMonitor"),
         leader_worker_set=await api.serves(API_VERSIONS["LeaderWorkerSet"], "LeaderWorkerSet"),
+        scaled_object=await api.serves(API_VERSIONS["ScaledObject"], "ScaledObject"),
     )

@@ -65,7 +65,7 @@ def _overload(memory: int) -> Resource:
         max_heap_size_bytes=int(memory * HEAP_SHARE),
     )
     return {
-        "refresh_interval": duration(0.1),
+        "refresh_interval": duration(0.05),
         "buffer_factory_config": {"minimum_account_to_track_power_of_two": SMALLEST_ACCOUNT},
         "resource_monitors": [connections, heap],
         "actions": [

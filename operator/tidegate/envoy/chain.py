@@ -7,10 +7,11 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/fil
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, limiting, native
+from tidegate.envoy import cors, decide, hold, limiting, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -24,29 +25,32 @@ def place() -> Resource:
     return extension(NAME, _TYPE)
 
 
-def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
-    """The virtual host's `typed_per_filter_config`; `clients` counts where clients have keys."""
+def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ, held: Collection[str] = ()) -> Resource:
+    """The virtual host's `typed_per_filter_config`; `clients` counts where clients have keys, `held` are routes whose requests wait."""
     return {
-        **_chain(config, module, clients),
+        **_chain(config, module, clients, held),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
         **limiting.nowhere(config),
+        **(hold.nowhere() if held else {}),
     }
 
 
-def of_unusual(config: RouterConfig, module: str, clients: Clients = NOT_READ) -> Resource:
+def of_unusual(config: RouterConfig, module: str, clients: Clients = NOT_READ, held: Collection[str] = ()) -> Resource:
     """The same of the route where unusual requests wait."""
-    return _chain(config, module, clients, unusual())
+    return _chain(config, module, clients, held, unusual())
 
 
-def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource) -> Resource:
+def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection[str], *first: Resource) -> Resource:
     filters = [
         *cors.filters(config.cors),
         *first,
+        *([tokens.verify(config.tokens, clients.jwks)] if config.tokens and clients.jwks and module else []),
         _model(config, module, clients),
         # before the one that may choose another route: who is asked there is asked once
         *limiting.filters(config),
         *([decide.ask_the_brain(config)] if decide.needed(config) else []),
+        *([hold.wait_for_an_engine(config)] if held else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
 
@@ -54,12 +58,13 @@ def _chain(config: RouterConfig, module: str, clients: Clients, *first: Resource
 def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
     """The filter that knows the client and finds a request's model. Lua knows no clients: where they have keys it lets nobody in."""
     if not module:
-        return route_by_model(shut=bool(config.api_keys))
+        return route_by_model(shut=config.clients)
     return native.route(
         module,
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
         limits=config.limits is not None,
-        clients=clients if config.api_keys else None,
+        prefix=bool(config.affinity and config.affinity.prefix),
+        clients=clients if config.clients else None,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
-from tidegate.names import short_hash
+from tidegate.names import CLIENT_HEADER, short_hash
 
 OPEN: Final = ("/healthz",)
 """Paths that need no key."""
@@ -20,16 +20,18 @@ Lines = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Clients:
-    """Of a policy whose clients have keys."""
+    """Of a policy whose clients have keys, or tokens."""
 
     by_digest: Mapping[str, str] = field(default_factory=dict)
     """Clients' ids by the SHA-256 of their keys, in small hexadecimal digits."""
     unread: bool = False
-    """Whether there may be more than are known: a Secret was not read yet."""
+    """Whether there may be more than are known: a Secret, or the keys of an issuer, were not read yet."""
+    jwks: str = ""
+    """The keys that tokens are signed with, where clients show tokens (RFC 7517)."""
 
     def hash(self) -> str:
         """The same for the same clients, in whatever order."""
-        return short_hash(repr((sorted(self.by_digest.items()), self.unread)), 12)
+        return short_hash(repr((sorted(self.by_digest.items()), self.unread, self.jwks)), 12)
 
     @cached_property
     def lines(self) -> Lines:
@@ -40,6 +42,7 @@ class Clients:
         return [
             ("keys", ""),
             *([("unread", "")] if self.unread else []),
+            *([("told", CLIENT_HEADER)] if self.jwks else []),
             *(("open", path) for path in OPEN),
             *(("client", f"{digest} {name}") for digest, name in sorted(self.by_digest.items())),
         ]

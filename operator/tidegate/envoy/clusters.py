@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contract.destinations import Destination, Engine
+from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import attempt
+from tidegate.contract.routes import FixedAnswer
+from tidegate.envoy import affinity, attempt, providers
+from tidegate.envoy.breaking import left_alone
+from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
 from tidegate.envoy.types import Resource, duration, typed
 
-LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
 CONNECT_TIMEOUT: Final = 2.0
 IDLE_CONNECTION: Final = 4.0
 """vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
@@ -25,12 +27,13 @@ RTO_MAX: Final = 1.0
 UNREAD: Final = 30.0
 """Seconds for which nobody acknowledges, *or nobody reads*, where the kernel does not know RTO_MAX."""
 TCP_USER_TIMEOUT: Final = 18
-CONNECT_FAILURES: Final = 2
-"""In a row, after which an engine is left alone for EJECTED seconds, and longer each time."""
-EJECTED: Final = 5.0
 BUFFER: Final = 1 << 20
 METADATA: Final = "tidegate"
 """Namespace of what Envoy knows of a destination, for logs: also of an attempt that nobody answered."""
+NOWHERE: Final[Resource] = {
+    "endpoint": {"address": {"socket_address": {"address": "255.255.255.255", "port_value": 1}}}
+}
+"""Where no connection can be made, for clusters that are found by name: kernels refuse one to everybody at once."""
 UNPARSED: Final = "unparsed"
 """A cluster without endpoints: where requests point until their model is known."""
 
@@ -43,22 +46,22 @@ class Endpoint:
     port: int
 
 
-def cluster(destination: Destination, engine: Engine, config: RouterConfig, start: Start) -> Resource:
-    """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
+def cluster(
+    destination: Destination,
+    config: RouterConfig,
+    start: Start,
+    credentials: Credentials = NOTHING,
+    *,
+    walked: bool = False,
+) -> Resource:
+    """One destination. Limits that would refuse requests are far away: queues are the engines' own. `walked`: after it another destination
+    may be asked."""
     return {
-        "name": destination.name,
-        # a dot would end the name where Envoy's metrics take it for a label
-        "alt_stat_name": destination.name.replace(".", "-"),
+        **_named(destination.name),
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
-        "type": "EDS",
-        "eds_cluster_config": {
-            "eds_config": {
-                "path_config_source": {"path": eds_path(start, destination.name)},
-                "resource_api_version": "V3",
-            },
-        },
+        **_members(destination, start, credentials),
         "connect_timeout": duration(CONNECT_TIMEOUT),
-        "lb_policy": LB_POLICY[config.load_balancing],
+        **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
             "thresholds": [
@@ -75,18 +78,67 @@ def cluster(destination: Destination, engine: Engine, config: RouterConfig, star
             "tcp_keepalive": {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
         },
         "upstream_bind_config": {"socket_options": [_lost(start)]},
-        "outlier_detection": _unreachable(),
-        # however many are left alone, the others get the requests
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
-                explicit_http_config={"http_protocol_options": {}},
-                http_filters=attempt.filters(engine.model, start.module),
-            )
+        "outlier_detection": left_alone(config.circuit_breaker, walked=walked),
+        # however many are left alone, the others get the requests; and at once, not with what happens within the next second
+        "common_lb_config": {
+            "healthy_panic_threshold": {"value": 0},
+            "update_merge_window": duration(0),
+            **affinity.bounded(config),
         },
+        "typed_extension_protocol_options": _protocol(attempt.filters(destination, start, credentials)),
     }
+
+
+def end(route: str, answer: FixedAnswer, start: Start) -> Resource:
+    """The cluster that answers when nobody else does. It connects to nobody, and has somebody all the same, because Envoy asks no cluster
+    that is empty."""
+    return {
+        **_named(route),
+        "type": "STATIC",
+        "connect_timeout": duration(CONNECT_TIMEOUT),
+        "load_assignment": {"cluster_name": route, "endpoints": [{"lb_endpoints": [_nobody(start)]}]},
+        "typed_extension_protocol_options": _protocol(attempt.answering(answer)),
+    }
+
+
+def _named(name: str) -> Resource:
+    # a dot would end the name where Envoy's metrics take it for a label
+    return {"name": name, "alt_stat_name": name.replace(".", "-").replace(":", "-")}
+
+
+def _members(destination: Destination, start: Start, credentials: Credentials) -> Resource:
+    """Who can be connected to, and how. A provider that cannot be asked is there, so that who is asked after it can be."""
+    provider = destination.external
+    if not provider:
+        return {"type": "EDS", "eds_cluster_config": {"eds_config": _file(eds_path(start, destination.name))}}
+    if not start.module or not credentials.reach(destination.name):
+        nobody = {"cluster_name": destination.name, "endpoints": [{"lb_endpoints": [_nobody(start)]}]}
+        return {"type": "STATIC", "load_assignment": nobody}
+    return {
+        **providers.found_by_name(destination.name, provider, start, [{"priority": 1, "lb_endpoints": [NOWHERE]}]),
+        **providers.transport(provider, credentials.file(destination.name, provider)),
+    }
+
+
+def _file(path: str) -> Resource:
+    return {"path_config_source": {"path": path}, "resource_api_version": "V3"}
+
+
+def _protocol(filters: Sequence[Resource]) -> Resource:
+    kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        kind: typed(
+            kind,
+            common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
+            explicit_http_config={"http_protocol_options": {}},
+            http_filters=list(filters),
+        )
+    }
+
+
+def stat_name(destination: str) -> str:
+    """In Envoy's metrics: a dot would end the name where they take it for a label."""
+    return destination.replace(".", "-")
 
 
 def _lost(start: Start) -> Resource:
@@ -109,24 +161,6 @@ def _option(name: int, seconds: float) -> Resource:
     return {"level": socket.IPPROTO_TCP, "name": name, "int_value": int(seconds * 1000), "state": "STATE_PREBIND"}
 
 
-def _unreachable() -> Resource:
-    """Only engines that cannot be reached are left alone: what they answer, errors too, is between them and the client."""
-    return {
-        "split_external_local_origin_errors": True,
-        "consecutive_local_origin_failure": CONNECT_FAILURES,
-        "enforcing_consecutive_local_origin_failure": 100,
-        "enforcing_consecutive_5xx": 0,
-        "enforcing_consecutive_gateway_failure": 0,
-        "enforcing_success_rate": 0,
-        "enforcing_local_origin_success_rate": 0,
-        "interval": "1s",
-        "base_ejection_time": duration(EJECTED),
-        "max_ejection_time": duration(EJECTED * 6),
-        "max_ejection_time_jitter": "1s",
-        "max_ejection_percent": 90,
-    }
-
-
 def eds_path(start: Start, destination: str) -> str:
     """One file for each destination: Envoy reads a whole file for one cluster."""
     return f"{start.xds}/eds.{destination}.json"
@@ -137,10 +171,22 @@ def unparsed() -> Resource:
     return {"name": UNPARSED, "type": "STATIC", "connect_timeout": duration(CONNECT_TIMEOUT)}
 
 
-def load_assignment(destination: str, endpoints: Sequence[Endpoint]) -> Resource:
-    """The engines of a destination; none is an empty assignment, because a response without resources is ignored."""
+def load_assignment(destination: str, endpoints: Sequence[Endpoint], start: Start, *, walked: bool = False) -> Resource:
+    """The engines of a destination; none is an empty assignment, because a response without resources is ignored.
+
+    `walked`: after them another destination is asked. Envoy asks nobody after one that has nobody to connect to, so there is somebody
+    to whom no connection can be made, for the times when there is no engine, or all are left alone.
+    """
     hosts = [{"endpoint": {"address": _socket(endpoint)}} for endpoint in endpoints]
-    return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}] if hosts else []}
+    if not walked:
+        return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}] if hosts else []}
+    nobody = {"priority": 1, "lb_endpoints": [_nobody(start)]}
+    policy = {"overprovisioning_factor": 1_000_000}  # one engine that is left is enough for all
+    return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}, nobody], "policy": policy}
+
+
+def _nobody(start: Start) -> Resource:
+    return {"endpoint": {"address": {"pipe": {"path": f"{start.run_dir}/nobody.sock"}}}}
 
 
 def _socket(endpoint: Endpoint) -> Resource:

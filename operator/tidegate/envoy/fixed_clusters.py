@@ -4,6 +4,7 @@ what comes later.
 name        who                                      what
 ---------   --------------------------------------   ---------------------------------------------
 brain       the brain's decision server              HTTP/1.1 on a Unix socket
+hold        the same, for requests that wait         the same
 records     the brain's ear for records              fluentd's protocol on a Unix socket
 collector   where traces go, if anybody asked        OTLP over HTTP
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import decide, observe
+from tidegate.envoy import decide, hold, observe
 from tidegate.envoy.start import Collector, Start
 from tidegate.envoy.types import Resource, duration
 
@@ -24,7 +25,8 @@ def clusters(start: Start) -> list[Resource]:
     """All of them."""
     brain = _cluster(decide.BRAIN, "STATIC", _socket(start, decide.SOCKET))
     records = _cluster(observe.RECORDS, "STATIC", _socket(start, observe.SOCKET)) | _forgotten_when_deaf()
-    return [brain, records, *([_collector(start.collector)] if start.collector else [])]
+    waiting = _cluster(hold.BRAIN, "STATIC", _socket(start, decide.SOCKET), most=100_000)
+    return [brain, waiting, records, *([_collector(start.collector)] if start.collector else [])]
 
 
 def _socket(start: Start, file: str) -> Resource:
@@ -45,14 +47,14 @@ def _collector(to: Collector) -> Resource:
     return _cluster(observe.COLLECTOR, "STRICT_DNS", address) | {"wait_for_warm_on_init": False}
 
 
-def _cluster(name: str, kind: str, address: Resource) -> Resource:
-    """Requests are not refused here, however many wait."""
+def _cluster(name: str, kind: str, address: Resource, most: int = 1024) -> Resource:
+    """Requests are not refused here, however many wait; `most` are asked at a time."""
     hosts = [{"endpoint": {"address": address}}]
-    most = {"max_connections": 1024, "max_pending_requests": 100_000, "max_requests": 100_000}
+    limits = {"max_connections": most, "max_pending_requests": 100_000, "max_requests": 100_000, "max_retries": most}
     return {
         "name": name,
         "type": kind,
         "connect_timeout": duration(1),
-        "circuit_breakers": {"thresholds": [most]},
+        "circuit_breakers": {"thresholds": [limits]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": hosts}]},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tidegate.envoy import chain, native, observe
+from tidegate.envoy import chain, native, observe, tls
 from tidegate.envoy.local_replies import local_replies
 from tidegate.envoy.routes import ROUTES
 from tidegate.envoy.start import Start
@@ -41,18 +41,25 @@ FOREIGN: Final = ("x-envoy-", INTERNAL_PREFIX)
 
 def listener(start: Start, routes: Resource) -> Resource:
     """`routes` is where they come from: {"rds": ...} or {"route_config": ...}."""
-    fixed = manager(STAT_PREFIX, routes, chain.place(), access_log=observe.access_logs(), **observe.tracing(start))
+    told = {"access_log": observe.access_logs(), **observe.tracing(start), **_client_address(start)}
+    fixed = manager(STAT_PREFIX, routes, chain.place(), **told)
     below = [native.end(start.module)] if start.module else []
-    return listen("main", start.address, start.port, *below, fixed)
+    return listen("main", start.address, start.port, *below, fixed, **tls.transport(start))
 
 
-def listen(name: str, address: str, port: int, *filters: Resource) -> Resource:
-    """A listener with one chain."""
+def _client_address(start: Start) -> Resource:
+    """Whose word for a client's address counts: nobody's but the connection's, or that of so many proxies in front.
+    https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_conn_man/headers#x-forwarded-for"""
+    return {"xff_num_trusted_hops": start.trusted_hops} if start.trusted_hops else {}
+
+
+def listen(name: str, address: str, port: int, *filters: Resource, **more: Resource) -> Resource:
+    """A listener with one chain; `more` are its other fields."""
     return {
         "name": name,
         "address": {"socket_address": _socket(address, port)},
         "per_connection_buffer_limit_bytes": BUFFER,
-        "filter_chains": [{"filters": [*filters]}],
+        "filter_chains": [{"filters": [*filters], **more}],
     }
 
 

@@ -120,7 +120,18 @@ _NO_HTTP: Final = _expression('response.code_details.startsWith("http")')
 """http1.codec_error and its like; flags come later."""
 _WRONG: Final = _any(_NO_HTTP, _details(*NOT_TAKEN))
 _LATE: Final = "The engine took longer than the policy's timeouts allow."
+_TURNED_AWAY: Final = "jwt_authn_access_denied{"
+"""Before what Envoy says of a token, with _ for spaces."""
+_TOKENS: Final = {
+    "Jwt_is_missing": "No token was shown: send it as authorization: Bearer TOKEN, or as x-api-key: TOKEN.",
+    "Jwt_is_expired": "The token has expired.",
+    "Jwt_not_yet_valid": "The token is not valid yet.",
+    "Jwt_issuer_is_not_configured": "The token is of another issuer.",
+    "Audiences_in_Jwt_are_not_allowed": "The token was made for another service: its audience is not this one.",
+}
 _REPLIES: Final = (
+    *(_Reply(_details(f"{_TURNED_AWAY}{why}}}"), 401, message) for why, message in _TOKENS.items()),
+    _Reply(_expression(f'response.code_details.startsWith("{_TURNED_AWAY}")'), 401, "The token is not valid here."),
     _Reply(_any(_flags("UT"), _all(_flags("SI"), _status(504))), 504, _LATE),
     _Reply(_flags("UH", "NC", "UO"), 503, "No engine of this model is ready; try again.", retry=True),
     _Reply(_flags("UF", "UC", "UR", "UPE", "LR", "URX"), 503, "The engine broke off; try again.", retry=True),

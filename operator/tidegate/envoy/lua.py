@@ -24,6 +24,9 @@ def _scripts(*names: str) -> str:
 _ROUTE_BY_MODEL: Final = _scripts("refuse", "json_model", "form_model", "route_by_model")
 _UNUSUAL: Final = _scripts("refuse", "unusual")
 _REWRITE_MODEL: Final = _scripts("rewrite_model")
+_ANSWER: Final = _scripts("refuse", "answer")
+ASKED_AGAIN: Final = (429, 503)
+"""Statuses that clients are told to try again."""
 
 
 def route_by_model(*, shut: bool = False) -> Resource:
@@ -65,6 +68,20 @@ def rewrite_model(model: str) -> Resource:
         "DRAINING_HEADER": _quoted(DRAINING_HEADER),
     }
     return _filter("envoy.filters.http.lua", constants, _REWRITE_MODEL)
+
+
+def answer(status: int, message: str) -> Resource:
+    """The upstream filter of a cluster that asks nobody: says this, in the shape that the path's clients read."""
+    kinds = {
+        "OPENAI": _by_status({status: openai.KINDS.get(status, openai.OTHER)}),
+        "ANTHROPIC": _by_status({status: anthropic.KINDS.get(status, anthropic.OTHER)}),
+    }
+    constants = {
+        "STATUS": str(status),
+        "MESSAGE": _quoted(json.dumps(message)[1:-1]),
+        "RETRY_AFTER": _quoted(RETRY_AFTER) if status in ASKED_AGAIN else "nil",
+    }
+    return _filter("envoy.filters.http.lua", _refusals() | kinds | constants, _ANSWER)
 
 
 def _refusals() -> dict[str, str]:

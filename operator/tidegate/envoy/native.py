@@ -13,7 +13,7 @@ from tidegate.envoy import paths
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
-from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
+from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, PREFIX_HEADER, SPLICE_HEADER
 
 METRICS: Final = "tidegate_native"
 """Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
@@ -37,11 +37,13 @@ def route(
     ask_usage: bool = False,
     first_token: float = 0.0,
     limits: bool = False,
+    prefix: bool = False,
     clients: Clients | None = None,
 ) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
-    a stream, 0 for any. `limits`: what is asked for, and how much of a stream was passed on, is told. `clients`: who may ask; None for everybody."""
+    a stream, 0 for any. `limits`: what is asked for, and how much of a stream was passed on, is told. `prefix`: routes are told what a
+    prompt begins with. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -53,16 +55,17 @@ def route(
         *([("end", "")] if end_broken else []),
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
         *([("limits", "")] if limits else []),
+        *([("prefix", PREFIX_HEADER)] if prefix else []),
         *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)
 
 
-def engine(module: str, model: str) -> Resource:
-    """The upstream filter of one destination: `model` is what its engines call it."""
+def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:
+    """The upstream filter of one destination: `model` is what its engines call it, `more` what there is to say of a provider."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter(module, "engine", [("model", model), ("hold", "")])
+    return _filter(module, "engine", [("model", model), ("hold", ""), *more])
 
 
 def end(module: str) -> Resource:

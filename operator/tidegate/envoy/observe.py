@@ -17,7 +17,7 @@ from tidegate.contract.observation import Observation
 from tidegate.envoy import limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import MODEL_HEADER
+from tidegate.names import FIRST_HEADER, MODEL_HEADER
 
 SWITCHES: Final = "switches"
 """Name of the runtime layer."""
@@ -60,6 +60,7 @@ runtimes break lines of more than 16 KiB, and what is left is no JSON."""
 RECORDED: Final[dict[str, Any]] = {
     "route": "%ROUTE_NAME%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",
+    "first": f"%REQUEST_HEADER({FIRST_HEADER})%",
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",

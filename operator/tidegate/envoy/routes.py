@@ -4,8 +4,10 @@ a filter has said    then
 -------------------  ------------------------------------------------------------------------------------------------
 nothing yet          the request waits for the filter that finds its model; an unusual one has another chain of filters
 an own path          the list of models, one of them, or that the router lives
-a decided route      that route
-a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word
+a request let go     the route for which it waited
+a decided route      that route; one whose models have no engine waits for one (hold.py)
+a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word, one whose models have no
+                       engine for an engine
 another one          404
 
 So the first route of every request is one that goes to a cluster: filters that look at the first route see the same everywhere, and
@@ -15,13 +17,12 @@ the one for CORS leaves alone what is answered directly.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Final
 
-from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.contract.routes import Sticky
-from tidegate.envoy import chain, cors, decide, limiting, openai, paths
+from tidegate.envoy import affinity, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -30,8 +31,11 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CLIENT_HEADER,
     DECIDED_HEADER,
+    FIRST_HEADER,
     INTERNAL_HEADERS,
+    LET_GO_HEADER,
     MODEL_HEADER,
     OWN_HEADER,
     REVISION_HEADER,
@@ -43,14 +47,25 @@ ROUTES: Final = "models"
 LARGEST_ANSWER: Final = 4 << 20
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
-CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie")
+CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
 """Not passed on to an engine: what a client shows is for the front door."""
-ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS)
+PROVIDERS_HEADERS: Final = (
+    "set-cookie",
+    "alt-svc",
+    "strict-transport-security",
+    "openai-organization",
+    "openai-project",
+)
+"""Not passed on from a provider's answer: what would bind a client to it, and whose account it is."""
+ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS, *PROVIDERS_HEADERS)
 """Not passed on from an engine's answer: what it runs, and what is ours to say."""
 
 
-def route_configuration(config: RouterConfig, module: str = "", clients: Clients = NOT_READ) -> Resource:
-    """The whole table; `module` is the native filters' name, if there are any, `clients` who may ask where they have keys."""
+def route_configuration(
+    config: RouterConfig, module: str = "", clients: Clients = NOT_READ, held: Collection[str] = ()
+) -> Resource:
+    """The whole table; `module` is the native filters' name, if there are any, `clients` who may ask where they have keys, `held` the
+    routes whose requests wait for an engine."""
     return {
         "name": ROUTES,
         "validate_clusters": True,
@@ -62,23 +77,24 @@ def route_configuration(config: RouterConfig, module: str = "", clients: Clients
             {
                 "name": "all",
                 "domains": ["*"],
-                "typed_per_filter_config": chain.of_policy(config, module, clients),
-                "matcher": _table(config, module, clients),
+                "typed_per_filter_config": chain.of_policy(config, module, clients, held),
+                "matcher": _table(config, module, clients, held),
             }
         ],
     }
 
 
-def _table(config: RouterConfig, module: str, clients: Clients) -> Resource:
-    destinations = {destination.name: destination for destination in config.destinations}
+def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {
-        route.name: _route({"name": route.name, **_model_route(route, destinations, config)}) for route in config.routes
-    }
-    models = {model: actions[route.name] for model, route in by_model.items()}
-    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients)})
+    actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
+    waits = hold.patience(config)
+    entries = {**actions, **{name: _route({"name": name, **_held(waits[name], config)}) for name in sorted(held)}}
+    models = {model: entries[route.name] for model, route in by_model.items()}
+    table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
-        table = _map(DECIDED_HEADER, actions, otherwise={"matcher": table})
+        table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
+    if waits:
+        table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 
 
@@ -120,12 +136,12 @@ def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
     return {"/healthz": _route(_answer(200, "ok\n")), paths.MODELS: _route(listed), **one}
 
 
-def _unknown(config: RouterConfig, module: str, clients: Clients) -> Resource:
+def _unknown(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     """A model that no route has; and, before anything is known, a place to wait with room for a large body."""
     missing = _answer(404, json.dumps(openai.error(404, UNKNOWN, "model")), content_type="application/json")
     something = _any(_says(MODEL_HEADER, ".+"), _says(OWN_HEADER, ".+"))
     usual, other = _waiting(UPLOAD_IDLE), _waiting(UPLOAD_IDLE, LARGEST_BODY + ONE_READ)
-    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients)
+    other["typed_per_filter_config"] = chain.of_unusual(config, module, clients, held)
     matchers = [
         {"predicate": something, "on_match": _route(missing)},
         {"predicate": _is_unusual(), "on_match": _route(other)},
@@ -154,45 +170,40 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _model_route(route: RouteConfig, destinations: dict[str, Destination], config: RouterConfig) -> Resource:
+def _held(seconds: float, config: RouterConfig) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long; what limits refuse does not wait."""
+    asked = hold.here() | (limiting.here() if config.limits else {})
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": asked}
+
+
+def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     if route.decision:
         return {**_waiting(decide.TIMEOUT + 1), "typed_per_filter_config": decide.here(route.decision)}
     if not route.targets:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
-    clusters = [
-        {
-            "name": target.destination,
-            "weight": target.weight,
-            "response_headers_to_add": _labels(route.name, destinations[target.destination]),
-        }
-        for target in route.targets
-    ]
+    asked = walk.groups(route, config)
     action = {
-        "weighted_clusters": {"clusters": clusters} | ({"use_hash_policy": True} if route.sticky else {}),
-        **({"hash_policy": _hashes(route.sticky)} if route.sticky else {}),
+        **walk.action(asked, sticky=bool(route.sticky)),
+        **affinity.policy(route.sticky, config.affinity),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config),
+        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    made = {"route": action, "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME}
-    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
+    return {
+        "route": action,
+        **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
+        "response_headers_to_add": _labels(route.name),
+        "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
+        **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
+    }
 
 
-def _hashes(sticky: Sticky) -> list[Resource]:
-    """The first of these that a request has decides, and none of the others: where none does, Envoy draws a lot.
-
-    https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-hashpolicy
-    """
-    headers: list[Resource] = [{"header": {"header_name": name}, "terminal": True} for name in sticky.headers]
-    return headers + ([{"connection_properties": {"source_ip": True}}] if sticky.address else [])
-
-
-def _labels(route: str, destination: Destination) -> list[Resource]:
-    """Who answered, for clients and for canary tests."""
+def _labels(route: str) -> list[Resource]:
+    """Who answered, for clients and for canary tests; a provider has no revision, and what the router itself says at the end neither."""
     return [
-        _set_header(BACKEND_HEADER, destination.backend),
-        _set_header(REVISION_HEADER, destination.revision),
+        _set_header(BACKEND_HEADER, "%CLUSTER_METADATA(tidegate:backend)%"),
+        _set_header(REVISION_HEADER, "%CLUSTER_METADATA(tidegate:revision)%"),
         _set_header(ROUTE_HEADER, route),
         _set_header(ATTEMPTS_HEADER, "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
     ]

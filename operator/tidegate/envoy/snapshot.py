@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,13 +10,17 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
+from tidegate.envoy.walk import end_of, walked
+from tidegate.names import short_hash
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
 ASSIGNMENT: Final = "envoy.config.endpoint.v3.ClusterLoadAssignment"
 LISTENER: Final = "envoy.config.listener.v3.Listener"
 ROUTE: Final = "envoy.config.route.v3.RouteConfiguration"
+SECRET: Final = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - a type's name
 RUNTIME: Final = "envoy.service.runtime.v3.Runtime"
 JOIN: Final = "+"
 
@@ -28,12 +32,17 @@ class Snapshot:
     config: str
     """The RouterConfig's hash."""
     version: str
-    """Of the routes: that hash, and that of the clients where they have keys."""
+    """Of the routes: that hash, that of the clients where they have keys, of what is known of providers where there are some, and that of
+    the routes whose requests wait for an engine."""
     clusters: Mapping[str, Resource]
-    """By destination, without the endpoints."""
+    """By destination, without the engines; and those that answer when nobody else does."""
     endpoints: Mapping[str, Sequence[Endpoint]]
-    """By destination."""
+    """The engines of destinations that have such."""
+    walked: frozenset[str]
+    """Destinations after which another one may be asked."""
     routes: Resource
+    held: frozenset[str]
+    """Routes whose requests wait for an engine."""
     switches: Resource
     """What is told of how many requests."""
     start: Start
@@ -41,11 +50,7 @@ class Snapshot:
 
     def static(self) -> Resource:
         """One bootstrap that holds everything, for `tidegate render --envoy` and `envoy --mode validate`."""
-        fixed = [
-            {**{k: v for k, v in c.items() if k != "eds_cluster_config"}, "type": "STATIC",
-             "load_assignment": clusters.load_assignment(name, self.endpoints.get(name, ()))}
-            for name, c in self.clusters.items()
-        ]  # fmt: skip
+        fixed = [self._fixed(name, made) if name in self.endpoints else made for name, made in self.clusters.items()]
         return {
             "static_resources": {
                 "listeners": [listener.listener(self.start, {"route_config": self.routes})],
@@ -54,21 +59,53 @@ class Snapshot:
             "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
         }
 
+    def _fixed(self, name: str, made: Resource) -> Resource:
+        """A cluster with its endpoints in it."""
+        without = {key: value for key, value in made.items() if key != "eds_cluster_config"}
+        assignment = clusters.load_assignment(name, self.endpoints[name], self.start, walked=name in self.walked)
+        return {**without, "type": "STATIC", "load_assignment": assignment}
+
 
 def snapshot(
-    config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]], start: Start, clients: Clients = NOT_READ
+    config: RouterConfig,
+    engines: Mapping[str, Sequence[Endpoint]],
+    start: Start,
+    clients: Clients = NOT_READ,
+    credentials: Credentials = NOTHING,
+    held: Collection[str] = (),
 ) -> Snapshot:
-    """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys."""
+    """`engines` are the ready engines by headless Service; `clients` are asked for where the configuration says that they have keys, and
+    `credentials` where it has providers; the requests of routes that are `held` wait for an engine."""
     asked = [(d, d.engine) for d in config.destinations if d.engine]
+    walks = walked(config)
+    ends = [(end_of(r), r.fallback.answer) for r in config.routes if r.fallback and r.fallback.answer]
     return Snapshot(
         config=config.hash(),
-        version=f"{config.hash()}{JOIN}{clients.hash()}" if config.api_keys else config.hash(),
-        clusters={d.name: clusters.cluster(d, engine, config, start) for d, engine in asked},
+        version=JOIN.join(_versions(config, clients, credentials, held)),
+        clusters={
+            **{
+                d.name: clusters.cluster(d, config, start, credentials, walked=d.name in walks)
+                for d in config.destinations
+            },
+            **{name: clusters.end(name, answer, start) for name, answer in ends},
+        },
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
-        routes=routes.route_configuration(config, start.module, clients),
+        walked=walks,
+        routes=routes.route_configuration(config, start.module, clients, held),
+        held=frozenset(held),
         switches=observe.switches(config.observation),
         start=start,
     )
+
+
+def _versions(config: RouterConfig, clients: Clients, credentials: Credentials, held: Collection[str]) -> Iterator[str]:
+    yield config.hash()
+    if config.clients:
+        yield clients.hash()
+    if any(destination.external for destination in config.destinations):
+        yield credentials.hash()
+    if held:
+        yield short_hash(",".join(sorted(held)))
 
 
 def config_of(version: str) -> str:

@@ -49,8 +49,14 @@ class Start:
     """Absent where nobody asked for traces."""
     module: str = ""
     """Name of the native filters' shared object, `lib<module>.so` in the run folder; empty where there is none, and Lua does their work."""
+    only_ipv6: bool = False
+    """Whether this machine has no way to IPv4."""
     rto_max: bool = False
     """Whether the kernel knows TCP_RTO_MAX_MS."""
+    certificate: str = ""
+    """The folder with tls.crt and tls.key, both in PEM; empty where clients speak plain HTTP."""
+    trusted_hops: int = 0
+    """Proxies in front of the router whose word for a client's address counts."""
 
     @property
     def xds(self) -> str:

@@ -57,6 +57,8 @@ class Request:
     """JSON; empty: a GET without one."""
     within: float
     """Seconds for the whole answer."""
+    pattern: str = ""
+    """A regular expression that is looked for in the answer."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Question:
     """What the API server's watches do not tell, and an observer asks beside the passes."""
 
     about: ObjectKey
-    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, or an object of which Events may tell what is the
-    matter."""
+    """A router Pod, a CacheTier for its store, a model for what Prometheus counted, nodes (by the name of what they offer) for what they
+    have left, or an object of which Events may tell what is the matter."""
     version: str = ""
     """Which one of that name, and which state of it: an answer about another one is none."""
     address: str = ""
@@ -74,6 +76,8 @@ class Question:
     """What Prometheus is asked."""
     smoke: Request | None = None
     """What the engine at `address` is asked, as a client would."""
+    quiet: bool = False
+    """Whether a new answer queues nobody: it is read when somebody looks anyway."""
     patience: float = field(default=0.0, compare=False)
     """Seconds before it is asked for the first time: most of what begins needs no question."""
 
@@ -90,13 +94,59 @@ class Replica:
     """Since when it answers; None: it starts."""
     draining: bool
     """It gets no new requests."""
+    pod: str = ""
+    """Name of its Pod."""
+
+
+@dataclass(frozen=True)
+class Eviction:
+    """A Pod that is to go, by the API that heeds disruption budgets."""
+
+    key: ObjectKey
+    uid: str
+    grace: int
+    """Seconds from SIGTERM to SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a Pod's deletion costs, for the ReplicaSet that has to choose one."""
+
+    key: ObjectKey
+    uid: str
+    value: str
+    """Empty: nothing is said."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one engine of a model needs of nodes."""
+
+    spec: Manifest
+    """Of its Pods."""
+    resource: str
+    """`nvidia.com/gpu`."""
+    pods: int = 1
+    """In a group."""
+    together: bool = False
+    """Whether all Pods of the model have to be on one node."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A router that may hold requests of a model."""
+
+    address: str
+    leaves: bool
+    """It takes no new ones, and those that it holds count."""
 
 
 @dataclass(frozen=True)
 class Scale:
     """What decides how many engines a model has, look by look, beside the passes."""
 
-    settings: Settings
+    settings: Settings | None
+    """None: the spec says how many; engines are read all the same, to see whether they hang."""
     replicas: int
     """Engines that are asked for at present."""
     engines: tuple[Replica, ...]
@@ -104,6 +154,18 @@ class Scale:
     """Of signals that Prometheus has, by their names."""
     memory: Mapping[str, Any]
     """What the status says was learned, for an operator that has just begun."""
+    footprint: Footprint | None = None
+    """What one more engine needs of nodes."""
+    nodes: Question | None = None
+    """What they have left; None: it needs no GPU, or there are to be no more."""
+    placed: tuple[str, ...] = ()
+    """Nodes of its Pods; empty of one that has none yet."""
+    doors: tuple[Door, ...] = ()
+    """Routers before a model that may have no engine."""
+    days: Any = None
+    """What was kept of yesterday, for the same."""
+    obeyed: bool = True
+    """Whether a pass does what is decided; else somebody else reads it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +184,12 @@ class Plan:
     """What to ask the world, and the seconds between two answers."""
     scale: Scale | None = None
     """What decides how many engines there are; None: the spec does."""
+    costs: tuple[Cost, ...] = ()
+    """What is written on Pods before anything is applied."""
+    evict: tuple[Eviction, ...] = ()
+    """Pods that are to be made anew, after the status says so."""
+    handover: int | None = None
+    """spec.replicas that is written once, after the status, for whoever is to write it from then on."""
     again: bool = False
     """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None

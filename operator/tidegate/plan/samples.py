@@ -39,6 +39,10 @@ class RouterReport:
     """Sentences about Secrets, and entries of them, that let no client in."""
     limits: tuple[str, ...] = ()
     """Why it counts limits alone although there is a store."""
+    certificate: str = ""
+    """What is wrong with the certificate that it should show; empty when nothing is, or none is asked for."""
+    providers: tuple[str, ...] = ()
+    """The same of those for which providers get no request."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,8 @@ class Reply:
     """Why there is no answer."""
     at: float = 0.0
     """When it was asked: Unix time in seconds."""
+    unlike: str = ""
+    """Why the pattern that was looked for was not found in `body`; empty where it was, or where none was."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.hung import Hung, Load
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,10 @@ class Defaults:
     """Whether Pods name their user and groups; False where the platform assigns them, as OpenShift does."""
     log_format: str = "text"
     """How the routers' brains log: text or json."""
+    operator_namespace: str = "tidegate-system"
+    """Where the operator runs, from which it asks engines and stores."""
+    engine_peers: tuple[Manifest, ...] | None = None
+    """NetworkPolicyPeers that may reach engines besides routers and the operator; None where everybody may."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Capabilities:
 
     pod_monitor: bool = False
     leader_worker_set: bool = False
+    scaled_object: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class ModelWorld:
     """Its engines."""
     policies: tuple[Manifest, ...] = ()
     """RoutingPolicies of the namespace that name it."""
+    beyond: tuple[Manifest, ...] = ()
+    """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
     samples: Samples = field(default_factory=dict)
@@ -63,6 +71,14 @@ class ModelWorld:
     """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
     scaled: Decision | None = None
     """How many engines there should be by what they do, at the newest look; None before the first."""
+    hung: tuple[Hung, ...] = ()
+    """Engines that hang, as far as was read."""
+    loads: Mapping[str, Load] = field(default_factory=dict)
+    """What engines had under way at their last reading, by their Pods' uids."""
+    prometheus: str = ""
+    """Where Prometheus is, for KEDA; empty when the operator knows none."""
+    serves_metrics: bool = False
+    """Whether the operator serves external metrics, for an HPA."""
 
 
 @dataclass(frozen=True)

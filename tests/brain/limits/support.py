@@ -48,7 +48,8 @@ def configured(*each: Limit, **more: Any) -> RouterConfig:
 
 def ask(client: str = "acme", text: int = 0, most: int | None = 16, path: str = CHAT, address: str = "10.0.0.1") -> Ask:
     """A request as Envoy tells of it."""
-    return Ask("chat", b"", f"{text} {'-' if most is None else most} 1 0 {address} {client}", path, "r-1")
+    asks = f"{text} {'-' if most is None else most} 1 0 {address} {client}"
+    return Ask("chat", b"", asks=asks, path=path, request="r-1")
 
 
 class Clock:

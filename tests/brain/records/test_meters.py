@@ -125,3 +125,30 @@ def test_bounds_of_objectives_are_buckets() -> None:
     assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="0.35") == 1, "what was before is not known"
     assert told(meters, "tidegate_time_to_first_token_seconds_bucket", le="0.4") == 2
     assert told(meters, "tidegate_request_duration_seconds_bucket", le="2.0") == 2
+
+
+def test_a_request_that_moved_on_is_the_first_ones_error_and_the_last_ones_tokens() -> None:
+    meters = begun(named("a", "b"))
+    meters.count(after(first="a.r1", destination="b.r1"))
+    assert told(meters, "tidegate_requests_total", outcome="error") == 1
+    assert told(meters, "tidegate_requests_total", backend="b", outcome="ok") == 0
+    assert told(meters, "tidegate_tokens_total", backend="b", type="completion") == 5
+    assert told(meters, "tidegate_tokens_total", type="completion") is None
+    assert told(meters, "tidegate_fallbacks_total", answered_by="b") == 1
+    for name in ("a", "b"):
+        assert told(meters, "tidegate_request_duration_seconds_count", backend=name) == 0
+        assert told(meters, "tidegate_time_to_first_token_seconds_count", backend=name) == 0
+
+
+def test_a_request_that_nobody_answered() -> None:
+    meters = begun(named("a"))
+    meters.count(after(first="a.r1", destination="end:main", status=503))
+    assert told(meters, "tidegate_requests_total", outcome="error") == 1
+    assert told(meters, "tidegate_fallbacks_total", answered_by="") == 1
+
+
+def test_a_request_that_stayed() -> None:
+    meters = begun(named("a"))
+    meters.count(after(first="a.r1"))
+    assert told(meters, "tidegate_requests_total", outcome="ok") == 1
+    assert told(meters, "tidegate_fallbacks_total", answered_by="a") is None

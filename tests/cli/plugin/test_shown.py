@@ -58,7 +58,9 @@ def test_names(said: str) -> None:
 
 
 def test_another_kind() -> None:
-    with pytest.raises(ValueError, match="deploy/qwen: only ModelDeployments have rollouts, for example mdep/qwen"):
+    with pytest.raises(
+        ValueError, match="deploy/qwen: only ModelDeployments have rollouts and scale, for example mdep/qwen"
+    ):
         bare_name("deploy/qwen")
 
 

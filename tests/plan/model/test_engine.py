@@ -57,5 +57,12 @@ def test_memory_follows_what_is_offloaded(resources: Any, made: Any) -> None:
     assert spec["containers"][0]["resources"] == made
 
 
+@pytest.mark.parametrize(("timeout", "failures"), [("30s", 15), ("10m", 300), ("601s", 301), ("24h", 43_200)])
+def test_an_engine_has_its_whole_startup_timeout(timeout: str, failures: int) -> None:
+    """Asked every 2 s, a probe that hangs included."""
+    probe = pod(startupTimeout=timeout)["containers"][0]["startupProbe"]
+    assert (probe["periodSeconds"], probe["timeoutSeconds"], probe["failureThreshold"]) == (2, 2, failures)
+
+
 def test_vllm_is_not_pid_1() -> None:
     assert pod()["shareProcessNamespace"] is True

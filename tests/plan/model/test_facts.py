@@ -35,8 +35,10 @@ def service(revision: str) -> dict[str, Any]:
     return live(stable_service(model("llama"), "llama", revision))
 
 
-def facts(manifest: Manifest, *children: Manifest, policies: tuple[Manifest, ...] = ()) -> ModelFacts:
-    return read(ModelWorld(manifest, DEFAULTS, children=children, policies=policies), NOW)
+def facts(
+    manifest: Manifest, *children: Manifest, policies: tuple[Manifest, ...] = (), beyond: tuple[Manifest, ...] = ()
+) -> ModelFacts:
+    return read(ModelWorld(manifest, DEFAULTS, children=children, policies=policies, beyond=beyond), NOW)
 
 
 def roles(found: ModelFacts) -> dict[str, str]:
@@ -221,10 +223,16 @@ def told(name: str, *revisions: str, weight: int = 100, **more: Any) -> dict[str
 
 
 def sends(
-    *revisions: str, older: tuple[str, ...] = (), live: int = 1, behind: int = 0, silent: int = 0, **spec: Any
+    *revisions: str,
+    older: tuple[str, ...] = (),
+    live: int = 1,
+    behind: int = 0,
+    silent: int = 0,
+    more: Any = None,
+    **spec: Any,
 ) -> dict[str, Any]:
     """A policy whose newest configuration sends to these revisions, and whose routers may still run one that sends to others."""
-    numbers = {"live": live, "behind": behind, "silent": silent}
+    numbers = {"live": live, "behind": behind, "silent": silent, "more": more}
     said = numbers | {"backends": [told("to-llama", *revisions)], "older": [told("to-llama", *older)] if older else []}
     return policy("chat", **spec) | {"status": {"configuration": said}}
 
@@ -258,6 +266,11 @@ def sends(
         (sends(B, older=(A,), live=1), "silent"),
         (sends(B, older=(A,), live=1, silent=1), "silent"),
         (sends(B, older=(A,), live=0, silent=2), "silent"),
+        # more of them than there was room for, of which A may be one
+        (sends(B, live=1, behind=1, more=True), "sending"),
+        (sends(B, live=1, silent=1, more=True), "silent"),
+        (sends(B, live=1, behind=1, more=None), "left"),
+        (sends(B, live=1, behind=1, more="?"), "left"),
     ],
 )
 def test_departure(said: Manifest, departure: str) -> None:
@@ -279,6 +292,14 @@ def test_departure(said: Manifest, departure: str) -> None:
 def test_the_strongest_word_of_any_policy(said: list[Manifest], strongest: str) -> None:
     found = facts(owner(ENTRY | {"role": "Retiring"}, ENTRY | {"name": B}), policies=tuple(said))
     assert departures(found)[A] == strongest
+
+
+def test_a_policy_that_names_somebody_else_and_may_send_to_anybody() -> None:
+    """Its word counts for who may go, and for nothing else: no trial waits for it."""
+    said = policy("chat", ("mistral",)) | {"status": {"configuration": {"live": 1, "behind": 1, "more": True}}}
+    found = facts(owner(ENTRY | {"role": "Retiring"}, ENTRY | {"name": B}), beyond=(said,))
+    assert departures(found) == {A: "sending", B: "sending"}
+    assert found.views == ()
 
 
 @pytest.mark.parametrize("field", ["backends", "older"])

@@ -314,6 +314,31 @@ def test_blue_green_is_judged_after_the_switch() -> None:
     assert "stable" not in made.rollout["message"]
 
 
+def test_another_strategy_while_the_old_one_is_kept() -> None:
+    """A rolling update keeps nobody: the way back ends, but not before the objectives have passed under it."""
+    made = switching()
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    made.goes_on(2)
+    assert made.rollout["phase"] == "Holding"
+    made.edit({"rollout": {"strategy": "RollingUpdate", "blueGreen": None}})
+    made.forget()
+    made.go_on()
+    assert (made.rollout["phase"], made.traffic()) == ("Waiting", {"Active": 0, "Candidate": 100})
+    made.goes_on(5)
+    assert made.rollout["phase"] == "Promoted"
+
+
+def test_another_strategy_for_one_that_is_bad() -> None:
+    made = switching()
+    answering(made, Reply(200, "{}"))
+    made.go_on()
+    made.edit({"rollout": {"strategy": "RollingUpdate", "blueGreen": None}})
+    made.prometheus.bad[tried(made)] = 0.5
+    made.goes_on(6)
+    assert made.rollout["phase"] == "RolledBack"
+
+
 def test_a_smoke_test_fails() -> None:
     made = switching()
     answering(made, Reply(500, "boom"))
@@ -360,7 +385,7 @@ def test_more_engines_are_wanted_after_the_switch() -> None:
     assert made.traffic() == {"Active": 0, "Candidate": 100}
     made.edit({"replicas": 5})
     made.go_on()
-    assert (made.traffic(), made.rollout["phase"]) == ({"Active": 0, "Candidate": 100}, "Starting")
+    assert (made.traffic(), made.rollout["phase"]) == ({"Active": 0, "Candidate": 100}, "Holding")
 
 
 def test_the_old_one_is_lost_after_the_switch() -> None:

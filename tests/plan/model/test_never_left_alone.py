@@ -44,7 +44,7 @@ class Service(RuleBasedStateMachine):
     def begins(self, uri: str, rollout: Any) -> None:
         self.simulation = Simulation(model(source={"uri": uri}, replicas=2, rollout=rollout))
         self.proven: set[ObjectKey] = set()
-        self.follow, self.says, self.sent_to = True, (2, 0, 0), {"": 100}
+        self.follow, self.says, self.sent_to, self.cut = True, (2, 0, 0), {"": 100}, False
         self.simulation.run()
         self._routers_report()
 
@@ -103,10 +103,11 @@ class Service(RuleBasedStateMachine):
         self._engines_answer(True, 0, 3)
         self.passes(then)
 
-    @rule(follow=st.booleans(), says=SAYS, then=THEN)
-    def routers_change(self, follow: bool, says: tuple[int, int, int], then: tuple[str, ...]) -> None:
-        """Routers stay with what they run from now on, or follow again; so many run it, run another one, are silent."""
-        self.follow, self.says = follow, says
+    @rule(follow=st.booleans(), says=SAYS, cut=st.booleans(), then=THEN)
+    def routers_change(self, follow: bool, says: tuple[int, int, int], cut: bool, then: tuple[str, ...]) -> None:
+        """Routers stay with what they run from now on, or follow again; so many run it, run another one, are silent. What the others
+        run stands in the policy's status, or is what that has no room for."""
+        self.follow, self.says, self.cut = follow, says, cut and says[1] > 0
         self.passes(then)
 
     def _routers_report(self) -> None:
@@ -120,6 +121,8 @@ class Service(RuleBasedStateMachine):
         said["status"]["configuration"]["backends"][0]["revisions"] = sent
         if self.says[1]:  # what those run that are behind is what was there before
             said["status"]["configuration"]["older"] = said["status"]["configuration"]["backends"]
+        if self.cut:
+            said["status"]["configuration"] |= {"backends": [], "older": [], "more": True}
         said["status"]["configuration"] |= dict(zip(("live", "behind", "silent"), self.says, strict=True))
         self.simulation.policies[:] = [said]
 
@@ -202,7 +205,9 @@ class Service(RuleBasedStateMachine):
         return {key for key in self.workloads() if children[key].get("status", {}).get("readyReplicas")}
 
     def reported(self) -> set[str]:
-        """Revisions that some router says it sends to."""
+        """Revisions that some router says it sends to, whether there is room for it or not."""
+        if self.cut and self.simulation.policies:
+            return set(self.sent_to)
         said = [p["status"]["configuration"] for p in self.simulation.policies]
         talking = [c for c in said if c["live"] + c["behind"]]
         return {r["name"] for c in talking for b in c["backends"] for r in b["revisions"]}

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.plan.model.test_trial import MODEL, ROLLOUT, Walk
-from tests.support.builders import NOW, owner, policy
+from tests.support.builders import NOW, condition, owner, pod, policy, verdict
 from tidegate import names
-from tidegate.plan.plan import Scale
+from tidegate.plan.model.plan import plan_model
+from tidegate.plan.plan import Door, Scale
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.signals import Answer
 from tidegate.plan.scaling.state import State
@@ -124,6 +125,53 @@ def test_a_canary_gets_its_part_of_what_is_wanted() -> None:
     assert made.replicas() == {"Active": 4, "Candidate": 1}
 
 
+ZERO = {"minReplicas": 0, "maxReplicas": 6, "scaleToZero": {"after": "5m", "holdRequests": "90s"}}
+
+
+def test_a_new_model_shows_that_it_can_start() -> None:
+    made = scaled(autoscaling=ZERO)
+    assert made.replicas() == {"Active": 1}
+
+
+def test_no_engine_is_a_state_of_health() -> None:
+    made = scaled(autoscaling=ZERO)
+    made.ready("Active", 1)
+    made.go_on()
+    made.decides(0, "Zero")
+    made.run()
+    assert made.replicas() == {"Active": 0}
+    made.ready("Active", 0)
+    made.go_on()
+    assert verdict(made.owner["status"]) == ("True", "False", "False")
+    ready = condition(made.owner["status"], "Ready")
+    assert (ready["reason"], "waits up to 90s for an engine" in ready["message"]) == ("ScaledToZero", True)
+    made.scaled = None
+    made.run()
+    assert made.replicas() == {"Active": 0}, "an operator that begins anew wakes nobody"
+    made.decides(1, "Zero")
+    made.run()
+    assert made.replicas() == {"Active": 1}
+
+
+def router_pod(name: str, address: str, **metadata: Any) -> dict[str, Any]:
+    found = pod(name, {names.POLICY_LABEL: "chat"}, podIP=address)
+    return found | {"metadata": found["metadata"] | metadata}
+
+
+def test_routers_before_a_model_that_may_have_no_engine() -> None:
+    made = scaled(autoscaling=ZERO)
+    asked = order(made).settings
+    assert asked
+    assert (asked.least, asked.idle_after) == (0, 300.0)
+    leaves = router_pod("leaves", "10.0.0.8", deletionTimestamp="2026-03-01T12:00:00Z")
+    starts = pod("starts", {}, ready=False)
+    world = replace(made.model_world(), routers=(router_pod("a", "10.0.0.7"), leaves, starts))
+    plan = plan_model(world, NOW)
+    assert plan.scale
+    assert plan.scale.doors == (Door("10.0.0.7", leaves=False), Door("10.0.0.8", leaves=True))
+    assert order(scaled()).doors == (), "nobody is asked for the others"
+
+
 def order(made: Scaled) -> Scale:
     found = made.run().scale
     assert found
@@ -147,6 +195,7 @@ def test_what_is_looked_at() -> None:
         ("10.0.0.1", NOW.timestamp() - 60, False),
         ("10.0.0.2", None, True),
     ]
+    assert found.settings
     assert (found.replicas, found.settings.least, found.settings.most, found.settings.sequences) == (2, 2, 6, 256)
 
 
@@ -173,7 +222,7 @@ def test_what_was_learned_comes_back() -> None:
     made = scaled()
     made.decides(3)
     made.run()
-    assert set(order(made).memory) == {"learned", "headroom", "startups", "changes", "busy"}
+    assert set(order(made).memory) == {"learned", "headroom", "startups", "changes"}
     made.owner["status"]["autoscaling"]["memory"] = "junk"
     assert order(made).memory == {}
 

@@ -213,13 +213,61 @@ def test_the_stable_one_is_lost_while_the_other_leaves(walk: Walk) -> None:
 
 
 def test_without_a_policy_there_is_nobody_to_share() -> None:
-    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": ROLLOUT}))
+    made = unrouted({"canary": {"steps": STEPS[:1]}})
+    assert made.replicas() == {"Active": 4, "Candidate": 4}
+    assert "it takes over when all of its engines answer" in made.says("Ready")[2]
+    made.ready("Candidate", 4)
+    made.run()
+    assert made.replicas()["Active"] == 4
+
+
+def unrouted(rollout: dict[str, Any], **spec: Any) -> Walk:
+    """A new revision of a model that no policy names."""
+    made = Walk(owner(names.MODEL_DEPLOYMENT, "small", MODEL | {"rollout": rollout} | spec))
     made.run()
     made.ready("Active", 4)
     made.run()
     made.edit({"engine": {"image": "other:1"}})
     made.run()
-    assert made.replicas() == {"Active": 4, "Candidate": 4}
+    return made
+
+
+OBJECTIVES = [{"name": "errors", "errorRate": {"max": "1%"}}]
+
+
+@pytest.mark.parametrize("strategy", ["Canary", "RollingUpdate"])
+def test_nothing_that_should_have_been_judged_is_promoted_silently(strategy: str) -> None:
+    made = unrouted({"strategy": strategy}, objectives=OBJECTIVES)
+    stable, tried = made.revision("Active"), made.revision("Candidate")
+    made.ready("Candidate", 4)
+    made.wait("24h")
+    for _ in range(3):
+        made.run()
+    assert (made.revision("Active"), made.rollout["phase"], made.traffic()["Candidate"]) == (stable, "Waiting", 0)
+    assert made.rollout["message"].startswith("no RoutingPolicy leads to this model: nobody can give it a share")
+    assert "objectives are not looked at: no RoutingPolicy leads to the model" in made.rollout["plan"]
+    made.annotate({"tidegate.dev/promote": f"{tried}/0%"})
+    for _ in range(3):
+        made.run()
+    assert (made.revision("Active"), made.rollout["phase"]) == (tried, "Promoted")
+
+
+def test_what_a_person_has_to_approve_is_not_promoted_silently() -> None:
+    made = unrouted(ROLLOUT)
+    made.ready("Candidate", 4)
+    made.run()
+    made.run()
+    assert made.rollout["phase"] == "Waiting"
+
+
+def test_a_policy_comes_meanwhile() -> None:
+    """Its steps begin."""
+    made = unrouted(ROLLOUT)
+    made.ready("Candidate", 4)
+    made.run()
+    made.policies = [policy(backends=[{"name": "small", "modelDeploymentRef": {"name": "small"}}])]
+    made.go_on()
+    assert (made.rollout["phase"], made.traffic()["Candidate"], made.rollout["steps"]) == ("Holding", 10, 2)
 
 
 @pytest.mark.parametrize("word", ["abort", ""])
@@ -352,20 +400,61 @@ def test_a_promotion_is_for_one_trial(walk: Walk) -> None:
 
 
 def test_more_engines_are_wanted_meanwhile(walk: Walk) -> None:
-    """Its share stays; the step begins anew when they answer."""
+    """It has its part of the engines that answer, so its time goes on, and the next step comes when it comes."""
     walk.ready("Candidate", 1)
     walk.go_on()
     walk.wait("9m")
     walk.edit({"replicas": 20})
     walk.go_on()
-    assert (walk.replicas()["Candidate"], walk.traffic(), walk.rollout["phase"]) == (
-        2,
-        {"Active": 90, "Candidate": 10},
-        "Starting",
-    )
+    assert (walk.replicas()["Candidate"], walk.traffic()) == (2, {"Active": 90, "Candidate": 10})
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T12:10:00Z"
+    walk.ready("Active", 20)
+    walk.go_on()
+    assert walk.rollout["phase"] == "Starting", "one of twenty engines is not the part of a tenth"
     walk.ready("Candidate", 2)
     walk.go_on()
     assert (walk.traffic()["Candidate"], walk.rollout["message"]) == (10, "its hold ends at 2026-03-01T12:19:00Z")
+
+
+def test_an_engine_of_it_goes(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.ready("Candidate", 0)
+    walk.go_on()
+    assert (walk.rollout["phase"], walk.traffic()["Candidate"]) == ("Starting", 0)
+
+
+def test_its_time_does_not_run_while_it_is_suspended(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.wait("4m")
+    walk.edit({"suspend": True})
+    walk.run()
+    assert walk.rollout["held"] == 240
+    walk.wait("2h")
+    walk.run()
+    assert walk.rollout["held"] == 240
+    walk.edit({"suspend": False})
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T14:10:00Z"
+    walk.wait("6m")
+    walk.go_on()
+    assert walk.rollout["step"] == 1
+    assert not walk.rollout["held"]
+
+
+def test_an_engine_that_went_while_it_was_suspended_begins_the_step_anew(walk: Walk) -> None:
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    walk.wait("4m")
+    walk.edit({"suspend": True})
+    walk.run()
+    walk.ready("Candidate", 0)
+    walk.edit({"suspend": False})
+    walk.go_on()
+    walk.ready("Candidate", 1)
+    walk.go_on()
+    assert walk.rollout["message"] == "its hold ends at 2026-03-01T12:14:00Z"
 
 
 def test_a_clock_that_was_ahead(walk: Walk) -> None:

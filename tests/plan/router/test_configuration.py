@@ -181,8 +181,15 @@ def test_older_ones_stay_within_bounds() -> None:
         KINDS[ROUTING_POLICY].model_validate({**copy.deepcopy(simulation.owner), "status": status})
         assert len(status["configuration"]["backends"]) == 40
         assert len(status["configuration"]["older"]) == min(batch * 40 + 1, bounds.BACKENDS)
+        assert bool(status["configuration"]["more"]) == (batch * 40 + 1 > bounds.BACKENDS)
     newest = {b["name"] for b in status["configuration"]["older"]}
     assert {f"to-m2-{n}" for n in range(40)} <= newest, "the newest of them stay"
+    assert view(simulation).departure("r1") == "sending", "nobody is left who may have fallen out of the list"
+    assert simulation.run().status["configuration"]["more"], "another pass does not forget it"
+    say(simulation, *ALL)
+    configuration = simulation.run().status["configuration"]
+    assert (configuration["older"], configuration["more"]) == ([], None)
+    assert view(simulation).departure("r1") == "left"
 
 
 def test_revisions_of_a_backend_stay_within_bounds() -> None:
@@ -193,3 +200,5 @@ def test_revisions_of_a_backend_stay_within_bounds() -> None:
     assert backends == {f"r{number}": 100}
     assert len(older) == bounds.SENT_REVISIONS
     assert f"r{number - 1}" in older
+    assert "r1" not in older
+    assert view(simulation).departure("r1") == "sending"

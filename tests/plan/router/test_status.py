@@ -13,6 +13,10 @@ from tidegate.plan.samples import Complaint, RouterReport
 
 ENTRY = {"name": "r1", "role": "Active", "traffic": 100, "readyReplicas": 1, "servedNames": ["llama"], "adapters": []}
 SILENT = ENTRY | {"readyReplicas": 0}
+ZERO = SILENT | {"replicas": 0}
+ASLEEP, WAKING = ZERO | {"waits": True}, SILENT | {"replicas": 1, "waits": True}
+"""The same of a model whose requests wait, and while its first engine starts."""
+"""Of a model that is scaled to zero."""
 PULL = {
     "phase": "Pending",
     "containerStatuses": [{"name": "envoy", "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}],
@@ -23,18 +27,29 @@ STARTS, SERVES = ("False", "True", "False"), ("True", "True", "False")
 STALLED, READY, OUTDATED = ("False", "False", "True"), ("True", "False", "False"), ("True", "False", "True")
 
 
+ALL = ("newest", "newest")
+
+
 def place(*entries: dict[str, Any] | None, routers: int = 2) -> Simulation:
     """A policy over one model for each entry, which is the model's revision; so many of its two routers are ready."""
     names_of_them = tuple(f"m{n}" for n, _ in enumerate(entries))
     simulation = Simulation(policy("chat", names_of_them))
     for name, entry in zip(names_of_them, entries, strict=True):
         if entry:
-            simulation.models[name] = model(name) | {"status": {"revisions": [entry]}}
+            desired = {"desiredReplicas": entry.get("replicas", 1)}
+            awake = model(name) | {"status": {"revisions": [entry], **desired}}
+            simulation.models[name] = asleep(name, entry) if "waits" in entry else awake
     simulation.run()
     simulation.run()
     for number in range(routers):
         simulation.router_pod(f"pod-{number}")
     return simulation
+
+
+def asleep(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A model that may have no engine."""
+    scaled = {"minReplicas": 0, "maxReplicas": 2, "scaleToZero": {"holdRequests": "60s"}}
+    return model(name, autoscaling=scaled) | {"status": {"revisions": [entry], "desiredReplicas": entry["replicas"]}}
 
 
 def say(simulation: Simulation, *configs: str, error: str = "") -> Simulation:
@@ -69,7 +84,15 @@ def outdated(*configs: str, error: str = "") -> Simulation:
     return simulation
 
 
-ALL, WORDS = ("newest", "newest"), "no engine of ModelDeployment"
+def _replaced(*conditions: dict[str, str]) -> Simulation:
+    """Two routers of before are ready, and a new one is not."""
+    simulation = with_deployment(say(place(ENTRY), *ALL), *conditions)
+    key = next(key for key in simulation.children if key.kind == "Deployment")
+    simulation.children[key]["status"] |= {"replicas": 3, "updatedReplicas": 1}
+    return simulation
+
+
+WORDS = "no engine of ModelDeployment"
 TABLE = [
     # no router is ready
     (place(ENTRY, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
@@ -82,12 +105,29 @@ TABLE = [
     (say(place(None), *ALL), STARTS, "BackendNotFound", "ModelDeployment 'm0' does not exist"),
     (say(place(SILENT, None), *ALL), STARTS, "NoEngineAnswers", "ModelDeployment 'm1' does not exist"),
     (place(SILENT, routers=1), STARTS, "NoEngineAnswers", WORDS),
+    # none, and that is meant
+    (say(place(ZERO), *ALL), READY, "ScaledToZero", "2 of 2 routers answer; backend to-m0: ModelDeployment 'm0' is scaled to zero"),
+    (say(place(ZERO, ZERO), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero; backend to-m1: ModelDeployment 'm1' is"),
+    (say(place(ZERO, SILENT), *ALL), STARTS, "NoEngineAnswers", "'m0' is scaled to zero; backend to-m1: no engine of"),
+    (say(place(ZERO, None), *ALL), STARTS, "NoEngineAnswers", "ModelDeployment 'm1' does not exist"),
+    (say(place(ZERO), "old", "newest"), SERVES, "ConfigurationPending", "are taking the newest"),
+    (place(ZERO, routers=0), STARTS, "RoutersStarting", "0 of 2 routers answer"),
+    (place(ZERO, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
+    (say(place(ASLEEP), *ALL), READY, "ScaledToZero", "'m0' is scaled to zero; the next request wakes it"),
+    (say(place(ASLEEP, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
+    (say(place(ASLEEP, ENTRY), *ALL), READY, "Serving", "'m0' is scaled to zero; the next request wakes it"),
+    (say(place(WAKING), *ALL), STARTS, "EnginesStarting", "the first engine of ModelDeployment 'm0' starts; requests wait for it"),
+    (say(place(WAKING, SILENT), *ALL), STARTS, "NoEngineAnswers", WORDS),
     # too few routers
     (place(ENTRY, routers=1), SERVES, "RoutersStarting", "1 of 2 routers answer"),
     (with_pod(place(ENTRY, routers=1), PULL), SERVES, "ErrImagePull", "1 of 2 routers answer; Pod pod-x"),
     (with_deployment(place(ENTRY, routers=1), LATE), OUTDATED, "RoutersStarting", "1 of 2 routers answer"),
     # refused by a brain
     (say(place(ENTRY), "old", "newest", error="no"), OUTDATED, "ConfigurationRefused", "router pod-0: no"),
+    # being replaced
+    (_replaced(), SERVES, "RoutersStarting", "routers are being replaced, and those of before go on"),
+    (with_pod(_replaced(), PULL), SERVES, "ErrImagePull", "those of before go on; Pod pod-x"),
+    (with_pod(_replaced(LATE), PULL), OUTDATED, "ErrImagePull", "those of before go on; Pod pod-x"),
     # too new for them
     (outdated(), OUTDATED, "RoutersOutdated", "needs routers that read 1, and these read 0: they go on with the one"),
     (outdated("old", "newest"), OUTDATED, "RoutersOutdated", "an annotation in podMetadata is enough"),
@@ -99,6 +139,7 @@ TABLE = [
     (say(place(ENTRY), *ALL), READY, "Serving", "2 of 2 routers answer"),
     (say(place(ENTRY, None), *ALL), READY, "Serving", "2 of 2 routers answer; route main: backend to-m1"),
     (say(place(ENTRY, SILENT), *ALL), READY, "Serving", "2 of 2 routers answer; backend to-m1: no engine of"),
+    (say(place(ENTRY, ZERO), *ALL), READY, "Serving", "2 of 2 routers answer; backend to-m1: ModelDeployment 'm1' is scaled to zero"),
 ]  # fmt: skip
 
 
@@ -131,6 +172,18 @@ def test_numbers_and_names() -> None:
     assert status["models"] == ["chat"]
     said = status["configuration"]
     assert (said["live"], said["behind"], said["silent"]) == (1, 1, 0)
+
+
+def test_a_service_of_somebody_else_is_no_address() -> None:
+    """Of a model `chat-router`, for example, whose Service has the name of the routers'."""
+    simulation = say(place(ENTRY), *ALL)
+    key = next(key for key in simulation.children if key.kind == "Service")
+    mine = simulation.children.pop(key)
+    assert simulation.plan().status["address"] == "", "it is somebody else's"
+    simulation.children[key] = {**mine, "spec": {**mine["spec"], "selector": {"app": "another"}}}
+    assert simulation.plan().status["address"] == ""
+    simulation.children[key] = mine
+    assert simulation.plan().status["address"] == "http://chat-router.shop.svc"
 
 
 @pytest.mark.parametrize(

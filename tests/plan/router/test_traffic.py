@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import model, policy
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.contract.destinations import Bounds
+from tidegate.contract.destinations import Bounds, Hold
 from tidegate.contract.routes import Sticky
 from tidegate.plan.router.traffic import Serving, Traffic, revisions, traffic
 
@@ -222,3 +222,27 @@ def test_buckets_for_the_objectives_of_a_model() -> None:
     made = found(spec(LLAMA), trying("llama", {}, objectives=objectives))
     assert {d.bounds for d in made.destinations} == {Bounds(first_tokens=(0.3, 0.7), durations=(3.0,))}
     assert {d.bounds for d in found(spec(LLAMA), having("llama", ENTRY)).destinations} == {None}
+
+
+@pytest.mark.parametrize(
+    ("autoscaling", "hold"),
+    [
+        (None, None),
+        ({"maxReplicas": 2}, None),
+        ({"minReplicas": 0, "scaleToZero": {"holdRequests": "90s"}}, Hold(seconds=90)),
+        ({"minReplicas": 0, "scaleToZero": {}}, Hold(seconds=120)),
+    ],
+)
+def test_how_long_requests_wait(autoscaling: Any, hold: Hold | None) -> None:
+    llama = model("llama", autoscaling=autoscaling) | {"status": {"revisions": [ENTRY]}}
+    assert [d.hold for d in found(spec(LLAMA), llama).destinations] == [hold]
+
+
+@pytest.mark.parametrize(("desired", "asleep"), [(0, True), (1, False)])
+def test_a_model_without_engines_on_purpose(desired: int, asleep: bool) -> None:
+    """Its requests go there all the same: routers hold them."""
+    llama = model("llama", autoscaling={"minReplicas": 0, "scaleToZero": {}})
+    result = found(spec(LLAMA), llama | {"status": {"revisions": [SILENT], "desiredReplicas": desired}})
+    assert (result.at_zero, bool(result.waking), result.serving) == (asleep, not asleep, False)
+    assert [words.endswith("the next request wakes it") for words in result.silent] == [True] * asleep
+    assert targets(result) == {"to-llama.r1": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token, stuck
+from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
 
 BUSY = (Path(__file__).parent / "pages/vllm-0.32.0-busy.txt").read_bytes()
 SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0)
@@ -94,19 +94,3 @@ def test_between_two_readings() -> None:
 )
 def test_arrivals_that_no_router_counts(now: Page, requests: int) -> None:
     assert arrived(SEEN, now) == requests
-
-
-@pytest.mark.parametrize(
-    ("now", "is_stuck"),
-    [
-        (SEEN, True),
-        (replace(SEEN, waiting=50), True),
-        (replace(SEEN, generated=4446.0), False),
-        (replace(SEEN, prompt=107.0), False),
-        (replace(SEEN, finished=7.0), False),
-        (replace(SEEN, running=5), False),
-        (replace(SEEN, running=0), False),
-    ],
-)
-def test_stuck(now: Page, is_stuck: bool) -> None:
-    assert stuck(SEEN, now) is is_stuck

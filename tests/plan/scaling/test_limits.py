@@ -135,11 +135,18 @@ def test_policies() -> None:
     assert decide(backlog, replace(FAST, up=Direction(select="Disabled")), State(learned=TAUGHT)).replicas == 2
 
 
-@pytest.mark.parametrize(("room", "replicas"), [(None, 12), (0, 2), (1, 3), (-1, 2), (100, 12)])
+@pytest.mark.parametrize(("room", "replicas"), [(None, 12), (0, 3), (1, 3), (-1, 3), (3, 5), (100, 12)])
 def test_gpus(room: int | None, replicas: int) -> None:
     found = decide(replace(BUSY, held=3000, room=room), FAST, State(learned=TAUGHT))
     assert found.replicas == replicas
     assert (found.limit == "GPUs") is (replicas < 12)
+
+
+def test_no_second_one_waits_for_a_gpu() -> None:
+    """The first one is seen by whoever adds nodes."""
+    waits = replace(BUSY, held=3000, room=0, replicas=BUSY.replicas + 1)
+    found = decide(waits, FAST, State(learned=TAUGHT))
+    assert (found.replicas, found.words) == (waits.replicas, "GPUs are free for 0 more")
 
 
 def test_bounds() -> None:

@@ -78,7 +78,8 @@ def test_a_latency_is_a_trigger(
 )
 @pytest.mark.parametrize("kind", ["timeToFirstToken", "timePerOutputToken", "query"])
 def test_what_is_missing(kind: Kind, reading: Reading | None, missing: str) -> None:
-    assert answer(kind, 1.0, engine(), reading=reading) == Answer("it", missing=missing)
+    found = answer(kind, 1.0, engine(), reading=reading)
+    assert found == Answer("it", missing=missing, age=reading.age if reading else 0.0)
 
 
 def test_ratios() -> None:

@@ -16,6 +16,7 @@ from tidegate.plan.scaling.zero import Floor, floor
 IDLE = engine(kv=0.0, running=0)
 NOTHING = look(arrived=0)
 QUIET = look(IDLE, arrived=0)
+SILENT = "an engine or a router says nothing"
 TO_ZERO = Settings(least=0, most=8, idle_after=600.0)
 
 
@@ -27,9 +28,15 @@ TO_ZERO = Settings(least=0, most=8, idle_after=600.0)
         (look(arrived=0, held=1), 0, -9e9, Floor(1, words="a request waits for the first engine")),
         (look(arrived=None), 0, -9e9, Floor(0, True, "nobody asks")),
         (NOTHING, 0, -9e9, Floor(0, True, "nobody asks")),
-        (look(replace(IDLE, read=NOW - 60), arrived=0), 0, -9e9, Floor(1)),
-        (look(IDLE, arrived=None), 0, -9e9, Floor(1)),
-        (QUIET, 0, -599.0, Floor(1)),
+        (look(replace(IDLE, read=NOW - 60), arrived=0), 0, -9e9, Floor(1, why=SILENT)),
+        (look(IDLE, arrived=None), 0, -9e9, Floor(1, why=SILENT)),
+        (
+            replace(look(IDLE, arrived=0), unheard="a router says nothing"),
+            0,
+            -9e9,
+            Floor(1, why="a router says nothing"),
+        ),
+        (QUIET, 0, -599.0, Floor(1, why="somebody asked 599 s ago, and the last one leaves after 600")),
         (QUIET, 0, -600.0, Floor(0, True, "nobody asked for 600 s")),
     ],
 )

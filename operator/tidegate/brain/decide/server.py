@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from tidegate.brain.decide.step import Ask, choices
+from tidegate.brain.decide.waiting import Waiting
 from tidegate.brain.decide.wire import Answer, Reply, Wire
 from tidegate.brain.limits.counting import Counting
 from tidegate.contract.router_config import RouterConfig
@@ -20,7 +21,7 @@ _FREE: Final = Answer(200).encoded()
 
 
 def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> dict[str, bytes]:
-    answering = {d.name for d in config.destinations if d.engine and engines.get(d.engine.service)}
+    answering = {d.name for d in config.destinations if d.external or (d.engine and engines.get(d.engine.service))}
     chosen = choices(config, answering)
     decided = {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
     return dict.fromkeys(_limited(config), _FREE) | decided
@@ -38,21 +39,26 @@ class Decisions:
         self.counting = Counting()
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
+        self.waiting = Waiting()
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:
         requests that began with it may be on the way."""
         known = _answers(config, engines)
         self._answers, self._followed = {**self._followed, **known}, known
+        self.waiting.follow(config)
 
     def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
         self._answers = {**_answers(config, engines), **self._answers}
+        self.waiting.expect(config)
 
     def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy; where the policy has limits, after they have found room."""
         if ask.asks:
             return self.counting.ask(ask, lambda: self._answers.get(ask.model, _UNDECIDED), _UNDECIDED)
+        if ask.hold:
+            return self.waiting.ask(ask)
         return self._answers.get(ask.model, _UNDECIDED)
 
     async def serve(self, socket: Path) -> asyncio.Server:

@@ -25,6 +25,10 @@ class Ask:
     """The public name that it asks for."""
     body: bytes
     """Empty where the route's decision does not read it."""
+    route: str = ""
+    """That was decided on; empty where the model alone says it."""
+    hold: bool = False
+    """Whether it asks for an engine, and not for a route."""
     asks: str = ""
     """What limits need (envoy/limiting.py); empty where the policy has none."""
     path: str = ""

@@ -15,14 +15,17 @@ from typing import Final, cast
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import ASK_HEADER, MODEL_HEADER
+from tidegate.names import ASK_HEADER, DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
+_ROUTE: Final = DECIDED_HEADER.encode()
+_HOLD: Final = HOLD_HEADER.encode()
 _ASK: Final = ASK_HEADER.encode()
 _REQUEST: Final = b"x-request-id"
+_READ: Final = frozenset((_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._begin()
+        self._headers: dict[bytes, bytes] = {}
+        self._path, self._body = b"", bytearray()
         self._later: asyncio.Future[bytes] | None = None
         """The answer that is not there yet."""
 
@@ -77,11 +81,7 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._begin()
-
-    def _begin(self) -> None:
-        self._model = self._asks = self._path = self._request = b""
-        self._body = bytearray()
+        self._headers, self._path, self._body = {}, b"", bytearray()
 
     def on_url(self, url: bytes) -> None:
         """httptools'. In pieces, where it comes so."""
@@ -89,12 +89,8 @@ class Wire(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools'. Envoy writes names in lower case."""
-        if name == _MODEL:
-            self._model = value
-        elif name == _ASK:
-            self._asks = value
-        elif name == _REQUEST:
-            self._request = value
+        if name in _READ:
+            self._headers[name] = value
 
     def on_body(self, body: bytes) -> None:
         """httptools'."""
@@ -113,11 +109,14 @@ class Wire(asyncio.Protocol):
             self._later.add_done_callback(self._answer)
 
     def _ask(self) -> Ask:
-        model = self._model.decode("ascii", "replace")
-        if not self._asks:
-            return Ask(model, bytes(self._body))
-        asks, path = self._asks.decode("ascii", "replace"), self._path.decode("ascii", "replace")
-        return Ask(model, bytes(self._body), asks, path, self._request.decode("ascii", "replace"))
+        route, hold = self._said(_ROUTE), _HOLD in self._headers
+        if _ASK not in self._headers:
+            return Ask(self._said(_MODEL), bytes(self._body), route, hold)
+        path = self._path.decode("ascii", "replace")
+        return Ask(self._said(_MODEL), bytes(self._body), route, hold, self._said(_ASK), path, self._said(_REQUEST))
+
+    def _said(self, name: bytes) -> str:
+        return self._headers.get(name, b"").decode("ascii", "replace")
 
     def _answer(self, later: asyncio.Future[bytes]) -> None:
         """One that failed ends the connection, and Envoy tells its client to try again."""

@@ -32,6 +32,7 @@ TEXTS: Final = {
     "tidegate_request_duration_seconds": "From the request's first byte to the answer's last; of those that went well.",
     "tidegate_time_to_first_token_seconds": "From the request's first byte to the first token; of streams.",
     "tidegate_time_per_output_token_seconds": "Between two tokens, on average over a stream.",
+    "tidegate_fallbacks": "Requests that were not answered by the destination that the weights chose, by who was asked last.",
     "tidegate_tokens": "Tokens by type: prompt, cached (a part of prompt) and completion.",
 }
 
@@ -80,6 +81,7 @@ class Meters:
         self._bounds: dict[Who, Bounds] = {}
         self._requests: dict[tuple[Place, str], int] = defaultdict(int)
         self._tokens: dict[tuple[Place, str], int] = defaultdict(int)
+        self._moved: dict[tuple[Place, str], int] = defaultdict(int)
         self._histograms: dict[Place, Histograms] = {}
 
     def follow(self, config: RouterConfig, now: float) -> None:
@@ -104,19 +106,25 @@ class Meters:
         histograms.widen(self._bounds.get(place.who, NO_BOUNDS))
 
     def _forget(self, gone: Collection[Who]) -> None:
-        for counted in (self._requests, self._tokens):
+        for counted in (self._requests, self._tokens, self._moved):
             for key in [key for key in counted if key[0].who in gone]:
                 del counted[key]
         for place in [place for place in self._histograms if place.who in gone]:
             del self._histograms[place]
 
     def count(self, record: Record) -> None:
-        """One more."""
-        place = Place(record.route, self._destinations.get(record.destination, NOBODY))
-        ended = outcome(record)
-        self._requests[place, ended] += 1
+        """One more. A request is the one's whom the weights chose, and an error of his if another one had to be asked; tokens are those
+        of who gave them. How long both took together is nobody's time."""
+        place = self._place(record, record.destination)
         for kind, number in self._said(record):
             self._tokens[place, kind] += number
+        if record.moved:
+            first = self._place(record, record.first)
+            self._requests[first, "error"] += 1
+            self._moved[first, place.who.backend] += 1
+            return
+        ended = outcome(record)
+        self._requests[place, ended] += 1
         histograms = self._histograms.get(place) or self._begun(place)
         if ended == "ok":
             histograms.durations.observe(record.duration)
@@ -125,6 +133,9 @@ class Meters:
             if record.completion_tokens and record.completion_tokens > 1:
                 spent = record.duration - record.first_token
                 histograms.token_times.observe(spent / (record.completion_tokens - 1))
+
+    def _place(self, record: Record, destination: str) -> Place:
+        return Place(record.route, self._destinations.get(destination, NOBODY))
 
     def _begun(self, place: Place) -> Histograms:
         made = Histograms(Histogram(DURATIONS), Histogram(FIRST_TOKENS), Histogram(TOKEN_TIMES))
@@ -139,6 +150,7 @@ class Meters:
     def collect(self) -> Iterable[Metric]:
         """prometheus-client's."""
         yield self._counters("tidegate_requests", "outcome", self._requests)
+        yield self._counters("tidegate_fallbacks", "answered_by", self._moved)
         yield self._counters("tidegate_tokens", "type", self._tokens)
         for name, part in (
             ("tidegate_request_duration_seconds", "durations"),

@@ -16,7 +16,7 @@ class Record:
 
     route: str
     destination: str
-    """Name of the destination that was chosen; empty for what the router answered itself."""
+    """Name of the destination that was asked last; empty for what the router answered itself."""
     status: int
     flags: frozenset[str]
     of_engine: bool
@@ -36,6 +36,13 @@ class Record:
     """Of a stream, passed on to the client; counted where there are limits."""
     reserved: str = ""
     """What limits have reserved for it (brain/decide/reservation.py); empty for nothing."""
+    first: str = ""
+    """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether another one was asked after it: it has failed then, whatever became of the request."""
+        return bool(self.first and self.destination and self.first != self.destination)
 
 
 def read(said: Mapping[str, Any]) -> Record:
@@ -56,6 +63,7 @@ def read(said: Mapping[str, Any]) -> Record:
         client=said["client"] or "",
         events=_count(said.get("events")) or 0,
         reserved=said.get("reserved") or "",
+        first=said.get("first") or "",
     )
 
 

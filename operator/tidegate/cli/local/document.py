@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.validate import check, ours
 from tidegate.cli.local.endpoints import Endpoint
 from tidegate.cli.manifests import Document
@@ -30,6 +31,8 @@ class Local:
     config: RouterConfig
     services: dict[str, str]
     """The Service that the engines of a backend stand behind, by backend."""
+    secrets: tuple[str, ...]
+    """Those that the policy names."""
     warnings: tuple[str, ...]
 
 
@@ -47,19 +50,19 @@ def policy_of(documents: Sequence[Document]) -> Manifest:
 
 def local(policy: Manifest, endpoints: Sequence[Endpoint], defaults: Defaults) -> Local:
     """The plan's document, with every request told of. Raises TidegateError for an endpoint of no backend."""
-    refs = {text(b, "name"): text(b.get("modelDeploymentRef"), "name") for b in maps(policy["spec"], "backends")}
+    named = {text(b, "name"): text(b.get("modelDeploymentRef"), "name") for b in maps(policy["spec"], "backends")}
+    refs = {backend: model for backend, model in named.items() if model}
     if unknown := sorted({endpoint.backend for endpoint in endpoints} - refs.keys()):
-        raise TidegateError(f"--endpoint {unknown[0]}: the policy has no such backend; there are {', '.join(refs)}")
+        there = f"there are {', '.join(refs)}" if refs else "all of its backends are external"
+        raise TidegateError(f"--endpoint {unknown[0]}: the policy has no such backend; {there}")
     models = {refs[e.backend]: _model(refs[e.backend], _of(endpoints, e.backend)) for e in endpoints}
     plan = followed(lambda children: plan_router(RouterWorld(policy, defaults, children, models=models), EPOCH))
     written = next(m["data"][names.ROUTER_CONFIG_KEY] for m in plan.apply if m["kind"] == "ConfigMap")
     config = load(written).model_copy(update={"observation": LINES})
     services = {backend: names.engines_service(model, REVISION, "Deployment") for backend, model in refs.items()}
-    return Local(
-        load(config.model_dump_json(by_alias=True, exclude_none=True)),
-        services,
-        (*_warnings(refs, endpoints), *_alone(policy)),
-    )
+    secrets = RoutingPolicy.model_validate(policy).spec.secrets
+    told = load(config.model_dump_json(by_alias=True, exclude_none=True))
+    return Local(told, services, secrets, (*_warnings(refs, endpoints), *_alone(policy)))
 
 
 def _of(endpoints: Sequence[Endpoint], backend: str) -> list[Endpoint]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -10,17 +11,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from tidegate.brain.admin import Admin
-from tidegate.brain.kernel import knows_rto_max
+from tidegate.brain.kernel import knows_rto_max, only_ipv6
 from tidegate.brain.native import provided
 from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
 from tidegate.brain.xds import Files
-from tidegate.cli.local import envoy
+from tidegate.cli.local import envoy, secrets
 from tidegate.cli.local.document import Local, local, policy_of
 from tidegate.cli.local.endpoints import Endpoint, WrongEndpoint, asked, endpoint_slice, parsed
 from tidegate.cli.manifests import Unreadable, read
@@ -42,6 +43,7 @@ class Asked:
 
     files: Sequence[str]
     endpoints: Sequence[str]
+    secrets: Sequence[str]
     host: str
     port: int
     envoy: str
@@ -49,15 +51,16 @@ class Asked:
 
 
 def route(said: Asked) -> int:
-    """Runs until SIGINT or SIGTERM; 1 when the policy or an endpoint is wrong, 2 when a file cannot be read."""
+    """Runs until SIGINT or SIGTERM; 1 when the policy, an endpoint or a Secret is wrong, 2 when a file cannot be read."""
     try:
+        secrets.parsed(said.secrets)
         endpoints = parsed(said.endpoints)
         local(policy_of(read(said.files)), endpoints, said.defaults)
         return asyncio.run(_run(said, envoy.binary(said.envoy), endpoints))
     except Unreadable as error:
         print(error, file=sys.stderr)
         return 2
-    except (TidegateError, WrongEndpoint) as error:
+    except (TidegateError, WrongEndpoint, secrets.WrongSecret) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -65,7 +68,15 @@ def route(said: Asked) -> int:
 async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> int:
     with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
         home = Path(folder)
-        start = Start(folder, said.host, said.port, _free(said.host), module=provided(home), rto_max=knows_rto_max())
+        start = Start(
+            folder,
+            said.host,
+            said.port,
+            _free(said.host),
+            module=provided(home),
+            only_ipv6=only_ipv6(),
+            rto_max=knows_rto_max(),
+        )
         router = Router(MAP, Files(start), Admin(home / "admin.sock"))
         deciding = await router.decisions.serve(home / decide.SOCKET)
         hearing = await listen(home / observe.SOCKET, router.heard)
@@ -92,6 +103,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             stop.wait(),
             _envoy(program, home, router, said),
             router.limits.run(),
+            router.issuers.run(),
         )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -120,6 +132,8 @@ class Follower:
         self._said, self._router, self._endpoints = said, router, endpoints
         self._told: tuple[str, ...] = ()
         self._followed: tuple[str, tuple[Endpoint, ...]] = ("", ())
+        self._sources = secrets.parsed(said.secrets)
+        self._secrets: dict[str, dict[str, Any] | None] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -132,12 +146,22 @@ class Follower:
         if silent := [endpoint for endpoint in self._endpoints if not endpoint.models]:
             await self._ask(silent)
         try:
-            made = local(policy_of(read(self._said.files)), self._endpoints, self._said.defaults)
+            documents = read(self._said.files)
+            made = local(policy_of(documents), self._endpoints, self._said.defaults)
         except (TidegateError, Unreadable) as error:
             self._say((str(error),))
             return
-        self._say(made.warnings)
+        self._tell_of_secrets(secrets.found(documents, self._sources, os.environ), made)
         self._follow(made)
+        self._say((*made.warnings, *self._router.troubles))
+
+    def _tell_of_secrets(self, there: secrets.Secrets, made: Local) -> None:
+        """Of those that the policy names, where they are not what they were."""
+        for name in made.secrets:
+            secret = there.get(name)
+            if name not in self._secrets or self._secrets[name] != secret:
+                self._secrets[name] = secret
+                self._router.secret_changed(name, secret)
 
     async def _ask(self, silent: Sequence[Endpoint]) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:

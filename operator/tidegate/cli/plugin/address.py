@@ -31,5 +31,5 @@ def bare_name(said: str) -> str:
     """`qwen` of `qwen` and of `mdep/qwen`. Raises ValueError for another kind."""
     kind, _, name = said.rpartition("/")
     if kind and kind.lower() not in KINDS:
-        raise ValueError(f"{said}: only ModelDeployments have rollouts, for example mdep/{name}")
+        raise ValueError(f"{said}: only ModelDeployments have rollouts and scale, for example mdep/{name}")
     return name

@@ -14,13 +14,15 @@ from typing import Final
 
 import typer
 
-from tidegate.cli.plugin.main import rollout
+from tidegate.cli.plugin.main import plan, rollout, scale
 
 PROGRAM: Final = "kubectl-tidegate"
 NO_FILES: Final = ":4"
 """Names of files are never meant."""
 app = typer.Typer()
+app.command()(plan)
 app.add_typer(rollout, name="rollout")
+app.add_typer(scale, name="scale")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -34,6 +34,8 @@ rollout = typer.Typer(
     help="How a new revision of a model takes over.", no_args_is_help=True, context_settings=HELP, epilog=EXAMPLES
 )
 app.add_typer(rollout, name="rollout")
+scale = typer.Typer(help="Why a model has as many engines as it has.", no_args_is_help=True, context_settings=HELP)
+app.add_typer(scale, name="scale")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A ModelDeployment: qwen, or mdep/qwen.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace. Default: the context's.")]
@@ -61,6 +63,24 @@ def _top(
     ] = False,
 ) -> None:
     """Watch and steer what Tidegate serves."""
+
+
+@app.command()
+def plan(
+    files: Annotated[list[str], typer.Option("--filename", "-f", help="A file, a folder, or - for standard input.")],
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Show what applying a ModelDeployment would do, and change nothing.
+
+    Whether there is a new revision, its steps, GPUs and whether nodes have them, how long it takes, and whether somebody goes without an
+    answer. Exits with 0, and with 2 when it cannot be told.
+    """
+    from tidegate.cli.plugin.access import Flags
+    from tidegate.cli.plugin.run import plan as run
+
+    raise typer.Exit(run(files, Flags(namespace, context, kubeconfig)))
 
 
 @rollout.command()
@@ -118,6 +138,27 @@ def abort(name: Name, namespace: Namespace = "", context: Context = "", kubeconf
 def retry(name: Name, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "") -> None:
     """Try a revision again that was taken back."""
     _order("retry", name, namespace, context, kubeconfig)
+
+
+@scale.command()
+def explain(
+    name: Name,
+    output: Annotated[
+        Literal["json"] | None, typer.Option("--output", "-o", help="Print what the operator said instead.")
+    ] = None,
+    operator_namespace: Annotated[str, typer.Option(help="Where the operator runs.")] = "tidegate-system",
+    namespace: Namespace = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+) -> None:
+    """Show what each signal asks for, and the operator's last decisions.
+
+    Asks the operator that leads, through the API server; that takes the chart's Role tidegate-explain. Exits with 2 when it cannot be told.
+    """
+    from tidegate.cli.plugin.access import Flags
+    from tidegate.cli.plugin.scaling.run import explain as run
+
+    raise typer.Exit(run(name, Flags(namespace, context, kubeconfig), operator_namespace, as_json=output == "json"))
 
 
 def _order(verb: str, name: str, namespace: str, context: str, kubeconfig: str, *, everything: bool = False) -> None:

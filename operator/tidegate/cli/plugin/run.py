@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
@@ -13,16 +13,22 @@ from functools import partial
 from rich.console import Console
 from rich.live import Live
 
+from tidegate.cli.manifests import read
 from tidegate.cli.plugin import access
 from tidegate.cli.plugin.access import Cluster, Flags, sentence
 from tidegate.cli.plugin.address import Address, bare_name
+from tidegate.cli.plugin.asked import models
+from tidegate.cli.plugin.foresee import applied, foresee, lines
 from tidegate.cli.plugin.lines import changes
 from tidegate.cli.plugin.looks import Looks
 from tidegate.cli.plugin.orders import VERBS, promote
 from tidegate.cli.plugin.picture import picture
 from tidegate.cli.plugin.seen import Seen, seen
+from tidegate.cli.plugin.surroundings import around
 from tidegate.cli.plugin.watch import follow
 from tidegate.errors import TidegateError
+from tidegate.names import API_VERSION, MODEL_DEPLOYMENT
+from tidegate.plan.plan import ObjectKey
 
 Show = Callable[[Seen, str], None]
 """What was seen, and why it is not newer."""
@@ -32,15 +38,21 @@ INTERRUPTED = 130
 
 def status(name: str, flags: Flags, *, watch: bool, as_json: bool) -> int:
     """Returns the exit status."""
-    return _ended(_status(name, flags, watch, as_json))
+    return ended(_status(name, flags, watch, as_json))
 
 
 def order(verb: str, name: str, flags: Flags, *, everything: bool = False) -> int:
     """Returns the exit status."""
-    return _ended(_order(verb, name, flags, everything))
+    return ended(_order(verb, name, flags, everything))
 
 
-def _ended(command: Coroutine[None, None, int]) -> int:
+def plan(files: Sequence[str], flags: Flags) -> int:
+    """Returns the exit status."""
+    return ended(_plan(files, flags))
+
+
+def ended(command: Coroutine[None, None, int]) -> int:
+    """Runs it; what it raises is told on standard error."""
     try:
         return asyncio.run(command)
     except (TidegateError, ValueError) as error:
@@ -59,6 +71,19 @@ async def _order(verb: str, name: str, flags: Flags, everything: bool) -> int:
         wanted = decide(seen(model), to)
         await cluster.write(model, wanted.patch)
     print(*wanted.said, sep="\n")
+    return 0
+
+
+async def _plan(files: Sequence[str], flags: Flags) -> int:
+    wanted = models(read(files), flags.namespace)
+    async with access.opened(flags) as cluster:
+        for manifest in wanted:
+            namespace = manifest["metadata"].get("namespace", cluster.namespace)
+            live = await cluster.api.get(
+                ObjectKey(API_VERSION, MODEL_DEPLOYMENT, namespace, manifest["metadata"]["name"])
+            )
+            world = await around(cluster.api, applied(live, manifest, namespace), live is not None)
+            print(*lines(foresee(world, datetime.now(UTC))), sep="\n")
     return 0
 
 

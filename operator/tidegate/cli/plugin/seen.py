@@ -20,12 +20,13 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from tidegate.api.rollout import Rollout
+from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import GROUP
 from tidegate.plan.conditions import ROLLED_BACK, STALLED
 from tidegate.plan.kube.reading import integer, maps, moment, part, text
 from tidegate.plan.model.courses import course
 from tidegate.plan.model.stages import Stage
+from tidegate.plan.model.surge import limited
 
 State = Literal["Unseen", "Refused", "Trial", "Switching", "Settled"]
 
@@ -112,7 +113,7 @@ def seen(model: Mapping[str, Any]) -> Seen:
     state = _state(model, status, rollout, arms)
     candidate = next((arm.name for arm in arms if arm.role == "Candidate"), "")
     steps, step, phase = integer(rollout, "steps"), max(integer(rollout, "step"), 0), text(rollout, "phase")
-    stages = _stages(asked, steps, integer(status, "desiredReplicas"))
+    stages = _stages(model, rollout, integer(status, "desiredReplicas"))
     return Seen(
         state,
         active=text(status, "activeRevision"),
@@ -164,13 +165,19 @@ def _retried(model: Mapping[str, Any], rollout: Mapping[str, Any]) -> bool:
     return said.partition("/")[0] == text(rollout, "revision") and said != text(rollout, "retry")
 
 
-def _stages(rollout: Mapping[str, Any], steps: int, engines: int) -> tuple[Stage, ...]:
-    """As the operator reads them. A blue/green has one step where nobody can give it requests."""
+def _stages(model: Mapping[str, Any], rollout: Mapping[str, Any], engines: int) -> tuple[Stage, ...]:
+    """As the operator reads them. There is one step, of 0 %, where nobody can give it requests."""
+    steps, decided = integer(rollout, "steps"), integer(rollout, "surge", -1)
     try:
-        stages = course(Rollout.model_validate(rollout), max(1, engines), routed=steps > 1).stages
+        asked = ModelDeployment.model_validate({**model, "status": None})
     except ValidationError:
         return ()
-    return stages if len(stages) == steps else ()
+    if asked.spec.rollout is None:
+        return ()
+    most = limited(asked, decided if decided >= 0 else None)
+    unshared = integer(rollout, "share", 1) == 0
+    found = (course(asked.spec.rollout, max(1, engines), routed, most).stages for routed in (not unshared, unshared))
+    return next((stages for stages in found if len(stages) == steps), ())
 
 
 def _arm(revision: Mapping[str, Any]) -> Arm:
@@ -189,7 +196,7 @@ def _gate(gate: Mapping[str, Any]) -> Gate:
 
 def _hold_ends(rollout: Mapping[str, Any], stage: Stage) -> datetime | None:
     confirmed = moment(rollout, "confirmed")
-    return confirmed + timedelta(seconds=stage.hold) if confirmed else None
+    return confirmed + timedelta(seconds=stage.hold - integer(rollout, "held")) if confirmed else None
 
 
 def annotation(word: str) -> str:

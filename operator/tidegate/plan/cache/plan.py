@@ -36,7 +36,7 @@ def plan_cache(world: CacheWorld, now: datetime) -> Plan:
 def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:
     """Every child as it should be. The server follows when the Secret's uid is known; only a new Secret takes the password."""
     owner, known = world.owner, secret(world)
-    made = [store.secret(owner, world.new_password), store.service(owner), store.network_policy(owner)]
+    made = [store.secret(owner, world.new_password), store.service(owner), store.network_policy(owner, world.defaults)]
     if known is not None:
         made.append(store.stateful_set(owner, managed, world.defaults, known["metadata"]["uid"], server(world)))
     return made

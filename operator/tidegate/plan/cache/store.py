@@ -8,7 +8,7 @@ from tidegate import names
 from tidegate.api.cachetier import ManagedStore
 from tidegate.api.values import amount, bytes_quantity
 from tidegate.plan.kube import template
-from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, store_labels
+from tidegate.plan.kube.objects import OURS, child, empty_dir, from_us, pod_security, store_labels
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
@@ -131,12 +131,11 @@ def service(owner: Manifest) -> dict[str, Any]:
     return child("Service", names.store(tier), owner, labels, {"spec": spec})
 
 
-def network_policy(owner: Manifest) -> dict[str, Any]:
+def network_policy(owner: Manifest, defaults: Defaults) -> dict[str, Any]:
     """Only routers of the namespace, and the operator, reach the store."""
     tier = owner["metadata"]["name"]
     labels = store_labels(tier)
-    routers = {"podSelector": {"matchLabels": {names.ROLE_LABEL: names.ROLE_ROUTER}}}
-    operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "tidegate"}}}
-    ingress = [{"from": [routers, operator], "ports": [{"port": names.STORE_PORT, "protocol": "TCP"}]}]
+    ports = [{"port": names.STORE_PORT, "protocol": "TCP"}]
+    ingress = [{"from": from_us(defaults.operator_namespace), "ports": ports}]
     spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"], "ingress": ingress}
     return child("NetworkPolicy", names.store(tier), owner, labels, {"spec": spec})

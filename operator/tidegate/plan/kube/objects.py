@@ -39,6 +39,8 @@ API_VERSIONS: Final = {
     "RoleBinding": "rbac.authorization.k8s.io/v1",
     "PodMonitor": "monitoring.coreos.com/v1",
     "LeaderWorkerSet": "leaderworkerset.x-k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "ScaledObject": "keda.sh/v1alpha1",
 }
 """Every kind that we make, with the version that we write."""
 
@@ -49,6 +51,8 @@ DROPPED: Final = (
     "ControllerRevision",
     "PodDisruptionBudget",
     "LeaderWorkerSet",
+    "HorizontalPodAutoscaler",
+    "ScaledObject",
 )
 """Kinds of which a plan ever deletes one; the operator's ClusterRole lets it delete no others."""
 
@@ -129,6 +133,13 @@ def disruption_budget(
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
     }
     return child("PodDisruptionBudget", name, owner, labels, {"spec": spec})
+
+
+def from_us(operator_namespace: str) -> list[dict[str, Any]]:
+    """NetworkPolicyPeers: routers of the object's own namespace, and the operator."""
+    there = {"matchLabels": {"kubernetes.io/metadata.name": operator_namespace}}
+    operator = {"namespaceSelector": there, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "tidegate"}}}
+    return [{"podSelector": {"matchLabels": {names.ROLE_LABEL: names.ROLE_ROUTER}}}, operator]
 
 
 def pod_monitor(

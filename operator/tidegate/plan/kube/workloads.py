@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidegate.plan.kube.reading import maps, text
+from tidegate.plan.kube.reading import integer, maps, text
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import Complaint, Samples
 
@@ -11,6 +11,15 @@ def gave_up(workload: Manifest) -> bool:
     """Whether Kubernetes' own deadline has passed. A LeaderWorkerSet and a StatefulSet have none."""
     found = maps(workload.get("status"), "conditions")
     return any(text(c, "type") == "Progressing" and text(c, "reason") == "ProgressDeadlineExceeded" for c in found)
+
+
+def replacing(deployment: Manifest) -> bool:
+    """Whether Pods of an earlier template are there, or may be: its controller has not said what it made of the newest one."""
+    meta, status = deployment.get("metadata") or {}, deployment.get("status") or {}
+    if "replicas" not in status:
+        return False
+    unseen = integer(status, "observedGeneration") < integer(meta, "generation")
+    return unseen or integer(status, "updatedReplicas") < integer(status, "replicas")
 
 
 def refused(workload: Manifest, samples: Samples) -> tuple[str, str] | None:

@@ -14,10 +14,12 @@ from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.kube.reading import text
-from tidegate.plan.model import revisions, scaling
+from tidegate.plan.model import provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
+from tidegate.plan.model.provider import Provided
 from tidegate.plan.model.rollout import NOTHING, Departure, Readiness, Revision, Role, Situation, advance, find
+from tidegate.plan.model.surge import Surge, footprint, nodes, surge
 from tidegate.plan.model.trial import Trying, engines, trying
 from tidegate.plan.model.workload import rendered
 from tidegate.plan.plan import Manifest
@@ -55,6 +57,8 @@ class ModelDecision:
     """The trial of the newest."""
     replicas: int
     """Engines that there should be."""
+    provided: Provided | None = None
+    """How another provider than the operator comes to decide that; None: it does not."""
 
     def traffic(self, revision: Revision) -> int:
         """Percent of the model's requests that it gets."""
@@ -85,9 +89,14 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
-    wanted = scaling.replicas(world, model, active.replicas if active else 0)
-    readiness = _readiness(wanted, model, newest, facts)
-    tried = trying(world, model, newest, facts, readiness, wanted, now)
+    running = active.replicas if active else 0
+    wanted = scaling.replicas(world, model, running)
+    another = provider.another(model)
+    kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
+    fresh = {} if model.spec.suspend else rendered(model, newest, world.defaults, workload_kind(world, model))
+    most = _surge(world, model, newest, facts, wanted, kept.get(newest, fresh))
+    readiness = _readiness(wanted, model, newest, facts, most)
+    tried = trying(world, model, newest, facts, readiness, wanted, most, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
     lost = not text(world.owner.get("status"), "activeRevision")  # and with it, whether room was made
@@ -103,14 +112,22 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
         candidate_replicas=tried.replicas,
         active_replicas=tried.stable,
     )
-    kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
     decision = ModelDecision(
-        model, newest, facts.recorded, readiness, situation.departures, kept, (), made, tried, wanted
+        model,
+        newest,
+        facts.recorded,
+        readiness,
+        situation.departures,
+        kept,
+        (),
+        made,
+        tried,
+        wanted,
+        provider.provided(world, model, another, running) if another else None,
     )
     if model.spec.suspend:
         return decision
     live = advance(facts.recorded, situation, now)
-    fresh = rendered(model, newest, world.defaults, workload_kind(world, model))
     data = {r.name: kept.get(r.name, fresh) for r in live if r.name in kept or r.name == newest}
     update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
     if asked == newest and any(r.name == newest and r.completed for r in live):
@@ -130,9 +147,21 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
     return "LeaderWorkerSet"
 
 
-def _readiness(replicas: int, model: ModelDeployment, newest: str, facts: ModelFacts) -> dict[str, Readiness]:
+def _surge(
+    world: ModelWorld, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, data: Manifest
+) -> Surge:
+    """Of the newest, for as long as its trial goes on."""
+    trial = facts.trial
+    decided = trial.surge if trial and trial.revision == newest and not trial.over else None
+    free, pods = nodes(model, world.samples), facts.pods.get(newest, ())
+    return surge(model, replicas, decided, free, footprint(model, data), pods)
+
+
+def _readiness(
+    replicas: int, model: ModelDeployment, newest: str, facts: ModelFacts, most: Surge
+) -> dict[str, Readiness]:
     """Engines that answer and engines that should, of every revision that lives or may live."""
-    share = engines(model, newest, facts, replicas)
+    share = engines(model, newest, facts, replicas, most)
     wanted = {r.name: r.replicas if r.role == "Retiring" else share.stable for r in facts.recorded}
     wanted[newest] = share.candidate
     return {name: _how_far(name, count, facts) for name, count in wanted.items()}

@@ -19,6 +19,9 @@ from tidegate.plan.model.weights import Weights, weights
 from tidegate.plan.world import Defaults
 
 PROBE_PERIOD: Final = 5
+"""Seconds between two probes of an engine that has answered, and the most that one waits for an answer."""
+STARTUP_PERIOD: Final = 2
+"""The same of one that has not: nobody asks it anything yet, and it serves so much sooner once it is loaded."""
 HUNG_GRACE: Final = 30
 """Seconds between SIGTERM and SIGKILL for an engine that no longer answers its probes."""
 SCRATCH: Final = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
@@ -117,18 +120,18 @@ def probes(engine: Engine) -> dict[str, Any]:
     A hung engine is restarted after a minute, and has no streams to finish: it gets HUNG_GRACE instead of the drain's
     time. An engine too busy for one probe is not restarted.
     """
-    patience = -(-int(seconds(engine.startup_timeout)) // PROBE_PERIOD)
+    patience = -(-int(seconds(engine.startup_timeout)) // STARTUP_PERIOD)
     hung = {"terminationGracePeriodSeconds": HUNG_GRACE}
     return {
-        "startupProbe": _health_check(patience) | hung,
+        "startupProbe": _health_check(patience, STARTUP_PERIOD) | hung,
         "readinessProbe": _health_check(2),
         "livenessProbe": _health_check(12) | hung,
     }
 
 
-def _health_check(failures: int) -> dict[str, Any]:
+def _health_check(failures: int, period: int = PROBE_PERIOD) -> dict[str, Any]:
     get = {"path": "/health", "port": "http"}
-    return {"httpGet": get, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 5, "failureThreshold": failures}
+    return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": period, "failureThreshold": failures}
 
 
 def shared_memory(engine: Engine) -> str:

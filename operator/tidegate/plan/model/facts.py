@@ -13,7 +13,7 @@ from tidegate import names
 from tidegate.plan.kept import records
 from tidegate.plan.kube.objects import controlled_by
 from tidegate.plan.kube.pods import ready, ready_since
-from tidegate.plan.kube.reading import integer, maps, moment, part, text, texts
+from tidegate.plan.kube.reading import integer, maps, moment, part, text, texts, truth
 from tidegate.plan.model.judging.history import RESULTS, Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -54,7 +54,9 @@ class ModelFacts:
     claim: Manifest | None
     """The claim for weights, if it is there."""
     views: tuple[RouterView, ...]
-    """What the routers of each policy say."""
+    """What the routers of each policy that names the model say."""
+    beyond: tuple[RouterView, ...]
+    """The same of policies that do not name it, and of which routers may send to it nevertheless."""
     trial: Trial | None
     """How far the newest revision's trial was at the end of the last pass."""
     trial_share: int
@@ -77,6 +79,8 @@ class RouterView:
     the newest configuration       some                    sending
     older ones                     some                    sending
     one of them                    none says               silent
+    neither, and older ones were   some run another one    sending
+      left out                     none does               silent
     """
 
     policy: str
@@ -94,6 +98,8 @@ class RouterView:
     """Ready routers that do not say what they run."""
     weights: Mapping[str, frozenset[int]]
     """Percent that the newest configuration sends to each revision, by each backend that stands for this model."""
+    more: bool = False
+    """Whether older configurations sent to more than the status has room for."""
 
     def sent(self, revision: str) -> int | None:
         """Percent of the model's requests that every router sends to a revision; None while they differ or do not say."""
@@ -108,9 +114,11 @@ class RouterView:
 
     def departure(self, revision: str) -> Departure:
         """The table above."""
-        if self.known and revision not in self.newest | self.older:
+        named = revision in self.newest | self.older
+        if self.known and not named and not self.more:
             return "left"
-        sending = (revision in self.newest and self.live) or (revision in self.older and self.behind)
+        older = revision in self.older or (self.more and not named)
+        sending = (revision in self.newest and self.live) or (older and self.behind)
         return "sending" if sending else "silent"
 
 
@@ -130,6 +138,7 @@ def read(world: ModelWorld, now: datetime) -> ModelFacts:
         reachable=_reachable(world, workloads),
         claim=next((c for c in world.children if c["kind"] == "PersistentVolumeClaim"), None),
         views=views,
+        beyond=tuple(_view(policy, model) for policy in world.beyond),
         trial=_trial(world.owner, now),
         trial_share=_trial_share(world.owner),
         trial_given=integer(_rollout(world.owner), "traffic"),
@@ -154,6 +163,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         began=began,
         entered=_past_moment(entry, "entered", now) or began,
         confirmed=_past_moment(entry, "confirmed", now),
+        held=float(max(0, integer(entry, "held"))),
         phase=next((known for known in PHASES if known == phase), "Starting"),
         message=text(entry, "message"),
         pause=next((known for known in PAUSES if known == text(entry, "pause")), ""),
@@ -164,6 +174,7 @@ def _trial(owner: Manifest, now: datetime) -> Trial | None:
         gates=tuple(_note(each, now) for each in maps(entry, "gates") if text(each, "name")),
         history=tuple(past for each in maps(entry, "history") if (past := _past(each))),
         asked=text(entry, "judgedBy"),
+        surge=surge if (surge := integer(entry, "surge", -1)) >= 0 else None,
     )
 
 
@@ -217,7 +228,8 @@ def _counts_since(pod: Manifest, apart: Collection[str], now: datetime) -> float
 
 def departures(facts: ModelFacts) -> dict[str, Departure]:
     """Of each revision, the strongest word of any policy: sending, then silent, then left."""
-    found = {r.name: {view.departure(r.name) for view in facts.views} for r in facts.recorded}
+    views = (*facts.views, *facts.beyond)
+    found = {r.name: {view.departure(r.name) for view in views} for r in facts.recorded}
     strength: tuple[Departure, ...] = ("sending", "silent")
     return {name: next((word for word in strength if word in said), "left") for name, said in found.items()}
 
@@ -330,6 +342,7 @@ def _view(policy: Manifest, model: str) -> RouterView:
         behind=integer(configuration, "behind"),
         silent=integer(configuration, "silent"),
         weights=_weights(b for b in maps(configuration, "backends") if _of(b, named) == model),
+        more=truth(configuration, "more") or False,
     )
 
 

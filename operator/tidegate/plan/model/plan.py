@@ -11,6 +11,7 @@ from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import (
     DROPPED,
     controlled_by,
+    from_us,
     model_labels,
     pod_monitor,
     revision_labels,
@@ -18,13 +19,17 @@ from tidegate.plan.kube.objects import (
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
-from tidegate.plan.model import scaling, services
+from tidegate.plan.model import hanging, scaling, services, surge
+from tidegate.plan.model.autoscalers import autoscaler
 from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
+from tidegate.plan.model.network import network_policy
 from tidegate.plan.model.rollout import Revision, next_timer
 from tidegate.plan.model.status import kind_of, model_status
+from tidegate.plan.model.victims import costs
 from tidegate.plan.model.workload import workload
+from tidegate.plan.model.yesterday import yesterday
 from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
 from tidegate.plan.world import ModelWorld
 
@@ -37,17 +42,22 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
     status = model_status(world, facts, decision, now)
     if model.spec.suspend:
         return Plan(status=status)
-    wanted = objects(world, facts, decision)
+    wanted = [*objects(world, facts, decision), *yesterday(world, now)]
     delete = unwanted(world, wanted, decision)
     retiring = frozenset(r.name for r in decision.revisions if r.role == "Retiring")
-    scaled = scaling.scale(world, model, decision.replicas, retiring)
+    serving = decision.role("Active")
+    needed = surge.footprint(model, decision.data.get(serving.name, {}) if serving else {})
+    scaled = scaling.scale(world, model, decision.replicas, retiring, needed)
     return Plan(
         status=status,
         apply=tuple(wanted),
         delete=delete,
         needs=needs(world, wanted, delete),
-        ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled),
+        ask=questions(facts, decision) | decision.trying.ask | _asked_for(scaled) | _asked_of_nodes(decision, scaled),
         scale=scaled,
+        costs=tuple(costs(world, facts, wanted)),
+        evict=tuple(hanging.evictions(world)),
+        handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
         next_check=_next_check(decision, now),
         reasons=_reasons(facts, decision),
@@ -56,6 +66,14 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
 
 def _asked_for(scaled: Scale | None) -> dict[Question, float]:
     return dict.fromkeys(scaled.questions.values(), scaling.ASKED_EVERY) if scaled else {}
+
+
+def _asked_of_nodes(decision: ModelDecision, scaled: Scale | None) -> dict[Question, float]:
+    """While a revision is on trial, and while there may be more engines."""
+    tried, trial = decision.trying, decision.trying.trial
+    rolls = surge.question(decision.model) if tried.course and trial and not trial.over else None
+    asked = (rolls, scaled.nodes if scaled else None)
+    return {question: surge.ASKED_EVERY for question in asked if question}
 
 
 def _steps_now(facts: ModelFacts, decision: ModelDecision) -> bool:
@@ -83,6 +101,13 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
     if world.capabilities.pod_monitor:
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
+    if (wanted := decision.model.spec.autoscaling) and decision.provided and decision.provided.made:
+        made.append(autoscaler(owner, wanted, world.prometheus))
+    there = any(child["kind"] == "NetworkPolicy" for child in world.children)
+    groups = any(kind_of(facts, decision, revision) == "LeaderWorkerSet" for revision in decision.revisions)
+    besides, us = world.defaults.engine_peers, from_us(world.defaults.operator_namespace)
+    peers = None if besides is None else [*us, *besides]
+    made += network_policy(owner, peers, there=there, groups=groups)
     for revision in decision.revisions:
         made += _of_revision(world, facts, decision, revision)
     return made

@@ -3,25 +3,33 @@
 spec.autoscaling   what is known                                     engines
 ----------------   -----------------------------------------------   ------------------------------------------------------------
 absent                                                               spec.replicas
+of another         any                                               as `provider` says
+  provider
 there              a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
-                   neither                                           those that the Active revision has
+                   neither                                           those that the Active revision has, or one: a new model shows
+                                                                       that it can start before it may have none
 
 and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.names import REVISION_LABEL
-from tidegate.plan.kube.pods import ready_since
+from tidegate.plan.capacity.room import node_of
+from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
+from tidegate.plan.model import provider, surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
-from tidegate.plan.plan import Manifest, ObjectKey, Query, Question, Replica, Scale
+from tidegate.plan.model.yesterday import remembered
+from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.scaling.asked import settings
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.state import kept
@@ -39,12 +47,17 @@ METRICS: Final = {
 }
 
 
+By = Literal["", "HPA", "KEDA"]
+
+
 def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
     """The table; `active` are the engines that the Active revision should have at present, 0 without one."""
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas
-    known = integer(_last(world), "desiredReplicas", active)
+    if another := provider.another(model):
+        return provider.provided(world, model, another, active).engines
+    known = integer(_last(world), "desiredReplicas", max(active, 1))
     found = world.scaled.replicas if world.scaled else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
@@ -54,18 +67,35 @@ def _last(world: ModelWorld) -> Manifest:
     return part(world.owner.get("status"), "autoscaling")
 
 
-def scale(world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str]) -> Scale | None:
+def scale(
+    world: ModelWorld, model: ModelDeployment, engines: int, retiring: frozenset[str], footprint: Footprint
+) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
-    if wanted is None or model.spec.suspend:
+    read = tuple(_replica(pod, retiring) for pod in world.pods if _address(pod))
+    if model.spec.suspend or not (wanted or read):
         return None
     return Scale(
-        settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES),
+        settings=settings(wanted, model.spec.engine.max_num_seqs or SEQUENCES) if wanted else None,
         replicas=engines,
-        engines=tuple(_replica(pod, retiring) for pod in world.pods if _address(pod)),
-        questions=questions(world, wanted),
+        engines=read,
+        questions=questions(world, wanted) if wanted else {},
         memory=part(_last(world), "memory"),
+        footprint=footprint,
+        nodes=surge.question(model, quiet=True) if wanted and engines < wanted.max_replicas else None,
+        placed=tuple(map(node_of, world.pods)),
+        doors=tuple(_doors(world)) if wanted and wanted.scale_to_zero else (),
+        days=remembered(world),
+        obeyed=provider.another(model) is None,
     )
+
+
+def _doors(world: ModelWorld) -> Iterator[Door]:
+    """Routers that get requests, and those that leave: they end when the last one has."""
+    for pod in world.routers:
+        leaves = bool(pod["metadata"].get("deletionTimestamp"))
+        if _address(pod) and (leaves or ready(pod)):
+            yield Door(_address(pod), leaves)
 
 
 def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
@@ -73,7 +103,9 @@ def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
     leaves = bool(meta.get("deletionTimestamp")) or text(meta.get("labels"), REVISION_LABEL) in retiring
     created, since = moment(meta, "creationTimestamp"), ready_since(pod)
     answers = since.timestamp() if since else None
-    return Replica(text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves)
+    return Replica(
+        text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves, text(meta, "name")
+    )
 
 
 def _address(pod: Manifest) -> str:
@@ -98,16 +130,20 @@ def _promql(one: Signal, model: ObjectKey) -> str:
     return f"histogram_quantile({share:g}, sum by (le) (rate({series})))"
 
 
-def status(world: ModelWorld, engines: int, now: datetime) -> dict[str, Any] | None:
-    """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned."""
-    decision, old = world.scaled, dict(_last(world))
+def status(world: ModelWorld, engines: int, by: By, now: datetime) -> dict[str, Any]:
+    """status.autoscaling: written anew when the number or its reason changes, and now and then for what was learned. `by`: the provider that
+    writes spec.replicas; empty while the operator decides."""
+    decision, last = world.scaled, _last(world)
+    old = {key: value for key, value in last.items() if key != "provider"} | ({"provider": by} if by else {})
     if decision is None:
         return {**old, "desiredReplicas": engines}
+    if by:
+        decision = replace(decision, limit=by, words=f"{by} decides; the operator would ask for {decision.replicas}")
     same = (integer(old, "desiredReplicas", -1), text(old, "limit")) == (engines, decision.limit)
     written = moment(old, "since")
     if same and written and (now - written).total_seconds() < REMEMBERED:
         return old
-    return _told(decision, engines, now)
+    return _told(decision, engines, now) | ({"provider": by} if by else {})
 
 
 def _told(decision: Decision, engines: int, now: datetime) -> dict[str, Any]:

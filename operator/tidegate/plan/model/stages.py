@@ -10,6 +10,9 @@
                                     a gate failed, onFailure: Rollback      taken back, at whatever step
                                     its engines are late, and the old one   taken back: the old one gets its engines again
                                       has given up some of its own
+                                    it was at this share, every router      its time goes on while the others start: more engines
+                                      sends it, and it has its part of the    are wanted than before
+                                      engines that answer, not all of them
                                     its engines for this step do not all    the share that routers send stays, or none while none of
                                       answer                                  them answers; the step begins anew
                                     some router does not send this share    the share of this step; its time does not run
@@ -116,6 +119,8 @@ class Trial:
     """When this step began."""
     confirmed: datetime | None = None
     """Since when every router sends this step's share."""
+    held: float = 0.0
+    """Seconds of this step's time that had gone by when the model was suspended."""
     phase: Phase = "Starting"
     message: str = ""
     pause: Pause = ""
@@ -132,6 +137,8 @@ class Trial:
     """How those before it ended, and it itself; the newest first."""
     asked: str = ""
     """Hash of the objectives that it is judged by: others begin anew."""
+    surge: int | None = None
+    """Engines that it may have beside those that there should be (surge.py); None: as many as its strategy asks for."""
 
     def share(self, course: Course) -> int:
         """Percent of the step; of the last one when all are behind it."""
@@ -174,6 +181,8 @@ class Look:
     """Percent that every router of every policy sends it; None while they differ, or do not say."""
     gates: tuple[Gate, ...] = ()
     """What its objectives say."""
+    carries: bool = False
+    """Whether it has its part of the engines that answer, by the share of this step."""
     late: bool = False
     """Whether its engines have not all answered for longer than that may take."""
     promote: str = ""
@@ -195,13 +204,19 @@ def step(known: Trial | None, course: Course, look: Look, now: datetime) -> Tria
     known = known if look.promote == known.promote else replace(known, promote="")
     said = decide(look.gates, course.policy, held=not known.free(course) and _left(known, course, now) <= 0)
     if why := _against(known, course, look, said):
-        return replace(known, phase="RolledBack", confirmed=None, message=why, abort=look.abort, pause="")
+        return replace(known, phase="RolledBack", confirmed=None, held=0.0, message=why, abort=look.abort, pause="")
     if known.free(course) and not (said.move == "pause" and not look.promotes(known, known.share(course))):
         return replace(known, phase="Promoting", message=FREE, pause="")
     known = replace(known, stage=min(known.stage, len(course.stages) - 1))
-    if look.complete and look.sent == known.share(course):
+    if look.sent == known.share(course) and (look.complete or (known.confirmed and look.carries)):
         return _held(replace(known, confirmed=known.confirmed or now), course, look, said, now)
-    return replace(known, confirmed=None, phase=WAITS[look.complete][0], message=WAITS[look.complete][1], pause="")
+    phase, words = WAITS[look.complete]
+    return replace(known, confirmed=None, held=0.0, phase=phase, message=words, pause="")
+
+
+def suspended(trial: Trial, now: datetime) -> Trial:
+    """Its time does not run while nothing is touched."""
+    return replace(trial, confirmed=None, held=_spent(trial, now))
 
 
 def aligned(trial: Trial, share: int, course: Course) -> Trial:
@@ -214,7 +229,7 @@ def aligned(trial: Trial, share: int, course: Course) -> Trial:
         return trial
     fitting = [index for index, stage in enumerate(course.stages) if stage.share <= share]
     found = replace(trial, stage=fitting[-1] if fitting else 0)
-    return found if found.share(course) == share else replace(found, confirmed=None, phase="Weighing")
+    return found if found.share(course) == share else replace(found, confirmed=None, held=0.0, phase="Weighing")
 
 
 def remembered(before: Trial | None, after: Trial, now: datetime) -> Trial:
@@ -265,7 +280,7 @@ def _waits_for(trial: Trial, course: Course, said: Decision, now: datetime) -> t
     stage = course.stages[trial.stage]
     left = _left(trial, course, now)
     open_ = left <= 0 and said.move == "hold"
-    late = course.deadline > 0 and _seconds(trial.confirmed, now) - stage.hold > course.deadline
+    late = course.deadline > 0 and _spent(trial, now) - stage.hold > course.deadline
     rows: list[tuple[bool, Phase, str, Pause]] = [
         (said.move == "pause", "Paused", said.why, "GateFailed"),
         (said.move == "stall", "Paused", said.why, "GateUnanswered"),
@@ -279,7 +294,7 @@ def _waits_for(trial: Trial, course: Course, said: Decision, now: datetime) -> t
 
 
 def _next(trial: Trial, course: Course, now: datetime) -> Trial:
-    onward = replace(trial, stage=trial.stage + 1, entered=now, confirmed=None, pause="")
+    onward = replace(trial, stage=trial.stage + 1, entered=now, confirmed=None, held=0.0, pause="")
     if onward.free(course):
         return replace(onward, phase="Promoting", message=FREE)
     return replace(onward, phase="Starting", message="the next step begins")
@@ -287,16 +302,17 @@ def _next(trial: Trial, course: Course, now: datetime) -> Trial:
 
 def _left(trial: Trial, course: Course, now: datetime) -> float:
     """Seconds of this step's hold."""
-    return course.stages[trial.stage].hold - _seconds(trial.confirmed, now)
+    return course.stages[trial.stage].hold - _spent(trial, now)
 
 
-def _seconds(since: datetime | None, now: datetime) -> float:
-    return (now - since).total_seconds() if since else 0.0
+def _spent(trial: Trial, now: datetime) -> float:
+    """Seconds at this share."""
+    return trial.held + ((now - trial.confirmed).total_seconds() if trial.confirmed else 0.0)
 
 
 def _end(trial: Trial, stage: Stage) -> datetime:
     """A moment, and not what is left until then: a message that changes by itself would be written again and again."""
-    return ((trial.confirmed or trial.entered) + timedelta(seconds=stage.hold)).astimezone(UTC)
+    return ((trial.confirmed or trial.entered) + timedelta(seconds=stage.hold - trial.held)).astimezone(UTC)
 
 
 def next_look(trial: Trial | None, course: Course, now: datetime) -> float | None:

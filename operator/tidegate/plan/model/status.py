@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from tidegate.api.rollout import SHARING
 from tidegate.names import GROUP, MAKE_ROOM_ANNOTATION
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
@@ -12,9 +13,11 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import scaling
+from tidegate.plan.model import hanging, provider, scaling
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
+from tidegate.plan.model.forecast import sentence
+from tidegate.plan.model.foretold import outlook
 from tidegate.plan.model.judging.history import Past
 from tidegate.plan.model.judging.notes import Note
 from tidegate.plan.model.judging.windows import Window
@@ -23,6 +26,7 @@ from tidegate.plan.model.stages import Trial
 from tidegate.plan.model.trial import STANDS_IN
 from tidegate.plan.world import ModelWorld
 
+UNSHARED = "no RoutingPolicy leads to the model, so that it gets no share of the requests first: it takes over when all of its engines answer"
 SUSPENDED = "suspended: nothing is touched until spec.suspend is false"
 
 
@@ -35,25 +39,45 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "activeRevision": name,
         "roomMadeFor": decision.room_made_for or None,
-        "rollout": _rollout(decision),
+        "rollout": _rollout(world, facts, decision),
         "revisions": [_revision(facts, decision, revision) for revision in decision.revisions],
-        "replicas": integer(facts.workloads.get(name, {}).get("status"), "replicas"),
+        "replicas": _exist(facts, decision),
         "ready": f"{decision.of(active).ready}/{decision.replicas}",
         "readyReplicas": decision.of(active).ready,
         "desiredReplicas": decision.replicas,
-        "autoscaling": scaling.status(world, decision.replicas, now) if decision.model.spec.autoscaling else None,
+        "autoscaling": _autoscaling(world, decision, now),
+        "hungEngines": hanging.status(world) or None,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
         "conditions": conditions.written(found, world.owner, now),
     }
 
 
+def _autoscaling(world: ModelWorld, decision: ModelDecision, now: datetime) -> dict[str, Any] | None:
+    wanted = decision.model.spec.autoscaling
+    if wanted is None:
+        return None
+    taken = decision.provided is not None and decision.provided.taken
+    by: scaling.By = wanted.provider if taken and wanted.provider != "Operator" else ""
+    return scaling.status(world, decision.replicas, by, now)
+
+
+def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
+    """For /scale: engines of the revision that serves and of the one on trial. A blue/green, or a surge, has more than were asked for: an
+    HPA within its tolerance asks for as many as there are, and so would double them at each rollout."""
+    counted = (r.name for r in decision.revisions if r.role in ("Active", "Candidate"))
+    found = sum(integer(facts.workloads.get(name, {}).get("status"), "replicas") for name in counted)
+    return min(found, decision.replicas)
+
+
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     if decision.model.spec.suspend:
         return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+    found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
-        paused = conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision))
-        return [paused, conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
-    return [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
+        found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
+    if (wanted := decision.model.spec.autoscaling) and decision.provided:
+        found.append(provider.condition(world, wanted, decision.provided))
+    return found + hanging.condition(world)
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:
@@ -91,10 +115,15 @@ def _settled(facts: ModelFacts, decision: ModelDecision, readiness: Readiness) -
         message = f"{_engines(readiness)}; revision {retiring.name} {_leaving(facts, retiring)}"
         return conditions.progressing(conditions.RETIRING, message, serving=True)
     if readiness.wanted == 0:
-        return conditions.done(
-            "scaled to zero; nothing answers until spec.replicas is above 0", conditions.SCALED_TO_ZERO
-        )
+        return conditions.done(_zero(decision), conditions.SCALED_TO_ZERO)
     return conditions.done(_engines(readiness))
+
+
+def _zero(decision: ModelDecision) -> str:
+    wanted = decision.model.spec.autoscaling
+    if wanted and wanted.scale_to_zero:
+        return f"scaled to zero, because nobody asks; the next request waits up to {wanted.scale_to_zero.hold_requests} for an engine"
+    return "scaled to zero; nothing answers until spec.replicas is above 0"
 
 
 def _trying(world: ModelWorld, decision: ModelDecision, serving: bool) -> Verdict | None:
@@ -142,7 +171,7 @@ def _next_number(retry: str) -> int:
 
 def _leaving(facts: ModelFacts, retiring: Revision) -> str:
     """Why a Retiring revision is still there."""
-    said = {v.policy: v.departure(retiring.name) for v in facts.views}
+    said = {v.policy: v.departure(retiring.name) for v in (*facts.views, *facts.beyond)}
     sending = sorted(policy for policy, word in said.items() if word == "sending")
     silent = sorted(policy for policy, word in said.items() if word == "silent")
     if sending:
@@ -176,9 +205,16 @@ def _switching(
         return make(conditions.NO_CAPACITY, _no_room(world, candidate, said), serving=serving)
     reason, message = _trouble(world, facts, candidate) or (conditions.SWITCHING, "")
     text = f"revision {candidate.name} starts: {_engines(decision.of(candidate))}"
+    text += f"; {UNSHARED}" if _unshared(facts, decision) else ""
     text += (f"; {message}" if message else "") + ("; the active revision goes on serving" if late and serving else "")
     text += "" if serving else "; no engine of the active revision answers at present"
     return make(conditions.DEADLINE if late and not message else reason, text, serving=serving)
+
+
+def _unshared(facts: ModelFacts, decision: ModelDecision) -> bool:
+    """Whether there are steps that nobody can give."""
+    rollout = decision.model.spec.rollout
+    return rollout is not None and rollout.strategy in SHARING and not facts.views
 
 
 def _no_room(world: ModelWorld, candidate: Revision, said: str) -> str:
@@ -201,7 +237,7 @@ def _late(facts: ModelFacts, decision: ModelDecision, revision: Revision, now: d
     return decision.late(revision, now) or gave_up(facts.workloads.get(revision.name, {}))
 
 
-def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
+def _rollout(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> dict[str, Any] | None:
     trial = decision.trying.trial
     if trial is None:
         return None
@@ -214,6 +250,9 @@ def _rollout(decision: ModelDecision) -> dict[str, Any] | None:
         "share": _step_share(decision, trial),
         "traffic": decision.trying.share,
         "message": trial.message[:4096],
+        "plan": None if decision.trying.course is None or trial.over else sentence(outlook(world, facts, decision)),
+        "surge": trial.surge,
+        "held": round(trial.held) or None,
         "pause": trial.pause or None,
         "judgedBy": trial.asked or None,
         "windows": [_window(window) for window in trial.windows],

@@ -5,33 +5,31 @@ there is no                                then
 spec.rollout                               no trial: the newest takes over when all of its engines answer
 Active revision that has ever answered     no trial: there is nobody to compare with, and nothing to protect
 engine that is wanted                      no trial: nobody could answer; one that has begun waits
-RoutingPolicy that names the model         no trial of a canary or a rolling update: nobody can give it a share of the
-                                             requests; a blue/green has its smoke tests and its approval, and then takes
-                                             over at once; Recreate needs no share. One that has begun waits
+RoutingPolicy that names the model         nobody can give it a share of the requests. A canary or a rolling update with
+                                             objectives, or with a step that waits for a person: it waits for a person with
+                                             all of its engines, because nothing is judged; without them no trial. A
+                                             blue/green has its smoke tests and its approval, and then takes over at once;
+                                             Recreate needs no share. One that has begun waits
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import ceil
 from typing import Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import SHARING, Rollout
 from tidegate.api.values import seconds
-from tidegate.names import short_hash
-from tidegate.plan.gates.together import Gate
-from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.courses import course
 from tidegate.plan.model.facts import ModelFacts
-from tidegate.plan.model.judging import smoke
-from tidegate.plan.model.judging.looks import View, look
-from tidegate.plan.model.judging.notes import Note, Said
-from tidegate.plan.model.judging.questions import Pace, Rivals, questions
+from tidegate.plan.model.judge import Judge
+from tidegate.plan.model.judging.notes import told
+from tidegate.plan.model.judging.questions import Rivals
 from tidegate.plan.model.judging.windows import ALL, onward
 from tidegate.plan.model.rollout import NOTHING, Readiness, find
 from tidegate.plan.model.senders import sent, waits_for
@@ -47,16 +45,23 @@ from tidegate.plan.model.stages import (
     remembered,
     shares,
     step,
+    suspended,
 )
-from tidegate.plan.plan import Manifest, ObjectKey, Question
+from tidegate.plan.model.surge import Surge
+from tidegate.plan.plan import Manifest, Question
 from tidegate.plan.world import ModelWorld
 
 UNROUTED: Final = frozenset({"BlueGreen", "Recreate"})
 """Strategies that need nobody to share the requests."""
+NO_LIMIT: Final = Surge()
 MARGIN: Final = 60.0
 """Seconds beyond what people allow, for what comes before a container starts."""
 HEEDED: Final = 512
 """Characters of an annotation that are read, and remembered."""
+NOBODY_SHARES: Final = (
+    "no RoutingPolicy leads to this model: nobody can give it a share of the requests, and no objective is judged; it waits until a person "
+    "promotes it, or until there is a policy"
+)
 STANDS_IN: Final = "stands in for the revision before it, of which no engine answers"
 
 
@@ -78,6 +83,8 @@ class Trying:
     """Seconds until something may be different without an event."""
     steps: tuple[int, ...] = ()
     """Percent that each step asks for."""
+    course: Course | None = None
+    """Of the trial that is under way."""
     standing_in: bool = False
     """Whether it is Active only because nobody else answers."""
     ask: dict[Question, float] = field(default_factory=dict)
@@ -94,15 +101,23 @@ class Trying:
         return self.waits_for_a_person and self.trial is not None and self.trial.pause == "GateUnanswered"
 
 
-def on_trial(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Course | None:
+def on_trial(
+    model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, surge: Surge = NO_LIMIT
+) -> Course | None:
     """The course of a trial, where there is to be one."""
     active = find(facts.recorded, "Active")
     rollout, begun = model.spec.rollout, _begun(facts, newest)
-    if rollout is None or not replicas or not (facts.views or begun or rollout.strategy in UNROUTED):
+    if rollout is None or not replicas or not (facts.views or begun or _unshared(model, rollout)):
         return None
     if active is None or active.name == newest or not active.answered:
         return None
-    return course(rollout, replicas, routed=bool(facts.views) or (begun and facts.trial_share > 0))
+    return course(rollout, replicas, bool(facts.views) or (begun and facts.trial_share > 0), surge.most)
+
+
+def _unshared(model: ModelDeployment, rollout: Rollout) -> bool:
+    """Whether there is a trial where nobody can give a share: nothing that should have been judged, or approved, is promoted silently."""
+    asked = bool(model.spec.objectives) or any(step.approval for step in rollout.canary.steps)
+    return rollout.strategy in UNROUTED or asked
 
 
 def _begun(facts: ModelFacts, newest: str) -> bool:
@@ -125,9 +140,9 @@ class Engines:
     stable: int
 
 
-def engines(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int) -> Engines:
+def engines(model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, surge: Surge = NO_LIMIT) -> Engines:
     """Of so many that there should be; all of them for both without a trial."""
-    found = on_trial(model, newest, facts, replicas)
+    found = on_trial(model, newest, facts, replicas, surge)
     if found is None:
         return Engines(replicas, replicas)
     known = known_trial(facts, newest, found)
@@ -143,22 +158,29 @@ def trying(
     facts: ModelFacts,
     ready: Mapping[str, Readiness],
     replicas: int,
+    surge: Surge,
     now: datetime,
 ) -> Trying:
     """One look; `replicas` are the engines that the model should have."""
     if model.spec.suspend or (model.spec.rollout and not replicas and _begun(facts, newest)):
-        return _as_it_was(model, facts, ready, replicas)
-    found = on_trial(model, newest, facts, replicas)
-    if found is None or model.spec.rollout is None:
+        return _as_it_was(model, facts, ready, replicas, surge, now)
+    found, rollout = on_trial(model, newest, facts, replicas, surge), model.spec.rollout
+    if found is None or rollout is None:
         return _without(world.owner, model, newest, facts, replicas, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
-    judge = _Judge(world, model, model.spec.rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
+    at = replace(
+        at, carries=known is not None and _carries(known, found, readiness, ready.get(_active(facts), NOTHING))
+    )
+    judge = Judge(world, model, rollout, Rivals(*_key(world.owner), _active(facts), newest), facts, now)
     if known and known.revision == newest and not known.over:
         known = judged(judge.anew(known), shares(known, found, readiness.ready > 0), at, now)
         gates, notes = judge.gates(known, known.share(found))
+        gates, notes = told(known.gates, gates, notes)
         known, at = replace(known, gates=notes), replace(at, gates=gates)
-    trial = step(known, found, at, now)
+    trial = replace(step(known, found, at, now), surge=surge.decided)
+    if trial.phase == "Waiting" and not facts.views and rollout.strategy in SHARING:
+        trial = replace(trial, message=NOBODY_SHARES)
     if trial.phase == "Weighing":
         trial = replace(trial, message=waits_for(facts.views, newest, trial.share(found)))
     trial = remembered(facts.trial, trial if trial.asked else judge.anew(trial), now)
@@ -171,8 +193,16 @@ def trying(
         stable=trial.stable(found, replicas),
         next_look=_soonest(next_look(trial, found, now), _late_in(model, newest, facts, now)),
         steps=tuple(stage.share for stage in found.stages),
+        course=found,
         ask=judge.questions(trial, trial.share(found)),
     )
+
+
+def _carries(trial: Trial, course: Course, candidate: Readiness, stable: Readiness) -> bool:
+    """Whether as large a part of the engines that answer are its own as requests are: of the old one's, where that keeps all of them."""
+    stage = course.stages[min(trial.stage, len(course.stages) - 1)]
+    answering = stable.ready + (0 if stage.stable is None else candidate.ready)
+    return candidate.reachable and candidate.ready >= max(1, ceil(answering * stage.share / ALL))
 
 
 def _soonest(*waits: float | None) -> float | None:
@@ -186,16 +216,24 @@ def _late_in(model: ModelDeployment, newest: str, facts: ModelFacts, now: dateti
     return allowed - (now - since).total_seconds() if since else None
 
 
-def _as_it_was(model: ModelDeployment, facts: ModelFacts, ready: Mapping[str, Readiness], replicas: int) -> Trying:
+def _as_it_was(
+    model: ModelDeployment,
+    facts: ModelFacts,
+    ready: Mapping[str, Readiness],
+    replicas: int,
+    surge: Surge,
+    now: datetime,
+) -> Trying:
     """Of a model that is suspended, or scaled to zero: nobody gets more, and nobody who does not answer gets anything."""
     trial, rollout = facts.trial, model.spec.rollout
     if trial is None:
         return Trying()
+    trial = suspended(trial, now) if model.spec.suspend and not trial.over else trial
     share = facts.trial_given if ready.get(trial.revision, NOTHING).ready else 0
     found = Trying(trial, free=False, refused=trial.phase == "RolledBack", share=share)
     if rollout is None or not replicas:
         return found
-    known = course(rollout, replicas)
+    known = course(rollout, replicas, surge=surge.most)
     return replace(
         found,
         trial=aligned(trial, facts.trial_share, known),
@@ -254,86 +292,6 @@ def _standing_in(facts: ModelFacts, course: Course, now: datetime) -> Trying:
         found,
         trial=replace(trial, phase="Starting", pause="", confirmed=None, windows=windows, message=STANDS_IN),
     )
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """The objectives of a model, before the revision that is on trial."""
-
-    world: ModelWorld
-    model: ModelDeployment
-    rollout: Rollout
-    rivals: Rivals
-    facts: ModelFacts
-    now: datetime
-
-    @property
-    def asked(self) -> str:
-        """Names what it is judged by."""
-        canary, objectives = self.rollout.canary, self.model.spec.objectives
-        tests = self.rollout.blue_green.smoke_tests if self.rollout.strategy == "BlueGreen" else []
-        parts = [[one.model_dump(mode="json", exclude_defaults=True) for one in part] for part in (objectives, tests)]
-        return short_hash(
-            json.dumps([*parts, canary.warm_up, self.rivals.stable, self.rollout.strategy], sort_keys=True)
-        )
-
-    @property
-    def pace(self) -> Pace | None:
-        """None without a Prometheus."""
-        scrape, rollout = self.world.scrape, self.rollout
-        if scrape is None:
-            return None
-        return Pace(seconds(rollout.gates.interval), scrape, seconds(rollout.canary.warm_up))
-
-    def anew(self, trial: Trial) -> Trial:
-        """What was counted for other objectives, or against another revision, says nothing."""
-        return trial if trial.asked == self.asked else replace(trial, windows=(), gates=(), asked=self.asked)
-
-    def gates(self, trial: Trial, share: int) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
-        """What the objectives say at this look; of one that is to have no requests yet, what its smoke tests say."""
-        said = self._objectives(trial) if share else self._smoke(trial)
-        return tuple(gate for gate, _ in said), tuple(note for _, note in said)
-
-    def _smoke(self, trial: Trial) -> tuple[Said, ...]:
-        tests, gates = self.rollout.blue_green.smoke_tests, self.rollout.gates
-        interval, limit = seconds(gates.interval), gates.failure_limit
-        now = self.now.timestamp()
-        return smoke.look(tests, trial.gates, self.engine, self.world.samples, interval, limit, now)
-
-    def _objectives(self, trial: Trial) -> tuple[Said, ...]:
-        objectives = self.model.spec.objectives
-        view = View(
-            rollout=self.rollout,
-            windows=trial.windows,
-            rivals=self.rivals,
-            pace=self.pace,
-            about=ObjectKey.of(self.world.owner),
-            samples=self.world.samples,
-            routers=self.facts.routers,
-            now=self.now.timestamp(),
-            counted=sum(one.query is None for one in objectives),
-        )
-        return look(objectives, trial.gates, view)
-
-    @property
-    def engine(self) -> smoke.Engine:
-        """The first of the candidate's that is ready."""
-        pods = self.facts.pods.get(self.rivals.candidate, ())
-        pod = min((pod for pod in pods if ready(pod)), key=lambda each: str(each["metadata"]["name"]), default={})
-        address, uid = text(pod.get("status"), "podIP"), text(pod.get("metadata"), "uid")
-        return smoke.Engine(ObjectKey.of(self.world.owner), uid, address, self.model.served_names()[0])
-
-    def questions(self, trial: Trial, share: int) -> dict[Question, float]:
-        """For the next looks."""
-        if trial.over:
-            return {}
-        if not share:
-            tests, interval = self.rollout.blue_green.smoke_tests, seconds(self.rollout.gates.interval)
-            return smoke.questions(tests, trial.gates, self.engine, interval)
-        if self.pace is None:
-            return {}
-        about, now = ObjectKey.of(self.world.owner), self.now.timestamp()
-        return dict(questions(self.model.spec.objectives, trial.windows, self.rivals, self.pace, about, now))
 
 
 def _key(owner: Manifest) -> tuple[str, str]:

@@ -3,11 +3,12 @@
 routers                             `backends`                    `older`
 ---------------------------------   ---------------------------   --------------------------------------------------
 all run the newest                  of the newest                 empty
-some do not, or do not say          of the newest                 what was there, and `backends` of the one before
+some do not, or do not say          of the newest                 what was there, and `backends` of the one before;
+                                                                    `more`, once that is more than there is room for
 some were not asked yet by this     as it was, while the configuration is the same
   operator
 
-Models wait for it: a revision that stands in neither has been left (plan/model/facts.py).
+Models wait for it: a revision that stands in neither has been left (plan/model/facts.py), unless there is `more`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ def configuration(facts: RouterFacts, decision: RouterDecision) -> dict[str, Any
         return dict(last)
     live = facts.running(decision.hash)
     behind = sum(bool(report.config) and report.config != decision.hash for report in facts.reports.values())
+    older = [] if facts.confirmed(decision.hash) else _older(last, decision)
+    told = _within_bounds(older)
     return {
         "hash": decision.hash,
         "live": live,
@@ -39,7 +42,8 @@ def configuration(facts: RouterFacts, decision: RouterDecision) -> dict[str, Any
         "silent": len(facts.ready) - live - behind,
         "reads": facts.reads,
         "backends": _listed(last, "backends", decision) if decision.held else _newest(decision),
-        "older": [] if facts.confirmed(decision.hash) else _older(last, decision),
+        "older": told,
+        "more": (told != older or (bool(older) and last.get("more") is True)) or None,
     }
 
 
@@ -71,14 +75,19 @@ def _listed(last: Manifest, field: str, decision: RouterDecision) -> list[Backen
 
 
 def _merged(backends: Iterable[Backend]) -> list[Backend]:
-    """One entry for each backend; the newest words first, as many as a status may hold."""
+    """One entry for each backend; the newest words first."""
     found: dict[str, Backend] = {}
     for backend in backends:
         known = found.setdefault(backend["name"], {**backend, "revisions": []})
         names = {revision["name"] for revision in known["revisions"]}
         known["revisions"] += [r for r in backend["revisions"] if r["name"] not in names]
-        known["revisions"] = known["revisions"][: bounds.SENT_REVISIONS]
-    return list(found.values())[: bounds.BACKENDS]
+    return list(found.values())
+
+
+def _within_bounds(backends: Iterable[Backend]) -> list[Backend]:
+    """As many of them, and of their revisions, as a status may hold: the newest."""
+    kept = list(backends)[: bounds.BACKENDS]
+    return [{**each, "revisions": each["revisions"][: bounds.SENT_REVISIONS]} for each in kept]
 
 
 def _backend(name: str, model: str, sent: Mapping[str, int]) -> Backend:
@@ -87,4 +96,4 @@ def _backend(name: str, model: str, sent: Mapping[str, int]) -> Backend:
 
 
 def _models(decision: RouterDecision) -> dict[str, str]:
-    return {backend.name: backend.model_deployment_ref.name for backend in decision.policy.spec.backends}
+    return {backend.name: backend.model for backend in decision.policy.spec.backends}

@@ -6,14 +6,15 @@ import json
 from dataclasses import dataclass
 
 from tidegate.api.identity import normal
-from tidegate.api.routingpolicy import Router, RoutingPolicy
+from tidegate.api.router import Router
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
-from tidegate.plan.router.document import KNOWS_KEYS, closed, document
+from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.limits import limits
 from tidegate.plan.router.traffic import Traffic, traffic
@@ -68,8 +69,9 @@ def _closes(newest: RouterConfig, facts: RouterFacts, held: str) -> bool:
 
 
 def _would_let_in(newest: RouterConfig, facts: RouterFacts) -> bool:
-    """Whether routers know no keys, where clients have some."""
-    return newest.api_keys is not None and facts.reads < KNOWS_KEYS
+    """Whether routers would not tell clients from others, where there are clients."""
+    knows = KNOWS_TOKENS if newest.tokens else KNOWS_KEYS
+    return newest.clients and facts.reads < knows
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:
@@ -82,7 +84,7 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
     except UnreadableConfig:
         return newest, ""
     meanwhile = (
-        "they answer 503, because they know no keys"
+        "they answer 503, because they would let everybody in"
         if _would_let_in(newest, facts)
         else "they go on with the one that they have"
     )

@@ -68,5 +68,6 @@ def _ignored(policy: RoutingPolicy) -> list[str]:
     return [
         *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
         *(["spec.limits take a request for 1024 tokens"] if any(limit.tokens for limit in spec.limits) else []),
-        *(["spec.auth.apiKeys is answered with 503, because Lua knows no keys"] if spec.auth.api_keys else []),
+        *(["external backends get no requests"] if any(backend.external for backend in spec.backends) else []),
+        *(["everybody is answered 503, because Lua knows no clients"] if spec.auth.clients else []),
     ]

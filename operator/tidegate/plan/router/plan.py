@@ -13,6 +13,7 @@ from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.plan import ObjectKey, Plan, Question
 from tidegate.plan.router import workload
 from tidegate.plan.router.access import access
+from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
 from tidegate.plan.router.limits import unresolved
@@ -23,7 +24,7 @@ UNCONFIRMED_EVERY = 1.0
 """Seconds between two questions to routers that do not run the newest configuration yet."""
 CONFIRMED_EVERY = 60.0
 """Seconds between two questions to routers that do."""
-KEYS_EVERY = 5.0
+SECRETS_EVERY = 5.0
 """The same where they read Secrets, which change without us."""
 
 
@@ -39,11 +40,15 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         apply=tuple(wanted),
         delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
         needs=_needs(wanted),
-        ask=questions(facts, decision.hash, KEYS_EVERY if secrets(decision) else CONFIRMED_EVERY),
+        ask=questions(facts, decision.hash, _at_rest(decision)),
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
+
+
+def _at_rest(decision: RouterDecision) -> float:
+    return SECRETS_EVERY if secrets(decision) or decision.policy.spec.router.tls else CONFIRMED_EVERY
 
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
@@ -56,7 +61,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     made = [
         service_account(name, owner, labels),
         *access(owner, secrets(decision)),
-        workload.config_map(owner, decision.config),
+        workload.config_map(owner, decision.config, avoided(world.models.values())),
         record(owner, f"{name}-{decision.revision}", of_template, decision.data, known, version),
         workload.service(owner, policy),
         disruption_budget(name, owner, labels),
@@ -71,7 +76,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
 def secrets(decision: RouterDecision) -> tuple[str, ...]:
     """Those that the routers read, each once: with the keys of clients, and of the store in which they count."""
     limits = decision.config.limits
-    named = (*decision.policy.spec.auth.secrets, *(limits.store.secrets if limits and limits.store else ()))
+    named = (*decision.policy.spec.secrets, *(limits.store.secrets if limits and limits.store else ()))
     return tuple(dict.fromkeys(named))
 
 

@@ -6,16 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from tidegate import names
+from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, trouble
-from tidegate.plan.kube.workloads import gave_up, refused
+from tidegate.plan.kube.workloads import gave_up, refused, replacing
+from tidegate.plan.router import certificate
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
 from tidegate.plan.router.limits import limits_shared, unresolved
+from tidegate.plan.router.readers import read_past
+from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
 
 
@@ -29,10 +33,11 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         *limits_shared(decision.policy, facts, world.tiers),
         pending,
     ]
-    meta, port = world.owner["metadata"], decision.policy.spec.router.service.port
+    meta = world.owner["metadata"]
+    led = facts.reachable or not facts.deployment  # before the first pass neither is there
     return {
         "observedGeneration": meta.get("generation", 0),
-        "address": address(meta["name"], meta["namespace"], port),
+        "address": address(meta["name"], meta["namespace"], decision.policy.spec.router) if led else "",
         "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
@@ -42,10 +47,11 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     }
 
 
-def address(policy: str, namespace: str, port: int) -> str:
+def address(policy: str, namespace: str, router: Router) -> str:
     """Where clients inside the cluster reach the router."""
-    suffix = "" if port == 80 else f":{port}"
-    return f"http://{names.router(policy)}.{namespace}.svc{suffix}"
+    scheme, usual = ("https", 443) if router.tls else ("http", 80)
+    suffix = "" if router.port == usual else f":{router.port}"
+    return f"{scheme}://{names.router(policy)}.{namespace}.svc{suffix}"
 
 
 def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
@@ -60,9 +66,14 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
       is not ours
     some            for nobody:       any                  Stalled with why
                     clients.py
-    some            none              any                  Reconciling until an engine answers
+    some            none              any                  Reconciling until an engine answers; when that is meant,
+                                                             because all models are scaled to zero, as below, with
+                                                             the reason ScaledToZero, and the next request may wake
+                                                             one
     too few         some              any                  Ready, and Reconciling; Stalled when late
     enough          some              refused by a brain   Ready, and Stalled: the last good one is served
+    enough, some    some              any other            Ready, and Reconciling with the new Pods' trouble; Stalled
+      of before                                              when late
     enough          some              too new for them     Ready, and Stalled: they go on with the one that they have
     enough          some              not everywhere yet   Ready, and Reconciling
     enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
@@ -76,27 +87,55 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
         )
     if why := nobody_is_let_in(facts, decision):
         return conditions.stalled(*why)
-    if not traffic.serving:
-        reason = conditions.NO_ENGINES if traffic.silent else conditions.BACKEND_MISSING
-        return conditions.progressing(reason, conditions.listed((*traffic.unresolved, *traffic.silent)))
+    if not traffic.serving and not traffic.at_zero:
+        return _unanswered(traffic)
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
-    return _configured(facts, decision)
+    return _configured(world, facts, decision)
 
 
-def _configured(facts: RouterFacts, decision: RouterDecision) -> Verdict:
+def _unanswered(traffic: Traffic) -> Verdict:
+    """No route is answered, and not because nobody asks."""
+    reason = conditions.STARTING if traffic.waking else conditions.BACKEND_MISSING
+    sentences = (*traffic.unresolved, *traffic.silent, *traffic.waking)
+    return conditions.progressing(conditions.NO_ENGINES if traffic.silent else reason, conditions.listed(sentences))
+
+
+def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
     """The rows of enough routers and some routes that are answered."""
     wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
+    if replacing(facts.deployment):
+        return _replacing(world, facts)
     if decision.held:
         return conditions.stalled(conditions.ROUTERS_OUTDATED, decision.held, serving=True)
     if not facts.confirmed(decision.hash):
         return conditions.progressing(
             conditions.CONFIG_PENDING, "routers are taking the newest configuration", serving=True
         )
-    rest = conditions.listed((*traffic.unresolved, *traffic.silent, *problems(facts, decision)))
-    return conditions.done(f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else ""))
+    shown = certificate.problems(facts, decision.policy)
+    rest = conditions.listed(
+        (
+            *traffic.unresolved,
+            *traffic.silent,
+            *traffic.waking,
+            *problems(facts, decision),
+            *shown,
+            *read_past(facts, decision),
+        )
+    )
+    text = f"{len(facts.ready)} of {wanted} routers answer" + (f"; {rest}" if rest else "")
+    return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
+
+
+def _replacing(world: RouterWorld, facts: RouterFacts) -> Verdict:
+    """Routers of before go on until new ones are ready; what keeps those from it is said."""
+    found = trouble(facts.routers, complaints(facts.routers, world.samples)) or refused(facts.deployment, world.samples)
+    reason, message = found or (conditions.ROUTERS_STARTING, "")
+    make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
+    text = "routers are being replaced, and those of before go on"
+    return make(reason, f"{text}; {message}" if message else text, serving=True)
 
 
 def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:
@@ -115,8 +154,9 @@ def _resolved(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) 
         conditions.BACKEND_MISSING: decision.traffic.unresolved,
         conditions.STORE_MISSING: unresolved(decision.policy, world.tiers),
         conditions.KEYS_UNUSABLE: problems(facts, decision),
+        conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
     }
-    if sentences := [sentence for some in found.values() for sentence in some]:
-        reason = next(reason for reason, some in found.items() if some)
-        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed(sentences))
+    if reason := next((reason for reason, sentences in found.items() if sentences), ""):
+        words = conditions.listed([sentence for sentences in found.values() for sentence in sentences])
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, words)
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")

@@ -5,23 +5,30 @@ a backend's model                                  then
 does not exist, has no active revision, or lacks   no traffic: the others of the route take its share, and the
   the adapter                                        policy says so (ResolvedRefs)
 has no engine that answers                         the others take its share, if any of them answers; the policy
-                                                     says so
+                                                     says so, and whether that is meant: it is scaled to zero
 lost its status                                    as before, until its next pass finds what runs
 any other                                          its share, divided among its revisions
+none: it is a provider                             its share; whether it answers is the routers' to know
+
+A route whose backends all lead nowhere begins with the first of its fallback that does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.external import External
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
+from tidegate.api.routingpolicy import Route as PolicyRoute
+from tidegate.api.scaletozero import ScaleToZero
 from tidegate.api.values import seconds
-from tidegate.contract.destinations import Bounds, Destination, Engine
-from tidegate.contract.routes import Route, Sticky, Target
-from tidegate.plan.kube.reading import integer, maps, text, texts
+from tidegate.contract import destinations as contract
+from tidegate.contract.destinations import Bounds, Destination, Engine, Hold
+from tidegate.contract.routes import Fallback, FixedAnswer, Route, Sticky, Target
+from tidegate.plan.kube.reading import integer, maps, part, text, texts
 from tidegate.plan.plan import Manifest
 
 KINDS: Final = {"timeToFirstToken": "first_tokens", "requestLatency": "durations"}
@@ -41,8 +48,12 @@ class Traffic:
     """Sentences about references that lead nowhere."""
     silent: tuple[str, ...]
     """Backends with a share of which no engine answers."""
+    waking: tuple[str, ...]
+    """Backends with a share whose first engine starts, because requests wait for it."""
     serving: bool
     """Whether some destination of some route has an engine that answers."""
+    at_zero: bool
+    """Whether none has because all of their models are scaled to zero."""
     sent_to: Mapping[str, Mapping[str, int]]
     """Percent of a backend's requests that each of its revisions gets, by backend."""
 
@@ -69,6 +80,8 @@ class _Share:
     live: list[Serving]
     answers: bool
     bounds: Bounds | None
+    external: External | None = None
+    hold: Hold | None = None
 
 
 @dataclass
@@ -77,6 +90,9 @@ class _Sum:
     destinations: dict[str, Destination] = field(default_factory=dict)
     unresolved: list[str] = field(default_factory=list)
     silent: dict[str, str] = field(default_factory=dict)
+    awake: bool = False
+    """Whether some backend with a share should have engines."""
+    waking: dict[str, str] = field(default_factory=dict)
     serving: bool = False
     sent_to: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -89,17 +105,42 @@ def traffic(policy: RoutingPolicy, models: Mapping[str, Manifest], told: Iterabl
     for route in policy.spec.routes:
         shares = [_share(route.name, backends[entry.name], entry, models, found) for entry in route.to.backends]
         targets = [target for share in _taken(shares) for target in _targets(share, found)]
-        kept = sticky(models[share.model] for share in shares if share)
-        weighted = tuple(targets) if kept else _reduced(targets)
-        routes.append(Route(name=route.name, models=tuple(route.models), targets=weighted, sticky=kept))
+        kept = sticky(models[share.model] for share in shares if share and share.model)
+        first, *steps = [tuple(targets), *_steps(route, backends, models, found)]
+        if not first and steps:
+            first, *steps = steps
+        weighted = first if kept else _reduced(first)
+        fallback = _fallback(route, steps)
+        routes.append(
+            Route(name=route.name, models=tuple(route.models), targets=weighted, sticky=kept, fallback=fallback)
+        )
     return Traffic(
         routes=tuple(routes),
         destinations=tuple(found.destinations.values()),
         unresolved=tuple(found.unresolved),
         silent=tuple(found.silent.values()),
+        waking=tuple(found.waking.values()),
         serving=found.serving,
+        at_zero=not (found.serving or found.awake or found.unresolved),
         sent_to=found.sent_to,
     )
+
+
+def _steps(
+    route: PolicyRoute, backends: Mapping[str, Backend], models: Mapping[str, Manifest], found: _Sum
+) -> Iterator[tuple[Target, ...]]:
+    """Of a route's fallback; backends that lead nowhere are left out."""
+    for later in route.fallback.backends if route.fallback else ():
+        entry = WeightedBackend(name=later.name, adapter=later.adapter)
+        share = _share(route.name, backends[later.name], entry, models, found)
+        if share:
+            yield tuple(_targets(share, found))
+
+
+def _fallback(route: PolicyRoute, steps: Sequence[tuple[Target, ...]]) -> Fallback | None:
+    said = route.fallback.response if route.fallback else None
+    answer = FixedAnswer(status=said.status, message=said.message) if said else None
+    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer) if steps or answer else None
 
 
 def revisions(model: Manifest) -> list[Serving]:
@@ -115,11 +156,20 @@ def revisions(model: Manifest) -> list[Serving]:
     return found
 
 
+def scaled_to_zero(model: Manifest) -> bool:
+    """Whether a model should have no engine, as it says itself."""
+    going = model["metadata"].get("deletionTimestamp")
+    return not going and integer(model.get("status"), "desiredReplicas", 1) == 0
+
+
 def _share(
     route: str, backend: Backend, entry: WeightedBackend, models: Mapping[str, Manifest], found: _Sum
 ) -> _Share | None:
     """What a route's backend comes to; says in `found` what is wrong with it."""
-    name = backend.model_deployment_ref.name
+    if backend.external:
+        found.serving = found.serving or entry.share > 0
+        return _Share(backend.name, "", entry, [], True, None, backend.external) if entry.share else None
+    name = backend.model
     live = (
         revisions(models[name]) or _as_before(backend.name, name, entry.adapter, found.told) if name in models else []
     )
@@ -129,10 +179,22 @@ def _share(
     if entry.share == 0:
         return None
     answers = any(revision.answers for revision in live)
-    found.serving = found.serving or answers
+    found.serving, found.awake = found.serving or answers, found.awake or not scaled_to_zero(models[name])
     if not answers:
-        found.silent[backend.name] = f"backend {backend.name}: no engine of ModelDeployment {name!r} answers"
-    return _Share(backend.name, name, entry, live, answers, bounds(models[name]))
+        _without_engines(backend.name, models[name], found)
+    return _Share(backend.name, name, entry, live, answers, bounds(models[name]), hold=hold(models[name]))
+
+
+def _without_engines(backend: str, model: Manifest, found: _Sum) -> None:
+    name, waits = model["metadata"]["name"], hold(model) is not None
+    if scaled_to_zero(model):
+        asleep = f"backend {backend}: ModelDeployment {name!r} is scaled to zero"
+        found.silent[backend] = f"{asleep}; the next request wakes it" if waits else asleep
+    elif waits:
+        starts = f"backend {backend}: the first engine of ModelDeployment {name!r} starts; requests wait for it"
+        found.waking[backend] = starts
+    else:
+        found.silent[backend] = f"backend {backend}: no engine of ModelDeployment {name!r} answers"
 
 
 def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
@@ -142,7 +204,10 @@ def _taken(shares: Iterable[_Share | None]) -> list[_Share]:
 
 
 def _targets(share: _Share, found: _Sum) -> list[Target]:
-    """A target for each revision of a backend's model."""
+    """A target for each revision of a backend's model; one for a provider."""
+    if share.external:
+        found.destinations[share.backend] = provider(share.backend, share.external)
+        return [Target(destination=share.backend, weight=share.entry.share * WHOLE)]
     targets = []
     for revision in share.live:
         destination = _destination(share, revision)
@@ -202,6 +267,14 @@ def bounds(model: Manifest) -> Bounds | None:
     )
 
 
+def hold(model: Manifest) -> Hold | None:
+    """How long requests wait for a model that may have no engine; None for one that always has."""
+    wanted = part(model.get("spec"), "autoscaling").get("scaleToZero")
+    if not isinstance(wanted, Mapping):
+        return None
+    return Hold(seconds=seconds(text(wanted, "holdRequests") or ScaleToZero().hold_requests))
+
+
 def _destination(share: _Share, revision: Serving) -> Destination:
     adapter = share.entry.adapter
     return Destination(
@@ -210,6 +283,7 @@ def _destination(share: _Share, revision: Serving) -> Destination:
         revision=revision.name,
         model=share.model,
         bounds=share.bounds,
+        hold=share.hold,
         engine=Engine(
             service=names.engines_service(share.model, revision.name, revision.workload),
             port=names.ENGINE_PORT,
@@ -222,7 +296,25 @@ def _name(backend: str, revision: str, adapter: str | None) -> str:
     return ".".join(filter(None, (backend, revision, adapter)))
 
 
-def _reduced(targets: list[Target]) -> tuple[Target, ...]:
+def provider(backend: str, external: External) -> Destination:
+    """The destination of a provider."""
+    key, ca = external.api_key_secret_ref, external.ca_secret_ref
+    return Destination(
+        name=backend,
+        backend=backend,
+        external=contract.External(
+            host=external.host,
+            port=external.port,
+            tls=external.tls,
+            path=external.path,
+            model=external.model,
+            key=contract.SecretEntry(secret=key.name, entry=key.key) if key else None,
+            ca=contract.SecretEntry(secret=ca.name, entry=ca.key) if ca else None,
+        ),
+    )
+
+
+def _reduced(targets: Sequence[Target]) -> tuple[Target, ...]:
     """Weights as people wrote them, while no model shares its traffic between revisions."""
     if any(target.weight % WHOLE for target in targets):
         return tuple(targets)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, router_labels
 from tidegate.plan.plan import Manifest
+from tidegate.plan.router import certificate
 from tidegate.plan.world import Defaults
 
 BOOTSTRAP: Final = f"{names.RUN_DIR}/bootstrap.json"
@@ -47,7 +49,7 @@ def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         **template.pull_secrets(router.image_pull_secrets),
         "initContainers": [_brain(policy, defaults)],
         "containers": [_envoy(policy, defaults)],
-        "volumes": [empty_dir("run"), empty_dir("scratch"), _token_volume()],
+        "volumes": [empty_dir("run"), empty_dir("scratch"), _token_volume(), *certificate.volumes(policy)],
         "topologySpreadConstraints": [_apart(policy)],
         **template.scheduling(router.scheduling),
     }
@@ -75,7 +77,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "ports": [{"name": "http", "containerPort": names.ROUTER_PORT, "protocol": "TCP"}],
         "resources": template.resources(policy.spec.router.resources, ENVOY_REQUESTS),
         **OURS,
-        "volumeMounts": [{"name": "run", "mountPath": names.RUN_DIR}],
+        "volumeMounts": [{"name": "run", "mountPath": names.RUN_DIR}, *certificate.mounts(policy)],
         "readinessProbe": _probe("/ready", names.BRAIN_PORT, period=2, failures=2),
         "livenessProbe": {
             **_probe("/healthz", names.PROBE_PORT, period=10, failures=3),
@@ -99,6 +101,8 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "--drain-key", names.drain_key(policy.metadata.uid), "--memory", str(_memory(policy)),
             *([NATIVE] if NATIVE_ENVOY.search(defaults.envoy_image) else []),
             *(["--collector", collector(policy)] if collector(policy) else []),
+            *certificate.arguments(policy),
+            *(["--trusted-hops", str(hops)] if (hops := policy.spec.router.client_address.trusted_hops) else []),
         ],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -113,6 +117,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             {"name": "run", "mountPath": names.RUN_DIR},
             {"name": "scratch", "mountPath": "/tmp"},  # noqa: S108
             {"name": "token", "mountPath": TOKEN_DIR, "readOnly": True},
+            *certificate.mounts(policy),
         ],
         "startupProbe": _probe("/started", names.BRAIN_PORT, period=1, failures=120),
         "livenessProbe": {
@@ -195,7 +200,7 @@ def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
     """The front door's address."""
     name, wanted = policy.metadata.name, policy.spec.router.service
     labels = router_labels(name)
-    port = {"name": "http", "port": wanted.port, "targetPort": "http", "protocol": "TCP"}
+    port = {"name": "http", "port": policy.spec.router.port, "targetPort": "http", "protocol": "TCP"}
     made = child(
         "Service",
         names.router(name),
@@ -208,8 +213,9 @@ def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
     return made
 
 
-def config_map(owner: Manifest, config: RouterConfig) -> dict[str, Any]:
-    """What the routers run, watched by the brains through the API."""
+def config_map(owner: Manifest, config: RouterConfig, avoided: Sequence[str] = ()) -> dict[str, Any]:
+    """What the routers run, and engines that they are to avoid; watched by the brains through the API."""
     policy = owner["metadata"]["name"]
-    body = {"data": {names.ROUTER_CONFIG_KEY: config.text()}}
+    hung = {names.AVOIDED_KEY: json.dumps(avoided)} if avoided else {}
+    body = {"data": {names.ROUTER_CONFIG_KEY: config.text(), **hung}}
     return child("ConfigMap", names.router(policy), owner, router_labels(policy), body)

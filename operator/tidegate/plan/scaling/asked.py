@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.api import autoscaling as api
+from tidegate.api.providers import OPERATOR
 from tidegate.api.values import fraction, seconds
 from tidegate.plan.scaling.policies import Direction, Policy
 from tidegate.plan.scaling.schedules import Schedule
@@ -26,18 +27,30 @@ UP_TOLERANCE, DOWN_TOLERANCE = 0.0, 0.1
 def settings(wanted: api.Autoscaling, sequences: int) -> Settings:
     """Of `spec.autoscaling`; `sequences`: the engine's maxNumSeqs."""
     quantile, safety = HEADROOM[wanted.headroom]
-    up, down = wanted.behavior.scale_up, wanted.behavior.scale_down
+    up, down = _directions(wanted)
     return Settings(
         least=wanted.min_replicas,
         most=wanted.max_replicas,
         signals=tuple(_signal(one) for one in wanted.signals),
-        up=_direction(up, UP_TOLERANCE, float(up.stabilization_window_seconds or 0)),
-        down=_direction(down, DOWN_TOLERANCE, _window(down)),
+        up=up,
+        down=down,
         schedules=tuple(_schedule(one) for one in wanted.schedules),
+        idle_after=seconds(wanted.scale_to_zero.after) if wanted.scale_to_zero else None,
         forecast=wanted.forecast == "Yesterday",
         safety=safety,
         headroom=quantile,
         sequences=sequences,
+    )
+
+
+def _directions(wanted: api.Autoscaling) -> tuple[Direction, Direction]:
+    """Another provider has windows and policies of its own: two windows behind each other would take twice as long."""
+    if wanted.provider != OPERATOR:
+        return Direction(tolerance=UP_TOLERANCE), Direction(tolerance=DOWN_TOLERANCE)
+    up, down = wanted.behavior.scale_up, wanted.behavior.scale_down
+    return (
+        _direction(up, UP_TOLERANCE, float(up.stabilization_window_seconds or 0)),
+        _direction(down, DOWN_TOLERANCE, _window(down)),
     )
 
 

@@ -105,7 +105,8 @@ def observe(seen: Seen, settings: Settings, before: State) -> State:
             Headroom(headroom.minutes, replicas=headroom.replicas) if gone else headroom, max(0, arrived), seen.now
         ),
         startups=measure(before.startups, seen.engines),
-        busy=seen.now if before.busy is None or not seen.idle else before.busy,
+        # in a gap somebody may have asked
+        busy=seen.now if gone or before.busy is None or not seen.idle else before.busy,
     )
 
 
@@ -131,7 +132,7 @@ def _minute(seen: Seen, state: State, settings: Settings, load: Sequence[Demand]
 
 
 def _answers(seen: Seen, state: State, settings: Settings, load: Sequence[Demand]) -> tuple[Answer, ...]:
-    of_load = signals.of_load(load, state.learned, state.headroom.replicas, settings)
+    of_load = signals.of_load(load, state.learned, state.headroom.replicas, settings, seen.age)
     return (*of_load, *signals.of_signals(seen, state.ticks, settings))
 
 
@@ -171,7 +172,7 @@ def _told(wanted: Wanted, seen: Seen, answers: Sequence[Answer]) -> Wanted:
 def _bounded(wanted: Wanted, bottom: Floor, scheduled: schedules.Schedule | None, settings: Settings) -> Wanted:
     by_schedule = scheduled is not None and bottom.least > settings.least
     words = f"schedule {scheduled.name}" if scheduled and by_schedule else f"minReplicas is {bottom.least}"
-    wanted = wanted.at_least(bottom.least, "Schedule" if by_schedule else "Min", words)
+    wanted = wanted.at_least(bottom.least, "Schedule" if by_schedule else "Min", bottom.why or words)
     return wanted.at_most(settings.most, "Max", f"maxReplicas is {settings.most}; {wanted.words}")
 
 
@@ -196,7 +197,6 @@ def _forgotten(before: State, now: float) -> State:
         downs=(),
         ups=(),
         changes=tuple(one for one in before.changes if one[0] <= now),
-        busy=None if before.busy is None else min(now, before.busy),
     )
 
 

@@ -120,9 +120,3 @@ def arrived(before: Page, now: Page) -> int:
     """Requests between two readings, where no router tells: those that finished, and what there is more under way."""
     grown = now.running + now.waiting - before.running - before.waiting
     return max(0, round(now.finished - before.finished) + grown) if now.finished >= before.finished else max(0, grown)
-
-
-def stuck(before: Page, now: Page) -> bool:
-    """Whether requests are running and nothing moved: no token of a prompt, none of an answer, nobody came or went."""
-    same = (before.prompt, before.generated, before.finished) == (now.prompt, now.generated, now.finished)
-    return now.running > 0 and before.running == now.running and same

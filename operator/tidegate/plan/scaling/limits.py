@@ -6,7 +6,9 @@
     Window        the least w of the window, at least n       the largest keep of the window, at most n; n in the first window
     LeastLife     -                                           no fewer than those that start or are ready for less than that
     Policy        up to `policies.highest`                    down to `policies.lowest`
-    GPUs          n + those for which GPUs are free           -
+    GPUs          n + those for which GPUs are free; one      -
+                    where none is and none starts, because
+                    who adds nodes goes by Pods that wait
     Max           maxReplicas                                 maxReplicas: at once, whatever the others say
     Min           at least minReplicas, or the schedule's     the same
 
@@ -26,8 +28,21 @@ from tidegate.plan.scaling.settings import Settings
 from tidegate.plan.scaling.windows import Remembered
 
 Limit = Literal[
-    "Signal", "Steady", "NoMetrics", "Window", "LeastLife", "Policy", "GPUs", "Max", "Min", "Schedule", "Zero"
+    "Signal",
+    "Steady",
+    "NoMetrics",
+    "Window",
+    "LeastLife",
+    "Policy",
+    "GPUs",
+    "Max",
+    "Min",
+    "Schedule",
+    "Zero",
+    "HPA",
+    "KEDA",
 ]
+"""The last two: another provider decides."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +98,7 @@ def change(wanted: Wanted, seen: Seen, settings: Settings, changes: Sequence[Cha
     if wanted.replicas > n:
         highest = policies.highest(n, changes, settings.up, seen.now)
         wanted = wanted if highest is None else wanted.at_most(highest, "Policy", f"scaleUp lets it be {highest}")
-        room = n + max(0, seen.room) if seen.room is not None else wanted.replicas
-        return wanted.at_most(room, "GPUs", f"GPUs are free for {room - n} more")
+        return wanted if seen.room is None else _with_room(wanted, n, max(0, seen.room), waits=seen.starting > 0)
     if wanted.replicas < n:
         young = n - _old(seen, settings.least_life)
         wanted = wanted.at_least(
@@ -93,6 +107,12 @@ def change(wanted: Wanted, seen: Seen, settings: Settings, changes: Sequence[Cha
         lowest = policies.lowest(n, changes, settings.down, seen.now)
         return wanted.at_least(lowest, "Policy", f"scaleDown lets it be {lowest}")
     return wanted
+
+
+def _with_room(wanted: Wanted, n: int, room: int, *, waits: bool) -> Wanted:
+    if room or waits:
+        return wanted.at_most(n + room, "GPUs", f"GPUs are free for {room} more")
+    return wanted.at_most(n + 1, "GPUs", "no GPU is free: one engine waits for a node")
 
 
 def _old(seen: Seen, life: float) -> int:

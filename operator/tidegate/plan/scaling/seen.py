@@ -73,6 +73,8 @@ class Seen:
     """By the name of the signal."""
     room: int | None = None
     """Replicas for which GPUs are free; None: unknown, and not a limit."""
+    unheard: str = ""
+    """Why routers may hold more; empty when all say what they hold."""
 
     @cached_property
     def ready(self) -> tuple[Engine, ...]:
@@ -102,6 +104,11 @@ class Seen:
     @cached_property
     def running(self) -> int:
         return sum(e.running for e in self.ready)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the oldest reading of an engine that is believed."""
+        return max((self.now - (e.read or self.now) for e in self.ready), default=0.0)
 
     @property
     def idle(self) -> bool:

@@ -26,7 +26,7 @@ For example n = 4, 22 queued, queueDepth 5: 22 / 4 >= 5, so 5; while the fifth s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.plan.scaling.demand import Demand
@@ -56,16 +56,24 @@ class Answer:
     words: str = ""
     missing: str = ""
     """Why it has none."""
+    value: float = 0.0
+    """What was seen: full engines of the load, requests of each replica or in all, seconds, the query's number."""
+    age: float = 0.0
+    """Seconds since the oldest reading behind it."""
 
 
-def of_load(demands: Sequence[Demand], learned: Learned, headroom: float, settings: Settings) -> list[Answer]:
-    """Each row of the load."""
+def of_load(
+    demands: Sequence[Demand], learned: Learned, headroom: float, settings: Settings, age: float = 0.0
+) -> list[Answer]:
+    """Each row of the load; `age`: seconds since the oldest reading of an engine."""
     return [
         Answer(
             one.name,
             _staff(one.work, 0.0, learned, headroom, settings),
             _staff(one.work, settings.down.tolerance, learned, headroom, settings),
             one.words,
+            value=one.work,
+            age=age,
         )
         for one in demands
     ]
@@ -81,32 +89,37 @@ def of_signals(seen: Seen, ticks: Ticks, settings: Settings) -> Iterator[Answer]
         if signal.kind == "queueDepth":
             yield _queue(signal, seen)
         elif signal.kind == "requestsPerReplica":
-            yield _ratio(signal, ticks.requests, settings)
+            yield _ratio(signal, ticks.requests, seen.age, settings)
         elif signal.kind != "kvCacheUtilization":
             yield _read(signal, seen.readings.get(signal.name, Reading(error="it was not read yet")), seen, settings)
 
 
 def _read(signal: Signal, reading: Reading, seen: Seen, settings: Settings) -> Answer:
     if reading.gap:
-        return Answer(signal.name, missing=reading.gap)
+        return Answer(signal.name, missing=reading.gap, age=reading.age)
     value = reading.value or 0.0
-    return _ratio(signal, value, settings) if signal.kind == "query" else _latency(signal, value, seen, settings)
+    if signal.kind == "query":
+        return _ratio(signal, value, reading.age, settings)
+    return replace(_latency(signal, value, seen, settings), value=value, age=reading.age)
 
 
-def _ratio(signal: Signal, total: float, settings: Settings) -> Answer:
+def _ratio(signal: Signal, total: float, age: float, settings: Settings) -> Answer:
     replicas = min(MOST, total / signal.target)
     return Answer(
         signal.name,
         replicas,
         replicas * (1 + settings.down.tolerance),
         f"{total:.4g} in all, {signal.target:g} a replica",
+        value=total,
+        age=age,
     )
 
 
 def _queue(signal: Signal, seen: Seen) -> Answer:
     each = seen.queued / max(1, len(seen.serving))
     wanted = _one_more(seen) if each >= signal.target else 0
-    return Answer(signal.name, wanted, wanted, f"{each:.3g} requests wait for each replica, target {signal.target:g}")
+    words = f"{each:.3g} requests wait for each replica, target {signal.target:g}"
+    return Answer(signal.name, wanted, wanted, words, value=each, age=seen.age)
 
 
 def _latency(signal: Signal, value: float, seen: Seen, settings: Settings) -> Answer:

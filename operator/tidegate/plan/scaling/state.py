@@ -43,7 +43,6 @@ _KEPT: Final[dict[str, TypeAdapter[Any]]] = {
     "headroom": TypeAdapter(Headroom),
     "startups": TypeAdapter(Startups),
     "changes": TypeAdapter(tuple[Change, ...]),
-    "busy": TypeAdapter(float | None),
 }
 _DAYS: Final = TypeAdapter(Days)
 

@@ -101,3 +101,12 @@ def test_an_answer_that_is_no_json() -> None:
     expect = Expect.model_validate({"jsonValue": {"path": "a", "equals": "1"}})
     assert wrong_with(Reply(200, "<html>"), expect) == "the answer is no JSON: <html>"
     assert wrong_with(Reply(200, "[" * 65_536), expect).startswith("the answer is no JSON: [[[")
+
+
+def test_a_pattern_is_looked_for_where_the_answer_is_read() -> None:
+    test = SmokeTest.model_validate({"name": "a", "expect": {"matches": "O[Kk]"}})
+    asked = question(test, ENGINE).smoke
+    assert asked is not None
+    assert asked.pattern == "O[Kk]"
+    assert wrong_with(Reply(200, "OK"), test.expect) == ""
+    assert wrong_with(Reply(200, "no", unlike="'O[Kk]' fits nowhere"), test.expect) == "'O[Kk]' fits nowhere: no"

@@ -6,7 +6,9 @@ the last one's by half an interval at least: so that an operator that begins ane
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from tidegate.plan.gates.together import Gate
 from tidegate.plan.gates.verdict import Verdict, silent
@@ -32,6 +34,35 @@ class Note:
 
 
 Said = tuple[Gate, Note]
+FIGURES: Final = 25.0
+"""Seconds for which figures stay as they were told, while they are all that changes: less than two looks of 30 s are apart."""
+
+
+def told(
+    before: Sequence[Note], gates: tuple[Gate, ...], notes: tuple[Note, ...]
+) -> tuple[tuple[Gate, ...], tuple[Note, ...]]:
+    """What is remembered, and told to people: each time it is another one, the status is written.
+
+    against what was told before                              told
+    -------------------------------------------------------   ---------------------------------------------------------------
+    other objectives, or another outcome or count of one      the newest
+    other figures, FIGURES newer of all, twice that of one    the newest
+    other figures                                             as before; a look of which nothing is told may be taken again
+    """
+    known = {note.name: note for note in before}
+    pairs = [(known.get(note.name), note) for note in notes]
+    if len(known) != len(notes) or any(old is None or _matters(old, new) for old, new in pairs):
+        return gates, notes
+    newer = [new.at - old.at for old, new in pairs if old]
+    if not newer or min(newer) >= FIGURES or max(newer) >= 2 * FIGURES:
+        return gates, notes
+    kept = tuple(known[note.name] for note in notes)
+    same = zip(gates, kept, strict=True)
+    return tuple(replace(gate, verdict=replace(gate.verdict, words=note.words)) for gate, note in same), kept
+
+
+def _matters(old: Note, new: Note) -> bool:
+    return (old.outcome, old.silent, old.failures) != (new.outcome, new.silent, new.failures)
 
 
 def said(note: Note, verdict: Verdict, *, hopeless: bool = False) -> Said:

@@ -46,7 +46,7 @@ class Engine:
 def question(test: SmokeTest, engine: Engine) -> Question:
     """What one test asks."""
     body = json.dumps({"model": engine.model} | test.request, sort_keys=True) if test.request is not None else ""
-    asked = Request(test.path, body, seconds(test.expect.within))
+    asked = Request(test.path, body, seconds(test.expect.within), test.expect.matches or "")
     return Question(engine.about, f"{engine.pod}/{test.name}", engine.address, smoke=asked)
 
 
@@ -114,6 +114,8 @@ def wrong_with(reply: Reply, expect: Expect) -> str:
         return f"status {reply.status} instead of {expect.status}: {reply.body[:SHOWN]}"
     if expect.contains is not None and expect.contains not in reply.body:
         return f"{expect.contains!r} is not in the answer: {reply.body[:SHOWN]}"
+    if reply.unlike:
+        return f"{reply.unlike}: {reply.body[:SHOWN]}"
     return _other_value(reply.body, expect.json_value) if expect.json_value else ""
 
 

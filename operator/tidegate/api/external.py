@@ -1,0 +1,85 @@
+"""Providers outside the cluster, as backends of a RoutingPolicy."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from tidegate.api.base import Part, Rule, Ruled, SecretKeyRef, cel_string
+from tidegate.api.values import HOST, PORT
+
+BASE_URL: Final = rf"^https?://{HOST}(:{PORT})?(/[-A-Za-z0-9._~/]*)?$"
+_MODEL: Final = r"^[!-~]+$"
+
+BaseURL = Annotated[
+    str,
+    Field(min_length=1, max_length=512),
+    Ruled(
+        Rule(
+            f"self.matches({cel_string(BASE_URL)})",
+            "a baseURL is what OpenAI's libraries take, such as https://api.openai.com/v1: scheme, host in small letters and path, "
+            "without user, query or fragment",
+            lambda url: re.fullmatch(BASE_URL, url) is not None,
+        )
+    ),
+]
+
+
+class External(Part):
+    """A provider that speaks OpenAI's API."""
+
+    protocol: Literal["OpenAI"]
+    """What it speaks."""
+    base_url: Annotated[BaseURL, Field(alias="baseURL")]
+    """What its documentation gives to OpenAI's libraries: `https://api.openai.com/v1`. What follows `/v1` in a request's path follows this.
+    Its certificate is verified for the host's name. Its addresses are looked up again as its DNS says."""
+    model: Annotated[str, Field(min_length=1, max_length=256, pattern=_MODEL)]
+    """What it calls the model: replaces the public name in requests."""
+    api_key_secret_ref: SecretKeyRef | None = None
+    """Its key, shown as `authorization: Bearer`. Routers read it; another one counts within a second, and cuts no stream. Default: none
+    is shown."""
+    ca_secret_ref: SecretKeyRef | None = None
+    """Certificates in PEM that it is verified with. Default: those that the operator's image trusts."""
+
+    rules: ClassVar = (
+        Rule(
+            "self.baseURL.startsWith('https://') || !has(self.apiKeySecretRef)",
+            "a key is shown over TLS alone; write an https:// baseURL, or leave apiKeySecretRef out",
+            lambda e: e.tls or e.api_key_secret_ref is None,
+            ".baseURL",
+        ),
+        Rule(
+            "self.baseURL.startsWith('https://') || !has(self.caSecretRef)",
+            "there is no certificate to verify without TLS; write an https:// baseURL, or leave caSecretRef out",
+            lambda e: e.tls or e.ca_secret_ref is None,
+            ".baseURL",
+        ),
+    )
+
+    @property
+    def tls(self) -> bool:
+        """Whether it is asked over TLS."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def host(self) -> str:
+        """Its name, or an address without brackets."""
+        return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.base_url).port or (443 if self.tls else 80)
+
+    @property
+    def path(self) -> str:
+        """Without a slash at the end."""
+        return urlsplit(self.base_url).path.rstrip("/")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The Secrets that routers read for it."""
+        return tuple(ref.name for ref in (self.api_key_secret_ref, self.ca_secret_ref) if ref)

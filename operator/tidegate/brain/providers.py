@@ -1,0 +1,167 @@
+"""What providers are asked with: keys and certificates, from Secrets to files that Envoy alone reads. A key is in no message.
+
+an entry                                           then
+------------------------------------------------   ------------------------------------------------------------
+a key: 1 to 4096 printable ASCII characters, no    the providers that name it are asked with it; one line end
+  spaces                                             behind it does not count
+certificates in PEM of which OpenSSL can read      providers are verified with them
+  each
+anything else, or not there                        the providers that name it get no request, and that is told
+of a Secret that was not read yet                  as before, when an earlier brain of the Pod has read it; else
+                                                     the providers get no request
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import certifi
+
+from tidegate.brain.keys import KEY, LONGEST
+from tidegate.brain.xds import Files
+from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.providers import Credentials, named
+
+Values = Mapping[str, bytes]
+"""Entries of a Secret."""
+_MACHINES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+)  # fmt: skip
+"""Where Debian, Fedora, SUSE, and Alpine and macOS keep the certificates that a machine trusts."""
+_MACHINE: Final = "machine"
+
+
+class Unusable(ValueError):
+    """What is wrong with an entry."""
+
+
+def key(value: bytes) -> bytes:
+    """As it is shown. Raises Unusable."""
+    found = value.removesuffix(b"\n").removesuffix(b"\r")
+    if not found:
+        raise Unusable("is empty")
+    if len(found) > LONGEST:
+        raise Unusable(f"is longer than {LONGEST} bytes")
+    if not KEY.fullmatch(found):
+        raise Unusable("has other characters than printable ASCII without spaces")
+    return found
+
+
+def certificates(value: bytes) -> bytes:
+    """As they are. Raises Unusable."""
+    try:
+        ssl.create_default_context(cadata=value.decode("ascii"))
+    except (ssl.SSLError, ValueError) as error:
+        raise Unusable("has no certificates in PEM") from error
+    return value
+
+
+def read(secret: Mapping[str, Any] | None) -> Values | None:
+    """The entries of a Secret; None of one that is not there. An entry that is no base64, which no API server lets in, is empty."""
+    if secret is None:
+        return None
+    return {name: _decoded(value) for name, value in (secret.get("data") or {}).items()}
+
+
+def _decoded(value: str | None) -> bytes:
+    try:
+        return base64.b64decode(value or "")
+    except binascii.Error:
+        return b""
+
+
+def machines() -> bytes:
+    """The certificates that this machine trusts: the file that SSL_CERT_FILE names, else its own, else those of Mozilla."""
+    named_ = ssl.get_default_verify_paths().cafile
+    found = (Path(path) for path in (named_, *_MACHINES, certifi.where()) if path)
+    return next(path.read_bytes() for path in found if path.is_file())
+
+
+def providers(config: RouterConfig) -> list[tuple[Destination, External]]:
+    """Those of a configuration."""
+    return [(d, d.external) for d in config.destinations if d.external]
+
+
+def named_secrets(config: RouterConfig) -> frozenset[str]:
+    """The Secrets that they need."""
+    return frozenset(entry.secret for _, provider in providers(config) for entry in _entries(provider))
+
+
+def _entries(provider: External) -> list[SecretEntry]:
+    return [entry for entry in (provider.key, provider.ca) if entry]
+
+
+class Providers:
+    """What this brain knows of their Secrets."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._known: dict[str, Values | None] = {}
+        self._machines = ""
+
+    def changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
+        """A Secret was read, or is not there."""
+        self._known[name] = read(secret)
+
+    def forgotten(self, name: str) -> None:
+        """It is not watched any more."""
+        self._known.pop(name, None)
+
+    def unread(self, config: RouterConfig) -> bool:
+        """Whether there may be more than is known."""
+        return not named_secrets(config) <= self._known.keys()
+
+    def problems(self, config: RouterConfig) -> tuple[str, ...]:
+        """Sentences about entries for which a provider gets no request, each once."""
+        found = (
+            (entry, self._wrong(provider, entry)) for _, provider in providers(config) for entry in _entries(provider)
+        )
+        return tuple(dict.fromkeys(f"Secret {e.secret!r}: entry {e.entry!r} {wrong}" for e, wrong in found if wrong))
+
+    def credentials(self, config: RouterConfig) -> Credentials:
+        """What Envoy may be told of; the files that are named in it are there then."""
+        missing = frozenset(d.name for d, provider in providers(config) if not self._handed_over(provider))
+        authorities = {d.name: self._authorities(p.ca) for d, p in providers(config) if p.ca and d.name not in missing}
+        if any(provider.tls and not provider.ca for _, provider in providers(config)):
+            self._machines = self._machines or self._files.certificates(_MACHINE, machines())
+            authorities[""] = self._machines
+        return Credentials(missing, authorities)
+
+    def value(self, entry: SecretEntry) -> bytes | None:
+        """An entry as it is; None while it is not there."""
+        return (self._known.get(entry.secret) or {}).get(entry.entry)
+
+    def _handed_over(self, provider: External) -> bool:
+        """Whether Envoy has, or had of an earlier brain, everything that the provider is asked with."""
+        if any(self._wrong(provider, entry) for entry in _entries(provider)):
+            return False
+        unread = [entry for entry in _entries(provider) if entry.secret not in self._known]
+        if provider.key and provider.key not in unread:
+            self._files.key(provider.key, key(self._value(provider.key)))
+        return all(self._files.has(entry) for entry in unread)
+
+    def _authorities(self, entry: SecretEntry) -> str:
+        known = entry.secret in self._known
+        return self._files.certificates(named(entry), self._value(entry)) if known else self._files.has(entry)
+
+    def _value(self, entry: SecretEntry) -> bytes:
+        return (self._known.get(entry.secret) or {}).get(entry.entry, b"")
+
+    def _wrong(self, provider: External, entry: SecretEntry) -> str:
+        """What is the matter with an entry; nothing with one that was not read yet."""
+        if entry.secret not in self._known:
+            return ""
+        there = self._known[entry.secret]
+        if there is None or entry.entry not in there:
+            return "does not exist"
+        try:
+            (key if entry == provider.key else certificates)(there[entry.entry])
+        except Unusable as wrong:
+            return str(wrong)
+        return ""

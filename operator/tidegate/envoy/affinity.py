@@ -1,0 +1,61 @@
+"""Requests that have something in common go to one engine: Maglev's table of hashes (Eisenbud and others, NSDI 2016), of which an engine
+more moves little but what becomes its own, with bounded loads (Mirrokni, Thorup, Zadimoghaddam: Consistent Hashing with Bounded Loads,
+SODA 2018): an engine that has more than BALANCE percent of the average is passed over, so that what is hot spreads. A ring of hashes
+moved a third of the conversations among the others.
+
+a request's                 is chosen by
+-------------------------   ----------------------------------------------------------------------------------
+rollout has `stickyBy`      that, of revisions and of engines: Envoy knows one hash a request
+prompt, with `prefix`       what it begins with (native/src/prefix.rs)
+header, in their order      the first that it has
+address                     that, where it counts
+none of these               the least busy of two: Envoy draws a lot, and the bound holds
+
+https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/load_balancing/load_balancers#maglev
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.contract.affinity import Affinity
+from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Sticky
+from tidegate.envoy.types import Resource
+from tidegate.names import PREFIX_HEADER
+
+BALANCE: Final = 150
+"""Percent of the average of requests under way that one engine may have."""
+LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
+
+
+def balancing(config: RouterConfig) -> Resource:
+    """Fields of a cluster."""
+    if not config.affinity:
+        return {"lb_policy": LB_POLICY[config.load_balancing]}
+    return {"lb_policy": "MAGLEV"}
+
+
+def bounded(config: RouterConfig) -> Resource:
+    """Fields of a cluster's common configuration."""
+    return {"consistent_hashing_lb_config": {"hash_balance_factor": BALANCE}} if config.affinity else {}
+
+
+def policy(sticky: Sticky | None, affinity: Affinity | None) -> Resource:
+    """Fields of a route's action."""
+    hashes = _by_client(sticky.headers, sticky.address) if sticky else _hashes(affinity) if affinity else []
+    return {"hash_policy": hashes} if hashes else {}
+
+
+def _hashes(affinity: Affinity) -> list[Resource]:
+    prompt = (PREFIX_HEADER,) if affinity.prefix else ()
+    return _by_client((*prompt, *affinity.headers), affinity.address)
+
+
+def _by_client(headers: tuple[str, ...], address: bool) -> list[Resource]:
+    """The first of these that a request has decides, and none of the others.
+
+    https://www.envoyproxy.io/docs/envoy/v1.40.0/api-v3/config/route/v3/route_components.proto#config-route-v3-routeaction-hashpolicy
+    """
+    hashes: list[Resource] = [{"header": {"header_name": name}, "terminal": True} for name in headers]
+    return hashes + ([{"connection_properties": {"source_ip": True}}] if address else [])

@@ -1,0 +1,43 @@
+"""Whom a router leaves alone for a while: who cannot be reached, and, where the policy says so, who answers with errors.
+
+Afterwards he is asked again, as everybody else is. Who goes on as before is left alone again, for as long once more each time.
+https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/outlier
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tidegate.contract.breaking import CircuitBreaker
+from tidegate.envoy.types import Resource, duration
+
+CONNECT_FAILURES: Final = 2
+"""In a row, after which an engine is left alone for EJECTED seconds, and longer each time."""
+EJECTED: Final = 5.0
+LONGER: Final = 6
+"""Times that."""
+NOT_ALL: Final = 90
+"""Percent of a destination's engines that may be left alone at the same time: where nobody else is asked, one always is."""
+ALL: Final = 99
+"""Percent where somebody else is asked: all but the one who stands there for nobody (clusters.py)."""
+
+
+def left_alone(breaker: CircuitBreaker | None, *, walked: bool) -> Resource:
+    """Of one destination. Without a breaker, what engines answer, errors too, is between them and the client. `walked`: somebody else is
+    asked after it."""
+    seconds = breaker.eject_seconds if breaker else EJECTED
+    return {
+        "split_external_local_origin_errors": True,
+        "consecutive_local_origin_failure": CONNECT_FAILURES,
+        "enforcing_consecutive_local_origin_failure": 100,
+        **({"consecutive_5xx": breaker.consecutive_errors} if breaker else {}),
+        "enforcing_consecutive_5xx": 100 if breaker else 0,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "enforcing_local_origin_success_rate": 0,
+        "interval": "1s",
+        "base_ejection_time": duration(seconds),
+        "max_ejection_time": duration(seconds * LONGER),
+        "max_ejection_time_jitter": "1s",
+        "max_ejection_percent": ALL if walked else NOT_ALL,
+    }

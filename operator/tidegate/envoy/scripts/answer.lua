@@ -1,0 +1,12 @@
+-- The end of a walk: nobody answers, so this does.
+-- Prepended by the program that writes this: what refuse.lua needs, STATUS, MESSAGE, RETRY_AFTER.
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local kept = (handle:streamInfo():dynamicMetadata():get("tidegate") or {}).kept or ""
+  -- an attempt at a provider before this one has left its path
+  local path = match("\n" .. kept, "\n:path ([^\n]+)")
+  if path then headers:replace(":path", path) end
+  local answer = { [":status"] = tostring(STATUS), ["content-type"] = "application/json", ["retry-after"] = RETRY_AFTER }
+  handle:respond(answer, shaped(headers, STATUS, MESSAGE))
+end

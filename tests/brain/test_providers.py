@@ -1,0 +1,115 @@
+"""What providers are asked with: each row of the table, and what is in which file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.envoy.conftest import config
+from tests.support.authority import Authority
+from tidegate.brain.providers import Providers, machines, named_secrets
+from tidegate.brain.xds import Files
+from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.providers import named
+from tidegate.envoy.start import Start
+
+TOKEN, CA = SecretEntry(secret="openai", entry="token"), SecretEntry(secret="ca", entry="ca.crt")
+
+
+def secret(**entries: bytes) -> dict[str, Any]:
+    return {"data": {name.replace("_", "."): base64.b64encode(value).decode() for name, value in entries.items()}}
+
+
+def asked(*, key: SecretEntry | None = TOKEN, ca: SecretEntry | None = None) -> RouterConfig:
+    """One provider, `hosted`."""
+    external = External(host="api.example.com", port=443, model="big", key=key, ca=ca)
+    hosted = Destination(name="hosted", backend="hosted", external=external)
+    return config({}).model_copy(update={"destinations": (hosted,)})
+
+
+@pytest.fixture
+def providers(tmp_path: Path) -> Providers:
+    return Providers(Files(Start(str(tmp_path))))
+
+
+def key_of(folder: Path) -> str:
+    """What Envoy would show: the file that the Secret of its discovery names."""
+    found = json.loads((folder / "xds" / f"key.{named(TOKEN)}.json").read_text())
+    return Path(found["resources"][0]["generic_secret"]["secret"]["filename"]).read_text()
+
+
+@pytest.mark.parametrize("value", [b"sk-1", b"sk-1\n", b"sk-1\r\n"])
+def test_a_key(providers: Providers, tmp_path: Path, value: bytes) -> None:
+    providers.changed("openai", secret(token=value))
+    assert providers.credentials(asked()).reach("hosted")
+    assert (key_of(tmp_path), providers.problems(asked())) == ("sk-1", ())
+    assert "sk-1" not in "".join(file.read_text() for file in (tmp_path / "xds").iterdir())
+    assert [oct(file.stat().st_mode)[-3:] for file in tmp_path.glob("key.*")] == ["600"]
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        (None, "does not exist"),
+        (secret(), "does not exist"),
+        (secret(other=b"x"), "does not exist"),
+        (secret(token=b""), "is empty"),
+        (secret(token=b"sk 1"), "has other characters than printable ASCII without spaces"),
+        (secret(token=b"sk-1\r\nx-admin: yes"), "has other characters than printable ASCII without spaces"),
+        (secret(token=b"x" * 4097), "is longer than 4096 bytes"),
+        ({"data": {"token": "%"}}, "is empty"),
+    ],
+)
+def test_no_key(providers: Providers, said: dict[str, Any] | None, wrong: str) -> None:
+    providers.changed("openai", said)
+    assert not providers.credentials(asked()).reach("hosted")
+    assert providers.problems(asked()) == (f"Secret 'openai': entry 'token' {wrong}",)
+
+
+def test_not_read_yet(providers: Providers, tmp_path: Path) -> None:
+    assert providers.unread(asked())
+    assert not providers.credentials(asked()).reach("hosted")
+    assert providers.problems(asked()) == ()
+    providers.changed("openai", secret(token=b"sk-1"))
+    providers.credentials(asked())
+    after = Providers(Files(Start(str(tmp_path))))
+    assert after.credentials(asked()).reach("hosted"), "an earlier brain has read it"
+    after.changed("openai", None)
+    assert not after.credentials(asked()).reach("hosted")
+
+
+def test_another_key_is_another_file(providers: Providers, tmp_path: Path) -> None:
+    for value in (b"sk-1", b"sk-1", b"sk-2", b"sk-3"):
+        providers.changed("openai", secret(token=value))
+        providers.credentials(asked())
+    assert key_of(tmp_path) == "sk-3"
+    assert sorted(file.read_text() for file in tmp_path.glob("key.*")) == ["sk-2", "sk-3"], (
+        "Envoy may be reading the last"
+    )
+
+
+def test_certificates(providers: Providers, tmp_path: Path) -> None:
+    pem = Authority(tmp_path / "authority").pem
+    wanted = asked(key=None, ca=CA)
+    providers.changed("ca", secret(ca_crt=pem))
+    file = providers.credentials(wanted).authorities["hosted"]
+    assert Path(file).read_bytes() == pem
+    providers.changed("ca", secret(ca_crt=b"-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n"))
+    assert not providers.credentials(wanted).reach("hosted")
+    assert providers.problems(wanted) == ("Secret 'ca': entry 'ca.crt' has no certificates in PEM",)
+
+
+def test_the_machines_own(providers: Providers) -> None:
+    file = providers.credentials(asked(key=None)).authorities[""]
+    assert Path(file).read_bytes() == machines()
+    assert b"BEGIN CERTIFICATE" in machines()
+
+
+def test_only_what_is_named() -> None:
+    assert named_secrets(asked(ca=CA)) == {"openai", "ca"}
+    assert named_secrets(asked(key=None)) == frozenset()

@@ -1,0 +1,76 @@
+"""A rollout where GPUs are few: the plan, pass by pass, and what status.rollout says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.plan.model.test_courses import seen
+from tests.plan.model.test_gated import Judged, judged
+from tidegate.plan.capacity.nodes import Node, Nodes
+from tidegate.plan.model.surge import ASKED_EVERY
+from tidegate.plan.plan import ObjectKey, Question
+from tidegate.plan.samples import Sample
+
+STEPS = {"steps": [{"traffic": "10%", "hold": "0s"}, {"traffic": "50%", "hold": "0s"}]}
+GPUS = Question(ObjectKey("v1", "Node", "", "nvidia.com/gpu"))
+
+
+class Full(Judged):
+    """Nodes have no GPU left, whoever asks."""
+
+    def model_world(self) -> Any:
+        self.heard[GPUS] = Sample(Nodes((Node("a", 0),)), 0.0)
+        return super().model_world()
+
+
+def full(**rollout: Any) -> Judged:
+    made = judged([], canary=STEPS, **rollout)
+    made.__class__ = Full
+    return made
+
+
+def test_one_engine_out_and_one_in() -> None:
+    made = full(capacity={"whenFull": "Swap"})
+    walked = seen(made, 6)
+    assert (made.rollout["phase"], made.replicas()) == ("Promoted", {"Active": 4})
+    assert all(new + old <= 4 for new, old, _ in walked[1:])
+    assert made.rollout["surge"] == 0
+
+
+def test_it_is_asked_only_while_a_revision_takes_over() -> None:
+    made = full(capacity={"whenFull": "Swap"})
+    assert made.run().ask[GPUS] == ASKED_EVERY
+    seen(made, 6)
+    assert GPUS not in made.run().ask
+
+
+def test_who_waits_keeps_all_old_engines() -> None:
+    made = full()
+    made.run()
+    assert made.replicas() == {"Active": 4, "Candidate": 1}
+    assert "nodes have room for 0 of them: the others wait for GPUs" in made.rollout["plan"]
+    assert made.rollout["surge"] is None
+
+
+def test_what_is_left_is_told_until_it_is_over() -> None:
+    made = judged([], canary=STEPS)
+    first = made.rollout["plan"]
+    assert first.startswith(
+        "2 steps, then all of the requests: up to 4 engines more than there are (4 GPUs); whether GPUs are"
+    )
+    seen(made, 6)
+    assert made.rollout["phase"] == "Promoted"
+    assert made.rollout["plan"] is None
+
+
+def test_no_more_than_max_surge_gpus() -> None:
+    made = judged([], canary=STEPS, capacity={"maxSurgeGPUs": 1})
+    walked = seen(made, 8)
+    assert made.rollout["phase"] == "Promoted"
+    assert all(new + old <= 5 for new, old, _ in walked)
+
+
+def test_the_question_is_the_models_own() -> None:
+    made = judged([])
+    asked = {one for one in made.run().ask if one.about.kind == "Node"}
+    assert asked == {GPUS}

@@ -1,0 +1,172 @@
+"""Who writes how many engines there are: each row of the table, and the objects that are made for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.plan.model.test_scaling import SPEC
+from tests.support.builders import DEFAULTS, NOW, owner
+from tidegate import names
+from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.plan.model.autoscalers import autoscaler
+from tidegate.plan.model.plan import plan_model
+from tidegate.plan.model.provider import Provided, another, condition, provided
+from tidegate.plan.plan import Manifest
+from tidegate.plan.world import Capabilities, ModelWorld
+
+QUEUE: dict[str, Any] = {"name": "queue", "queueDepth": {"target": 5}}
+KV: dict[str, Any] = {"name": "kv", "kvCacheUtilization": {"target": "80%"}}
+LOAD: dict[str, Any] = {"name": "load", "requestsPerReplica": {"target": 20}}
+OWN: dict[str, Any] = {"name": "own", "query": {"promQL": "sum(x)", "target": "0.5"}}
+
+
+def world(provider: str = "HPA", replicas: int = 1, status: Any = None, **autoscaling: Any) -> ModelWorld:
+    spec = SPEC | {"autoscaling": {"maxReplicas": 8, "provider": provider, **autoscaling}, "replicas": replicas}
+    made = owner(names.MODEL_DEPLOYMENT, "small", spec)
+    made["status"] = {"autoscaling": status} if status else {}
+    return ModelWorld(
+        made,
+        DEFAULTS,
+        Capabilities(scaled_object=True),
+        prometheus="http://prometheus:9090",
+        serves_metrics=True,
+    )
+
+
+def found(known: ModelWorld, active: int = 0) -> Provided:
+    model = ModelDeployment.model_validate({**known.owner, "status": None})
+    wanted = another(model)
+    assert wanted
+    return provided(known, model, wanted, active)
+
+
+TAKEN, OPERATORS = {"provider": "HPA", "desiredReplicas": 5}, {"desiredReplicas": 5}
+
+
+@pytest.mark.parametrize(
+    ("known", "active", "expected"),
+    [
+        (world(replicas=3, status=TAKEN), 5, Provided(3, taken=True)),
+        (world(replicas=20, status=TAKEN), 5, Provided(8, taken=True)),
+        (world(replicas=1, status=OPERATORS), 5, Provided(5, handover=5)),
+        (world(replicas=5, status=OPERATORS), 5, Provided(5, taken=True)),
+        (world(replicas=1), 0, Provided(1, taken=True)),
+        (world(replicas=4), 0, Provided(4, taken=True)),
+        (world(replicas=1), 4, Provided(4, handover=4)),
+        (world(replicas=1, minReplicas=2), 0, Provided(2, handover=2)),
+        (replace(world(status=OPERATORS), serves_metrics=False), 5, Provided(5, missing="MetricsNotServed")),
+        (replace(world("KEDA", status=OPERATORS), prometheus=""), 5, Provided(5, missing="PrometheusMissing")),
+        (replace(world("KEDA", status=OPERATORS), capabilities=Capabilities()), 5, Provided(5, missing="KedaMissing")),
+        (
+            replace(world("KEDA", replicas=3, status=TAKEN), capabilities=Capabilities()),
+            5,
+            Provided(3, taken=True, missing="KedaMissing"),
+        ),
+    ],
+)
+def test_the_table(known: ModelWorld, active: int, expected: Provided) -> None:
+    assert found(known, active) == expected
+
+
+def made(known: ModelWorld, kind: str) -> Manifest | None:
+    return next((each for each in plan_model(known, NOW).apply if each["kind"] == kind), None)
+
+
+def test_it_is_handed_over_before_its_object_is_made() -> None:
+    plan = plan_model(world(status=OPERATORS), NOW)
+    assert plan.handover == 5
+    assert not any(each["kind"] == "HorizontalPodAutoscaler" for each in plan.apply)
+    assert "provider" not in plan.status["autoscaling"]
+
+
+def test_the_status_names_it_first() -> None:
+    plan = plan_model(world(replicas=5, status=OPERATORS), NOW)
+    assert (plan.handover, plan.status["autoscaling"]["provider"]) == (None, "HPA")
+    assert made(world(replicas=5, status=OPERATORS), "HorizontalPodAutoscaler")
+
+
+def test_what_is_missing_makes_no_object() -> None:
+    assert made(replace(world("KEDA", status=TAKEN), capabilities=Capabilities()), "ScaledObject") is None
+
+
+def test_a_horizontal_pod_autoscaler() -> None:
+    behavior = {
+        "scaleDown": {"stabilizationWindowSeconds": 60, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 30}]}
+    }
+    hpa = made(
+        world(status=TAKEN, signals=[QUEUE, KV, OWN], behavior=behavior, minReplicas=2), "HorizontalPodAutoscaler"
+    )
+    assert hpa
+    assert hpa["apiVersion"] == "autoscaling/v2"
+    spec = hpa["spec"]
+    assert spec["scaleTargetRef"] == {"apiVersion": "tidegate.dev/v1alpha1", "kind": "ModelDeployment", "name": "small"}
+    assert (spec["minReplicas"], spec["maxReplicas"], spec["behavior"]) == (2, 8, behavior)
+    told = [(m["external"]["metric"], m["external"]["target"]) for m in spec["metrics"]]
+    assert told == [
+        ({"name": "tidegate-signal", "selector": {"matchLabels": {"model": "small", "signal": name}}}, {"type": "AverageValue", "averageValue": value})
+        for name, value in (("queue", "5"), ("kv", "0.8"), ("own", "0.5"))
+    ]  # fmt: skip
+
+
+def test_without_signals_it_follows_the_operator() -> None:
+    hpa = made(world(status=TAKEN), "HorizontalPodAutoscaler")
+    assert hpa
+    [metric] = hpa["spec"]["metrics"]
+    assert metric["external"]["metric"]["name"] == "tidegate-desired-replicas"
+    assert metric["external"]["target"] == {"type": "AverageValue", "averageValue": "1"}
+    assert "behavior" not in hpa["spec"]
+
+
+def test_a_scaled_object() -> None:
+    behavior = {"scaleUp": {"selectPolicy": "Min"}}
+    known = world("KEDA", status=TAKEN, signals=[QUEUE, KV, LOAD, OWN], behavior=behavior)
+    made_ = made(known, "ScaledObject")
+    assert made_
+    spec = made_["spec"]
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (1, 8)
+    assert spec["advanced"] == {
+        "restoreToOriginalReplicaCount": False,
+        "horizontalPodAutoscalerConfig": {"behavior": behavior},
+    }
+    engines = '{namespace="shop",tidegate_dev_model="small"}'
+    assert [(t["metadata"]["query"], t["metadata"]["threshold"]) for t in spec["triggers"]] == [
+        (f"sum(vllm:num_requests_waiting{engines})", "5"),
+        (f"sum(vllm:kv_cache_usage_perc{engines})", "0.8"),
+        (f"sum(vllm:num_requests_running{engines}) + sum(vllm:num_requests_waiting{engines})", "20"),
+        ("sum(x)", "0.5"),
+    ]
+    assert {t["metadata"]["serverAddress"] for t in spec["triggers"]} == {"http://prometheus:9090"}
+    assert {t["metadata"]["ignoreNullValues"] for t in spec["triggers"]} == {"false"}
+
+
+def test_a_latency_has_no_target() -> None:
+    known = world(signals=[QUEUE])
+    wanted = ModelDeployment.model_validate({**known.owner, "status": None}).spec.autoscaling
+    assert wanted
+    signal = wanted.signals[0].model_copy(update={"queue_depth": None})
+    with pytest.raises(ValueError, match="signal queue is no ratio"):
+        autoscaler(known.owner, wanted.model_copy(update={"signals": [signal]}), "")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([], ("True", "ProviderDecides", "the HorizontalPodAutoscaler decides, and writes spec.replicas")),
+        (
+            [{"type": "ScalingActive", "status": "False", "reason": "FailedGetExternalMetric", "message": "no metrics"}],
+            ("False", "FailedGetExternalMetric", "no metrics"),
+        ),
+        ([{"type": "ScalingLimited", "status": "False"}], ("True", "ProviderDecides", "the HorizontalPodAutoscaler decides, and writes spec.replicas")),
+    ],
+)  # fmt: skip
+def test_what_its_object_says(conditions: list[Any], expected: tuple[str, str, str]) -> None:
+    known = world(status=TAKEN)
+    live = {"kind": "HorizontalPodAutoscaler", "metadata": {}, "status": {"conditions": conditions}}
+    model = ModelDeployment.model_validate({**known.owner, "status": None})
+    wanted = another(model)
+    assert wanted
+    said = condition(replace(known, children=(live,)), wanted, Provided(3, taken=True))
+    assert (said["status"], said["reason"], said["message"]) == expected
