@@ -13,7 +13,7 @@ from tidegate.api.values import seconds
 from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
-from tidegate.plan.kube.reading import text
+from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.model import provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
@@ -89,7 +89,7 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
-    running = active.replicas if active else 0
+    running = _running(world, active)
     wanted = scaling.replicas(world, model, running)
     another = provider.another(model)
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
@@ -133,6 +133,11 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     if asked == newest and any(r.name == newest and r.completed for r in live):
         made = asked  # it acts until the revision has its engines, and then never again
     return replace(decision, revisions=live, data=data, update=update, room_made_for=made)
+
+
+def _running(world: ModelWorld, active: Revision | None) -> int:
+    """Engines that there should have been until now: while a rollout divides them, the Active revision has only its part."""
+    return integer(world.owner.get("status"), "desiredReplicas", active.replicas) if active else 0
 
 
 def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:

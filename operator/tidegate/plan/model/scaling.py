@@ -7,8 +7,8 @@ of another         any                                               as `provide
   provider
 there              a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
-                   neither                                           those that the Active revision has, or one: a new model shows
-                                                                       that it can start before it may have none
+                   neither                                           as many as there should have been before, or one: a new model
+                                                                       shows that it can start before it may have none
 
 and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
 """
@@ -51,7 +51,7 @@ By = Literal["", "HPA", "KEDA"]
 
 
 def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
-    """The table; `active` are the engines that the Active revision should have at present, 0 without one."""
+    """The table; `active` are the engines that there should be at present, of both revisions in a rollout, 0 without an Active one."""
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas

@@ -1,0 +1,39 @@
+"""Rollouts, autoscaling and suspension at the same time: what one of them divides or stops, no other one takes for what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.plan.model.test_scaling import Scaled, scaled
+
+SWAPPED: dict[str, Any] = {
+    "strategy": "RollingUpdate",
+    "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+}
+
+
+def divided() -> Scaled:
+    """Four engines, of which a rolling update has three already."""
+    made = scaled(autoscaling=None, replicas=4, rollout=SWAPPED)
+    made.ready("Active", 4)
+    made.go_on()
+    made.edit({"engine": {"image": "other:1"}})
+    made.go_on()
+    for _ in range(2):
+        candidate = made.replicas()["Candidate"]
+        made.ready("Active", made.replicas()["Active"])
+        made.ready("Candidate", candidate)
+        made.go_on()
+    assert made.replicas() == {"Active": 1, "Candidate": 3}
+    return made
+
+
+@pytest.mark.parametrize("provider", ["Operator", "HPA"])
+def test_autoscaling_that_begins_in_a_rollout_begins_with_all_engines(provider: str) -> None:
+    made = divided()
+    made.edit({"autoscaling": {"maxReplicas": 6, "provider": provider}, "replicas": None})
+    made.run()
+    assert made.told["desiredReplicas"] == 4
+    assert made.replicas() == {"Active": 1, "Candidate": 3}
