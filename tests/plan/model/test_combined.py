@@ -37,3 +37,16 @@ def test_autoscaling_that_begins_in_a_rollout_begins_with_all_engines(provider: 
     made.run()
     assert made.told["desiredReplicas"] == 4
     assert made.replicas() == {"Active": 1, "Candidate": 3}
+
+
+def test_more_engines_before_its_first_share_skip_no_step() -> None:
+    """Of one engine there is one step, of 100 %; of four the last one has 100 %, and where nobody has room, no old engine."""
+    made = scaled(autoscaling=None, replicas=1, rollout={"strategy": "RollingUpdate", "capacity": {"whenFull": "Swap"}})
+    made.ready("Active", 1)
+    made.go_on()
+    made.edit({"engine": {"image": "other:1"}})
+    made.go_on()
+    assert made.replicas() == {"Active": 1, "Candidate": 1}
+    made.edit({"replicas": 4})
+    made.go_on()
+    assert (made.replicas(), made.rollout["step"]) == ({"Active": 4, "Candidate": 1}, 0)
