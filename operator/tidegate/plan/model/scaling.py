@@ -26,7 +26,7 @@ from tidegate.names import REVISION_LABEL
 from tidegate.plan.capacity.room import node_of
 from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
-from tidegate.plan.model import provider, surge
+from tidegate.plan.model import hanging, provider, surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.model.yesterday import remembered
 from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
@@ -86,6 +86,7 @@ def scale(
         placed=tuple(map(node_of, world.pods)),
         doors=tuple(_doors(world)) if wanted and wanted.scale_to_zero else (),
         days=remembered(world),
+        hung=hanging.told(world),
         obeyed=provider.another(model) is None,
     )
 
