@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.plan.model.test_scaling import Scaled, scaled
+from tests.plan.model.test_trial import ROLLOUT
+from tidegate.plan.scaling.hung import Hung
+from tidegate.plan.world import ModelWorld
 
 SWAPPED: dict[str, Any] = {
     "strategy": "RollingUpdate",
@@ -50,3 +54,34 @@ def test_more_engines_before_its_first_share_skip_no_step() -> None:
     made.edit({"replicas": 4})
     made.go_on()
     assert (made.replicas(), made.rollout["step"]) == ({"Active": 4, "Candidate": 1}, 0)
+
+
+class Hanging(Scaled):
+    """Some engines hang."""
+
+    hung: tuple[Hung, ...] = ()
+
+    def model_world(self) -> ModelWorld:
+        return replace(super().model_world(), hung=self.hung)
+
+
+def test_a_candidate_whose_engine_hangs_gets_no_share() -> None:
+    """Routers never leave a revision without an engine, so its share would go to the one that hangs."""
+    made = scaled(autoscaling=None, replicas=4, rollout=ROLLOUT)
+    made.__class__ = Hanging
+    assert isinstance(made, Hanging)
+    made.ready("Active", 4)
+    made.go_on()
+    made.edit({"engine": {"image": "other:1"}})
+    made.go_on()
+    made.ready("Candidate", 1)
+    made.engine_pod("Candidate", {"podIP": "10.0.0.7", "conditions": [{"type": "Ready", "status": "True"}]}, "new")
+    made.go_on()
+    assert made.traffic() == {"Active": 90, "Candidate": 10}
+    made.hung = (Hung("uid-of-small-new", made.now.timestamp() - 20, 3, out=True),)
+    made.go_on()
+    assert made.traffic() == {"Active": 100, "Candidate": 0}
+    assert (made.rollout["phase"], made.rollout["step"]) == ("Starting", 0)
+    made.hung = ()
+    made.go_on()
+    assert made.traffic() == {"Active": 90, "Candidate": 10}

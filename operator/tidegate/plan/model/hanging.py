@@ -6,11 +6,12 @@ not get requests again only because nobody looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from tidegate.plan import conditions
+from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import maps, moment, text, truth
 from tidegate.plan.plan import Eviction, Manifest, ObjectKey
 from tidegate.plan.scaling.hung import Hung
@@ -53,6 +54,12 @@ def found(world: ModelWorld) -> list[Found]:
     """Of engines that are still there; one that leaves is nobody's concern any more."""
     pods = {pod["metadata"]["uid"]: pod for pod in world.pods if not pod["metadata"].get("deletionTimestamp")}
     return [Found(one, pods[one.uid]) for one in hung(world) if one.uid in pods]
+
+
+def out(world: ModelWorld, pods: Sequence[Manifest]) -> int:
+    """How many of these hang, count as ready, and are to get nothing because another engine of the model is well."""
+    hang = {one.pod["metadata"]["uid"] for one in found(world) if one.hung.out}
+    return sum(ready(pod) and pod["metadata"]["uid"] in hang for pod in pods)
 
 
 def status(world: ModelWorld) -> list[dict[str, Any]]:
