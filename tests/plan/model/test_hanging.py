@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from tests.support.builders import DEFAULTS, NOW, model
 from tidegate.plan.model import hanging
@@ -66,7 +67,7 @@ def test_routers_are_told_of_those_that_are_out() -> None:
 SAID = {"pod": "llama-a", "address": "10.0.0.7", "since": "2026-03-01T11:59:30+00:00", "out": True}
 
 
-def unread(said: Manifest, **spec: object) -> ModelWorld:
+def unread(said: Manifest, **spec: Any) -> ModelWorld:
     """Nobody reads engines, and the status says this."""
     return replace(ModelWorld(model(**spec) | {"status": {"hungEngines": [said]}}, DEFAULTS), pods=(pod("a"),))
 

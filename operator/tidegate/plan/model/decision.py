@@ -13,6 +13,7 @@ from tidegate.api.values import seconds
 from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
+from tidegate.plan.kube.pods import unschedulable
 from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.model import hanging, provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
@@ -156,10 +157,11 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
 def _surge(
     world: ModelWorld, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, data: Manifest
 ) -> Surge:
-    """Of the newest, for as long as its trial goes on."""
-    trial = facts.trial
-    decided = trial.surge if trial and trial.revision == newest and not trial.over else None
-    free, pods = nodes(model, world.samples), facts.pods.get(newest, ())
+    """Of the newest, for as long as its trial goes on, once its first engines have a place."""
+    trial, pods = facts.trial, facts.pods.get(newest, ())
+    placed = trial is not None and (trial.stage > 0 or not unschedulable(pods))
+    decided = trial.surge if trial and placed and trial.revision == newest and not trial.over else None
+    free = nodes(model, world.samples)
     return surge(model, replicas, decided, free, footprint(model, data), pods)
 
 
