@@ -274,3 +274,16 @@ async def test_engines_of_a_model_that_does_not_scale_are_watched_all_the_same(w
         await asyncio.sleep(1)
     assert (world.scaler.decision(KEY), world.scaler.account(KEY), list(world.scaler.figures())) == (None, None, [])
     assert 6 < len(world.read) < 20, "every 5 s, two of them"
+
+
+@scaling
+async def test_what_was_decided_for_another_provider_is_not_obeyed(world: World) -> None:
+    world.pages["a"] = page(running=1, waiting=30)
+    order = world.order("a")
+    world.scaler.want(KEY, replace(order, obeyed=False))
+    await world.until(1)
+    assert world.scaler.decision(KEY)
+    world.scaler.want(KEY, order)
+    assert world.scaler.decision(KEY) is None, "until the next look"
+    await world.until(2)
+    assert world.scaler.decision(KEY)

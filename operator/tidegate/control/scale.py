@@ -110,6 +110,9 @@ class Scaler:
         if order is None:
             self._forget(key)
         elif known:
+            known.shown = (
+                known.shown if known.order.obeyed == order.obeyed else None
+            )  # windows and policies were another's
             known.order = order
         else:
             loop = asyncio.get_running_loop()

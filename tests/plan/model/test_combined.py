@@ -85,3 +85,15 @@ def test_a_candidate_whose_engine_hangs_gets_no_share() -> None:
     made.hung = ()
     made.go_on()
     assert made.traffic() == {"Active": 90, "Candidate": 10}
+
+
+def test_back_from_an_hpa_the_operator_goes_on_with_what_there_is() -> None:
+    """What it would have asked for was decided without its own windows and policies: another provider has its own."""
+    made = scaled(autoscaling={"maxReplicas": 12, "provider": "HPA"}, replicas=10)
+    made.owner["status"]["autoscaling"] = {"desiredReplicas": 10, "provider": "HPA"}
+    made.decides(3)
+    made.run()
+    assert made.told["desiredReplicas"] == 10
+    made.edit({"autoscaling": {"provider": "Operator"}, "replicas": None})
+    made.run()
+    assert (made.told["desiredReplicas"], "provider" in made.told) == (10, False)

@@ -5,7 +5,8 @@ spec.autoscaling   what is known                                     engines
 absent                                                               spec.replicas
 of another         any                                               as `provider` says
   provider
-there              a look has decided                                as it says
+there              another provider has decided until now            as before
+                   a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
                    neither                                           as many as there should have been before, or one: a new model
                                                                        shows that it can start before it may have none
@@ -58,7 +59,7 @@ def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
     if another := provider.another(model):
         return provider.provided(world, model, another, active).engines
     known = integer(_last(world), "desiredReplicas", max(active, 1))
-    found = world.scaled.replicas if world.scaled else known
+    found = world.scaled.replicas if world.scaled and not text(_last(world), "provider") else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
 
