@@ -10,6 +10,7 @@ import threading
 import time
 from typing import Any
 
+from tests.plan.model.test_scaling import scaled
 from tests.support.builders import DEFAULTS, NOW, model
 from tidegate import names
 from tidegate.plan.model.group import AFTER_LEADER
@@ -126,3 +127,20 @@ def test_a_worker_of_a_leader_that_never_answered_ends_soon() -> None:
     finally:
         waiting.kill()
         waiting.wait()
+
+
+def test_only_a_leader_is_asked() -> None:
+    """A worker is Ready as soon as it runs."""
+    tests = [{"name": "answers", "request": {}}]
+    made = scaled(autoscaling=None, replicas=1, rollout={"strategy": "BlueGreen", "blueGreen": {"smokeTests": tests}})
+    made.ready("Active", 1)
+    made.go_on()
+    made.edit({"engine": {"image": "other:1"}})
+    made.go_on()
+    for name, role in (("a-worker", names.ROLE_WORKER), ("leader", names.ROLE_ENGINE)):
+        made.engine_pod(
+            "Candidate", {"podIP": f"10.0.0.{len(made.pods)}", "conditions": [{"type": "Ready", "status": "True"}]}, name
+        )
+        made.pods[-1]["metadata"]["labels"][names.ROLE_LABEL] = role
+    made.ready("Candidate", 1)
+    assert {question.address for question in made.run().ask if question.smoke} == {"10.0.0.1"}

@@ -199,6 +199,17 @@ def test_what_is_looked_at() -> None:
     assert (found.replicas, found.settings.least, found.settings.most, found.settings.sequences) == (2, 2, 6, 256)
 
 
+def test_a_group_of_pods_is_one_engine() -> None:
+    """Its leader answers for it. A worker has no metrics: it would be an engine that never says anything, and nothing would ever leave."""
+    made = scaled()
+    for name, role in (("leader", names.ROLE_ENGINE), ("worker", names.ROLE_WORKER)):
+        made.engine_pod("Active", {"podIP": f"10.0.0.{len(made.pods)}"}, name)
+        made.pods[-1]["metadata"]["labels"][names.ROLE_LABEL] = role
+    found = order(made)
+    assert [engine.pod for engine in found.engines] == ["small-leader"]
+    assert len(found.placed) == 2
+
+
 def test_engines_of_a_revision_that_retires_get_no_new_requests() -> None:
     made = scaled()
     made.ready("Active", 2)

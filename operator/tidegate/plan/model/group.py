@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.plan.kube.reading import part, text
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.plan import Manifest
 
@@ -66,3 +67,8 @@ def _group_member(template: Manifest, size: int, *, leader: bool) -> dict[str, A
         labels[names.ROLE_LABEL] = names.ROLE_WORKER
     spec = {**template["spec"], "containers": [*containers[:at], member, *containers[at + 1 :]]}
     return {**template, "metadata": {**template["metadata"], "labels": labels}, "spec": spec}
+
+
+def works_for_another(pod: Manifest) -> bool:
+    """Whether it is a worker: it is Ready as soon as it runs, and only its leader can be asked anything."""
+    return text(part(pod, "metadata").get("labels"), names.ROLE_LABEL) == names.ROLE_WORKER

@@ -14,6 +14,7 @@ from tidegate.plan.gates.together import Gate
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import text
 from tidegate.plan.model.facts import ModelFacts
+from tidegate.plan.model.group import works_for_another
 from tidegate.plan.model.judging import smoke
 from tidegate.plan.model.judging.looks import View, look
 from tidegate.plan.model.judging.notes import Note, Said
@@ -86,7 +87,8 @@ class Judge:
     def engine(self) -> smoke.Engine:
         """The first of the candidate's that is ready."""
         pods = self.facts.pods.get(self.rivals.candidate, ())
-        pod = min((pod for pod in pods if ready(pod)), key=lambda each: str(each["metadata"]["name"]), default={})
+        asked = (pod for pod in pods if ready(pod) and not works_for_another(pod))
+        pod = min(asked, key=lambda each: str(each["metadata"]["name"]), default={})
         address, uid = text(pod.get("status"), "podIP"), text(pod.get("metadata"), "uid")
         return smoke.Engine(ObjectKey.of(self.world.owner), uid, address, self.model.served_names()[0])
 

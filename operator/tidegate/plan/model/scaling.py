@@ -28,6 +28,7 @@ from tidegate.plan.capacity.room import node_of
 from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
 from tidegate.plan.model import hanging, provider, surge
+from tidegate.plan.model.group import works_for_another
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.model.yesterday import remembered
 from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
@@ -73,7 +74,7 @@ def scale(
 ) -> Scale | None:
     """What is looked at; `engines` are asked for at present, and revisions that retire get no new requests."""
     wanted = model.spec.autoscaling
-    read = tuple(_replica(pod, retiring) for pod in world.pods if _address(pod))
+    read = tuple(_replica(pod, retiring) for pod in world.pods if _address(pod) and not works_for_another(pod))
     if model.spec.suspend or not (wanted or read):
         return None
     return Scale(
