@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from tests.support.authority import Authority
 from tests.support.builders import key_of, model
-from tidegate.control.external_metrics import application, endpoints, selected
+from tidegate.control.external_metrics import application, context, endpoints, selected
 from tidegate.plan.plan import ObjectKey
 from tidegate.plan.scaling.account import Look
 from tidegate.plan.scaling.decide import Decision
@@ -63,3 +68,32 @@ def test_the_service_leads_to_one_pod() -> None:
     assert made["metadata"]["labels"]["kubernetes.io/service-name"] == "tidegate-metrics"
     assert (made["addressType"], made["endpoints"][0]["addresses"]) == ("IPv4", ["10.0.0.9"])
     assert endpoints("a", "b", "fd00::1")["addressType"] == "IPv6"
+
+
+async def test_a_renewed_certificate_is_shown_without_a_new_process(tmp_path: Path) -> None:
+    """cert-manager's last 90 days; an operator that goes on with the first one is asked no more."""
+    authority = Authority(tmp_path / "ca")
+
+    def renewed() -> bytes:
+        certificate, key = authority.files("IP:127.0.0.1")
+        shutil.copy(key, tmp_path / "tls.key")
+        shutil.copy(certificate, tmp_path / "tls.crt")
+        return ssl.PEM_cert_to_DER_cert(certificate.read_text())
+
+    async def shown() -> bytes:
+        trusting = ssl.create_default_context(cadata=authority.pem.decode())
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname()[:2], ssl=trusting)
+        found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        return found
+
+    first = renewed()
+    made = context(str(tmp_path))
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=made) as server:
+        assert await shown() == first
+        second = renewed()
+        await shown()
+        assert await shown() == second
+        (tmp_path / "tls.crt").write_text("nothing")
+        await shown()
+        assert await shown() == second

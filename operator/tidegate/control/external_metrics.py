@@ -15,6 +15,7 @@ https://github.com/kubernetes/metrics/blob/master/IMPLEMENTATIONS.md#external-me
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from tidegate.control.keys import owner_key
 from tidegate.plan.plan import ObjectKey
 from tidegate.plan.scaling.account import Look
 
+log = logging.getLogger("tidegate.metrics")
+
 GROUP_VERSION: Final = "external.metrics.k8s.io/v1beta1"
 LIST: Final = "ExternalMetricValueList"
 ROOT: Final = f"/apis/{GROUP_VERSION}"
@@ -37,12 +40,31 @@ Newest = Callable[[ObjectKey], Look | None]
 
 async def serve(folder: str, port: int, newest: Newest) -> web.AppRunner:
     """Starts the server with tls.crt and tls.key of a folder; the caller cleans it up. Raises OSError or SSLError for files that are none."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(Path(folder) / "tls.crt", Path(folder) / "tls.key")
     runner = web.AppRunner(application(newest), access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, None, port, ssl_context=context).start()
+    await web.TCPSite(runner, None, port, ssl_context=context(folder)).start()
     return runner
+
+
+def context(folder: str) -> ssl.SSLContext:
+    """Shows tls.crt and tls.key of a folder. One that was renewed since is taken by the first connection that comes, and shown to those after
+    it; one that cannot be read leaves the last good one in force."""
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    certificate, key = Path(folder) / "tls.crt", Path(folder) / "tls.key"
+    made.load_cert_chain(certificate, key)
+    loaded = certificate.read_bytes()
+
+    def renew(*_: object) -> None:
+        nonlocal loaded
+        try:
+            if (found := certificate.read_bytes()) != loaded:
+                made.load_cert_chain(certificate, key)
+                loaded = found
+        except OSError as error:
+            log.warning("the certificate of external metrics cannot be renewed: %s", error)
+
+    made.sni_callback = renew
+    return made
 
 
 def application(newest: Newest) -> web.Application:

@@ -139,7 +139,9 @@ def test_only_a_leader_is_asked() -> None:
     made.go_on()
     for name, role in (("a-worker", names.ROLE_WORKER), ("leader", names.ROLE_ENGINE)):
         made.engine_pod(
-            "Candidate", {"podIP": f"10.0.0.{len(made.pods)}", "conditions": [{"type": "Ready", "status": "True"}]}, name
+            "Candidate",
+            {"podIP": f"10.0.0.{len(made.pods)}", "conditions": [{"type": "Ready", "status": "True"}]},
+            name,
         )
         made.pods[-1]["metadata"]["labels"][names.ROLE_LABEL] = role
     made.ready("Candidate", 1)
