@@ -23,6 +23,7 @@ from tidegate.brain.presence import Presence
 from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
+from tidegate.brain.under_way import ASK_AGAIN, NOTHING_HELD, PATIENCE, Held, Leaving, Offer, few, services
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
 from tidegate.contract.clients import Tokens
@@ -34,8 +35,6 @@ from tidegate.names import AVOIDED_KEY, ROUTER_CONFIG_KEY
 
 log = logging.getLogger("tidegate.brain")
 
-ASK_AGAIN: Final = 0.02
-"""Seconds between two looks at Envoy while an update is under way."""
 HOLD: Final = 5.0
 """Seconds for which a new configuration waits for the engines of its new destinations."""
 READ: Final = 1.0
@@ -43,36 +42,6 @@ READ: Final = 1.0
 LINGER: Final = 30.0
 """Seconds for which Envoy keeps a destination that no route names any more: requests whose bodies are still coming, and
 those that are tried again, chose it before."""
-MOST_SENTENCES: Final = 10
-PATIENCE: Final = 10.0
-"""Seconds after which an update that Envoy neither took nor refused counts as not taken."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A configuration that waits for its engines or its Secrets, and since when (seconds of the loop's clock)."""
-
-    config: str
-    since: float
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A configuration that is under way, and how often Envoy had refused anything before it: engines that change meanwhile
-    must not hide its refusal."""
-
-    wanted: Snapshot
-    config: RouterConfig
-    refusals: int
-
-
-@dataclass(frozen=True)
-class Leaving:
-    """A destination that no route names any more: its Service (empty when an earlier brain knew it), and when it goes
-    (seconds of the loop's clock)."""
-
-    service: str
-    until: float
 
 
 @dataclass
@@ -104,7 +73,7 @@ class Router:
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
     """Also of an earlier brain: its engines are kept current when Envoy refuses what is wanted now."""
-    _held: Held = Held("", 0.0)
+    _held: Held = NOTHING_HELD
     _offer: Offer | None = None
     _refused: str = ""
     """The configuration that Envoy would not take: it is not offered again."""
@@ -332,9 +301,9 @@ class Router:
     def _settle(self, offer: Offer) -> None:
         """Envoy runs the new configuration; what it does not name stays a little longer."""
         loop, wanted = asyncio.get_running_loop(), offer.wanted
-        services = _services(self._config_running) if self._config_running else {}
+        known = services(self._config_running) if self._config_running else {}
         self._leaving = {
-            name: self._leaving.get(name) or Leaving(services.get(name, ""), loop.time() + LINGER)
+            name: self._leaving.get(name) or Leaving(known.get(name, ""), loop.time() + LINGER)
             for name in self.files.clusters()
             if name not in wanted.clusters
         }
@@ -344,7 +313,7 @@ class Router:
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
-        self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
+        self._notice({service: wanted.endpoints[name] for name, service in services(offer.config).items()})
         self.limits.follow(offer.config)
         self.limit_meters.follow(offer.config)
         self.meters.follow(offer.config, loop.time())
@@ -429,14 +398,3 @@ class Router:
 
     def _certificate(self, expires: float) -> str:
         return certificate.unusable(self.files.start.certificate) or certificate.over(expires, time.time())
-
-
-def few(sentences: Sequence[str]) -> list[str]:
-    """No more of them than a status has room for."""
-    more = len(sentences) - MOST_SENTENCES
-    return [*sentences[:MOST_SENTENCES], *([f"and {more} more"] if more > 0 else [])]
-
-
-def _services(config: RouterConfig) -> dict[str, str]:
-    """The headless Services of engines, by destination."""
-    return {d.name: d.engine.service for d in config.destinations if d.engine}
