@@ -1,7 +1,7 @@
 """What is asked: talks of one or more turns, drawn from random numbers, the same for each way of balancing.
 
 turns       each talk has four questions of its own; all begin with the same system prompt
-documents   a talk begins with one of 20 documents and a question about it, in one message, and asks once more
+documents   one of 24 documents and a question about it, in one message, and no more
 hot         half of all requests begin with the same three messages and end after one question; the others are talks of three turns
 
 A talk's session is its own; of documents it is the document, as a client would name it that wants its questions together.
@@ -20,8 +20,8 @@ SYSTEM: Final = 400
 """Tokens of the system prompt."""
 QUESTION: Final = 280
 """Tokens of a question in `turns` and `hot`."""
-DOCUMENTS: Final = 20
-DOCUMENT: Final = 1800
+DOCUMENTS: Final = 24
+DOCUMENT: Final = 1200
 """Tokens of each."""
 ABOUT: Final = 40
 """Tokens of a question about a document."""
@@ -78,29 +78,29 @@ def turns(dice: Random) -> list[Talk]:
 
 
 def documents(dice: Random) -> list[Talk]:
-    """100 talks of two turns."""
+    """130 questions."""
     read = [text(dice, DOCUMENT) for _ in range(DOCUMENTS)]
     return [_about(dice, begins, number, read[number]) for begins, number in _drawn(dice)]
 
 
 def hot(dice: Random) -> list[Talk]:
-    """120 requests of the hot prefix, and 40 talks of three turns."""
+    """96 requests of the hot prefix, and 32 talks of three turns."""
     system = said("system", text(dice, SYSTEM))
     opening = (system, said("user", text(dice, OPENING)), said("assistant", text(dice, ANSWER)))
-    same = [_talk(dice, begins, f"hot-{n}", opening, 1) for n, begins in enumerate(_begins(dice, 120, 15))]
-    others = [_talk(dice, begins, f"talk-{n}", (system,), 3) for n, begins in enumerate(_begins(dice, 40, 8))]
+    same = [_talk(dice, begins, f"hot-{n}", opening, 1) for n, begins in enumerate(_begins(dice, 96, 14))]
+    others = [_talk(dice, begins, f"talk-{n}", (system,), 3) for n, begins in enumerate(_begins(dice, 32, 7))]
     return sorted([*same, *others], key=lambda talk: talk.begins)
 
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
     "turns": Workload("talks of four turns", turns),
-    "documents": Workload("questions about documents", documents),
+    "documents": Workload("first questions about documents", documents),
     "hot": Workload("half of all begin alike", hot),
 }
 
 
 def _drawn(dice: Random) -> Iterator[tuple[float, int]]:
-    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 100, 15))
+    return ((begins, dice.randrange(DOCUMENTS)) for begins in _begins(dice, 130, 15))
 
 
 def _begins(dice: Random, count: int, seconds: float) -> list[float]:
@@ -114,8 +114,8 @@ def _talk(dice: Random, begins: float, session: str, opening: tuple[Message, ...
 
 
 def _about(dice: Random, begins: float, number: int, document: str) -> Talk:
-    first, second = text(dice, ABOUT), text(dice, ABOUT)
-    return Talk(begins, f"document-{number}", (), (f"{document}\n\n{first}", second), _pauses(dice, 2))
+    asked = f"{document}\n\n{text(dice, ABOUT)}"
+    return Talk(begins, f"document-{number}", (), (asked,), _pauses(dice, 1))
 
 
 def _pauses(dice: Random, length: int) -> tuple[float, ...]:

@@ -5,8 +5,8 @@
 //! | `route`  | `json PATH`, `form PATH`, `own PATH`, `usage PATH`, `elsewhere PATH MESSAGE`, each any number;     |
 //! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
-//! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
 //! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
+//! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
 //! |          |   token is                                                                                         |
@@ -100,8 +100,8 @@ fn route(text: &str) -> Result<route::Config, String> {
             "largest" => config.largest = value.parse().map_err(|_| unknown(word, value))?,
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
-            "limits" if value.is_empty() => config.limits = true,
             "prefix" if !value.is_empty() => config.prefix = value.to_string(),
+            "limits" if value.is_empty() => config.limits = true,
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
             "keys" | "unread" | "open" | "client" | "told" => {
                 // whichever of them stands there: nobody is let in without a key
@@ -231,8 +231,8 @@ mod tests {
             ("route", format!("{HEADERS}largest x")),
             ("route", format!("{HEADERS}elsewhere /e")),
             ("route", format!("{HEADERS}first-token soon")),
-            ("route", format!("{HEADERS}limits 3")),
             ("route", format!("{HEADERS}prefix")),
+            ("route", format!("{HEADERS}limits 3")),
             ("route", format!("{HEADERS}keys all")),
             ("route", format!("{HEADERS}unread 1")),
             ("route", format!("{HEADERS}told")),

@@ -59,19 +59,19 @@ impl Finder {
         }
     }
 
-    /// How many tokens it asks for (wish.rs): of a form, whose bytes are a sound, nothing is known.
-    pub fn wish(&self) -> String {
-        match self {
-            Finder::Json(scanner) => scanner.wish(),
-            Finder::Form(_) => "0 - 1 0".into(),
-        }
-    }
-
     /// Where its prompt begins, and where the first message of a user in it ends (prefix.rs); a form has none.
     pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
         match self {
             Finder::Json(scanner) => scanner.prompt(),
             Finder::Form(_) => (None, None),
+        }
+    }
+
+    /// How many tokens it asks for (wish.rs): of a form, whose bytes are a sound, nothing is known.
+    pub fn wish(&self) -> String {
+        match self {
+            Finder::Json(scanner) => scanner.wish(),
+            Finder::Form(_) => "0 - 1 0".into(),
         }
     }
 

@@ -38,12 +38,12 @@ const UNENDED: Wrong = "the body is not valid JSON: a string does not end";
 const BRACKETS: Wrong = "the body is not valid JSON: brackets do not match";
 /// Levels of brackets. Python's own parser, which vLLM's server uses, gives up at 1,000 to 10,000, by its version.
 const DEEPEST: i64 = 10_000;
-/// What a picture, a sound or a film in text begins with (RFC 2397).
-const MEDIA: &[u8] = b"data:";
 /// Depth of what stands in a message.
 const MESSAGE: i64 = 3;
 /// A message's role, if it is a user's.
 const USER: &[u8] = b"user";
+/// What a picture, a sound or a film in text begins with (RFC 2397).
+const MEDIA: &[u8] = b"data:";
 /// Bytes of `model` with each letter as an escape.
 const LONGEST_KEY: usize = 30;
 
@@ -53,9 +53,9 @@ enum Key {
     Model,
     Stream,
     StreamOptions,
-    Count(Count),
     /// What a prompt stands in, or a part of it.
     Prompt,
+    Count(Count),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -96,10 +96,10 @@ pub struct Scanner {
     opened: usize,
     streams: bool,
     options: bool,
+    prompt: Prompt,
     wish: Wish,
     /// Where the string that goes on began, if it is a picture or a sound.
     media: Option<usize>,
-    prompt: Prompt,
 }
 
 /// Where the prompt is, for prefix.rs.
@@ -134,9 +134,9 @@ impl Default for Scanner {
             opened: 0,
             streams: false,
             options: false,
+            prompt: Prompt::default(),
             wish: Wish::default(),
             media: None,
-            prompt: Prompt::default(),
         }
     }
 }
@@ -175,14 +175,14 @@ impl Scanner {
         (self.streams && !self.options).then_some(self.opened)
     }
 
-    /// What it says of how many tokens it asks for (wish.rs).
-    pub fn wish(&self) -> String {
-        self.wish.said(self.seen, self.streams)
-    }
-
     /// Where the prompt begins, and where its first message of a user ends, as far as is known by now.
     pub fn prompt(&self) -> (Option<usize>, Option<usize>) {
         (self.prompt.first, self.prompt.end)
+    }
+
+    /// What it says of how many tokens it asks for (wish.rs).
+    pub fn wish(&self) -> String {
+        self.wish.said(self.seen, self.streams)
     }
 
     /// Bytes so far.
@@ -307,11 +307,11 @@ impl Scanner {
         if self.at == At::Value {
             self.found = Some(Found { name: Name::of_json(text), first: self.first, end: self.seen + stop });
         }
-        if let Some(begin) = self.media.take() {
-            self.wish.media(self.seen + stop - begin);
-        }
         if self.at == At::Text && self.depth == MESSAGE && text == USER {
             self.prompt.user = self.prompt.goes_on();
+        }
+        if let Some(begin) = self.media.take() {
+            self.wish.media(self.seen + stop - begin);
         }
         let key = if self.at == At::Key { key(text) } else { None };
         self.at = key.map_or(At::Between, At::AfterKey);
@@ -336,11 +336,11 @@ impl Scanner {
             Key::Model => self.at = At::Colon,
             Key::Stream => self.at = At::Stream,
             Key::StreamOptions => (self.at, self.options) = (At::Between, true),
-            Key::Count(count) => self.at = At::Number(count),
             Key::Prompt => {
                 self.at = At::Between;
                 self.prompt.first.get_or_insert(self.seen + i + 1);
             }
+            Key::Count(count) => self.at = At::Number(count),
         }
     }
 

@@ -61,7 +61,7 @@ def test_a_document_comes_before_its_question() -> None:
 
 def test_half_of_all_requests_are_hot() -> None:
     counted = Counter(talk.session.partition("-")[0] for talk in hot(Random(1)) for _ in talk.questions)
-    assert counted == {"hot": 120, "talk": 120}
+    assert counted == {"hot": 96, "talk": 96}
 
 
 def test_a_request() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -157,3 +158,19 @@ def test_beside_sticky_clients(envoy: RealEnvoy, engines: Engines) -> None:
     homes = [{answered_by(envoy, conversation(turn, 1), x_user=f"u{user}") for turn in range(4)} for user in range(20)]
     assert {len(home) for home in homes} == {1}
     assert len(set.union(*homes)) >= 4
+
+
+@needs_native
+def test_routers_agree(tmp_path: Path, engines: Engines) -> None:
+    """In whatever order they came to know the engines."""
+    four = [engines.start() for _ in range(4)]
+    homes = []
+    for name, order in (("one", four), ("other", four[::-1])):
+        (tmp_path / name).mkdir()
+        router = RealEnvoy(tmp_path / name)
+        try:
+            offer(router, order, PREFIX)
+            homes.append([answered_by(router, conversation(number, 1)) for number in range(40)])
+        finally:
+            router.stop()
+    assert homes[0] == homes[1]

@@ -23,10 +23,10 @@ pub struct Config {
     pub end: bool,
     /// Milliseconds that an attempt at a stream has for its first byte; empty for any number.
     pub first_token: Vec<u8>,
-    /// Whether the brain is told how much a request asks for, and the record how much of a stream was passed on.
-    pub limits: bool,
     /// Header in which the routes are told what a prompt begins with (prefix.rs); empty where nobody asks.
     pub prefix: String,
+    /// Whether the brain is told how much a request asks for, and the record how much of a stream was passed on.
+    pub limits: bool,
     /// Who may ask, where that is not everybody.
     pub clients: Option<Clients>,
     /// Headers that the filters tell each other things in.
@@ -57,8 +57,8 @@ impl Config {
             too_large: String::new(),
             end: false,
             first_token: Vec::new(),
-            limits: false,
             prefix: String::new(),
+            limits: false,
             clients: None,
             headers,
         }

@@ -15,8 +15,8 @@ fn config() -> Arc<Config> {
         too_large: "at most 500".into(),
         end: true,
         first_token: b"600".to_vec(),
-        limits: true,
         prefix: "x-prefix".into(),
+        limits: true,
         clients: None,
         headers: Headers::for_tests(),
     })

@@ -114,7 +114,8 @@ _NAMED_CEL = "[self.split('=', 2)[0].split(' ', 2)[0].split('.', 2)[0].replace('
 
 
 def _by_initial(macro: str, otherwise: str) -> str:
-    """CEL that looks among the long flags with the initial of `n` alone: the API server counts what a whole list could cost."""
+    """CEL that looks among the long flags with the initial of `n` alone: the API server counts what a whole list could cost. With six flags
+    of the commonest initial, which is m, the rule takes 57 % of what 1.37 allows it; each more of that initial takes 4 %."""
     initials = sorted({word[:3] for word in _SPELLED if word.startswith("--")})
     branches = [
         f"n.startsWith('{initial}') ? {cel_list(word for word in _SPELLED if word.startswith(initial))}.{macro}(f, f.startsWith(n)) : "

@@ -294,7 +294,7 @@ class RoutingPolicySpec(Part):
     rules: ClassVar = (
         Rule(
             "!has(self.limits) || !has(self.auth.anonymous) || self.limits.all(l, l.per != 'Client')",
-            "with auth.anonymous clients are not told apart; write per: Address or per: Policy, or give clients keys with auth.apiKeys",
+            "with auth.anonymous clients are not told apart; write per: Address or per: Policy, or tell them apart with auth.apiKeys or auth.jwt",
             lambda s: not s.auth.anonymous or all(limit.per != "Client" for limit in s.limits),
             ".limits",
         ),

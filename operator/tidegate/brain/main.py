@@ -88,8 +88,8 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, configs, one, router.config_changed),
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
-            router.limits.run(),
             router.issuers.run(),
+            router.limits.run(),
             router.run(),
             router.presence.run(),
         )

@@ -111,12 +111,12 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.limits = Keeper(self.decisions.counting)
-        self.limit_meters = LimitMeters(self.decisions.counting)
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self._providers = Providers(self.files)
         self.issuers = Issuers(self._issuers_changed, self._authorities)
         self.issuers.restore(self.files.issuers())
+        self.limits = Keeper(self.decisions.counting)
+        self.limit_meters = LimitMeters(self.decisions.counting)
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
             self.decisions.follow(self._config_running, {})
@@ -169,18 +169,17 @@ class Router:
         stores = self._of_stores()
         if name in stores:
             self.limits.secret_changed(name, secret)
-        if name in stores and name not in self._of_others():
-            return
-        self._entries[name] = keys.entries(name, secret)
-        self.files.remember_keys(keys.written(self._entries))
-        self._providers.changed(name, secret)
-        self._changed.set()
+        if name not in stores or name in self._of_others():
+            self._entries[name] = keys.entries(name, secret)
+            self.files.remember_keys(keys.written(self._entries))
+            self._providers.changed(name, secret)
+            self._changed.set()
 
     def secret_forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
-        self.limits.secret_forgotten(name)
         self._providers.forgotten(name)
+        self.limits.secret_forgotten(name)
 
     def heard(self, record: Record) -> None:
         """A request has ended."""
@@ -219,7 +218,7 @@ class Router:
         return self._of_others() | self._of_stores()
 
     def _of_others(self) -> frozenset[str]:
-        """With clients' keys, those of providers, and authorities."""
+        """Those that are not of stores."""
         configs = [config for config in (self.config, self._config_running) if config]
         clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
         authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
@@ -345,9 +344,9 @@ class Router:
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
+        self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
         self.limits.follow(offer.config)
         self.limit_meters.follow(offer.config)
-        self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
         self.meters.follow(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
@@ -422,10 +421,10 @@ class Router:
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
-            "limits": self.limits.problems(),
             "keys": few(self._clients(self.config)[1] if self.config else ()),
             "providers": few(self._providers.problems(self.config) if self.config else ()),
             "certificate": self._certificate(reading.expires if reading else 0),
+            "limits": self.limits.problems(),
         }
 
     def _certificate(self, expires: float) -> str:

@@ -26,9 +26,9 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
             reads=integer(said, "reads", 1),
             native=truth(said, "native"),
             keys=tuple(texts(said, "keys")),
-            limits=tuple(texts(said, "limits")),
             certificate=text(said, "certificate"),
             providers=tuple(texts(said, "providers")),
+            limits=tuple(texts(said, "limits")),
         )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error

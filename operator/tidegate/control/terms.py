@@ -37,11 +37,6 @@ def naming(model: ObjectKey) -> Term:
     return "naming", model.namespace, model.name
 
 
-def counting_in(tier: ObjectKey) -> Term:
-    """RoutingPolicies that count in the store of this tier."""
-    return "counting", tier.namespace, tier.name
-
-
 def sending_anywhere(namespace: str) -> Term:
     """RoutingPolicies whose status has no room for all models that their routers may still send to."""
     return "sending anywhere", namespace
@@ -50,6 +45,11 @@ def sending_anywhere(namespace: str) -> Term:
 def models_in(namespace: str) -> Term:
     """ModelDeployments of a namespace."""
     return "models", namespace
+
+
+def counting_in(tier: ObjectKey) -> Term:
+    """RoutingPolicies that count in the store of this tier."""
+    return "counting", tier.namespace, tier.name
 
 
 def orphans_of(owner: ObjectKey) -> Term:
@@ -73,21 +73,21 @@ def terms(manifest: Manifest) -> list[Term]:
         found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
-        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
+        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
     return found
 
 
-def tier_of(policy: Manifest) -> str:
-    """Name of the CacheTier that a policy names; empty for none."""
-    return text((policy.get("spec") or {}).get("storeRef"), "name")
-
-
 def sends_anywhere(policy: Manifest) -> bool:
     """Whether routers may still send to models that the policy's status has no room for."""
     return truth((policy.get("status") or {}).get("configuration"), "more") or False
+
+
+def tier_of(policy: Manifest) -> str:
+    """Name of the CacheTier that a policy names; empty for none."""
+    return text((policy.get("spec") or {}).get("storeRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

@@ -31,8 +31,8 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ, he
         **_chain(config, module, clients, held),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
-        **limiting.nowhere(config),
         **(hold.nowhere() if held else {}),
+        **limiting.nowhere(config),
     }
 
 

@@ -36,14 +36,14 @@ def route(
     end_broken: bool = True,
     ask_usage: bool = False,
     first_token: float = 0.0,
-    limits: bool = False,
     prefix: bool = False,
+    limits: bool = False,
     clients: Clients | None = None,
 ) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
-    a stream, 0 for any. `limits`: what is asked for, and how much of a stream was passed on, is told. `prefix`: routes are told what a
-    prompt begins with. `clients`: who may ask; None for everybody."""
+    a stream, 0 for any. `prefix`: routes are told what a prompt begins with. `limits`: what is asked for, and how much of a stream was
+    passed on, is told. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -54,8 +54,8 @@ def route(
         ("too-large", TOO_LARGE),
         *([("end", "")] if end_broken else []),
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
-        *([("limits", "")] if limits else []),
         *([("prefix", PREFIX_HEADER)] if prefix else []),
+        *([("limits", "")] if limits else []),
         *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)

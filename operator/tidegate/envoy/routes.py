@@ -171,9 +171,9 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
 
 
 def _held(seconds: float, config: RouterConfig) -> Resource:
-    """Until the brain lets the request go, or says nothing for too long; what limits refuse does not wait."""
-    asked = hold.here() | (limiting.here() if config.limits else {})
-    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": asked}
+    """Until the brain lets the request go, or says nothing for too long; limits are asked before."""
+    filters = {**hold.here(), **(limiting.here() if config.limits else {})}
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": filters}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
@@ -190,13 +190,13 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    return {
+    made = {
         "route": action,
         **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
-        **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
     }
+    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 
 
 def _labels(route: str) -> list[Resource]:

@@ -37,12 +37,12 @@ class RouterReport:
     """Whether it has the native filters; None where it does not say."""
     keys: tuple[str, ...] = ()
     """Sentences about Secrets, and entries of them, that let no client in."""
-    limits: tuple[str, ...] = ()
-    """Why it counts limits alone although there is a store."""
     certificate: str = ""
     """What is wrong with the certificate that it should show; empty when nothing is, or none is asked for."""
     providers: tuple[str, ...] = ()
     """The same of those for which providers get no request."""
+    limits: tuple[str, ...] = ()
+    """Why it counts limits alone although there is a store."""
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,10 @@ class Decisions:
 
     def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy; where the policy has limits, after they have found room."""
-        if ask.asks:
-            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _UNDECIDED), _UNDECIDED)
         if ask.hold:
             return self.waiting.ask(ask)
+        if ask.asks:
+            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _UNDECIDED), _UNDECIDED)
         return self._answers.get(ask.model, _UNDECIDED)
 
     async def serve(self, socket: Path) -> asyncio.Server:

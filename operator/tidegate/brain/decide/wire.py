@@ -25,7 +25,7 @@ _ROUTE: Final = DECIDED_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
 _ASK: Final = ASK_HEADER.encode()
 _REQUEST: Final = b"x-request-id"
-_READ: Final = frozenset((_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST))
+_READ: Final = (_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,7 @@ class Wire(asyncio.Protocol):
         self._decide = decide
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
-        self._headers: dict[bytes, bytes] = {}
-        self._path, self._body = b"", bytearray()
+        self._begin()
         self._later: asyncio.Future[bytes] | None = None
         """The answer that is not there yet."""
 
@@ -81,7 +80,12 @@ class Wire(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """httptools'."""
-        self._headers, self._path, self._body = {}, b"", bytearray()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._path = b""
+        self._body = bytearray()
 
     def on_url(self, url: bytes) -> None:
         """httptools'. In pieces, where it comes so."""
@@ -109,11 +113,11 @@ class Wire(asyncio.Protocol):
             self._later.add_done_callback(self._answer)
 
     def _ask(self) -> Ask:
-        route, hold = self._said(_ROUTE), _HOLD in self._headers
+        said, body = self._said, bytes(self._body)
         if _ASK not in self._headers:
-            return Ask(self._said(_MODEL), bytes(self._body), route, hold)
+            return Ask(said(_MODEL), body, said(_ROUTE), _HOLD in self._headers)
         path = self._path.decode("ascii", "replace")
-        return Ask(self._said(_MODEL), bytes(self._body), route, hold, self._said(_ASK), path, self._said(_REQUEST))
+        return Ask(said(_MODEL), body, asks=said(_ASK), path=path, request=said(_REQUEST))
 
     def _said(self, name: bytes) -> str:
         return self._headers.get(name, b"").decode("ascii", "replace")

@@ -32,12 +32,12 @@ class Record:
     completion_tokens: int | None
     client: str
     """The id of who asked; empty where clients have no keys."""
+    first: str = ""
+    """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
     events: int = 0
     """Of a stream, passed on to the client; counted where there are limits."""
     reserved: str = ""
     """What limits have reserved for it (brain/decide/reservation.py); empty for nothing."""
-    first: str = ""
-    """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
 
     @property
     def moved(self) -> bool:
@@ -61,9 +61,9 @@ def read(said: Mapping[str, Any]) -> Record:
         cached_tokens=_count(said["cached_tokens"]),
         completion_tokens=_count(said["completion_tokens"]),
         client=said["client"] or "",
+        first=said.get("first") or "",
         events=_count(said.get("events")) or 0,
         reserved=said.get("reserved") or "",
-        first=said.get("first") or "",
     )
 
 

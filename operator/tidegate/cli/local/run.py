@@ -102,8 +102,8 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             follower.run(),
             stop.wait(),
             _envoy(program, home, router, said),
-            router.limits.run(),
             router.issuers.run(),
+            router.limits.run(),
         )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

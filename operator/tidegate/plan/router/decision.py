@@ -69,9 +69,9 @@ def _closes(newest: RouterConfig, facts: RouterFacts, held: str) -> bool:
 
 
 def _would_let_in(newest: RouterConfig, facts: RouterFacts) -> bool:
-    """Whether routers would not tell clients from others, where there are clients."""
-    knows = KNOWS_TOKENS if newest.tokens else KNOWS_KEYS
-    return newest.clients and facts.reads < knows
+    """Whether routers know no clients of this kind, where only clients may ask."""
+    known = KNOWS_TOKENS if newest.tokens else KNOWS_KEYS
+    return newest.clients and facts.reads < known
 
 
 def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, str]:

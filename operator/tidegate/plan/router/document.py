@@ -25,7 +25,7 @@ from tidegate.plan.router.traffic import Traffic
 KNOWS_TOKENS: Final = 4
 KNOWS_KEYS: Final = 3
 """The first readers that do; an earlier one would let everybody in."""
-KNOWS_LIMITS: Final = 5
+KNOWS_LIMITS: Final = 4
 """The same of limits; an earlier one would count nothing."""
 
 PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
@@ -105,9 +105,8 @@ def closed(config: RouterConfig) -> RouterConfig:
     routes = tuple(
         route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes
     )
-    return config.model_copy(
-        update={"min_reader": 1, "api_keys": None, "tokens": None, "limits": None, "routes": routes}
-    )
+    nobody = {"min_reader": 1, "api_keys": None, "tokens": None, "limits": None}
+    return config.model_copy(update={**nobody, "routes": routes})
 
 
 def _observation(wanted: Observability) -> Observation:

@@ -62,7 +62,7 @@ def _limit(one: Limit) -> contract.Limit:
 
 def _length(policy: RoutingPolicy, route: Route, models: Mapping[str, Manifest]) -> int:
     """Tokens that every backend of a route takes, the longest of them; 0 where one does not say."""
-    named = {b.name: b.model_deployment_ref.name if b.model_deployment_ref else "" for b in policy.spec.backends}
+    named = {backend.name: backend.model for backend in policy.spec.backends}
     found = [models.get(named[entry.name], {}).get("spec", {}).get("engine") for entry in route.to.backends]
     lengths = [integer(engine, "maxModelLen") for engine in found]
     return max(lengths) if all(lengths) else 0

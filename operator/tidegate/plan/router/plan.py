@@ -74,7 +74,7 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
 
 
 def secrets(decision: RouterDecision) -> tuple[str, ...]:
-    """Those that the routers read, each once: with the keys of clients, and of the store in which they count."""
+    """Those that the routers read, each once: with the keys of clients and of providers, and of the store in which they count."""
     limits = decision.config.limits
     named = (*decision.policy.spec.secrets, *(limits.store.secrets if limits and limits.store else ()))
     return tuple(dict.fromkeys(named))

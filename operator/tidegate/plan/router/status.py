@@ -156,7 +156,7 @@ def _resolved(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) 
         conditions.KEYS_UNUSABLE: problems(facts, decision),
         conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
     }
-    if reason := next((reason for reason, sentences in found.items() if sentences), ""):
-        words = conditions.listed([sentence for sentences in found.values() for sentence in sentences])
-        return conditions.condition(conditions.RESOLVED_REFS, False, reason, words)
+    if sentences := [sentence for some in found.values() for sentence in some]:
+        reason = next(reason for reason, some in found.items() if some)
+        return conditions.condition(conditions.RESOLVED_REFS, False, reason, conditions.listed(sentences))
     return conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
