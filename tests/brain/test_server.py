@@ -177,9 +177,8 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
             "reads": READS,
             "native": False,
             "keys": [],
-            "limits": [],
-            "providers": [],
             "certificate": "",
+            "limits": [],
         }
         assert (await brain.get("/status")).json() == wanted
         async with _routed(envoy):

@@ -48,8 +48,9 @@ def configured(*each: Limit, **more: Any) -> RouterConfig:
 
 def ask(client: str = "acme", text: int = 0, most: int | None = 16, path: str = CHAT, address: str = "10.0.0.1") -> Ask:
     """A request as Envoy tells of it."""
-    asks = f"{text} {'-' if most is None else most} 1 0 {address} {client}"
-    return Ask("chat", b"", asks=asks, path=path, request="r-1")
+    return Ask(
+        "chat", b"", asks=f"{text} {'-' if most is None else most} 1 0 {address} {client}", path=path, request="r-1"
+    )
 
 
 class Clock:

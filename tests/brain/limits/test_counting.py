@@ -147,7 +147,7 @@ def test_nothing_is_leaked_after_an_hour(seed: int) -> None:
 def test_whatever_is_written_nothing_breaks_and_nobody_passes_a_limit(words: str, path: str, request: str) -> None:
     counting = alone(requests(3, per="Policy", name="all"), tokens(100))
     asked = ask()
-    strange = replace(asked, asks=words or "x", path=path, request=request)
+    strange = type(asked)("chat", b"", asks=words or "x", path=path, request=request)
     statuses = [
         parsed(reply)[0] for _ in range(5) if isinstance(reply := counting.ask(strange, lambda: FREE, UNKNOWN), bytes)
     ]
