@@ -86,7 +86,7 @@ bench-limits: init ## what a decision about limits costs the brain (3 minutes); 
 bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 10 minutes); tables and a plot in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.gates --docs
 
-bench-affinity: init native ## what PrefixAffinity does for prefix caches and first tokens, and what it costs (5 minutes); tables in docs/benchmarks.md
+bench-affinity: init native ## what PrefixAffinity does for prefix caches and first tokens, and what it costs (5 to 6 minutes); tables in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.affinity --docs
 
 bench-autoscaling: init ## what autoscaling costs and what it saves, beside others, simulated (12 minutes; SEEDS=1); tables and a plot in docs/autoscaling.md

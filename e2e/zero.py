@@ -20,7 +20,7 @@ def sleepy(hold: str = "60s", load: float = 2, **autoscaling: object) -> Object:
     return model(
         engine={"env": engine_env(DECODE_MS=5, LOAD_SECONDS=load)},
         autoscaling=scaled | autoscaling,
-        drain={"timeout": "10s"},
+        drain={"timeout": "15s"},
     )
 
 
@@ -36,7 +36,7 @@ def held(place: Place) -> int:
     """As Prometheus would read it from every router."""
     addresses = [pod["status"]["podIP"] for pod in place.items("pods", "tidegate.dev/role=router")]
     pages = [place.cluster.exec(["curl", "-s", f"http://{ip}:9092/metrics"]) for ip in addresses]
-    lines = [line for page in pages for line in str(page).splitlines() if line.startswith("tidegate_held_requests{")]
+    lines = [line for page in pages for line in page.stdout.splitlines() if line.startswith("tidegate_held_requests{")]
     return sum(int(line.split()[-1]) for line in lines)
 
 

@@ -27,8 +27,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.affinity", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of each workload (default: %(default)s)")
-    parser.add_argument("--cost-rounds", type=int, default=7, help="of the CPU's cost (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=0.8, help="of all those together (default: %(default)s)")
+    parser.add_argument("--cost-rounds", type=int, default=5, help="of the CPU's cost (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=0.6, help="of all those together (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     return parser
 

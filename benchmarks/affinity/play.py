@@ -51,9 +51,8 @@ async def _play(url: str, talks: Sequence[Talk], begin: float) -> Played:
 
 
 async def _talk(client: aiohttp.ClientSession, talk: Talk, played: Played) -> None:
-    await asyncio.sleep(talk.begins)
     messages = list(talk.opening)
-    for question, pause in zip(talk.questions, talk.pauses, strict=True):
+    for question, pause in zip(talk.questions, (talk.begins, *talk.pauses), strict=True):
         played.late.append(await _pause(pause))
         messages.append(said("user", question))
         try:

@@ -45,7 +45,7 @@ class Talk:
     """What was said before its first question."""
     questions: tuple[str, ...]
     pauses: tuple[float, ...]
-    """Seconds before each question."""
+    """Seconds before each question but the first."""
 
     @property
     def turns(self) -> int:
@@ -119,4 +119,4 @@ def _about(dice: Random, begins: float, number: int, document: str) -> Talk:
 
 
 def _pauses(dice: Random, length: int) -> tuple[float, ...]:
-    return (0.0, *(dice.uniform(*PAUSE) for _ in range(length - 1)))
+    return tuple(dice.uniform(*PAUSE) for _ in range(length - 1))

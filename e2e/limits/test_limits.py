@@ -177,7 +177,8 @@ def test_while_the_store_is_dead_each_router_lets_through_its_part(engines: Plac
     engines.wait(
         lambda: engines.condition("rpol/front", "LimitsShared")["status"] == "True", "they count together again"
     )
-    engines.wait(lambda: counted(engines, "acme") == 60, "the store was told what was let through")
+    # what it was asked when it hung may count twice: in doubt a client has less
+    engines.wait(lambda: counted(engines, "acme") >= 60, "the store was told what was let through")
     assert many(urls, 10) == {429: 10}
     assert many(urls, 10, key=GLOBEX) == {200: 10}
 

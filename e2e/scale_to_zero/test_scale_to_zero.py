@@ -45,7 +45,7 @@ def test_idle_then_asked(place: Place) -> None:
 
 def test_the_time_is_over(place: Place) -> None:
     place.apply(sleepy(hold="3s", load=60), policy())
-    place.ready_says("mdep/small", "EnginesStarting")
+    place.ready_says("rpol/front", "EnginesStarting")
     url, began = place.router(), time.monotonic()
     refused = httpx.post(url + CHAT, json=Load(url).body(4, stream=False), timeout=30)
     assert 3 <= time.monotonic() - began < 6
@@ -55,7 +55,7 @@ def test_the_time_is_over(place: Place) -> None:
 
 def test_a_client_that_gives_up(place: Place) -> None:
     place.apply(sleepy(load=60), policy())
-    place.ready_says("mdep/small", "EnginesStarting")
+    place.ready_says("rpol/front", "EnginesStarting")
     url = place.router()
 
     async def give_up() -> None:

@@ -24,18 +24,20 @@ def test_full_caches(place: Place) -> None:
     place.ready("mdep/small", "rpol/front")
     with Load(place.router()).running(streams=7, tokens=64, short=0) as tally:
         place.wait(lambda: place.get("mdep/small")["status"]["autoscaling"]["desiredReplicas"] > 1, "more engines", 60)
-        seen = looks(place)
+        place.wait(lambda: _by_what_is_under_way(place), "what is under way asks for more than one engine", 60)
         place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] > 1, "they answer", 60)
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
-    more = next(look for look in seen if look["wanted"] > look["asked"])
-    assert more["limit"] in ("Signal", "Max")
-    under_way = next(signal for signal in more["signals"] if signal["name"] == "under way")
-    assert under_way["need"] > 1
     shown = explain(place)
     assert shown.returncode == 0, shown.stderr
     assert "under way" in shown.stdout
     assert any(block in shown.stdout for block in "▂▃▄▅▆▇█")
     assert {event["reason"] for event in place.items("events.events.k8s.io")} & {"ScaledUp"}
+
+
+def _by_what_is_under_way(place: Place) -> bool:
+    """Nothing waits; the KV cache alone says so."""
+    signals = [{signal["name"]: signal["need"] for signal in look["signals"]} for look in looks(place)]
+    return any(need.get("under way", 0) > 1 and "backlog" not in need for need in signals)
 
 
 def test_a_model_that_does_not_scale(place: Place) -> None:

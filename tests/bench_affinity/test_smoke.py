@@ -24,9 +24,7 @@ def _missing(*_: object) -> list[str]:
 
 
 def _few(dice: Random) -> list[Talk]:
-    return [
-        Talk(n * 0.1, one.session, one.opening, one.questions[:2], (0.0, 0.1)) for n, one in enumerate(turns(dice)[:8])
-    ]
+    return [Talk(n * 0.1, one.session, one.opening, one.questions[:2], (0.1,)) for n, one in enumerate(turns(dice)[:8])]
 
 
 def test_a_talk_stays_with_the_engine_that_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:

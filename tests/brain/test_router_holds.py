@@ -26,6 +26,7 @@ from tidegate.brain.router import Router
 from tidegate.contract.destinations import Hold
 from tidegate.contract.patience import Timeouts
 from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Fallback, Target
 from tidegate.envoy import hold
 from tidegate.envoy.decide import SOCKET
 
@@ -257,3 +258,18 @@ async def test_a_brain_that_does_not_come_back(
         await dies(only)
         refused = await waits
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
+async def test_when_the_time_is_over_the_next_step_of_the_route_is_asked(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path
+) -> None:
+    both = config({"chat": {"a": 1}, "large": {"b": 1}})
+    chain = Fallback(steps=((Target(destination="b.r1", weight=1),),))
+    first = both.routes[0].model_copy(update={"fallback": chain})
+    wanted = both.model_copy(
+        update={"destinations": (SHORT.destinations[0], both.destinations[1]), "routes": (first, both.routes[1])}
+    )
+    async with running(envoy, tmp_path, wanted, b=engines.start()):
+        answer = await asked(envoy)
+        assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "b")
+        assert answer.elapsed.total_seconds() >= 0.5

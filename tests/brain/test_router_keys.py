@@ -56,7 +56,7 @@ async def serving(envoy: RealEnvoy, engines: Engines, wanted: RouterConfig = GUA
     engine = engines.start()
     async with looping(brain(envoy)) as router:
         changed(wanted, router)
-        router.secret_changed("keys", secret(acme=ACME, globex=GLOBEX))
+        router.trust.changed("keys", secret(acme=ACME, globex=GLOBEX))
         found = slices("a")
         found["a"]["ports"] = [{"name": "http", "port": engine.port}]
         router.engines_changed(found)
@@ -88,13 +88,13 @@ async def becomes(asked: Callable[[], Awaitable[int]], wanted: int, within: floa
 async def test_a_key_taken_away_is_refused_at_once(envoy: RealEnvoy, engines: Engines) -> None:
     async with serving(envoy, engines) as router:
         hash_before = (await router.status())["config"]
-        router.secret_changed("keys", secret(globex=GLOBEX))
+        router.trust.changed("keys", secret(globex=GLOBEX))
         assert await becomes(lambda: status(envoy, ACME), 401) < 1
         assert await status(envoy, GLOBEX) == 200
         said = await router.status()
         assert (said["config"], said["keys"], said["error"]) == (hash_before, [], "")
         assert router.current
-        router.secret_changed("keys", None)
+        router.trust.changed("keys", None)
         assert await becomes(lambda: status(envoy, GLOBEX), 401) < 1
         assert (await router.status())["keys"] == ["Secret 'keys' does not exist"]
 
@@ -102,7 +102,7 @@ async def test_a_key_taken_away_is_refused_at_once(envoy: RealEnvoy, engines: En
 async def test_while_a_configuration_waits_for_its_engines(envoy: RealEnvoy, engines: Engines) -> None:
     async with serving(envoy, engines) as router:
         changed(WIDER, router)
-        router.secret_changed("keys", secret(globex=GLOBEX))
+        router.trust.changed("keys", secret(globex=GLOBEX))
         assert await becomes(lambda: status(envoy, ACME), 401) < 1
         assert (await router.status())["config"] == GUARDED.hash(), "it still waits"
 
@@ -116,9 +116,9 @@ async def test_while_envoy_refuses_a_configuration(
         changed(broken, router)
         while "refused" not in (await router.status())["error"]:
             await asyncio.sleep(0.02)
-        router.secret_changed("keys", secret(globex=GLOBEX))
+        router.trust.changed("keys", secret(globex=GLOBEX))
         assert await becomes(lambda: status(envoy, ACME), 401) < 1
-        router.secret_changed("keys", secret(acme=ACME))
+        router.trust.changed("keys", secret(acme=ACME))
         assert await becomes(lambda: status(envoy, ACME), 200) < 1
         assert "refused" in (await router.status())["error"]
 
@@ -132,7 +132,7 @@ async def test_the_next_brain_goes_on(envoy: RealEnvoy, engines: Engines) -> Non
         router.config_changed(config_map('{"minReader": 99}'))
         await asyncio.sleep(0.2)
         assert [await status(envoy, key) for key in (ACME, GLOBEX, "")] == [200, 200, 401]
-        router.secret_changed("keys", secret(globex=GLOBEX))
+        router.trust.changed("keys", secret(globex=GLOBEX))
         assert await becomes(lambda: status(envoy, ACME), 401) < 1
         assert await status(envoy, GLOBEX) == 200
         changed(GUARDED, router)
@@ -145,12 +145,12 @@ async def test_before_its_secrets_are_read_a_configuration_waits_a_moment(envoy:
     named: list[frozenset[str]] = []
     async with serving(envoy, engines, OPEN) as router:
         router.watch = lambda names: named.append(frozenset(names))
-        router.secret_forgotten("keys")
+        router.trust.forgotten("keys")
         changed(GUARDED, router)
         assert 0.5 < await becomes(lambda: status(envoy, ACME), 503) < 3
         assert named[-1] == {"keys"}
         assert (await router.status())["keys"] == ["Secret 'keys' was not read yet"]
-        router.secret_changed("keys", secret(acme=ACME))
+        router.trust.changed("keys", secret(acme=ACME))
         assert await becomes(lambda: status(envoy, ACME), 200) < 1
         assert await status(envoy, GLOBEX) == 401
 
@@ -177,7 +177,7 @@ def files(folder: Path) -> dict[str, str]:
 def test_few_sentences(tmp_path: Path) -> None:
     router = Router(CONFIG_MAP, Files(RealEnvoy(tmp_path).start), Admin(tmp_path / "admin.sock"))
     changed(GUARDED, router)
-    router.secret_changed("keys", secret(**{f"c{n:02}": "" for n in range(12)}))
+    router.trust.changed("keys", secret(**{f"c{n:02}": "" for n in range(12)}))
     said = asyncio.run(router.status())["keys"]
     assert said[0] == "Secret 'keys': entry 'c00' is empty"
     assert said[-1] == "and 2 more"

@@ -44,14 +44,14 @@ def keyed(wanted: RouterConfig, *secrets: str) -> RouterConfig:
 async def test_a_stores_secret_is_watched_and_is_no_list_of_keys(tmp_path: Path) -> None:
     made = router(tmp_path)
     changed(keyed(configured(requests(1), store=SHARED), "keys"), made)
-    assert made._named() == {"keys", "shared-store"}
-    made.secret_changed("keys", secret(acme="sk-acme"))
-    made.secret_changed("shared-store", secret(password="sesame"))
-    assert set(made._entries) == {"keys"}
+    assert made.trust.named() == {"keys", "shared-store"}
+    made.trust.changed("keys", secret(acme="sk-acme"))
+    made.trust.changed("shared-store", secret(password="sesame"))
+    assert set(made.trust._entries) == {"keys"}
     remembered = made.files.keys()
     assert "shared-store" not in remembered
     assert made.limits._secrets.keys() == {"shared-store"}, "and keys are not kept as they are"
-    made.secret_forgotten("shared-store")
+    made.trust.forgotten("shared-store")
     assert made.limits._secrets == {}
 
 

@@ -44,6 +44,7 @@ def planned(files: list[Path]) -> list[dict[str, Any]]:
     for owner in sorted(owners, key=lambda o: order.index(o["kind"])):
         meta = {**owner["metadata"], "namespace": "default", "uid": UID, "resourceVersion": "1", "generation": 1}
         simulation = Simulation({**owner, "metadata": meta}, defaults=from_environment({}).defaults, models=models)
+        simulation.tiers = {o["metadata"]["name"]: o for o in owners if o["kind"] == "CacheTier"}
         simulation.check = StoreCheck(error="it was not asked")
         first = simulation.run()
         models |= {meta["name"]: simulation.owner} if owner["kind"] == "ModelDeployment" else {}
@@ -99,7 +100,7 @@ def test_a_policy_finds_the_models_of_the_same_files(capsys: Capture) -> None:
     (config,) = [m for m in rendered(capsys, QUICKSTART) if m["kind"] == "ConfigMap"]
     assert '"service":"qwen-' in config["data"]["router.json"]
     (alone,) = [m for m in rendered(capsys, ROOT / "examples/routingpolicy.yaml") if m["kind"] == "ConfigMap"]
-    assert '"destinations":[]' in alone["data"]["router.json"]
+    assert '"engine":' not in alone["data"]["router.json"], "providers are no models"
 
 
 def test_invalid(tmp_path: Path, capsys: Capture) -> None:

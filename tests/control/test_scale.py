@@ -244,7 +244,7 @@ async def test_an_engine_that_hangs_is_told(world: World) -> None:
     before = len(world.woken)
     await asyncio.sleep(20)
     assert len(world.woken) == before
-    world.pages["a"] = page(running=0)
+    world.pages["a"] = replace(page(running=3), generated=1.0)
     while world.scaler.hung(KEY):
         await asyncio.sleep(1)
 

@@ -17,7 +17,7 @@ class LoadBalancing(Part):
 
     algorithm: Literal["LeastRequest", "RoundRobin", "Random", "PrefixAffinity", "Session"] = "LeastRequest"
     """LeastRequest takes the less busy of two random engines. PrefixAffinity sends requests whose prompts begin alike, up to the first
-    message of a user, to one engine, which has that beginning in its cache: later turns of a conversation, questions about one document. Session
+    message of a user, to one engine, which has that beginning in its cache: the turns of a conversation. Session
     goes by `headers`, and by the client's address where a request has none of them. With either an engine that has 1.5 times as many requests
     under way as the average is passed over, so that what is hot spreads. Routers without the native filters read no prompts: there
     PrefixAffinity is Session."""

@@ -6,6 +6,7 @@ no signals                                          it follows the number that t
 signals of load: queueDepth, kvCacheUtilization,    it compares their totals with the targets, as ratios
   requestsPerReplica, query
 a latency                                           refused: a trigger, and an HPA knows ratios alone
+scaleToZero                                         refused: an HPA does not know that requests wait at a router
 headroom, forecast or schedules beside signals      refused: they shape the operator's own number, which nobody would ask for
 """
 
@@ -33,6 +34,12 @@ def _latency(autoscaling: Autoscaling) -> bool:
 
 
 RULES: Final = (
+    Rule(
+        "!(has(self.provider) && self.provider != 'Operator' && has(self.scaleToZero))",
+        "scaleToZero is the operator's own: an HPA does not know that requests wait at a router; write provider: Operator, or leave scaleToZero out",
+        lambda a: a.provider == OPERATOR or a.scale_to_zero is None,
+        ".scaleToZero",
+    ),
     Rule(
         f"!({_OTHERS}) || !self.signals.exists(s, has(s.timeToFirstToken) || has(s.timePerOutputToken))",
         "timeToFirstToken and timePerOutputToken are triggers, and an HPA knows ratios alone: it would double the engines whenever the latency doubles; "

@@ -8,6 +8,28 @@ from collections.abc import Collection, Mapping
 from tidegate.envoy.clusters import Endpoint
 
 
+class Chosen:
+    """Engines that get requests, of all that are known; both watches speak when they like."""
+
+    def __init__(self) -> None:
+        self._known: Mapping[str, tuple[Endpoint, ...]] | None = None
+        self._avoided: frozenset[str] = frozenset()
+
+    def of(self, known: Mapping[str, tuple[Endpoint, ...]]) -> dict[str, tuple[Endpoint, ...]] | None:
+        """Of these, by Service."""
+        self._known = known
+        return self._engines
+
+    def without(self, addresses: frozenset[str]) -> dict[str, tuple[Endpoint, ...]] | None:
+        """Without these; None while none is known."""
+        self._avoided = addresses
+        return self._engines
+
+    @property
+    def _engines(self) -> dict[str, tuple[Endpoint, ...]] | None:
+        return None if self._known is None else without(self._known, self._avoided)
+
+
 def read(text: str) -> frozenset[str]:
     """Addresses; none where it is no list of texts."""
     try:

@@ -78,7 +78,7 @@ async def run(post: Post) -> None:
 async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, router: Router) -> None:
     one = {"fieldSelector": f"metadata.name={router.config_map}"}
     configs = f"/api/v1/namespaces/{namespace}/configmaps"
-    secrets = Secrets(api, namespace, router.secret_changed, router.secret_forgotten)
+    secrets = Secrets(api, namespace, router.trust.changed, router.trust.forgotten)
     router.watch = secrets.name
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     parts = [
@@ -88,7 +88,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             follow(api, configs, one, router.config_changed),
             follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
             secrets.run(),
-            router.issuers.run(),
+            router.trust.issuers.run(),
             router.limits.run(),
             router.run(),
             router.presence.run(),

@@ -11,23 +11,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tidegate.brain import avoided, certificate, keys
+from tidegate.brain import avoided, certificate
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
-from tidegate.brain.jwks import Issuers
-from tidegate.brain.keys import Entries
 from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.limits.meters import LimitMeters
 from tidegate.brain.presence import Presence
-from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
+from tidegate.brain.trust import Trust
 from tidegate.brain.watch import Objects
 from tidegate.brain.xds import Files
-from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import READS, RouterConfig, UnreadableConfig, load
-from tidegate.envoy.clients import Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.snapshot import Snapshot, config_of, snapshot
 from tidegate.names import AVOIDED_KEY, ROUTER_CONFIG_KEY
@@ -94,12 +90,8 @@ class Router:
     """Why Envoy does not run the one that is wanted."""
     started: asyncio.Event = field(default_factory=asyncio.Event)
     """Envoy has what it needs to start."""
-    _entries: dict[str, Entries] = field(default_factory=dict)
-    """What Secrets say, by name; those that were not read yet are not there."""
     _seen: Engines = field(default_factory=Engines)
-    _known: dict[str, tuple[Endpoint, ...]] | None = None
-    _avoided: frozenset[str] = frozenset()
-    """Addresses of engines that hang."""
+    _chosen: avoided.Chosen = field(default_factory=avoided.Chosen)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _running: Snapshot | None = None
     _config_running: RouterConfig | None = None
@@ -112,10 +104,8 @@ class Router:
 
     def __post_init__(self) -> None:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
-        self._providers = Providers(self.files)
-        self.issuers = Issuers(self._issuers_changed, self._authorities)
-        self.issuers.restore(self.files.issuers())
         self.limits = Keeper(self.decisions.counting)
+        self.trust = Trust(self.files, self.limits, self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
         with suppress(UnreadableConfig):
             self._config_running = load(self.files.last_good())
@@ -123,15 +113,14 @@ class Router:
             self.limits.follow(self._config_running)
             self.limit_meters.follow(self._config_running)
             self.meters.follow(self._config_running, 0.0)
-            self._entries = keys.read(self.files.keys(), self._named())
+            self.trust.restore(self._config_running)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
         found = objects.get(self.config_map)
         if found is None:
             return
-        self._avoided = avoided.read(found.get("data", {}).get(AVOIDED_KEY, ""))
-        self._choose()
+        self.engines = self._chosen.without(avoided.read(found.get("data", {}).get(AVOIDED_KEY, "")))
         try:
             self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
             self.unreadable = ""
@@ -139,18 +128,13 @@ class Router:
             self.unreadable = f"the configuration cannot be read: {error}"
             self.config = self.config or self._config_running
             log.error("%s", self.unreadable)
+        self.trust.follow(self.config, self._config_running)
         self._changed.set()
 
     def engines_changed(self, objects: Objects) -> None:
         """The watch of the EndpointSlices."""
-        self._known = self._seen.by_service(objects.values())
-        self._choose()
+        self.engines = self._chosen.of(self._seen.by_service(objects.values()))
         self._changed.set()
-
-    def _choose(self) -> None:
-        """Those that get requests, of all that are known."""
-        if self._known is not None:
-            self.engines = avoided.without(self._known, self._avoided)
 
     def _news(self) -> None:
         """Envoy has come to know engines, or has to forget some."""
@@ -164,42 +148,18 @@ class Router:
     def _let_wait(self) -> None:
         self.decisions.waiting.answer(self.presence.answering(self.engines or {}))
 
-    def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
-        """The watch of a Secret; None when it is not there."""
-        stores = self._of_stores()
-        if name in stores:
-            self.limits.secret_changed(name, secret)
-        if name not in stores or name in self._of_others():
-            self._entries[name] = keys.entries(name, secret)
-            self.files.remember_keys(keys.written(self._entries))
-            self._providers.changed(name, secret)
-            self._changed.set()
-
-    def secret_forgotten(self, name: str) -> None:
-        """Its watch has ended: what it said may be wrong when it is named again."""
-        self._entries.pop(name, None)
-        self._providers.forgotten(name)
-        self.limits.secret_forgotten(name)
-
     def heard(self, record: Record) -> None:
         """A request has ended."""
         self.meters.count(record)
         self.decisions.counting.settle(record)
-
-    def _issuers_changed(self) -> None:
-        self.files.remember_issuers(self.issuers.written())
-        self._changed.set()
-
-    def _authorities(self, tokens: Tokens) -> bytes | None:
-        return self._providers.value(tokens.ca) if tokens.ca else b""
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            self.watch(self._named())
-            self.issuers.name(*(config.tokens for config in (self.config, self._config_running) if config))
+            self.trust.follow(self.config, self._config_running)
+            self.watch(self.trust.named())
             if self.config is None or self.engines is None:
                 continue
             self._notice(self.engines)
@@ -213,34 +173,9 @@ class Router:
             if not self._too_early(wanted):
                 await self._follow(wanted, self.config)
 
-    def _named(self) -> frozenset[str]:
-        """The Secrets of the configuration that is wanted, and of the one that runs."""
-        return self._of_others() | self._of_stores()
-
-    def _of_others(self) -> frozenset[str]:
-        """Those that are not of stores."""
-        configs = [config for config in (self.config, self._config_running) if config]
-        clients = frozenset(name for config in configs if config.api_keys for name in config.api_keys.secrets)
-        authorities = {config.tokens.ca.secret for config in configs if config.tokens and config.tokens.ca}
-        return clients.union(authorities, *map(named_secrets, configs))
-
-    def _of_stores(self) -> frozenset[str]:
-        blocks = [config.limits for config in (self.config, self._config_running) if config]
-        return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
-
-    def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
-        if config.tokens:
-            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
-            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
-        return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
-
     def _made(self, config: RouterConfig) -> Snapshot:
         """With the engines and the clients that there are."""
-        clients, credentials, engines = (
-            self._clients(config)[0],
-            self._providers.credentials(config),
-            self.engines or {},
-        )
+        clients, credentials, engines = self.trust.clients(config), self.trust.credentials(config), self.engines or {}
         held = self.presence.held(config, engines)
         return snapshot(config, self.presence.shown(engines), self.files.start, clients, credentials, held)
 
@@ -269,8 +204,7 @@ class Router:
         patient = {d.name for d in self.config.destinations if d.hold} if self.config else set()
         if not all(engines for name, engines in wanted.endpoints.items() if name in fresh - patient):
             return HOLD
-        unread = self.config and (self._clients(self.config)[0].unread or self._providers.unread(self.config))
-        return READ if unread else 0.0
+        return READ if self.config and self.trust.unread(self.config) else 0.0
 
     def _keep_current(self) -> None:
         """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
@@ -410,7 +344,7 @@ class Router:
         """What is the matter with Secrets, for people."""
         if not self.config:
             return ()
-        return (*self._clients(self.config)[1], *self._providers.problems(self.config))
+        return (*self.trust.of_clients(self.config), *self.trust.of_providers(self.config))
 
     async def status(self) -> dict[str, Any]:
         """What the operator asks for."""
@@ -421,8 +355,8 @@ class Router:
             "error": self.unreadable or self.not_taken,
             "reads": READS,
             "native": bool(self.files.start.module),
-            "keys": few(self._clients(self.config)[1] if self.config else ()),
-            "providers": few(self._providers.problems(self.config) if self.config else ()),
+            "keys": few(self.trust.of_clients(self.config) if self.config else ()),
+            "providers": few(self.trust.of_providers(self.config) if self.config else ()),
             "certificate": self._certificate(reading.expires if reading else 0),
             "limits": self.limits.problems(),
         }

@@ -1,4 +1,4 @@
-"""How much clients may ask for. A document that says so wants a reader of 4: an earlier one would let everybody through."""
+"""How much clients may ask for. A document that says so wants a reader of 5: an earlier one would let everybody through."""
 
 from __future__ import annotations
 

@@ -195,6 +195,7 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
+        **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
     }
     return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 

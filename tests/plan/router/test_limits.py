@@ -37,7 +37,7 @@ def planned(tier: dict[str, Any] | None = None, said: dict[str, Any] | None = No
         simulation.router_pod(pod)
     for _ in range(2):
         newest = simulation.plan().status["configuration"]["hash"]
-        simulation.reports = {pod: RouterReport(newest, **{"reads": 4, "native": True} | (said or {})) for pod in pods}
+        simulation.reports = {pod: RouterReport(newest, **{"reads": 5, "native": True} | (said or {})) for pod in pods}
     return simulation.plan()
 
 
@@ -53,7 +53,7 @@ def tier(eviction: str = "") -> dict[str, Any]:
 
 def test_what_routers_are_told() -> None:
     found = written(planned(tier(), **SHARED, limitsUnavailable="Refuse"))
-    assert found.min_reader == 4
+    assert found.min_reader == 5
     assert found.limits
     assert (found.limits.open, found.limits.replicas, dict(found.limits.lengths)) == (False, 2, {})
     rps, tokens = found.limits.each
@@ -139,7 +139,7 @@ def test_routers_that_know_keys_and_no_limits_go_on_as_they_are() -> None:
     assert plan.status["configuration"]["hash"] == before
     stalled = condition(plan.status, "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "RoutersOutdated")
-    assert "needs routers that read 4, and these read 3: they go on with the one that they have" in stalled["message"]
+    assert "needs routers that read 5, and these read 3: they go on with the one that they have" in stalled["message"]
     assert condition(plan.status, "Ready")["status"] == "True"
 
 

@@ -25,7 +25,7 @@ _ROUTE: Final = DECIDED_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
 _ASK: Final = ASK_HEADER.encode()
 _REQUEST: Final = b"x-request-id"
-_READ: Final = (_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST)
+_READ: Final = frozenset((_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST))
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             follower.run(),
             stop.wait(),
             _envoy(program, home, router, said),
-            router.issuers.run(),
+            router.trust.issuers.run(),
             router.limits.run(),
         )
     ]
@@ -161,7 +161,7 @@ class Follower:
             secret = there.get(name)
             if name not in self._secrets or self._secrets[name] != secret:
                 self._secrets[name] = secret
-                self._router.secret_changed(name, secret)
+                self._router.trust.changed(name, secret)
 
     async def _ask(self, silent: Sequence[Endpoint]) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:

@@ -25,7 +25,7 @@ from tidegate.plan.router.traffic import Traffic
 KNOWS_TOKENS: Final = 4
 KNOWS_KEYS: Final = 3
 """The first readers that do; an earlier one would let everybody in."""
-KNOWS_LIMITS: Final = 4
+KNOWS_LIMITS: Final = 5
 """The same of limits; an earlier one would count nothing."""
 
 PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
