@@ -128,6 +128,11 @@ class Files:
         for old in known[:-1]:  # Envoy may be reading the last one
             old.unlink()
 
+    def forget_key(self, entry: SecretEntry) -> None:
+        """It is a key no more: no cluster shows it from now on, and nobody finds it here."""
+        for file in self._run.glob(f"key.{named(entry)}.*"):
+            file.unlink()
+
     def certificates(self, name: str, value: bytes) -> str:
         """What providers are verified with; the file, which is another one for others."""
         file = self._run / f"ca.{name}.{short_hash(value.decode(errors='replace'))}"

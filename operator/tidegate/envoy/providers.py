@@ -139,6 +139,7 @@ def found_by_name(destination: str, provider: External, start: Start, nobody: li
         "dns_lookup_family": "V6_PREFERRED" if start.only_ipv6 else "V4_PREFERRED",
         "dns_refresh_rate": duration(LOOK_UP),
         "respect_dns_ttl": True,
+        "dns_failure_refresh_rate": {"base_interval": duration(1), "max_interval": duration(LOOK_UP)},
         "wait_for_warm_on_init": False,
         "load_assignment": {
             "cluster_name": destination,
