@@ -185,7 +185,7 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     asked = walk.groups(route, config)
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
-        **affinity.policy(route.sticky, config.affinity),
+        **affinity.policy(route.sticky, config),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
