@@ -95,3 +95,19 @@ def test_who_has_taken_the_place_of_all_old_engines_does_not_stand_in_for_them()
         made.run()
         made.routers_follow()
     assert (made.rollout["phase"], made.replicas()["Active"]) == ("Promoted", 4)
+
+
+def test_less_room_than_nodes_said_is_less() -> None:
+    """A reading is some seconds old, and knows GPUs alone. With one that has no place, nothing would go on until it is taken back for being late."""
+    made = full(capacity={"whenFull": "Swap"})
+    made.heard[GPUS] = Sample(Nodes((Node("a", 1),)), 0.0)
+    made.__class__ = Judged
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (1, {"Active": 4, "Candidate": 1})
+    waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient memory"}
+    made.engine_pod("Candidate", {"conditions": [waits]})
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (0, {"Active": 3, "Candidate": 1})
+    made.pods[-1] |= {"spec": {"nodeName": "a"}, "status": {}}
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (0, {"Active": 3, "Candidate": 1})
