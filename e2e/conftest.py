@@ -20,9 +20,10 @@ LOADS = [pytest.param((10, 10), id="light"), pytest.param((STREAMS, RATE), id="h
 """Streams at a time and short requests a second: what fits beside other tests, and what is promised."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed() -> Iterator[Cluster]:
-    """A cluster of two nodes of eight GPUs with the operator installed by Helm; its tests run on whatever worker has it."""
+    """A cluster of two nodes of eight GPUs with the operator installed by Helm; its tests run on whatever worker has it. It ends with the
+    last of them, and not with those in tests/, which would have to share two cores with it."""
     name = f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}-{os.getpid()}"
     with Cluster.start(name, nodes=2, gpus=8) as cluster:
         install_chart(cluster, *monitoring.settings(1))

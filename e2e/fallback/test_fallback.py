@@ -41,8 +41,9 @@ def provider(certificate: str = "hosted-tls") -> list[Object]:
     container = {
         "name": "hosted",
         "image": ENGINE_IMAGE,
-        "args": ["acme/big", "--served-model-name", "big", "--port", "8443", "--api-key", KEY,
+        "args": ["acme/big", "--served-model-name", "big", "--port", "8443",
                  "--ssl-certfile", "/tls/tls.crt", "--ssl-keyfile", "/tls/tls.key"],
+        "env": [{"name": "VLLM_API_KEY", "valueFrom": {"secretKeyRef": {"name": "openai", "key": "token"}}}],
         "readinessProbe": {"httpGet": {"path": "/health", "port": 8443, "scheme": "HTTPS"}, "periodSeconds": 1},
         "volumeMounts": [{"name": "tls", "mountPath": "/tls"}],
         "securityContext": RUN,

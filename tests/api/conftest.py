@@ -13,7 +13,7 @@ from e2e.devcluster import Cluster
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api_server() -> Iterator[Cluster]:
     """A cluster with the three CRDs, established."""
     with Cluster.start(f"api-{os.getpid()}", nodes=1, gpus=0) as cluster:

@@ -93,6 +93,16 @@ def test_another_key_is_another_file(providers: Providers, tmp_path: Path) -> No
     )
 
 
+def test_a_key_that_is_taken_away_is_in_no_file(providers: Providers, tmp_path: Path) -> None:
+    for said in (secret(token=b"sk-1"), None, secret(token=b"sk-2"), secret(token=b"")):
+        providers.changed("openai", said)
+        providers.credentials(asked())
+    assert list(tmp_path.glob("key.*")) == []
+    providers.changed("openai", secret(token=b"sk-3"))
+    assert providers.credentials(asked()).reach("hosted")
+    assert key_of(tmp_path) == "sk-3"
+
+
 def test_certificates(providers: Providers, tmp_path: Path) -> None:
     pem = Authority(tmp_path / "authority").pem
     wanted = asked(key=None, ca=CA)

@@ -19,7 +19,9 @@ RoutingPolicy/front-door: chat takes route chat
   again     the first ones 2 times more, after 429, 503, no connection, a reset
   time      request 10m, firstToken 60s
   breaker   left alone for 60s after 5 answers of 5xx in a row
-  limits    none
+  limit     rps              20 requests in 1m of each client
+  limit     tokens           40000 tokens in 1m of each client, 1 overrides
+  limit     day              10000 requests in 24h of each client, 1 overrides
 """
 
 
@@ -39,7 +41,18 @@ def test_an_adapter(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_everybody(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "asked by  everybody who reaches the router" in said(capsys, "chat", "provider.yaml")[1]
+    words = said(capsys, "chat", "provider.yaml")[1]
+    assert "asked by  everybody who reaches the router" in words
+    assert "limit     none" in words
+
+
+def test_tokens(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    jwt = "jwt: {issuer: 'https://issuer.example', audiences: [chat], jwks: {url: 'https://issuer.example/jwks'}}"
+    (tmp_path / "policy.yaml").write_text(
+        (EXAMPLES / "provider.yaml").read_text().replace("anonymous: {allowExternal: true}", jwt)
+    )
+    assert explain([str(tmp_path)], "chat") == 0
+    assert "asked by  clients with a token of https://issuer.example" in capsys.readouterr().out
 
 
 def test_nobody(capsys: pytest.CaptureFixture[str]) -> None:

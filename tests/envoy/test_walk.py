@@ -7,7 +7,7 @@ import pytest
 from tests.envoy.conftest import config
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
-from tidegate.envoy.walk import groups, walked
+from tidegate.envoy.walk import followed, groups, walked
 
 LATER = FixedAnswer(status=503, message="later")
 END = (("end:to-chat", 1),)
@@ -59,3 +59,11 @@ def test_after_whom_another_one_may_be_asked() -> None:
     assert walked(made(ONE, 2)) == frozenset()
     assert walked(made(ONE, 2, "b")) == {"a.r1", "b.r1"}
     assert walked(made(TWO, 1)) == {"a.r1", "b.r1"}
+
+
+def test_who_may_be_left_alone_altogether() -> None:
+    """Where somebody else is asked afterwards, whatever the walk; words at the end are nobody."""
+    assert followed(made(ONE, 2, "b")) == {"a.r1"}
+    assert followed(made(ONE, 0, "", LATER)) == frozenset()
+    assert followed(made(ONE, 0, "bc", LATER)) == {"a.r1", "b.r1"}
+    assert followed(made(TWO, 1)) == frozenset(), "one stands in for the other, and nobody for both"

@@ -96,7 +96,7 @@ def is_ready(pod: dict[str, Any]) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     with Cluster.start(f"test-{os.getpid()}", nodes=2, gpus=4) as running:
         yield running

@@ -18,7 +18,7 @@ class CircuitBreaker(Part):
     eject_for: Duration = "60s"
     """Then it gets no requests for so long; afterwards it is asked again as all others are, and left alone for as long once more each
     time that it goes on with errors, up to six times this. One that cannot be reached is left alone as long, after two attempts.
-    Where nobody else is asked afterwards, one engine in ten always is."""
+    Where nobody else is asked afterwards, some engines always are."""
 
     rules: ClassVar = (
         Rule(

@@ -139,6 +139,8 @@ class Providers:
 
     def _handed_over(self, provider: External) -> bool:
         """Whether Envoy has, or had of an earlier brain, everything that the provider is asked with."""
+        if provider.key and self._wrong(provider, provider.key):
+            self._files.forget_key(provider.key)
         if any(self._wrong(provider, entry) for entry in _entries(provider)):
             return False
         unread = [entry for entry in _entries(provider) if entry.secret not in self._known]

@@ -63,14 +63,29 @@ def explained(policy: RoutingPolicy, route: Route, model: str, models: Models) -
     if route.fallback and route.fallback.response:
         yield f"  at last   {route.fallback.response.status} {route.fallback.response.message}"
     yield from _patience(policy, route)
-    yield "  limits    none"
+    yield from _limits(policy, model)
+
+
+def _limits(policy: RoutingPolicy, model: str) -> Iterator[str]:
+    counted = {
+        "Client": "each client",
+        "Address": "each address",
+        "Model": f"{model} as a whole",
+        "Policy": "all together",
+    }
+    for limit in policy.spec.limits:
+        what = "requests" if limit.requests else "tokens"
+        more = f", {len(limit.overrides)} overrides" if limit.overrides else ""
+        yield f"  limit     {limit.name:<16} {limit.amount} {what} in {limit.window} of {counted[limit.per]}{more}"
+    if not policy.spec.limits:
+        yield "  limit     none"
 
 
 def _who(policy: RoutingPolicy) -> str:
-    keys = policy.spec.auth.api_keys
-    if not keys:
-        return "everybody who reaches the router"
-    return f"clients with a key in {', '.join(f'Secret {ref.name}' for ref in keys.secret_refs)}"
+    auth = policy.spec.auth
+    if auth.api_keys:
+        return f"clients with a key in {', '.join(f'Secret {ref.name}' for ref in auth.api_keys.secret_refs)}"
+    return f"clients with a token of {auth.jwt.issuer}" if auth.jwt else "everybody who reaches the router"
 
 
 def _line(backend: Backend, adapter: str | None, models: Models, share: str = "") -> str:

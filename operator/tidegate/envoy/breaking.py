@@ -16,15 +16,17 @@ CONNECT_FAILURES: Final = 2
 EJECTED: Final = 5.0
 LONGER: Final = 6
 """Times that."""
-NOT_ALL: Final = 90
-"""Percent of a destination's engines that may be left alone at the same time: where nobody else is asked, one always is."""
+ALONE: Final = 90
+"""Percent of a destination's engines that may be left alone at the same time where nobody else is asked: one always is."""
 ALL: Final = 99
-"""Percent where somebody else is asked: all but the one who stands there for nobody (clusters.py)."""
+"""Percent where somebody else is asked afterwards: all but the one who stands there for nobody (clusters.py), and counts as one of them."""
+HALF: Final = 49
+"""Percent where there is that one, and nobody else is asked afterwards: of one engine none, of two or three one."""
 
 
-def left_alone(breaker: CircuitBreaker | None, *, walked: bool) -> Resource:
-    """Of one destination. Without a breaker, what engines answer, errors too, is between them and the client. `walked`: somebody else is
-    asked after it."""
+def left_alone(breaker: CircuitBreaker | None, most: int) -> Resource:
+    """Of one destination, of whose engines at `most` so many percent are. Without a breaker, what engines answer, errors too, is between
+    them and the client."""
     seconds = breaker.eject_seconds if breaker else EJECTED
     return {
         "split_external_local_origin_errors": True,
@@ -39,5 +41,5 @@ def left_alone(breaker: CircuitBreaker | None, *, walked: bool) -> Resource:
         "base_ejection_time": duration(seconds),
         "max_ejection_time": duration(seconds * LONGER),
         "max_ejection_time_jitter": "1s",
-        "max_ejection_percent": ALL if walked else NOT_ALL,
+        "max_ejection_percent": most,
     }

@@ -11,12 +11,14 @@ from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import FixedAnswer
 from tidegate.envoy import affinity, attempt, providers
-from tidegate.envoy.breaking import left_alone
+from tidegate.envoy.breaking import ALONE, left_alone
 from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
 from tidegate.envoy.types import Resource, duration, typed
 
 CONNECT_TIMEOUT: Final = 2.0
+PROVIDER_CONNECT_TIMEOUT: Final = 5.0
+"""Seconds, those of TLS included."""
 IDLE_CONNECTION: Final = 4.0
 """vLLM's server closes idle connections after 5 s; closing earlier on this side avoids writing into a closing one."""
 KEEPALIVE: Final = 5
@@ -51,16 +53,14 @@ def cluster(
     config: RouterConfig,
     start: Start,
     credentials: Credentials = NOTHING,
-    *,
-    walked: bool = False,
+    most_ejected: int = ALONE,
 ) -> Resource:
-    """One destination. Limits that would refuse requests are far away: queues are the engines' own. `walked`: after it another destination
-    may be asked."""
+    """One destination. Limits that would refuse requests are far away: queues are the engines' own."""
     return {
         **_named(destination.name),
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         **_members(destination, start, credentials),
-        "connect_timeout": duration(CONNECT_TIMEOUT),
+        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT if destination.external else CONNECT_TIMEOUT),
         **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
@@ -78,7 +78,7 @@ def cluster(
             "tcp_keepalive": {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
         },
         "upstream_bind_config": {"socket_options": [_lost(start)]},
-        "outlier_detection": left_alone(config.circuit_breaker, walked=walked),
+        "outlier_detection": left_alone(config.circuit_breaker, most_ejected),
         # however many are left alone, the others get the requests; and at once, not with what happens within the next second
         "common_lb_config": {
             "healthy_panic_threshold": {"value": 0},
@@ -102,8 +102,7 @@ def end(route: str, answer: FixedAnswer, start: Start) -> Resource:
 
 
 def _named(name: str) -> Resource:
-    # a dot would end the name where Envoy's metrics take it for a label
-    return {"name": name, "alt_stat_name": name.replace(".", "-").replace(":", "-")}
+    return {"name": name, "alt_stat_name": stat_name(name)}
 
 
 def _members(destination: Destination, start: Start, credentials: Credentials) -> Resource:
@@ -138,7 +137,7 @@ def _protocol(filters: Sequence[Resource]) -> Resource:
 
 def stat_name(destination: str) -> str:
     """In Envoy's metrics: a dot would end the name where they take it for a label."""
-    return destination.replace(".", "-")
+    return destination.replace(".", "-").replace(":", "-")
 
 
 def _lost(start: Start) -> Resource:

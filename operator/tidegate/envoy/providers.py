@@ -16,9 +16,9 @@ from typing import Final
 from tidegate.contract.destinations import External, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import DECIDED_HEADER, FIRST_HEADER, MODEL_HEADER, SPLICE_HEADER, short_hash
+from tidegate.names import INTERNAL_HEADERS, short_hash
 
-KEPT: Final = (MODEL_HEADER, SPLICE_HEADER, DECIDED_HEADER, FIRST_HEADER)
+KEPT: Final = INTERNAL_HEADERS
 """What filters and routes tell each other in, and nobody else needs to know."""
 DROPPED: Final = (
     "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "x-envoy-external-address", "x-envoy-internal",
@@ -139,6 +139,7 @@ def found_by_name(destination: str, provider: External, start: Start, nobody: li
         "dns_lookup_family": "V6_PREFERRED" if start.only_ipv6 else "V4_PREFERRED",
         "dns_refresh_rate": duration(LOOK_UP),
         "respect_dns_ttl": True,
+        "dns_failure_refresh_rate": {"base_interval": duration(1), "max_interval": duration(LOOK_UP)},
         "wait_for_warm_on_init": False,
         "load_assignment": {
             "cluster_name": destination,

@@ -8,12 +8,13 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
+from tidegate.envoy.breaking import ALL, ALONE, HALF
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource
-from tidegate.envoy.walk import end_of, walked
+from tidegate.envoy.walk import end_of, followed, walked
 from tidegate.names import short_hash
 
 CLUSTER: Final = "envoy.config.cluster.v3.Cluster"
@@ -84,7 +85,7 @@ def snapshot(
         version=JOIN.join(_versions(config, clients, credentials, held)),
         clusters={
             **{
-                d.name: clusters.cluster(d, config, start, credentials, walked=d.name in walks)
+                d.name: clusters.cluster(d, config, start, credentials, _most_ejected(d.name, walks, config))
                 for d in config.destinations
             },
             **{name: clusters.end(name, answer, start) for name, answer in ends},
@@ -96,6 +97,12 @@ def snapshot(
         switches=observe.switches(config.observation),
         start=start,
     )
+
+
+def _most_ejected(name: str, walks: frozenset[str], config: RouterConfig) -> int:
+    if name not in walks:
+        return ALONE
+    return ALL if name in followed(config) else HALF
 
 
 def _versions(config: RouterConfig, clients: Clients, credentials: Credentials, held: Collection[str]) -> Iterator[str]:

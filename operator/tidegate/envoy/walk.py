@@ -23,6 +23,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
 from tidegate.envoy.types import Resource, extension
 
+_END: Final = "end:"
 Group = tuple[Target, ...]
 _TYPE: Final = "envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier"
 
@@ -46,13 +47,26 @@ def groups(route: Route, config: RouterConfig) -> tuple[Group, ...]:
 
 def end_of(route: Route) -> str:
     """The cluster that answers when nobody else does."""
-    return f"end:{route.name}"
+    return f"{_END}{route.name}"
 
 
 def walked(config: RouterConfig) -> frozenset[str]:
     """The destinations after which another one may be asked: not being there must look like an answer that is tried again."""
     walks = (steps for route in config.routes if len(steps := groups(route, config)) > 1)
     return frozenset(target.destination for steps in walks for group in steps for target in group)
+
+
+def followed(config: RouterConfig) -> frozenset[str]:
+    """Of these, those after whom another one is asked in every walk: they may be left alone altogether."""
+    walks = [steps for route in config.routes if len(steps := groups(route, config)) > 1]
+    last = {t.destination for steps in walks for t in _last(steps)}
+    asked = {t.destination for steps in walks for group in steps for t in group}
+    return frozenset(name for name in asked - last if not name.startswith(_END))
+
+
+def _last(steps: Sequence[Group]) -> Group:
+    """The last who may answer: what is said at the end is no answer."""
+    return next(group for group in reversed(steps) if not group[0].destination.startswith(_END))
 
 
 def _others(targets: Group, config: RouterConfig) -> Group:
