@@ -252,7 +252,11 @@ def test_no_way_to_a_cluster(arguments: list[str], says: str, kubeconfig: Path, 
 
 @pytest.mark.parametrize(
     ("words", "suggested"),
-    [([""], ["rollout"]), (["rollout", "re"], ["resume", "retry"]), (["rollout", "promote", "--a"], ["--all"])],
+    [
+        ([""], ["plan", "rollout", "scale"]),
+        (["rollout", "re"], ["resume", "retry"]),
+        (["rollout", "promote", "--a"], ["--all"]),
+    ],
 )
 def test_completion(words: list[str], suggested: list[str]) -> None:
     """A fresh interpreter, as kubectl starts it."""
