@@ -62,11 +62,10 @@ def followed(*lines: Timeline) -> Iterator[None]:
             thread.join()
 
 
-def routers(place: Place) -> list[Timeline]:
+def routers(place: Place, client: httpx.Client) -> list[Timeline]:
     """What each router's Envoy runs."""
     pods = place.items("pods", "tidegate.dev/role=router")
     urls = [place.cluster.forward_address(pod["status"]["podIP"], BRAIN_PORT) for pod in pods]
-    client = httpx.Client(timeout=2)
 
     def config(url: str) -> Callable[[], str]:
         return lambda: str(client.get(f"{url}/status").json()["config"])
@@ -89,8 +88,8 @@ def _model(decode: float) -> Object:
 def test_a_share_is_live_at_all_routers(place: Place) -> None:
     place.apply(_model(5), policy(replicas=2))
     place.ready("mdep/small", "rpol/front")
-    rollout, shares, live = Rollout(place), decided(place), routers(place)
-    with followed(shares, *live):
+    rollout, shares = Rollout(place), decided(place)
+    with httpx.Client(timeout=2) as client, followed(shares, *(live := routers(place, client))):
         for decode in (6, 7):
             place.apply(_model(decode))
             place.wait(lambda: rollout.phase not in ("", "Promoted"), "it begins")
@@ -113,8 +112,12 @@ def test_a_bad_revision_has_nothing_any_more(place: Place) -> None:
     prometheus = place.prometheus()
     place.apply(judged(5), policy(replicas=2))
     place.ready("mdep/small", "rpol/front")
-    rollout, live = Rollout(place), routers(place)
-    with Load(place.router()).running(streams=2, tokens=20, short=8) as tally, followed(*live):
+    rollout = Rollout(place)
+    with (
+        httpx.Client(timeout=2) as client,
+        Load(place.router()).running(streams=2, tokens=20, short=8) as tally,
+        followed(*(live := routers(place, client))),
+    ):
         place.wait(lambda: tally.answers[200] > 20, "the load runs")
         place.apply(judged(5, {"ERROR_RATE": 0.9}))
         place.wait(lambda: rollout.status.get("windows"), "it has a share")

@@ -28,7 +28,7 @@ struct Hash {
 
 impl Hash {
     fn byte(&mut self, c: u8) {
-        self.word = self.word << 8 | u64::from(c);
+        self.word = (self.word << 8) | u64::from(c);
         self.count += 1;
         if self.count % 8 == 0 {
             self.mix(self.word);
@@ -54,9 +54,9 @@ impl Hash {
     }
 
     fn value(mut self) -> u64 {
-        self.mix(self.word << 8 | self.count as u64 % 8);
+        self.mix((self.word << 8) | (self.count as u64 % 8));
         self.mix(self.count as u64);
-        self.state ^ self.state >> 32
+        self.state ^ (self.state >> 32)
     }
 }
 

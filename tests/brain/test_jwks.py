@@ -178,3 +178,25 @@ async def test_over_the_network() -> None:
         await _served(_large, ours, trusted)
     with pytest.raises(httpx.HTTPStatusError):
         await _served(_missing, ours, trusted)
+
+
+async def test_an_issuer_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then, each in time."""
+    monkeypatch.setattr(jwks, "TIMEOUT", 0.5)
+
+    async def drip(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b" ")
+            await asyncio.sleep(0.1)
+
+    app = web.Application()
+    app.router.add_get("/", drip)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    await (site := web.TCPSite(runner, "127.0.0.1", 0)).start()
+    async with asyncio.timeout(5):
+        with pytest.raises(NoKeys, match="longer than"):
+            await fetch(site.name, b"")
+    await runner.cleanup()

@@ -9,7 +9,8 @@ import pytest
 from tests.brain.decide.test_step import asking
 from tests.brain.records.test_meters import WHO, named, told
 from tests.brain.records.test_outcome import GOOD
-from tests.brain.support import CONFIG_MAP
+from tests.brain.support import CONFIG_MAP, changed, come_true, looping, slices
+from tests.envoy.test_fallback import chain
 from tidegate.brain.admin import Admin
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.router import Router
@@ -43,3 +44,16 @@ async def test_what_it_cannot_read_does_not_hold_it_up(tmp_path: Path, broken: s
     decided = router.decisions.decide(Ask("auto", b""))
     assert isinstance(decided, bytes)
     assert decided.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_who_has_no_engine_is_still_no_end_of_a_walk(tmp_path: Path) -> None:
+    """Before Envoy has said anything of a new configuration, and when it refuses it."""
+    running = chain({"a": 1}, "b")
+    router = follower(tmp_path, running)
+    router.started.set()
+    async with looping(router):
+        changed(running, router)
+        router.engines_changed(slices("b"))
+        file = tmp_path / "xds" / "eds.a.r1.json"
+        await come_true(file.exists)
+        assert "nobody.sock" in file.read_text()

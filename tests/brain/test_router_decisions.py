@@ -16,12 +16,21 @@ from tidegate.brain.admin import Admin
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.router import Router
 from tidegate.brain.watch import Objects
+from tidegate.contract.limits import Limit, Limits
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.decide import SOCKET
 
 PLAIN = config({"chat": {"a": 1}, "large": {"b": 1}, "auto": {"a": 1}})
 DECIDED = asking("to-large", "to-chat")
 CHANGES = 30
+COUNTED = Limits(
+    each=(Limit(name="all", per="Policy", of="requests", amount=10**9, window_seconds=60),), open=False, replicas=1
+)
+
+
+def counted(wanted: RouterConfig) -> RouterConfig:
+    """The same with a limit, without which nobody passes."""
+    return wanted.model_copy(update={"limits": COUNTED})
 
 
 def served(**engines: Engine) -> Objects:
@@ -62,20 +71,27 @@ async def asked(url: str, answers: Counter[int], end: asyncio.Event) -> None:
 
 
 @pytest.mark.envoy
-async def test_a_change_of_decisions_loses_no_request(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [(PLAIN, DECIDED), (counted(PLAIN), counted(DECIDED)), (PLAIN, counted(PLAIN)), (DECIDED, counted(PLAIN))],
+    ids=["decisions", "decisions beside limits", "limits", "the one for the other"],
+)
+async def test_a_change_of_decisions_or_limits_loses_no_request(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path, one: RouterConfig, other: RouterConfig
+) -> None:
     answers: Counter[int] = Counter()
     end = asyncio.Event()
     those: set[Wire] = set()
     async with looping(Router(CONFIG_MAP, envoy.files, Admin(tmp_path / "admin.sock"))) as router:
         deciding = await asyncio.get_running_loop().create_unix_server(lambda: Open(router, those), tmp_path / SOCKET)
-        changed(PLAIN, router)
+        changed(one, router)
         router.engines_changed(served(a=engines.start(), b=engines.start()))
         await come_true(router.started.is_set)
         envoy._start()
-        await told(router, PLAIN)
+        await told(router, one)
         clients = [asyncio.create_task(asked(envoy.url, answers, end)) for _ in range(3)]
         for number in range(CHANGES):
-            await told(router, PLAIN if number % 2 else DECIDED)
+            await told(router, one if number % 2 else other)
         end.set()
         await asyncio.gather(*clients)
         deciding.close()

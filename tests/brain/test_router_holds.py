@@ -22,8 +22,9 @@ from tidegate.brain.admin import Admin
 from tidegate.brain.decide import waiting
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Answer, Wire
+from tidegate.brain.native import built
 from tidegate.brain.router import Router
-from tidegate.contract.destinations import Hold
+from tidegate.contract.destinations import Destination, External, Hold
 from tidegate.contract.patience import Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, Target
@@ -273,3 +274,34 @@ async def test_when_the_time_is_over_the_next_step_of_the_route_is_asked(
         answer = await asked(envoy)
         assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "b")
         assert answer.elapsed.total_seconds() >= 0.5
+
+
+def beside(wanted: RouterConfig, port: int, *backends: str) -> RouterConfig:
+    """The same, with a provider among the first route's targets, beside these."""
+    external = External(host="127.0.0.1", port=port, tls=False, model="big")
+    hosted = Destination(name="hosted", backend="hosted", external=external)
+    targets = (*(Target(destination=f"{b}.r1", weight=99) for b in backends), Target(destination="hosted", weight=1))
+    first = wanted.routes[0].model_copy(update={"targets": targets})
+    return wanted.model_copy(update={"routes": (first,), "destinations": (*wanted.destinations, hosted)})
+
+
+@pytest.mark.skipif(not built(), reason="without Rust")
+async def test_who_has_a_provider_beside_waits_for_nobody(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    async with running(envoy, tmp_path, beside(ONE, engines.start().port, "a")):
+        answers = [await asked(envoy, patience=5) for _ in range(5)]
+        assert {(each.status_code, each.headers["x-tidegate-backend"]) for each in answers} == {(200, "hosted")}
+
+
+async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
+    """Its model is gone, and the next of its chain stands in its place."""
+    both = config({"chat": {"a": 1}, "large": {"b": 1}})
+    chain = Fallback(steps=((Target(destination="b.r1", weight=1),),))
+    first = both.routes[0].model_copy(update={"fallback": chain})
+    one = both.model_copy(
+        update={"destinations": (ONE.destinations[0], both.destinations[1]), "routes": (first, both.routes[1])}
+    )
+    async with running(envoy, tmp_path, one, b=engines.start()) as router:
+        waits = asyncio.create_task(asked(envoy, patience=10))
+        await come_true(lambda: held(router) == 1)
+        await told(router, beside(both, engines.start().port))
+        assert (await waits).headers["x-tidegate-backend"] == "b"

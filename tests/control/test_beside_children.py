@@ -9,6 +9,7 @@ import pytest
 from tests.control.passes import Place
 from tests.support.builders import model
 from tidegate.cluster.client import Refused
+from tidegate.control.reconcile import STALLED_CHECK
 from tidegate.errors import TidegateError, Unavailable
 from tidegate.plan.model.victims import ANNOTATION as DELETION_COST
 from tidegate.plan.plan import Cost, Eviction, Manifest, ObjectKey, Plan
@@ -54,10 +55,10 @@ async def test_in_this_order(monkeypatch: pytest.MonkeyPatch) -> None:
     pods = Pods()
     await place(monkeypatch, pods, costs=COSTS, evict=GOES, handover=4).run(model())
     assert pods.asked == [
-        ("scale", "llama", 4),
         ("annotate", POD, "a", {DELETION_COST: "-1"}),
         ("annotate", POD, "b", {DELETION_COST: None}),
         ("evict", POD, "a", 30),
+        ("scale", "llama", 4),
     ]
 
 
@@ -73,3 +74,10 @@ async def test_who_cannot_hand_over_tries_again(monkeypatch: pytest.MonkeyPatch)
     made = place(monkeypatch, Pods(Unavailable("it is busy")), handover=4)
     with pytest.raises(Unavailable):
         await made.run(model())
+
+
+async def test_a_refused_handover_stops_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    pods = Pods(Refused("modeldeployments/scale is forbidden"))
+    made = place(monkeypatch, pods, costs=COSTS[:1], evict=GOES, handover=4)
+    assert await made.run(model()) == STALLED_CHECK
+    assert [words[0] for words in pods.asked] == ["annotate", "evict", "scale"]

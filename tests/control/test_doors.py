@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+import pytest
+
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import run
 from tidegate.control.doors import OFTEN, SELDOM, Doors
@@ -121,3 +123,27 @@ async def _none(world: World) -> None:
 
 def test_a_model_without_routers_is_never_known_to_be_idle() -> None:
     _none()
+
+
+def test_a_router_is_asked_again_whatever_its_word_led_to(caplog: pytest.LogCaptureFixture) -> None:
+    """Else the model would have engines for ever, or wake up no more."""
+
+    async def whole() -> None:
+        world, wrong = World(), [ValueError("a bug of ours")]
+
+        def knocks(key: ObjectKey) -> None:
+            if wrong:
+                raise wrong.pop()
+            world.knocks.append(key)
+
+        world.doors = Doors(world._ask, knocks)
+        world.doors.want(LLAMA, (A,), often=True)
+        await asyncio.sleep(OFTEN)
+        for held in ({"llama": 1}, {}, {"llama": 1}):
+            world.says["a"] = held
+            await asyncio.sleep(2 * OFTEN)
+        assert world.knocks == [LLAMA]
+        world.doors.want(LLAMA, (), often=False)
+
+    run(whole())
+    assert "this should not happen" in caplog.text

@@ -17,6 +17,7 @@ from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Repl
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 from tidegate.plan.scaling.decide import Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
+from tidegate.plan.scaling.hung import Hung
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal
 from tidegate.plan.scaling.state import State
@@ -239,11 +240,27 @@ async def test_an_engine_that_hangs_is_told(world: World) -> None:
     world.scaler.want(KEY, world.order("a", "b", replicas=2))
     while not world.scaler.hung(KEY):
         await asyncio.sleep(1)
-    assert [(one.uid, one.out) for one in world.scaler.hung(KEY)] == [("uid-a", True)]
+    assert [(one.uid, one.out) for one in world.scaler.hung(KEY) or ()] == [("uid-a", True)]
     assert {uid: load.requests for uid, load in world.scaler.loads(KEY).items()} == {"uid-a": 3, "uid-b": 0}
     before = len(world.woken)
     await asyncio.sleep(20)
     assert len(world.woken) == before
+    world.pages["a"] = replace(page(running=3), generated=1.0)
+    while world.scaler.hung(KEY):
+        await asyncio.sleep(1)
+
+
+@scaling
+async def test_an_operator_that_begins_anew_keeps_it_out(world: World) -> None:
+    """Until it moves."""
+    world.pages["a"], world.pages["b"] = page(running=3), page(running=0)
+    before = (Hung("uid-a", 500.0, 3, out=True),)
+    world.scaler.want(KEY, replace(world.order("a", "b", replicas=2), hung=before))
+    assert world.scaler.hung(KEY) == before
+    await asyncio.sleep(5)
+    found = world.scaler.hung(KEY)
+    assert found
+    assert [(one.uid, one.out, one.evicted) for one in found] == [("uid-a", True, False)]
     world.pages["a"] = replace(page(running=3), generated=1.0)
     while world.scaler.hung(KEY):
         await asyncio.sleep(1)
@@ -257,3 +274,16 @@ async def test_engines_of_a_model_that_does_not_scale_are_watched_all_the_same(w
         await asyncio.sleep(1)
     assert (world.scaler.decision(KEY), world.scaler.account(KEY), list(world.scaler.figures())) == (None, None, [])
     assert 6 < len(world.read) < 20, "every 5 s, two of them"
+
+
+@scaling
+async def test_what_was_decided_for_another_provider_is_not_obeyed(world: World) -> None:
+    world.pages["a"] = page(running=1, waiting=30)
+    order = world.order("a")
+    world.scaler.want(KEY, replace(order, obeyed=False))
+    await world.until(1)
+    assert world.scaler.decision(KEY)
+    world.scaler.want(KEY, order)
+    assert world.scaler.decision(KEY) is None, "until the next look"
+    await world.until(2)
+    assert world.scaler.decision(KEY)

@@ -33,6 +33,7 @@ pytestmark = [
     pytest.mark.skipif(not built(), reason="clients are told apart by the native filters: make native"),
 ]
 MESSAGES = "/v1/messages"
+WORDS = ("limit", "remaining", "reset")
 
 
 def requests(amount: int, per: str = "Client", window: float = 60) -> Limit:
@@ -77,6 +78,17 @@ def test_a_client_over_its_limit_is_refused_and_no_other(envoy: RealEnvoy, engin
     assert anthropic.json()["request_id"] == anthropic.headers["request-id"] == anthropic.headers["x-request-id"]
     assert post(envoy, OTHER).status_code == 200
     assert not [name for seen in engine.headers for name in seen if "ask" in name or "reserved" in name]
+
+
+def test_what_an_answer_says_of_other_limits_is_not_passed_on(envoy: RealEnvoy, engines: Engines, brain: Brain) -> None:
+    """A provider speaks of the account whose key it was shown; a client would read of two limits."""
+    engine, wanted = engines.start(), limited(requests(2), tokens(10_000))
+    engine.more = {f"x-ratelimit-{what}-{unit}": "7" for what in WORDS for unit in ("requests", "tokens")}
+    envoy.offer(wanted, {"a": [engine]}, BOTH)
+    brain.follow(wanted, "a")
+    answer = post(envoy)
+    assert answer.headers.get_list("x-ratelimit-limit-requests") == ["2"]
+    assert not [name for name in engine.more if "7" in answer.headers.get_list(name)]
 
 
 def test_what_needs_no_engine_is_not_counted(envoy: RealEnvoy, engines: Engines, brain: Brain) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engine, Engines, RealEnvoy, config, sticky
 from tests.envoy.waiting import until
 from tests.support.tokens import URL, Issuer
 from tidegate.brain.jwks import public
@@ -181,3 +182,17 @@ def test_browsers_may_ask_in_advance(envoy: RealEnvoy, engine: Engine) -> None:
     assert allowed.headers["access-control-allow-origin"] == page
     refused = ask(envoy, origin=page)
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, page)
+
+
+def test_a_client_stays_with_one_target_whatever_its_token_is(envoy: RealEnvoy, engines: Engines) -> None:
+    """As with keys: tokens change every hour, and many clients may come from one address."""
+    wanted = sticky(config({"chat": {"a": 1, "b": 1}}, tokens=WANTED), "authorization", "x-api-key", address=True)
+    envoy.offer(wanted, {"a": [engines.start()], "b": [engines.start()]}, Clients(jwks=public(ISSUER.jwks())))
+
+    def asked(user: int) -> str:
+        answer = ask(envoy, **bearer(ISSUER.token(sub=f"user-{user}", jti=secrets.token_hex(4))))
+        return answer.headers["x-tidegate-backend"]
+
+    first = {user: asked(user) for user in range(20)}
+    assert set(first.values()) == {"a", "b"}
+    assert {user: asked(user) for user in range(20)} == first

@@ -18,13 +18,13 @@ class ScaleToZero(Part):
 
     rules: ClassVar = (
         Rule(
-            "duration(self.after) >= duration('10s') && duration(self.after) <= duration('168h')",
+            "!has(self.after) || (duration(self.after) >= duration('10s') && duration(self.after) <= duration('168h'))",
             "after must be between 10s and 168h, for example 10m",
             lambda z: 10 <= seconds(z.after) <= 604_800,
             ".after",
         ),
         Rule(
-            "duration(self.holdRequests) >= duration('1s') && duration(self.holdRequests) <= duration('1h')",
+            "!has(self.holdRequests) || (duration(self.holdRequests) >= duration('1s') && duration(self.holdRequests) <= duration('1h'))",
             "holdRequests must be between 1s and 1h, for example 120s: about as long as an engine takes to start",
             lambda z: 1 <= seconds(z.hold_requests) <= 3600,
             ".holdRequests",

@@ -24,6 +24,7 @@ from tidegate.contract.clients import Tokens
 REFRESH: Final = 60.0
 AGAIN: Final = 5.0
 TIMEOUT: Final = 5.0
+"""Seconds for the whole of a document."""
 LARGEST: Final = 1 << 18
 """Bytes of a document."""
 PUBLIC: Final = ("RSA", "EC", "OKP")
@@ -54,6 +55,14 @@ def _without_private(key: dict[str, Any]) -> dict[str, Any]:
 
 async def fetch(url: str, authorities: bytes) -> str:
     """Over the network. Raises httpx.HTTPError or NoKeys."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            return await _whole(url, authorities)
+    except TimeoutError as error:
+        raise NoKeys(f"it took longer than {TIMEOUT:g} s") from error
+
+
+async def _whole(url: str, authorities: bytes) -> str:
     verify = ssl.create_default_context(cadata=authorities.decode()) if authorities else ssl.create_default_context()
     async with (
         httpx.AsyncClient(timeout=TIMEOUT, verify=verify, trust_env=True) as client,

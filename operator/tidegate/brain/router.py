@@ -216,7 +216,7 @@ class Router:
                     self.files.offer(now)
                 self.files.switch(now)
                 self._running = now
-            self.files.engines(now.endpoints)
+            self.files.keep(now)
             known = {name: each.service for name, each in self._leaving.items() if each.service}
             shown = self.presence.shown(self.engines)
             self.files.engines({name: shown.get(service, ()) for name, service in known.items()})

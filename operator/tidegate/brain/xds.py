@@ -69,8 +69,7 @@ class Files:
     def offer(self, snapshot: Snapshot) -> str:
         """Steps 1 and 2; returns the version of the clusters. What was offered before and not settled may be what Envoy
         runs: its clusters stay as well."""
-        self._walked |= snapshot.walked
-        self.engines(snapshot.endpoints)
+        self.keep(snapshot)
         self._offered.update(snapshot.clusters)
         return self._clusters({**self._settled, **self._offered})
 
@@ -150,6 +149,11 @@ class Files:
         self._offered = {}
         self.switch(good)
         self.settle(good, leaving)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Step 1, for all destinations of what Envoy runs, or may run."""
+        self._walked |= snapshot.walked
+        self.engines(snapshot.endpoints)
 
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""

@@ -13,12 +13,15 @@ A model with none whose first request comes is told of at once.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tidegate.plan.plan import Door, ObjectKey
 from tidegate.plan.scaling.seen import FRESH
+
+log = logging.getLogger("tidegate.doors")
 
 OFTEN: Final = 0.4
 SELDOM: Final = 2.0
@@ -98,11 +101,17 @@ class Doors:
         await asyncio.sleep(0)  # until it has been filed
         while (router := self._routers.get(address)) is not None:
             router.sooner.clear()
-            if (held := await self._ask(address)) is not None:
-                router.heard = asyncio.get_running_loop().time()
-                router.held, before = held, router.held
-                self._tell(address, held, before)
+            try:
+                await self._once(address, router)
+            except Exception:
+                log.exception("router %s: this should not happen; asked again", address)
             await _pause(router, self._pace(address))
+
+    async def _once(self, address: str, router: _Router) -> None:
+        if (held := await self._ask(address)) is not None:
+            router.heard = asyncio.get_running_loop().time()
+            router.held, before = held, router.held
+            self._tell(address, held, before)
 
     def _tell(self, address: str, held: Mapping[str, int], before: Mapping[str, int]) -> None:
         for key, wish in list(self._wishes.items()):

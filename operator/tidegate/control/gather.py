@@ -29,8 +29,8 @@ class Gatherer:
     """Seconds between two scrapes of a router; None without a Prometheus."""
     scaled: Callable[[ObjectKey], Decision | None] = lambda _: None
     """How many engines a model should have by what they do."""
-    hung: Callable[[ObjectKey], tuple[Hung, ...]] = lambda _: ()
-    """Engines of a model that hang."""
+    hung: Callable[[ObjectKey], tuple[Hung, ...] | None] = lambda _: None
+    """Engines of a model that hang; None while nobody reads them."""
     loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
     """What its engines have under way."""
     prometheus: str = ""

@@ -96,13 +96,13 @@ class Reconciler:
         owner = await self._report(owner, announced, fence=work.pending())
         for reason in plan.reasons:
             log.info("%s: %s", ObjectKey.of(owner), reason)
-        if plan.handover is not None:
-            await self.api.scale_to(owner, plan.handover)
         await self._price(plan)
         failures = await work.run(owner)
         await self._evict(plan)
         if announced != plan.status and not failures.reason and not failures.retry:
-            await self._report(owner, plan.status)
+            owner = await self._report(owner, plan.status)
+        if plan.handover is not None:  # last: whoever refuses it refuses nothing else
+            await self.api.scale_to(owner, plan.handover)
         return failures
 
     async def _price(self, plan: Plan) -> None:

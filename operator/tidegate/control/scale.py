@@ -24,7 +24,7 @@ from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
 from tidegate.plan.scaling.engine_metrics import Page, Unread
-from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads
+from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads, resumed
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings
@@ -110,10 +110,14 @@ class Scaler:
         if order is None:
             self._forget(key)
         elif known:
+            known.shown = (
+                known.shown if known.order.obeyed == order.obeyed else None
+            )  # windows and policies were another's
             known.order = order
         else:
             loop = asyncio.get_running_loop()
-            made = self._models[key] = _Scaled(order, restored(order.memory, order.days), woken=loop.time())
+            state = restored(order.memory, order.days)
+            made = self._models[key] = _Scaled(order, state, hung=order.hung, woken=loop.time())
             made.task = loop.create_task(self._keep_looking(key, made))
         if order:
             self._doors.want(key, order.doors, often=order.replicas == 0)
@@ -129,10 +133,10 @@ class Scaler:
         known = self._models.get(key)
         return replace(known.shown.decision, state=known.state) if known and known.shown else None
 
-    def hung(self, key: ObjectKey) -> tuple[Hung, ...]:
-        """Engines of a model that hang."""
+    def hung(self, key: ObjectKey) -> tuple[Hung, ...] | None:
+        """Engines of a model that hang; None of one that is not looked at."""
         known = self._models.get(key)
-        return known.hung if known else ()
+        return known.hung if known else None
 
     def loads(self, key: ObjectKey) -> dict[str, Load]:
         """What a model's engines have under way, by their Pods' uids."""
@@ -199,10 +203,15 @@ class Scaler:
                 continue
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)
-            model.standings[one.uid] = follow(model.standings.get(one.uid), page, now)
+            model.standings[one.uid] = self._standing(model, one.uid, page, now)
         here = {one.uid for one in model.order.engines}
         model.pages = {uid: read for uid, read in model.pages.items() if uid in here}
         model.standings = {uid: standing for uid, standing in model.standings.items() if uid in here}
+
+    @staticmethod
+    def _standing(model: _Scaled, uid: str, page: Page, now: float) -> Standing:
+        known = model.standings.get(uid)
+        return resumed(page, now) if known is None and uid in {h.uid for h in model.hung} else follow(known, page, now)
 
     def _watch(self, key: ObjectKey, model: _Scaled) -> None:
         """Does any of them hang?"""

@@ -7,7 +7,8 @@ a request's                 is chosen by
 -------------------------   ----------------------------------------------------------------------------------
 rollout has `stickyBy`      that, of revisions and of engines: Envoy knows one hash a request
 prompt, with `prefix`       what it begins with (native/src/prefix.rs)
-header, in their order      the first that it has
+header, in their order      the first that it has; where clients show tokens, whose it is stands for the token's own header, which is
+                            taken off before, and another one every hour
 address                     that, where it counts
 none of these               the least busy of two: Envoy draws a lot, and the bound holds
 
@@ -21,8 +22,9 @@ from typing import Final
 from tidegate.contract.affinity import Affinity
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Sticky
+from tidegate.envoy import tokens
 from tidegate.envoy.types import Resource
-from tidegate.names import PREFIX_HEADER
+from tidegate.names import CLIENT_HEADER, PREFIX_HEADER
 
 BALANCE: Final = 150
 """Percent of the average of requests under way that one engine may have."""
@@ -41,15 +43,15 @@ def bounded(config: RouterConfig) -> Resource:
     return {"consistent_hashing_lb_config": {"hash_balance_factor": BALANCE}} if config.affinity else {}
 
 
-def policy(sticky: Sticky | None, affinity: Affinity | None) -> Resource:
+def policy(sticky: Sticky | None, config: RouterConfig) -> Resource:
     """Fields of a route's action."""
-    hashes = _by_client(sticky.headers, sticky.address) if sticky else _hashes(affinity) if affinity else []
+    chosen = sticky or config.affinity
+    if not chosen:
+        return {}
+    prompt = (PREFIX_HEADER,) if isinstance(chosen, Affinity) and chosen.prefix else ()
+    names = (CLIENT_HEADER if config.tokens and name in tokens.HEADERS else name for name in chosen.headers)
+    hashes = _by_client((*prompt, *dict.fromkeys(names)), chosen.address)
     return {"hash_policy": hashes} if hashes else {}
-
-
-def _hashes(affinity: Affinity) -> list[Resource]:
-    prompt = (PREFIX_HEADER,) if affinity.prefix else ()
-    return _by_client((*prompt, *affinity.headers), affinity.address)
 
 
 def _by_client(headers: tuple[str, ...], address: bool) -> list[Resource]:

@@ -102,8 +102,7 @@ def end(route: str, answer: FixedAnswer, start: Start) -> Resource:
 
 
 def _named(name: str) -> Resource:
-    # a dot would end the name where Envoy's metrics take it for a label
-    return {"name": name, "alt_stat_name": name.replace(".", "-").replace(":", "-")}
+    return {"name": name, "alt_stat_name": stat_name(name)}
 
 
 def _members(destination: Destination, start: Start, credentials: Credentials) -> Resource:
@@ -138,7 +137,7 @@ def _protocol(filters: Sequence[Resource]) -> Resource:
 
 def stat_name(destination: str) -> str:
     """In Envoy's metrics: a dot would end the name where they take it for a label."""
-    return destination.replace(".", "-")
+    return destination.replace(".", "-").replace(":", "-")
 
 
 def _lost(start: Start) -> Resource:

@@ -3,6 +3,7 @@
 a route of models that may have none      its requests
 ---------------------------------------   ---------------------------------------------------------------------
 has an engine                             pass by: the filter is off (and not there at all while every route has one)
+has none, and a provider beside           pass by: the provider is asked
 has none                                  wait: the brain's answer leads them on to the route itself
 has none, and the longest wait is over    go on to the route itself all the same, which answers as it does without
                                             an engine
@@ -34,9 +35,14 @@ _TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
 def patience(config: RouterConfig) -> dict[str, float]:
-    """The routes whose requests may wait, and how many seconds."""
+    """The routes whose requests may wait, and how many seconds; none that has a provider beside, who is always there."""
+    providers = {d.name for d in config.destinations if d.external}
     seconds = {d.name: d.hold.seconds for d in config.destinations if d.hold}
-    waits = {route.name: [seconds.get(t.destination, 0.0) for t in route.targets] for route in config.routes}
+    waits = {
+        route.name: [seconds.get(t.destination, 0.0) for t in route.targets]
+        for route in config.routes
+        if providers.isdisjoint(t.destination for t in route.targets)
+    }
     return {name: max(found) for name, found in waits.items() if any(found)}
 
 

@@ -42,6 +42,10 @@ TOLD: Final = {
     ]
 }
 """Of the brain's answer, for the client."""
+OURS: Final = tuple(
+    f"x-ratelimit-{what}-{unit}" for what in ("limit", "remaining", "reset") for unit in ("requests", "tokens")
+)
+"""Not passed on from an answer: a provider's are of the account whose key it was shown, and a client would read of two limits."""
 ASKING: Final = {"patterns": [{"exact": MODEL_HEADER}, {"exact": "x-request-id"}]}
 """Of the request, for the brain."""
 

@@ -16,9 +16,9 @@ from typing import Final
 from tidegate.contract.destinations import External, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import DECIDED_HEADER, FIRST_HEADER, MODEL_HEADER, SPLICE_HEADER, short_hash
+from tidegate.names import INTERNAL_HEADERS, short_hash
 
-KEPT: Final = (MODEL_HEADER, SPLICE_HEADER, DECIDED_HEADER, FIRST_HEADER)
+KEPT: Final = INTERNAL_HEADERS
 """What filters and routes tell each other in, and nobody else needs to know."""
 DROPPED: Final = (
     "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via", "x-envoy-external-address", "x-envoy-internal",

@@ -72,7 +72,7 @@ def route_configuration(
         "max_direct_response_body_size_bytes": LARGEST_ANSWER,
         "request_headers_to_remove": list(CLIENTS_SECRETS),
         "response_headers_to_add": cors.varies(config.cors),
-        "response_headers_to_remove": list(ENGINES_HEADERS),
+        "response_headers_to_remove": [*ENGINES_HEADERS, *(limiting.OURS if config.limits else ())],
         "virtual_hosts": [
             {
                 "name": "all",
@@ -185,19 +185,18 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     asked = walk.groups(route, config)
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
-        **affinity.policy(route.sticky, config.affinity),
+        **affinity.policy(route.sticky, config),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
     }
-    made = {
+    return {
         "route": action,
         **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
         **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
     }
-    return made | ({"typed_per_filter_config": limiting.here()} if config.limits else {})
 
 
 def _labels(route: str) -> list[Resource]:

@@ -15,6 +15,7 @@ from tidegate.names import CLIENT_HEADER
 
 NAME: Final = "tokens"
 SHOWN: Final = ({"name": "authorization", "value_prefix": "Bearer "}, {"name": "x-api-key"})
+HEADERS: Final = tuple(shown["name"] for shown in SHOWN)
 SKEW: Final = 60
 """Seconds that clocks may differ."""
 

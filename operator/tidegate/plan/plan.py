@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.plan.scaling.hung import Hung
 from tidegate.plan.scaling.settings import Settings
 
 Manifest = Mapping[str, Any]
@@ -164,13 +165,15 @@ class Scale:
     """Routers before a model that may have no engine."""
     days: Any = None
     """What was kept of yesterday, for the same."""
+    hung: tuple[Hung, ...] = ()
+    """Engines of which the status says that they hang, for the same."""
     obeyed: bool = True
     """Whether a pass does what is decided; else somebody else reads it."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What should be done about one custom resource, in this order: status, apply, delete."""
+    """What should be done about one custom resource, in this order: status, costs, apply, delete, evict, handover."""
 
     status: Manifest
     """The whole status block."""
@@ -189,7 +192,7 @@ class Plan:
     evict: tuple[Eviction, ...] = ()
     """Pods that are to be made anew, after the status says so."""
     handover: int | None = None
-    """spec.replicas that is written once, after the status, for whoever is to write it from then on."""
+    """spec.replicas that is written once, after all else, for whoever is to write it from then on."""
     again: bool = False
     """The plan could not be made whole before a part of it is there, because a child needs another one's uid."""
     next_check: float | None = None

@@ -71,8 +71,8 @@ class ModelWorld:
     """Seconds between two scrapes of a router; None when the operator knows no Prometheus."""
     scaled: Decision | None = None
     """How many engines there should be by what they do, at the newest look; None before the first."""
-    hung: tuple[Hung, ...] = ()
-    """Engines that hang, as far as was read."""
+    hung: tuple[Hung, ...] | None = None
+    """Engines that hang, as far as was read; None while nobody reads them."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
     prometheus: str = ""

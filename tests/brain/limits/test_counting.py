@@ -105,10 +105,11 @@ def test_what_is_not_understood_is_not_let_through_as_if_it_were() -> None:
     assert Counting().ask(ask(), lambda: FREE, UNKNOWN) == UNKNOWN, "nothing is known of limits yet"
 
 
-def test_a_request_that_is_not_let_go_on_gives_back() -> None:
-    counting = alone(tokens(1000))
-    assert counting.ask(ask(most=500), lambda: UNKNOWN, UNKNOWN) == UNKNOWN
-    assert used(counting) == 0
+def test_limits_that_are_taken_away_hold_up_nobody() -> None:
+    """A request whose body still comes asks about those of the moment at which it came."""
+    counting = alone(requests(1))
+    counting.follow(configured(requests(1)).model_copy(update={"limits": None}))
+    assert [answered(counting, ask())[0] for _ in range(3)] == [200, 200, 200]
 
 
 ENDS: list[Callable[[str, random.Random], object]] = [

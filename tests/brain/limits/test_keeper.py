@@ -73,6 +73,8 @@ async def test_a_store_is_connected_when_its_secret_is_read_and_let_go_when_it_i
         ("redis://:secret@h:port", None),
         ("redis://:secret@h/x", None),
         ("secret", None),
+        ("redis://:secret@h..example", None),
+        ("redis://:secret@" + "h" * 64, None),
     ],
 )
 def test_urls(url: str, found: Where | None) -> None:

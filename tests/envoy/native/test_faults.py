@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -33,8 +33,8 @@ def downstream(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the route filter."""
     real = chain.of_policy
 
-    def with_panics(wanted: RouterConfig, module: str, clients: Clients) -> Resource:
-        made = real(wanted, module, clients)
+    def with_panics(wanted: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
+        made = real(wanted, module, clients, held)
         made[chain.NAME]["filter_chain"]["filters"].insert(0, panics(module))
         return made
 

@@ -12,6 +12,7 @@ from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tests.envoy.waiting import until
 from tests.support.authority import Authority
 from tidegate.brain.native import built
+from tidegate.contract.affinity import Affinity
 from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
@@ -94,7 +95,9 @@ def test_what_each_of_a_walk_is_sent(
                          for n, p in (("one", "/v1"), ("two", "/openai/v1"), ("keyless", "")))  # fmt: skip
     for server in (first, one.server, two.server, keyless.server):
         server.status = 503
-    run(walk("first", one, two, keyless, "last"), {"first": [first], "last": [last]})
+    affine = Affinity(prefix=True, headers=(), address=True)
+    wanted = walk("first", one, two, keyless, "last").model_copy(update={"affinity": affine})
+    run(wanted, {"first": [first], "last": [last]})
     answer = envoy.client.post("/v1/chat/completions?a=b", json=HELLO, headers=MINE)
     assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "last")
     here = f"127.0.0.1:{envoy.port}"

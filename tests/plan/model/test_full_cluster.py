@@ -74,3 +74,40 @@ def test_the_question_is_the_models_own() -> None:
     made = judged([])
     asked = {one for one in made.run().ask if one.about.kind == "Node"}
     assert asked == {GPUS}
+
+
+def test_who_has_taken_the_place_of_all_old_engines_does_not_stand_in_for_them() -> None:
+    """The old revision has no engine left, as was planned, when the new one becomes Active."""
+    made = full(capacity={"whenFull": "Swap"})
+    while made.rollout["step"] < made.rollout["steps"] - 1:
+        made.look()
+        made.wait("30s")
+    made.ready("Candidate", 3)
+    made.ready("Active", 0)
+    for _ in range(3):
+        made.run()
+        made.routers_follow()
+    assert made.revision("Active") == made.rollout["revision"], (
+        "the last of the old ones left before the last new one came"
+    )
+    made.ready("Active", 4)
+    for _ in range(3):
+        made.run()
+        made.routers_follow()
+    assert (made.rollout["phase"], made.replicas()["Active"]) == ("Promoted", 4)
+
+
+def test_less_room_than_nodes_said_is_less() -> None:
+    """A reading is some seconds old, and knows GPUs alone. With one that has no place, nothing would go on until it is taken back for being late."""
+    made = full(capacity={"whenFull": "Swap"})
+    made.heard[GPUS] = Sample(Nodes((Node("a", 1),)), 0.0)
+    made.__class__ = Judged
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (1, {"Active": 4, "Candidate": 1})
+    waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "Insufficient memory"}
+    made.engine_pod("Candidate", {"conditions": [waits]})
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (0, {"Active": 3, "Candidate": 1})
+    made.pods[-1] |= {"spec": {"nodeName": "a"}, "status": {}}
+    made.go_on()
+    assert (made.rollout["surge"], made.replicas()) == (0, {"Active": 3, "Candidate": 1})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from tests.support.builders import DEFAULTS, NOW, model
 from tidegate.plan.model import hanging
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Eviction, Manifest, ObjectKey
 from tidegate.plan.router.avoided import avoided
 from tidegate.plan.scaling.hung import Hung
@@ -60,3 +62,37 @@ def test_one_that_leaves_is_nobody_s_concern() -> None:
 def test_routers_are_told_of_those_that_are_out() -> None:
     hung = [{"address": "10.0.0.7", "out": True}, {"address": "10.0.0.8", "out": False}, {"out": True}]
     assert avoided([model() | {"status": {"hungEngines": hung}}, model()]) == ["10.0.0.7"]
+
+
+SAID = {"pod": "llama-a", "address": "10.0.0.7", "since": "2026-03-01T11:59:30+00:00", "out": True}
+
+
+def unread(said: Manifest, **spec: Any) -> ModelWorld:
+    """Nobody reads engines, and the status says this."""
+    return replace(ModelWorld(model(**spec) | {"status": {"hungEngines": [said]}}, DEFAULTS), pods=(pod("a"),))
+
+
+def test_the_status_stays_while_nobody_reads() -> None:
+    known = unread(SAID)
+    assert hanging.status(known) == [SAID]
+    [said] = hanging.condition(known)
+    assert said["message"] == "llama-a has made no token since 2026-03-01T11:59:30+00:00; routers send it nothing"
+    assert list(hanging.evictions(known)) == []
+    scale = plan_model(known, NOW).scale
+    assert scale
+    assert scale.hung == (Hung("a", SINCE, 0, out=True),), "the operator that has just begun goes on from it"
+
+
+def test_a_suspended_model_does_not_give_it_requests_again() -> None:
+    plan = plan_model(unread(SAID, suspend=True), NOW)
+    assert plan.status["hungEngines"] == [SAID]
+    assert {"Suspended", "EnginesHang"} <= {c["type"] for c in plan.status["conditions"]}
+
+
+def test_what_is_said_of_another_pod_is_nothing() -> None:
+    for other in ({"pod": "llama-b"}, {"address": "10.0.0.8"}, {"since": "?"}):
+        assert hanging.status(unread(SAID | other)) == []
+
+
+def test_an_eviction_that_is_held_is_tried_again() -> None:
+    assert plan_model(world(replace(OUT, evicted=True)), NOW).next_check == hanging.AGAIN

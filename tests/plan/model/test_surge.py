@@ -117,3 +117,9 @@ def test_a_swap_keeps_its_bounds(replicas: int, most: int, shares: list[int]) ->
         assert ready <= new
         assert kept or before == 100, "nobody is sent to engines that have left"
         before, ready = share, new
+
+
+def test_a_reading_that_is_no_longer_answered_says_nothing() -> None:
+    asked = question(wanted({}))
+    assert asked
+    assert nodes(wanted({}), {asked: Sample(free(0), 900.0, "no answer within 10 s", 890.0)}) is None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tidegate.plan.scaling.engine_metrics import Page
-from tidegate.plan.scaling.hung import ALONE, LEAST, MOST, OUT, Hung, Standing, follow, judge
+from tidegate.plan.scaling.hung import ALONE, LEAST, MOST, OUT, Hung, Standing, follow, judge, resumed
 
 BUSY = Page(running=4, waiting=2, kv=0.5, prompt=100.0, generated=1000.0, finished=7.0)
 
@@ -98,3 +98,19 @@ def test_silence_is_no_verdict() -> None:
 
 def test_who_leaves_is_not_judged() -> None:
     assert judge({"e0": stands(100), "e1": stands(0)}, ["e1"], (), 10_000.0) == ()
+
+
+def test_one_that_is_out_and_falls_silent_stays_out() -> None:
+    """A process that hangs as a whole does not answer for its metrics, either."""
+    old, before = replace(stands(100), at=9_900.0), (Hung("e0", 9_800.0, 6, out=True, evicted=True),)
+    [found] = judge({"e0": old, "e1": stands(0)}, ["e0", "e1"], before, 10_000.0)
+    assert found == replace(before[0], evicted=False), "and nothing is evicted that was not read"
+
+
+def test_one_that_hung_before_the_operator_began_hangs_until_it_moves() -> None:
+    """And one reading evicts nobody: it may have moved meanwhile."""
+    first = resumed(BUSY, 10_000.0)
+    assert first.hangs
+    [found] = judge({"e0": first, "e1": stands(0)}, ["e0", "e1"], (), 10_000.0)
+    assert (found.out, found.evicted) == (True, False)
+    assert not follow(first, replace(BUSY, generated=1001.0), 10_002.0).hangs

@@ -18,18 +18,13 @@ from tidegate.names import DECIDED_HEADER
 _UNDECIDED: Final = Answer(503).encoded()
 """Envoy runs other routes for a moment. What is said to a 5xx stands in envoy/local_replies.py: the filter passes none of ours on."""
 _FREE: Final = Answer(200).encoded()
+"""To who asks because of limits alone. Who needs a route besides finds none then, and is told so by Envoy's own."""
 
 
 def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> dict[str, bytes]:
     answering = {d.name for d in config.destinations if d.external or (d.engine and engines.get(d.engine.service))}
     chosen = choices(config, answering)
-    decided = {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
-    return dict.fromkeys(_limited(config), _FREE) | decided
-
-
-def _limited(config: RouterConfig) -> list[str]:
-    """Models that are asked about because of limits alone."""
-    return [model for route in config.routes for model in route.models if config.limits and not route.decision]
+    return {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
 
 
 class Decisions:
@@ -58,7 +53,7 @@ class Decisions:
         if ask.hold:
             return self.waiting.ask(ask)
         if ask.asks:
-            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _UNDECIDED), _UNDECIDED)
+            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _FREE), _UNDECIDED)
         return self._answers.get(ask.model, _UNDECIDED)
 
     async def serve(self, socket: Path) -> asyncio.Server:

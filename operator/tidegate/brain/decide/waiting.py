@@ -4,6 +4,7 @@ the request's route                    then
 ------------------------------------   ------------------------------------------------------------------
 is unknown                             503: Envoy runs another configuration for a moment
 Envoy has an engine that answers it    goes on at once: it was on its way while routes changed
+has no engines to wait for any more    goes on at once: routes changed, and who is asked after them may answer
 MOST wait already                      goes on at once, and is answered as a model without an engine is
 any other                              waits until Envoy has an engine, its client leaves, or its time is over; then it goes on
 
@@ -104,7 +105,7 @@ class Waiting:
             self.held.subtract(line.models)
 
     def _answered(self, line: _Line) -> bool:
-        return not line.services.isdisjoint(self._answering)
+        return not line.services or not line.services.isdisjoint(self._answering)
 
     def _open(self) -> None:
         """Lets those go on who have an engine now; a line that nobody can wait in any more is forgotten."""

@@ -56,6 +56,8 @@ class Counting:
         self._now = now
         self._limits: Limits | None = None
         self._rules: Rules | None = None
+        self._told = False
+        """Whether anything is known of limits."""
         self._windows = Windows()
         self._owed = Owed()
         self._flushing: asyncio.Task[None] | None = None
@@ -70,15 +72,17 @@ class Counting:
 
     def follow(self, config: RouterConfig) -> None:
         """These from now on; what was counted stays."""
+        self._told = True
         if config.limits != self._limits:
             self._limits = config.limits
             self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
 
     def ask(self, ask: Ask, reply: Callable[[], bytes], unknown: bytes) -> Reply:
-        """What Envoy is told: a refusal, or `reply` with what is left; `unknown` where nothing is known of limits."""
+        """What Envoy is told: a refusal, or `reply` with what is left; `unknown` where nothing is known of limits. Requests that came
+        before limits were taken away ask about them still."""
         rules = self._rules
         if rules is None:
-            return unknown
+            return reply() if self._told else unknown
         try:
             asked = asking.read(ask.model, ask.path, ask.asks)
         except ValueError:
@@ -132,11 +136,7 @@ class Counting:
             self.refused.update(rule.name for rule, _, _ in answer.full(counted))
             return answer.refusal(counted, ask.path, ask.request)
         head = answer.headers(counted, taken=True) + _reserved(counted, cost)
-        found = reply()
-        if not found.startswith(OK):
-            self._give_back(counted)
-            return found
-        return OK + head.encode() + found[len(OK) :]
+        return OK + head.encode() + reply()[len(OK) :]
 
     def _give_back(self, counted: Iterable[Counted]) -> None:
         """Tokens; a request stays one."""

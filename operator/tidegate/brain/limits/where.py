@@ -72,6 +72,7 @@ def _of_url(url: str, authority: str) -> Where:
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss") or not parts.hostname:
             raise ValueError
+        parts.hostname.encode("idna")  # as whoever looks it up does: UnicodeError for what no name can be
         return Where(
             parts.hostname,
             parts.port or names.STORE_PORT,

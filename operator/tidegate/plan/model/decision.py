@@ -13,8 +13,9 @@ from tidegate.api.values import seconds
 from tidegate.errors import Stall
 from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
-from tidegate.plan.kube.reading import text
-from tidegate.plan.model import provider, revisions, scaling
+from tidegate.plan.kube.pods import unschedulable
+from tidegate.plan.kube.reading import integer, text
+from tidegate.plan.model import hanging, provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
 from tidegate.plan.model.provider import Provided
@@ -89,13 +90,14 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
-    running = active.replicas if active else 0
+    running = _running(world, active)
     wanted = scaling.replicas(world, model, running)
     another = provider.another(model)
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
     fresh = {} if model.spec.suspend else rendered(model, newest, world.defaults, workload_kind(world, model))
     most = _surge(world, model, newest, facts, wanted, kept.get(newest, fresh))
-    readiness = _readiness(wanted, model, newest, facts, most)
+    on_trial = newest if active and active.name != newest else ""
+    readiness = _readiness(wanted, model, newest, facts, most, hanging.out(world, facts.pods.get(on_trial, ())))
     tried = trying(world, model, newest, facts, readiness, wanted, most, now)
     asked = text(world.owner["metadata"].get("annotations"), names.MAKE_ROOM_ANNOTATION)
     made = asked if asked == text(world.owner.get("status"), "roomMadeFor") else ""
@@ -135,6 +137,11 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     return replace(decision, revisions=live, data=data, update=update, room_made_for=made)
 
 
+def _running(world: ModelWorld, active: Revision | None) -> int:
+    """Engines that there should have been until now: while a rollout divides them, the Active revision has only its part."""
+    return integer(world.owner.get("status"), "desiredReplicas", active.replicas) if active else 0
+
+
 def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
     """A LeaderWorkerSet when the model needs more GPUs than one Pod has."""
     if group_size(model.spec.engine) == 1:
@@ -150,26 +157,28 @@ def workload_kind(world: ModelWorld, model: ModelDeployment) -> str:
 def _surge(
     world: ModelWorld, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, data: Manifest
 ) -> Surge:
-    """Of the newest, for as long as its trial goes on."""
-    trial = facts.trial
-    decided = trial.surge if trial and trial.revision == newest and not trial.over else None
-    free, pods = nodes(model, world.samples), facts.pods.get(newest, ())
+    """Of the newest, for as long as its trial goes on, once its first engines have a place."""
+    trial, pods = facts.trial, facts.pods.get(newest, ())
+    placed = trial is not None and (trial.stage > 0 or not unschedulable(pods))
+    decided = trial.surge if trial and placed and trial.revision == newest and not trial.over else None
+    free = nodes(model, world.samples)
     return surge(model, replicas, decided, free, footprint(model, data), pods)
 
 
 def _readiness(
-    replicas: int, model: ModelDeployment, newest: str, facts: ModelFacts, most: Surge
+    replicas: int, model: ModelDeployment, newest: str, facts: ModelFacts, most: Surge, out: int
 ) -> dict[str, Readiness]:
-    """Engines that answer and engines that should, of every revision that lives or may live."""
+    """Engines that answer and engines that should, of every revision that lives or may live. `out` of the newest hang and count as silent while it
+    is on trial: routers never leave a revision without an engine, so that its share would go to them."""
     share = engines(model, newest, facts, replicas, most)
     wanted = {r.name: r.replicas if r.role == "Retiring" else share.stable for r in facts.recorded}
     wanted[newest] = share.candidate
-    return {name: _how_far(name, count, facts) for name, count in wanted.items()}
+    return {name: _how_far(name, count, facts, out if name == newest else 0) for name, count in wanted.items()}
 
 
-def _how_far(revision: str, wanted: int, facts: ModelFacts) -> Readiness:
+def _how_far(revision: str, wanted: int, facts: ModelFacts, out: int) -> Readiness:
     """A workload that is being deleted takes its engines with it: it is as good as gone."""
     workload = facts.workloads.get(revision)
     there = workload is not None and not workload["metadata"].get("deletionTimestamp")
-    ready = ready_replicas(workload) if there else 0
+    ready = max(0, ready_replicas(workload) - out) if there else 0
     return Readiness(ready, wanted, exists=there, reachable=revision in facts.reachable)

@@ -59,7 +59,7 @@ def plan_model(world: ModelWorld, now: datetime) -> Plan:
         evict=tuple(hanging.evictions(world)),
         handover=decision.provided.handover if decision.provided else None,
         again=_retires_now(facts, decision) or _steps_now(facts, decision),
-        next_check=_next_check(decision, now),
+        next_check=_next_check(world, decision, now),
         reasons=_reasons(facts, decision),
     )
 
@@ -84,8 +84,9 @@ def _steps_now(facts: ModelFacts, decision: ModelDecision) -> bool:
     )
 
 
-def _next_check(decision: ModelDecision, now: datetime) -> float | None:
-    waits = (next_timer(decision.revisions, decision.startup_budget, now), decision.trying.next_look)
+def _next_check(world: ModelWorld, decision: ModelDecision, now: datetime) -> float | None:
+    evicted = hanging.AGAIN if any(hanging.evictions(world)) else None
+    waits = (next_timer(decision.revisions, decision.startup_budget, now), decision.trying.next_look, evicted)
     return min((wait for wait in waits if wait is not None), default=None)
 
 

@@ -61,7 +61,7 @@ def another(model: ModelDeployment) -> Autoscaling | None:
 
 
 def provided(world: ModelWorld, model: ModelDeployment, wanted: Autoscaling, active: int) -> Provided:
-    """The table; `active`: engines that the Active revision should have at present."""
+    """The table; `active`: engines that there should be at present, 0 without an Active revision."""
 
     def bounded(engines: int) -> int:
         return min(max(engines, wanted.min_replicas), wanted.max_replicas)

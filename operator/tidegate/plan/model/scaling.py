@@ -5,10 +5,11 @@ spec.autoscaling   what is known                                     engines
 absent                                                               spec.replicas
 of another         any                                               as `provider` says
   provider
-there              a look has decided                                as it says
+there              another provider has decided until now            as before
+                   a look has decided                                as it says
                    none has yet, and the status says how many        as before: an operator that begins anew changes nothing
-                   neither                                           those that the Active revision has, or one: a new model shows
-                                                                       that it can start before it may have none
+                   neither                                           as many as there should have been before, or one: a new model
+                                                                       shows that it can start before it may have none
 
 and never outside of minReplicas and maxReplicas. The decision itself is plan/scaling's; it looks beside the passes, and a pass reads it.
 """
@@ -26,7 +27,7 @@ from tidegate.names import REVISION_LABEL
 from tidegate.plan.capacity.room import node_of
 from tidegate.plan.kube.pods import ready, ready_since
 from tidegate.plan.kube.reading import integer, moment, part, text
-from tidegate.plan.model import provider, surge
+from tidegate.plan.model import hanging, provider, surge
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
 from tidegate.plan.model.yesterday import remembered
 from tidegate.plan.plan import Door, Footprint, Manifest, ObjectKey, Query, Question, Replica, Scale
@@ -51,14 +52,14 @@ By = Literal["", "HPA", "KEDA"]
 
 
 def replicas(world: ModelWorld, model: ModelDeployment, active: int) -> int:
-    """The table; `active` are the engines that the Active revision should have at present, 0 without one."""
+    """The table; `active` are the engines that there should be at present, of both revisions in a rollout, 0 without an Active one."""
     wanted = model.spec.autoscaling
     if wanted is None:
         return model.spec.replicas
     if another := provider.another(model):
         return provider.provided(world, model, another, active).engines
     known = integer(_last(world), "desiredReplicas", max(active, 1))
-    found = world.scaled.replicas if world.scaled else known
+    found = world.scaled.replicas if world.scaled and not text(_last(world), "provider") else known
     return min(max(found, wanted.min_replicas), wanted.max_replicas)
 
 
@@ -86,6 +87,7 @@ def scale(
         placed=tuple(map(node_of, world.pods)),
         doors=tuple(_doors(world)) if wanted and wanted.scale_to_zero else (),
         days=remembered(world),
+        hung=hanging.told(world),
         obeyed=provider.another(model) is None,
     )
 

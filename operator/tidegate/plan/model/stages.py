@@ -41,6 +41,8 @@ A step is known by its share, so that a spec whose steps are edited meanwhile me
     have this share                 it goes on there
     have smaller ones               the largest of them, which begins anew
     have none that small            the first one, which begins anew
+    any, and it waits for its       the first one: other engines are wanted than before, and the share of one step (100 % of one engine)
+      first share                     may be that of the last one of many
 """
 
 from __future__ import annotations
@@ -225,6 +227,8 @@ def aligned(trial: Trial, share: int, course: Course) -> Trial:
         return trial
     if share >= BEHIND:
         return replace(trial, stage=len(course.stages))
+    if not (trial.stage or trial.confirmed or trial.windows):
+        return trial
     if trial.stage < len(course.stages) and course.stages[trial.stage].share == share:
         return trial
     fitting = [index for index, stage in enumerate(course.stages) if stage.share <= share]

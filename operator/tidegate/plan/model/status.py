@@ -71,7 +71,8 @@ def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
 
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     if decision.model.spec.suspend:
-        return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)]
+        suspended = conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)
+        return [suspended, *hanging.condition(world)]
     found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
         found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))

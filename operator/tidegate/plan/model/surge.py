@@ -6,7 +6,8 @@ maxSurgeGPUs                                                              at mos
 whenFull: Wait                                                            no limit: who has no place waits for one, and every old engine
                                                                             stays; a cluster autoscaler sees who waits
 whenFull: Swap             one engine should be there                     no limit: without it nobody would answer
-                           it was decided                                 as it was decided, until the rollout ends
+                           it was decided                                 as it was decided, until the rollout ends; anew at the first
+                                                                            step, while the scheduler has no node for a Pod of it
                            free GPUs are known                            the candidate's engines that have a node, and room for more
                            the scheduler has no node for a Pod of it      the candidate's engines that have a node
                            else                                           no limit yet
@@ -62,9 +63,9 @@ def question(model: ModelDeployment, *, quiet: bool = False) -> Question | None:
 
 
 def nodes(model: ModelDeployment, samples: Samples) -> Nodes | None:
-    """What was answered last; None before that."""
+    """What was answered last; None before that, and while nobody answers: engines leave by it."""
     asked = (question(model), question(model, quiet=True))
-    found = (samples[one].value for one in asked if one and one in samples)
+    found = (samples[one].value for one in asked if one and one in samples and not samples[one].error)
     return next((value for value in found if isinstance(value, Nodes)), None)
 
 

@@ -166,7 +166,7 @@ def trying(
         return _as_it_was(model, facts, ready, replicas, surge, now)
     found, rollout = on_trial(model, newest, facts, replicas, surge), model.spec.rollout
     if found is None or rollout is None:
-        return _without(world.owner, model, newest, facts, replicas, now)
+        return _without(world.owner, model, newest, facts, replicas, surge, now)
     readiness = ready.get(newest, NOTHING)
     known, at = known_trial(facts, newest, found), _look(world.owner, model, newest, readiness, facts, now)
     at = replace(
@@ -243,7 +243,7 @@ def _as_it_was(
 
 
 def _without(
-    owner: Manifest, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, now: datetime
+    owner: Manifest, model: ModelDeployment, newest: str, facts: ModelFacts, replicas: int, surge: Surge, now: datetime
 ) -> Trying:
     """No trial is under way; the last one stays in the status until there is another one.
 
@@ -255,7 +255,7 @@ def _without(
     any                                                         as it was
     """
     trial, rollout = facts.trial, model.spec.rollout
-    found = course(rollout, replicas) if rollout and replicas else None
+    found = course(rollout, replicas, surge=surge.most) if rollout and replicas else None
     steps = tuple(stage.share for stage in found.stages) if found else ()
     if found and not found.gives_up_engines and _stands_in(owner, newest, facts):
         return _standing_in(facts, found, now)

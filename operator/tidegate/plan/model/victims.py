@@ -20,6 +20,7 @@ from tidegate.names import REVISION_LABEL
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, part, text
 from tidegate.plan.model.facts import ModelFacts
+from tidegate.plan.model.hanging import hung
 from tidegate.plan.plan import Cost, Manifest, ObjectKey
 from tidegate.plan.world import ModelWorld
 
@@ -53,4 +54,4 @@ def _loss(world: ModelWorld, pod: Manifest) -> tuple[bool, bool, float, float, i
     load = world.loads.get(uid)
     requests, kv = (load.requests, load.kv) if load else (inf, inf)
     young = int("".join(filter(str.isdigit, text(pod["metadata"], "creationTimestamp"))) or 0)
-    return ready(pod), uid not in {one.uid for one in world.hung}, requests, kv, -young
+    return ready(pod), uid not in {one.uid for one in hung(world)}, requests, kv, -young

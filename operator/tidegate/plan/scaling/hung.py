@@ -16,8 +16,9 @@ comes and who gives up is no movement: a frontend that lives counts that beside 
 
 An engine that hangs whose clients have all given up has nothing under way, and hangs all the same until it makes a token.
 
-Where one alone is a third, one may be out. What was read more than 15 s ago changes nothing: silence is no verdict. An engine that moves again is
-well at once. A core that hung while nothing was under way cannot be seen: vLLM's gauges then say 0 for ever.
+Where one alone is a third, one may be out. What was read more than 15 s ago changes nothing: silence is no verdict, who is out stays out, and
+nobody is evicted. An engine that moves again is well at once; one that hung when the operator began anew hangs until it moves, and its time begins
+anew. A core that hung while nothing was under way cannot be seen: vLLM's gauges then say 0 for ever.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ def follow(before: Standing | None, page: Page, now: float) -> Standing:
     return Standing(page, now, now, max(before.pause, stood if stood < MOST else 0.0))
 
 
+def resumed(page: Page, now: float) -> Standing:
+    """The first reading of an engine that hung for the operator before this one: out until it moves, and not evicted by one reading."""
+    return Standing(page, now, now - LEAST)
+
+
 def loads(standings: Mapping[str, Standing], now: float) -> dict[str, Load]:
     """Of engines that were read lately."""
     read = {uid: one.page for uid, one in standings.items() if now - one.at <= FRESH}
@@ -125,9 +131,10 @@ def judge(
     well = len(read) - len(hanging)
     was_out = {one.uid for one in before if one.out}
     hanging.sort(key=lambda uid: uid not in was_out)
-    room = max(1, len(serving) // SHARE) if well else 0
+    silent = [replace(one, evicted=False) for one in before if one.uid in serving and one.uid not in read]
+    room = max(1, len(serving) // SHARE) - sum(one.out for one in silent) if well else 0
     found = [_hung(uid, read[uid], n < room) for n, uid in enumerate(hanging)]
-    return _one_evicted(found, read, now)
+    return (*_one_evicted(found, read, now), *silent)
 
 
 def _hung(uid: str, one: Standing, out: bool) -> Hung:
