@@ -14,7 +14,7 @@ from tidegate.api.values import Duration, seconds
 LONGEST: Final = 30 * 24 * 3600
 """Seconds of a window."""
 Amount = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
-ClientId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+ClientId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[!-~]+$")]
 _WINDOW: Final = "window must be between 1s and 720h, for example 1m, 1h or 24h"
 _ONE: Final = "write exactly one of requests or tokens; for both write two limits"
 
