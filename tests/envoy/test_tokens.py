@@ -108,6 +108,7 @@ def _unsigned() -> str:
     ("token", "says"),
     [
         (ISSUER.token(exp=1_000_000_060), "has expired"),
+        (ISSUER.token(exp=None), "not valid here"),
         (ISSUER.token(nbf=32_503_680_000), "not valid yet"),
         (ISSUER.token(aud="another"), "audience"),
         (ISSUER.token(aud=None), "audience"),
@@ -137,6 +138,7 @@ def test_without_a_token(guarded: RealEnvoy, engine: Engine) -> None:
     openai, anthropic = ask(guarded), ask(guarded, "/v1/messages")
     assert (openai.status_code, anthropic.status_code) == (401, 401)
     assert "No token was shown" in openai.json()["error"]["message"]
+    assert openai.json()["error"]["code"] == "invalid_api_key", "as for a key that is nobody's"
     assert anthropic.json()["type"] == "error"
     assert anthropic.json()["error"]["type"] == "authentication_error"
     assert ask(guarded, f"{CHAT}?access_token={ISSUER.token()}").status_code == 401, "addresses end in logs"

@@ -14,7 +14,7 @@ from tidegate.api.values import Duration, seconds
 LONGEST: Final = 30 * 24 * 3600
 """Seconds of a window."""
 Amount = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
-ClientId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+ClientId = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[!-~]+$")]
 _WINDOW: Final = "window must be between 1s and 720h, for example 1m, 1h or 24h"
 _ONE: Final = "write exactly one of requests or tokens; for both write two limits"
 
@@ -23,7 +23,7 @@ class Override(Part):
     """Another number for some clients, in place of the limit's own."""
 
     clients: Annotated[list[ClientId], Field(min_length=1, max_length=bounds.OVERRIDE_CLIENTS, json_schema_extra=SET)]
-    """Ids of clients: the names of entries in the Secrets of `auth.apiKeys`."""
+    """Ids of clients: the names of entries in the Secrets of `auth.apiKeys`, or what `auth.jwt.clientClaim` says."""
     requests: Amount | None = None
     """Of a limit of requests."""
     tokens: Amount | None = None
@@ -45,8 +45,8 @@ class Limit(Part):
     name: Name
     """Name of the limit, in answers and in metrics."""
     per: Literal["Client", "Address", "Model", "Policy"]
-    """Who has a count of his own: each client of `auth.apiKeys`, each address that connects to the router (of IPv6 each /64), each public
-    model, or the policy as a whole."""
+    """Who has a count of his own: each client of `auth.apiKeys` or `auth.jwt`, each address that connects to the router (of IPv6 each /64), each
+    public model, or the policy as a whole."""
     requests: Amount | None = None
     """Requests in a window; those that an engine fails count too."""
     tokens: Amount | None = None

@@ -26,12 +26,14 @@ KINDS: Final = {
 """The type of an error by its status; those that engines give too are called as vLLM calls them, and a wrong
 key as OpenAI does."""
 OTHER: Final = "RouterError"
+CODES: Final[dict[int | str, str]] = {401: "invalid_api_key"}
+"""What stands in `code` instead of the status: OpenAI's libraries and people's programs look for this word."""
 
 
 def error(status: int | str, message: str, param: str | None = None) -> dict[str, Any]:
     """An error as clients' libraries read it. `status` may be what Envoy replaces by the status."""
     kind = KINDS.get(status, OTHER) if isinstance(status, int) else OTHER
-    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
+    return {"error": {"message": message, "type": kind, "param": param, "code": CODES.get(status, status)}}
 
 
 def model(name: str) -> dict[str, Any]:

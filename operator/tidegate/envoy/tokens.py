@@ -29,6 +29,7 @@ def verify(wanted: Tokens, jwks: str) -> Resource:
         "from_headers": list(SHOWN),
         "claim_to_headers": [{"header_name": CLIENT_HEADER, "claim_name": wanted.client_claim}],
         "clock_skew_seconds": SKEW,
+        "require_expiration": True,
     }
     return extension(
         NAME,
