@@ -274,6 +274,10 @@ async def test_when_the_time_is_over_the_next_step_of_the_route_is_asked(
         answer = await asked(envoy)
         assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "b")
         assert answer.elapsed.total_seconds() >= 0.5
+    async with running(envoy, tmp_path, wanted):
+        refused = await asked(envoy)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert refused.json()["error"]["message"] == "No engine of this model can be reached; try again."
 
 
 def beside(wanted: RouterConfig, port: int, *backends: str) -> RouterConfig:

@@ -134,7 +134,8 @@ _REPLIES: Final = (
     _Reply(_expression(f'response.code_details.startsWith("{_TURNED_AWAY}")'), 401, "The token is not valid here."),
     _Reply(_any(_flags("UT"), _all(_flags("SI"), _status(504))), 504, _LATE),
     _Reply(_flags("UH", "NC", "UO"), 503, "No engine of this model is ready; try again.", retry=True),
-    _Reply(_flags("UF", "UC", "UR", "UPE", "LR", "URX"), 503, "The engine broke off; try again.", retry=True),
+    _Reply(_flags("UF"), 503, "No engine of this model can be reached; try again.", retry=True),
+    _Reply(_flags("UC", "UR", "UPE", "LR", "URX"), 503, "The engine broke off; try again.", retry=True),
     _Reply(
         _details("http1.https_url_on_plaintext_connection"), 400, "The router speaks no TLS; ask for an http address."
     ),
