@@ -305,3 +305,14 @@ async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engin
         await come_true(lambda: held(router) == 1)
         await told(router, beside(both, engines.start().port))
         assert (await waits).headers["x-tidegate-backend"] == "b"
+
+
+def test_a_route_that_is_called_otherwise() -> None:
+    """Whichever routes Envoy has at the moment, a request goes on by the name that its route has in them."""
+    named = ONE.routes[0].model_copy(update={"name": "other"})
+    line = waiting.Waiting()
+    line.follow(ONE)
+    line.expect(ONE.model_copy(update={"routes": (named,)}))
+    line.answer(["a"])
+    for name in (named.name, ONE.routes[0].name):
+        assert f": {name}\r\n".encode() in line.ask(Ask("chat", b"", name, hold=True))  # type: ignore[operator]

@@ -54,7 +54,6 @@ class Waiting:
     def __init__(self) -> None:
         self._lines: Mapping[str, _Line] = {}
         self._followed: Mapping[str, _Line] = {}
-        self._of_model: dict[str, str] = {}
         self._opened: dict[str, asyncio.Event] = {}
         self._answering: Collection[str] = frozenset()
         self.held: Counter[str] = Counter()
@@ -65,13 +64,11 @@ class Waiting:
         """`config` is what Envoy runs. What was followed before stays known for requests that began with it."""
         known = _lines(config)
         self._lines, self._followed = {**self._followed, **known}, known
-        self._of_model = {model: route.name for route in config.routes for model in route.models}
         self._open()
 
     def expect(self, config: RouterConfig) -> None:
         """`config` is what Envoy may run from this moment on."""
         self._lines = {**_lines(config), **self._lines}
-        self._of_model = {model: route.name for route in config.routes for model in route.models} | self._of_model
         self._open()
 
     def answer(self, answering: Collection[str]) -> None:
@@ -81,7 +78,7 @@ class Waiting:
 
     def ask(self, ask: Ask) -> Reply:
         """The table."""
-        line = self._lines.get(ask.route or self._of_model.get(ask.model, ""))
+        line = self._lines.get(ask.route)
         if line is None:
             return _UNKNOWN
         if self._count >= MOST or self._answered(line):
