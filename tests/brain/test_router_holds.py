@@ -316,3 +316,18 @@ def test_a_route_that_is_called_otherwise() -> None:
     line.answer(["a"])
     for name in (named.name, ONE.routes[0].name):
         assert f": {name}\r\n".encode() in line.ask(Ask("chat", b"", name, hold=True))  # type: ignore[operator]
+
+
+async def test_an_engine_of_other_routes_is_not_waited_for() -> None:
+    """It has come to stand beside: the request's own routes do not lead there."""
+    both = config({"chat": {"a": 1, "b": 1}})
+    line = waiting.Waiting()
+    line.follow(ONE)
+    waits = asyncio.ensure_future(line.ask(Ask("chat", b"", "to-chat", hold=True)))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    line.answer(["b"])
+    line.follow(holding(both))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    line.answer(["a"])
+    assert b"to-chat" in await waits
