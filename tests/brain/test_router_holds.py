@@ -309,3 +309,29 @@ async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engin
         await come_true(lambda: held(router) == 1)
         await told(router, beside(both, engines.start().port))
         assert (await waits).headers["x-tidegate-backend"] == "b"
+
+
+def test_a_route_that_is_called_otherwise() -> None:
+    """Whichever routes Envoy has at the moment, a request goes on by the name that its route has in them."""
+    named = ONE.routes[0].model_copy(update={"name": "other"})
+    line = waiting.Waiting()
+    line.follow(ONE)
+    line.expect(ONE.model_copy(update={"routes": (named,)}))
+    line.answer(["a"])
+    for name in (named.name, ONE.routes[0].name):
+        assert f": {name}\r\n".encode() in line.ask(Ask("chat", b"", name, hold=True))  # type: ignore[operator]
+
+
+async def test_an_engine_of_other_routes_is_not_waited_for() -> None:
+    """It has come to stand beside: the request's own routes do not lead there."""
+    both = config({"chat": {"a": 1, "b": 1}})
+    line = waiting.Waiting()
+    line.follow(ONE)
+    waits = asyncio.ensure_future(line.ask(Ask("chat", b"", "to-chat", hold=True)))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    line.answer(["b"])
+    line.follow(holding(both))
+    await asyncio.sleep(0)
+    assert not waits.done()
+    line.answer(["a"])
+    assert b"to-chat" in await waits

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config, sticky
+from tests.envoy.test_fallback import chain
 from tidegate.brain.native import built
 from tidegate.contract.affinity import Affinity
 from tidegate.envoy.affinity import BALANCE
@@ -174,3 +175,10 @@ def test_routers_agree(tmp_path: Path, engines: Engines) -> None:
         finally:
             router.stop()
     assert homes[0] == homes[1]
+
+
+def test_no_engine_is_no_end_of_a_walk(envoy: RealEnvoy, engines: Engines) -> None:
+    envoy.offer(chain({"a": 1}, "b").model_copy(update={"affinity": SESSION}), {"a": [], "b": [engines.start()]})
+    for _ in range(5):
+        answer = envoy.client.post(CHAT, json={"model": "chat"})
+        assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "b")

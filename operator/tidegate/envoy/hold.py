@@ -22,7 +22,7 @@ from typing import Final
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import DECIDED_HEADER, HOLD_HEADER, LET_GO_HEADER, MODEL_HEADER
+from tidegate.names import HOLD_HEADER, LET_GO_HEADER
 
 NAME: Final = "hold"
 BRAIN: Final = "hold"
@@ -67,7 +67,7 @@ def wait_for_an_engine(config: RouterConfig) -> Resource:
         _TYPE,
         http_service={
             "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(longest + GRACE)},
-            "authorization_request": {"headers_to_add": [{"key": HOLD_HEADER, "value": "1"}]},
+            "authorization_request": {"headers_to_add": [{"key": HOLD_HEADER, "value": "%ROUTE_NAME%"}]},
             "authorization_response": {"allowed_upstream_headers": {"patterns": [{"exact": LET_GO_HEADER}]}},
             "retry_policy": {
                 "retry_on": "connect-failure,reset",
@@ -75,7 +75,6 @@ def wait_for_an_engine(config: RouterConfig) -> Resource:
                 "retry_back_off": back_off,
             },
         },
-        allowed_headers={"patterns": [{"exact": MODEL_HEADER}, {"exact": DECIDED_HEADER}]},
         clear_route_cache=True,
         status_on_error={"code": "ServiceUnavailable"},
     )

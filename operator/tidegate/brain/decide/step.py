@@ -26,7 +26,7 @@ class Ask:
     body: bytes
     """Empty where the route's decision does not read it."""
     route: str = ""
-    """That was decided on; empty where the model alone says it."""
+    """On which it waits for an engine, in the routes that Envoy had when it came."""
     hold: bool = False
     """Whether it asks for an engine, and not for a route."""
     asks: str = ""

@@ -54,8 +54,9 @@ class Waiting:
     def __init__(self) -> None:
         self._lines: Mapping[str, _Line] = {}
         self._followed: Mapping[str, _Line] = {}
-        self._of_model: dict[str, str] = {}
-        self._opened: dict[str, asyncio.Event] = {}
+        self._opened: dict[frozenset[str], asyncio.Event] = {}
+        """By the Services that are waited for: a request keeps the routes of the moment at which it came."""
+        self._named: frozenset[str] = frozenset()
         self._answering: Collection[str] = frozenset()
         self.held: Counter[str] = Counter()
         """Requests that wait at present, by ModelDeployment."""
@@ -65,13 +66,11 @@ class Waiting:
         """`config` is what Envoy runs. What was followed before stays known for requests that began with it."""
         known = _lines(config)
         self._lines, self._followed = {**self._followed, **known}, known
-        self._of_model = {model: route.name for route in config.routes for model in route.models}
         self._open()
 
     def expect(self, config: RouterConfig) -> None:
         """`config` is what Envoy may run from this moment on."""
         self._lines = {**_lines(config), **self._lines}
-        self._of_model = {model: route.name for route in config.routes for model in route.models} | self._of_model
         self._open()
 
     def answer(self, answering: Collection[str]) -> None:
@@ -81,12 +80,12 @@ class Waiting:
 
     def ask(self, ask: Ask) -> Reply:
         """The table."""
-        line = self._lines.get(ask.route or self._of_model.get(ask.model, ""))
+        line = self._lines.get(ask.route)
         if line is None:
             return _UNKNOWN
-        if self._count >= MOST or self._answered(line):
+        if self._count >= MOST or self._over(line.services):
             return line.go
-        return self._wait(line, self._opened.setdefault(line.route, asyncio.Event()))
+        return self._wait(line, self._opened.setdefault(line.services, asyncio.Event()))
 
     async def _wait(self, line: _Line, opened: asyncio.Event) -> bytes:
         with self._counted(line), suppress(TimeoutError):
@@ -104,14 +103,16 @@ class Waiting:
             self._count -= 1
             self.held.subtract(line.models)
 
-    def _answered(self, line: _Line) -> bool:
-        return not line.services or not line.services.isdisjoint(self._answering)
+    def _over(self, services: frozenset[str]) -> bool:
+        """Whether nobody has to wait for one of them any longer: Envoy has an engine of it, or routes name none of them."""
+        return not services.isdisjoint(self._answering) or services.isdisjoint(self._named)
 
     def _open(self) -> None:
-        """Lets those go on who have an engine now; a line that nobody can wait in any more is forgotten."""
-        self._opened = {route: event for route, event in self._opened.items() if not event.is_set()}
-        for route, event in self._opened.items():
-            if (line := self._lines.get(route)) is None or self._answered(line):
+        """Lets those go on who have an engine now, or none to wait for; a line that nobody can wait in any more is forgotten."""
+        self._named = frozenset().union(*(line.services for line in self._lines.values()))
+        self._opened = {services: event for services, event in self._opened.items() if not event.is_set()}
+        for services, event in self._opened.items():
+            if self._over(services):
                 event.set()
 
 

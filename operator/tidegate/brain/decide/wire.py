@@ -15,17 +15,16 @@ from typing import Final, cast
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import ASK_HEADER, DECIDED_HEADER, HOLD_HEADER, MODEL_HEADER
+from tidegate.names import ASK_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
-_ROUTE: Final = DECIDED_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
 _ASK: Final = ASK_HEADER.encode()
 _REQUEST: Final = b"x-request-id"
-_READ: Final = frozenset((_MODEL, _ROUTE, _HOLD, _ASK, _REQUEST))
+_READ: Final = frozenset((_MODEL, _HOLD, _ASK, _REQUEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ class Wire(asyncio.Protocol):
     def _ask(self) -> Ask:
         said, body = self._said, bytes(self._body)
         if _ASK not in self._headers:
-            return Ask(said(_MODEL), body, said(_ROUTE), _HOLD in self._headers)
+            return Ask(said(_MODEL), body, said(_HOLD), _HOLD in self._headers)
         path = self._path.decode("ascii", "replace")
         return Ask(said(_MODEL), body, asks=said(_ASK), path=path, request=said(_REQUEST))
 
