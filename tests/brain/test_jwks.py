@@ -16,9 +16,10 @@ from aiohttp import web
 from tests.brain.support import come_true, going
 from tests.support.tokens import URL, Issuer
 from tidegate.brain import jwks
-from tidegate.brain.jwks import Issuers, NoKeys, fetch, public
+from tidegate.brain.jwks import Issuers, fetch
 from tidegate.contract.clients import Tokens
 from tidegate.contract.destinations import SecretEntry
+from tidegate.contract.jwks import NoKeys, public
 
 ISSUER = Issuer()
 WHERE = "https://login.example.com/jwks"

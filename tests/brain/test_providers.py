@@ -55,7 +55,7 @@ def test_a_key(providers: Providers, tmp_path: Path, value: bytes) -> None:
 @pytest.mark.parametrize(
     ("said", "wrong"),
     [
-        (None, "does not exist"),
+        (None, ""),
         (secret(), "does not exist"),
         (secret(other=b"x"), "does not exist"),
         (secret(token=b""), "is empty"),
@@ -68,7 +68,8 @@ def test_a_key(providers: Providers, tmp_path: Path, value: bytes) -> None:
 def test_no_key(providers: Providers, said: dict[str, Any] | None, wrong: str) -> None:
     providers.changed("openai", said)
     assert not providers.credentials(asked()).reach("hosted")
-    assert providers.problems(asked()) == (f"Secret 'openai': entry 'token' {wrong}",)
+    sentence = f"Secret 'openai': entry 'token' {wrong}" if wrong else "Secret 'openai' does not exist"
+    assert providers.problems(asked()) == (sentence,)
 
 
 def test_not_read_yet(providers: Providers, tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config, sticky
 from tests.envoy.waiting import until
 from tests.support.tokens import URL, Issuer
-from tidegate.brain.jwks import public
 from tidegate.brain.native import built
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import Tokens
+from tidegate.contract.jwks import public
 from tidegate.contract.observation import Observation
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.names import CLIENT_HEADER

@@ -9,6 +9,7 @@ from pydantic import Field
 from tidegate.api import bounds
 from tidegate.api.base import KEYED_BY_NAME, SET, Part, Rule, SecretKeyRef
 from tidegate.api.values import HOST, PORT
+from tidegate.contract.jwks import published
 
 SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
@@ -63,6 +64,12 @@ class Jwks(Part):
             "caSecretRef verifies an https:// url; write one, or leave caSecretRef out",
             lambda j: j.ca_secret_ref is None or bool(j.url and j.url.startswith("https://")),
             ".caSecretRef",
+        ),
+        Rule(
+            "",
+            "inline is a JSON Web Key Set with a public key in it (RSA, EC or OKP), and no private one: what an issuer publishes",
+            lambda j: j.inline is None or published(j.inline),
+            ".inline",
         ),
     )
 

@@ -15,11 +15,12 @@ import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from tidegate.contract.clients import Tokens
+from tidegate.contract.jwks import NoKeys, public
 
 REFRESH: Final = 60.0
 AGAIN: Final = 5.0
@@ -27,30 +28,8 @@ TIMEOUT: Final = 5.0
 """Seconds for the whole of a document."""
 LARGEST: Final = 1 << 18
 """Bytes of a document."""
-PUBLIC: Final = ("RSA", "EC", "OKP")
 Fetch = Callable[[str, bytes], Awaitable[str]]
 """From a URL, and certificates in PEM or nothing for the machine's, to what stands there. Raises httpx.HTTPError or NoKeys."""
-
-
-class NoKeys(ValueError):
-    """What is wrong with a document."""
-
-
-def public(text: str) -> str:
-    """The public keys of a document, the same for the same. Raises NoKeys."""
-    try:
-        document = json.loads(text)
-        found = [key for key in document["keys"] if isinstance(key, dict) and key.get("kty") in PUBLIC]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise NoKeys("it is no JSON Web Key Set") from error
-    if not found:
-        raise NoKeys("there is no public key in it")
-    return json.dumps({"keys": [_without_private(key) for key in found]}, sort_keys=True, separators=(",", ":"))
-
-
-def _without_private(key: dict[str, Any]) -> dict[str, Any]:
-    """What verifies needs no more (RFC 7518 section 6): an issuer that shows its private key by mistake must not have it passed on."""
-    return {name: value for name, value in key.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
 
 
 async def fetch(url: str, authorities: bytes) -> str:

@@ -122,7 +122,12 @@ class Providers:
         found = (
             (entry, self._wrong(provider, entry)) for _, provider in providers(config) for entry in _entries(provider)
         )
-        return tuple(dict.fromkeys(f"Secret {e.secret!r}: entry {e.entry!r} {wrong}" for e, wrong in found if wrong))
+        return tuple(dict.fromkeys(self._sentence(entry, wrong) for entry, wrong in found if wrong))
+
+    def _sentence(self, entry: SecretEntry, wrong: str) -> str:
+        if self._known[entry.secret] is None:
+            return f"Secret {entry.secret!r} does not exist"
+        return f"Secret {entry.secret!r}: entry {entry.entry!r} {wrong}"
 
     def credentials(self, config: RouterConfig) -> Credentials:
         """What Envoy may be told of; the files that are named in it are there then."""

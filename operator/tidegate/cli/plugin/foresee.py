@@ -122,8 +122,11 @@ def _row(step: str, stage: Stage, seen: Outlook, old: int | None = None) -> str:
 
 
 def _needs(found: Foreseen) -> str:
-    replicas = found.decision.replicas
-    return f"{replicas} engines with {gpus(found.seen.engine)} GPUs each"
+    return f"{_some(found.decision.replicas, 'engine')} with {_some(gpus(found.seen.engine), 'GPU')} each"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _scaled(found: Foreseen) -> Iterator[str]:
