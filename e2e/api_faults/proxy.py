@@ -28,6 +28,8 @@ from aiohttp import web
 
 FAULT_SHARE = 0.2
 WATCH_SECONDS = (0.2, 6.0)
+PLAIN = {"accept-encoding": "identity"}
+"""The API server compresses long answers, such as the list of CRDs; here they are passed on as they come."""
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length", "content-encoding", "host", "accept-encoding")
 
 
@@ -98,7 +100,7 @@ class FaultyProxy:
 
     def _ask(self, request: web.Request, body: bytes) -> aiohttp.client._RequestContextManager:
         url = f"{self._upstream}{request.raw_path}"
-        return self._session.request(request.method, url, data=body or None, headers=_kept(request.headers))
+        return self._session.request(request.method, url, data=body or None, headers=_kept(request.headers) | PLAIN)
 
 
 def _kept(headers: aiohttp.typedefs.LooseHeaders) -> dict[str, str]:
