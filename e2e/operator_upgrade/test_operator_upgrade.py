@@ -51,6 +51,7 @@ def test_a_new_operator_version_restarts_nothing(place: Place, as_released: Clus
     )
     place.apply(model(engine={"maxNumSeqs": 64}))
     place.ready("mdep/small", "rpol/front")
+    place.wait(lambda: len(place.items("deploy", "tidegate.dev/role=engine")) == 1, "the one of before is gone")
     [deployment] = place.items("deploy", "tidegate.dev/role=engine")
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "vllm/vllm-openai:v9"
     assert place.condition("mdep/small", "UpdatePending")["status"] == "False"
