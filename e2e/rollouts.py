@@ -64,7 +64,7 @@ class Rollout:
         """What a person says."""
         self.place.kubectl("annotate", "--overwrite", "mdep/small", f"tidegate.dev/{word}={value}")
 
-    def comes_to(self, phase: str, seconds: float = 120.0) -> Object:
+    def comes_to(self, phase: str, seconds: float = 240.0) -> Object:
         """Waits for a phase; status.rollout then."""
         self.place.wait(lambda: self.phase == phase, f"the rollout is {phase}", seconds)
         return self.status

@@ -25,9 +25,9 @@ PROXY = Path(__file__).with_name("proxy.py")
 PORT = 7443
 ADDRESS = {"KUBERNETES_SERVICE_HOST": SERVER_IP, "KUBERNETES_SERVICE_PORT": str(PORT)}
 EDIT_EVERY = 1.0
-WRITES_PER_EDIT = 15
-"""Writing requests of both operators together: an edit here changes two children and two statuses in a few passes, a fifth of
-the requests is refused and asked again, and each replica asks for its Lease every few seconds."""
+WRITES_PER_EDIT = 25
+"""Writing requests of both operators together: an edit here changes two children and two statuses in a few passes, every
+second one says first which engine is to leave, a fifth of the requests is refused and asked again, and each replica asks for its Lease every few seconds."""
 CPU_SHARE = 0.5
 """Of a core, both operators together: a loop without pauses would take two."""
 

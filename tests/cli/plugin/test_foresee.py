@@ -115,7 +115,7 @@ def test_the_first_revision() -> None:
     made = Judged(applied(None, manifest, "shop"))
     world = replace(made.model_world(), samples={GPUS: Sample(Nodes((Node("a", 1),)), 0.0)})
     found = "\n".join(lines(foresee(world, made.now)))
-    assert "is the first one: 4 engines with 1 GPUs each" in found
+    assert "is the first one: 4 engines with 1 GPU each" in found
     assert "3 GPUs are missing" in found
 
 

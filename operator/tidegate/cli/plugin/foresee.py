@@ -146,5 +146,5 @@ def _fit(found: Foreseen) -> str:
         return said
     if seen.room is None:
         return f"{said}; whether {more * each} are free is not known{': ' * bool(seen.blind)}{seen.blind}"
-    room = f"nodes have room for {seen.room} engines more ({seen.room * each} GPUs)"
+    room = f"nodes have room for {_some(seen.room, 'engine')} more ({_some(seen.room * each, 'GPU')})"
     return f"{said}; {room}: {'enough' if more <= seen.room else f'{(more - seen.room) * each} GPUs are missing, and engines wait for them'}"
