@@ -39,3 +39,13 @@ async def _close(servers: tuple[asyncio.Server, ...]) -> None:
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+    await _end_handshakes()
+
+
+async def _end_handshakes() -> None:
+    """Connections whose TLS has not begun, or has failed, belong to no server, and nobody else would close them."""
+    loop = asyncio.get_running_loop()
+    for transport in list(getattr(loop, "_transports", {}).values()):
+        if not transport.is_closing():
+            transport.abort()
+    await asyncio.sleep(0)  # the loop closes in its next turn what is aborted in this one
