@@ -21,7 +21,8 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route
-from tidegate.envoy.types import Resource, duration, extension, typed
+from tidegate.envoy import question
+from tidegate.envoy.types import Resource, duration
 from tidegate.names import HOLD_HEADER, LET_GO_HEADER
 
 NAME: Final = "hold"
@@ -31,7 +32,6 @@ GRACE: Final = 5.0
 """Seconds beyond the longest wait after which a brain that says nothing counts as dead."""
 ASKED_AGAIN: Final = 8
 """Times, when the brain ends meanwhile: with the pauses below it has half a minute to come back."""
-_TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 
 
 def patience(config: RouterConfig) -> dict[str, float]:
@@ -62,29 +62,23 @@ def wait_for_an_engine(config: RouterConfig) -> Resource:
     """The filter; after those that find the route."""
     longest = max(patience(config).values())
     back_off = {"base_interval": duration(0.5), "max_interval": duration(10)}
-    return extension(
-        NAME,
-        _TYPE,
-        http_service={
-            "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(longest + GRACE)},
-            "authorization_request": {"headers_to_add": [{"key": HOLD_HEADER, "value": "%ROUTE_NAME%"}]},
-            "authorization_response": {"allowed_upstream_headers": {"patterns": [{"exact": LET_GO_HEADER}]}},
-            "retry_policy": {
-                "retry_on": "connect-failure,reset",
-                "num_retries": ASKED_AGAIN,
-                "retry_back_off": back_off,
-            },
+    service = {
+        "authorization_request": {"headers_to_add": [{"key": HOLD_HEADER, "value": "%ROUTE_NAME%"}]},
+        "authorization_response": {"allowed_upstream_headers": {"patterns": [{"exact": LET_GO_HEADER}]}},
+        "retry_policy": {
+            "retry_on": "connect-failure,reset",
+            "num_retries": ASKED_AGAIN,
+            "retry_back_off": back_off,
         },
-        clear_route_cache=True,
-        status_on_error={"code": "ServiceUnavailable"},
-    )
+    }
+    return question.ask(NAME, BRAIN, longest + GRACE, service, clear_route_cache=True)
 
 
 def nowhere() -> Resource:
     """The virtual host's configuration of the filter."""
-    return {NAME: typed(f"{_TYPE}PerRoute", disabled=True)}
+    return question.nowhere(NAME)
 
 
 def here() -> Resource:
     """The configuration of a route whose requests wait."""
-    return {NAME: typed(f"{_TYPE}PerRoute", check_settings={"disable_request_body_buffering": True})}
+    return question.here(NAME)

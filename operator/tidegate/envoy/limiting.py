@@ -18,7 +18,8 @@ from typing import Final
 
 from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy.types import Resource, duration, extension, typed
+from tidegate.envoy import question
+from tidegate.envoy.types import Resource
 from tidegate.names import ASK_HEADER, MODEL_HEADER, RESERVED_HEADER
 
 NAME: Final = "limits"
@@ -29,7 +30,6 @@ ASKED: Final = (
     "%DYNAMIC_METADATA(tidegate:asks)% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DYNAMIC_METADATA(tidegate:client)%"
 )
 """What brain/decide/asking.py reads."""
-_TYPE: Final = "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz"
 _METADATA: Final = "envoy.filters.http.ext_authz"
 RESERVED: Final = f"%DYNAMIC_METADATA({_METADATA}:{RESERVED_HEADER})%"
 """For the record of a request."""
@@ -55,7 +55,7 @@ def filters(config: RouterConfig) -> list[Resource]:
     return [_filter(config.limits)] if config.limits else []
 
 
-def question(limits: Limits | None) -> Resource:
+def told(limits: Limits | None) -> Resource:
     """What an ext_authz service is told for limits, and tells of them; nothing where there are none."""
     if not limits:
         return {}
@@ -70,24 +70,15 @@ def question(limits: Limits | None) -> Resource:
 
 
 def _filter(limits: Limits) -> Resource:
-    return extension(
-        NAME,
-        _TYPE,
-        http_service={
-            "server_uri": {"uri": "http://brain", "cluster": BRAIN, "timeout": duration(TIMEOUT)},
-            **question(limits),
-        },
-        allowed_headers=ASKING,
-        failure_mode_allow=limits.open,
-        status_on_error={"code": "ServiceUnavailable"},
-    )
+    asked = told(limits)
+    return question.ask(NAME, BRAIN, TIMEOUT, asked, allowed_headers=ASKING, failure_mode_allow=limits.open)
 
 
 def nowhere(config: RouterConfig) -> Resource:
     """The virtual host's configuration of the filter."""
-    return {NAME: typed(f"{_TYPE}PerRoute", disabled=True)} if config.limits else {}
+    return question.nowhere(NAME) if config.limits else {}
 
 
 def here() -> Resource:
     """The configuration of a route that is asked about."""
-    return {NAME: typed(f"{_TYPE}PerRoute", check_settings={"disable_request_body_buffering": True})}
+    return question.here(NAME)
