@@ -46,22 +46,22 @@ def entries(name: str, secret: Mapping[str, Any] | None) -> Entries:
         return Entries({}, (f"Secret {name!r} does not exist",))
     digests, problems = {}, []
     for client, value in sorted((secret.get("data") or {}).items()):
-        key = _key(value)
-        if wrong := _wrong(client, key):
+        key = shown(base64.b64decode(value or ""))
+        wrong = flaw(key) if NAME.fullmatch(client) else "is no client's id"
+        if wrong:
             problems.append(f"Secret {name!r}: entry {client!r} {wrong}")
         else:
             digests[client] = hashlib.sha256(key).hexdigest()
     return Entries(digests, tuple(problems) if digests or problems else (f"Secret {name!r} has no entries",))
 
 
-def _key(value: str | None) -> bytes:
-    key = base64.b64decode(value or "")
-    return key.removesuffix(b"\n").removesuffix(b"\r")
+def shown(entry: bytes) -> bytes:
+    """A key as it is shown: without the line end that files have."""
+    return entry.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _wrong(client: str, key: bytes) -> str:
-    if not NAME.fullmatch(client):
-        return "is no client's id"
+def flaw(key: bytes) -> str:
+    """Why it is none; empty when it is one."""
     if not key:
         return "is empty"
     if len(key) > LONGEST:

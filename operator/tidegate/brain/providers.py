@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import certifi
 
-from tidegate.brain.keys import KEY, LONGEST
+from tidegate.brain import keys
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.contract.router_config import RouterConfig
@@ -43,13 +43,9 @@ class Unusable(ValueError):
 
 def key(value: bytes) -> bytes:
     """As it is shown. Raises Unusable."""
-    found = value.removesuffix(b"\n").removesuffix(b"\r")
-    if not found:
-        raise Unusable("is empty")
-    if len(found) > LONGEST:
-        raise Unusable(f"is longer than {LONGEST} bytes")
-    if not KEY.fullmatch(found):
-        raise Unusable("has other characters than printable ASCII without spaces")
+    found = keys.shown(value)
+    if wrong := keys.flaw(found):
+        raise Unusable(wrong)
     return found
 
 

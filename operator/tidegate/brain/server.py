@@ -75,7 +75,8 @@ class Server:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         try:
-            text, expires = await self._admin.prometheus(), (await self._admin.read()).expires
+            text = await self._admin.prometheus()
+            expires = (await self._admin.read()).expires if self._router.files.start.certificate else 0
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
         own = "".join(generate_latest(m).decode() for m in (self._router.meters, self._router.limit_meters))

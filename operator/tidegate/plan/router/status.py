@@ -107,7 +107,9 @@ def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
     if replacing(facts.deployment):
-        return _replacing(world, facts)
+        return _underway(
+            world, facts, "routers are being replaced, and those of before go on", missing=True, serving=True
+        )
     if decision.held:
         return conditions.stalled(conditions.ROUTERS_OUTDATED, decision.held, serving=True)
     if not facts.confirmed(decision.hash):
@@ -129,19 +131,15 @@ def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision
     return conditions.done(text, conditions.SERVING if traffic.serving else conditions.SCALED_TO_ZERO)
 
 
-def _replacing(world: RouterWorld, facts: RouterFacts) -> Verdict:
-    """Routers of before go on until new ones are ready; what keeps those from it is said."""
-    found = trouble(facts.routers, complaints(facts.routers, world.samples)) or refused(facts.deployment, world.samples)
-    reason, message = found or (conditions.ROUTERS_STARTING, "")
-    make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
-    text = "routers are being replaced, and those of before go on"
-    return make(reason, f"{text}; {message}" if message else text, serving=True)
-
-
 def _starting(world: RouterWorld, facts: RouterFacts, wanted: int, *, serving: bool) -> Verdict:
-    text = f"{len(facts.ready)} of {wanted} routers answer"
+    missing = bool(facts.deployment) and len(facts.routers) < wanted
+    return _underway(world, facts, f"{len(facts.ready)} of {wanted} routers answer", missing=missing, serving=serving)
+
+
+def _underway(world: RouterWorld, facts: RouterFacts, text: str, *, missing: bool, serving: bool) -> Verdict:
+    """What keeps routers from being ready is said; `missing`: some may have been refused before they were Pods."""
     found = trouble(facts.routers, complaints(facts.routers, world.samples))
-    if facts.deployment and len(facts.routers) < wanted:
+    if missing:
         found = found or refused(facts.deployment, world.samples)
     reason, message = found or (conditions.ROUTERS_STARTING, "")
     make = conditions.stalled if gave_up(facts.deployment) else conditions.progressing
