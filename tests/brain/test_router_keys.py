@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.brain.support import CONFIG_MAP, changed, config_map, looping, slices
+from tests.brain.support import CONFIG_MAP, changed, come_true, config_map, looping, slices
 from tests.envoy.conftest import Engines, RealEnvoy, config
 from tidegate.brain.admin import Admin
 from tidegate.brain.native import built
@@ -163,7 +163,8 @@ async def test_nobody_waits_for_secrets_that_are_read(envoy: RealEnvoy, engines:
 
 
 async def test_files_hold_digests_alone(envoy: RealEnvoy, engines: Engines) -> None:
-    async with serving(envoy, engines):
+    async with serving(envoy, engines) as router:
+        await come_true(lambda: router.current)  # Envoy answers before the brain has written down what it runs
         found = await asyncio.to_thread(files, Path(envoy.start.run_dir))
         assert {"keys.json", "rds.json", "running.json", "envoy.log"} <= found.keys()
         assert not [name for name, text in found.items() if ACME in text]
