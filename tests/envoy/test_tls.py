@@ -115,7 +115,7 @@ def test_garbage_leaves_the_last_good_one_in_force(secure: RealEnvoy, mounted: M
     secure.offer(config({"chat": {"a": 1}}), {"a": [engines.start()]})
     assert ask(secure, authority).status_code == 200
     mounted.write(b"garbage", secret)
-    until(lambda: secure.stat(tls.ROTATION_FAILED.replace(".", "[.]")) > 0)
+    until(lambda: secure.stat(f"sds[.]{tls.NAME}[.]key_rotation_failed") > 0)
     assert ask(secure, authority).status_code == 200
     assert b"hunter2" not in (Path(secure.start.run_dir) / "envoy.log").read_bytes()
     mounted.issue(authority)

@@ -70,7 +70,10 @@ class Trust:
 
     def clients(self, config: RouterConfig) -> Clients:
         """Who may ask."""
-        return self._clients(config)[0]
+        if config.tokens:
+            jwks = self.issuers.keys(config.tokens)
+            return Clients(unread=not jwks, jwks=jwks)
+        return self._of_keys(config)[0]
 
     def credentials(self, config: RouterConfig) -> Credentials:
         """What providers are asked with."""
@@ -82,7 +85,10 @@ class Trust:
 
     def of_clients(self, config: RouterConfig) -> tuple[str, ...]:
         """Sentences about what lets somebody, or nobody, in."""
-        return self._clients(config)[1]
+        if config.tokens:
+            wrong = self.issuers.problem(config.tokens)
+            return (wrong,) if wrong else ()
+        return self._of_keys(config)[1]
 
     def of_providers(self, config: RouterConfig) -> tuple[str, ...]:
         """Sentences about providers that get no request."""
@@ -98,10 +104,7 @@ class Trust:
         blocks = (config.limits for config in self._configs)
         return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
 
-    def _clients(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
-        if config.tokens:
-            jwks, wrong = self.issuers.keys(config.tokens), self.issuers.problem(config.tokens)
-            return Clients(unread=not jwks, jwks=jwks), (wrong,) if wrong else ()
+    def _of_keys(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)
 
     def _issuers_changed(self) -> None:

@@ -27,7 +27,6 @@ DROPPED: Final = (
 """Who asks us, and what belongs to a key of the client's own; and compression, in which nobody could count tokens."""
 LOOK_UP: Final = 10.0
 """Seconds between two questions for a provider's addresses, where their DNS names no time."""
-OF_OURS: Final = "/v1"
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3"
 _PORTS: Final = {True: 443, False: 80}
 

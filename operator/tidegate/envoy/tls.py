@@ -15,7 +15,6 @@ NAME: Final = "certificate"
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
 """As in a Secret of type kubernetes.io/tls."""
-ROTATION_FAILED: Final = f"sds.{NAME}.key_rotation_failed"
 _TYPE: Final = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 
 
