@@ -185,9 +185,13 @@ def test_the_same_question_twice(envoy: RealEnvoy, brain: Brain, model: Model, f
 
 def test_what_is_not_kept(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     offered(envoy, brain, model, cached())
-    for number, more in enumerate(
-        [{"n": 2}, {"temperature": 1.5}, {"logprobs": True}, {"headers": {"x-tidegate-cache": "no-store"}}]
-    ):
+    each: list[dict[str, Any]] = [
+        {"n": 2},
+        {"temperature": 1.5},
+        {"logprobs": True},
+        {"headers": {"x-tidegate-cache": "no-store"}},
+    ]
+    for number, more in enumerate(each):
         asked = model.asked
         for _ in range(3):
             assert source(ask(envoy, f"question {number}", **more)) == ""
