@@ -84,13 +84,14 @@ class Shared:
             return nothing
         asked = [self._reads.send("GET", self._names.answer(key)) for key in keys]
         told = await asyncio.gather(*asked, return_exceptions=True)
-        if any(isinstance(each, BaseException) for each in told):
-            self.meters.away += 1
         found = await self._read(keys, [each if isinstance(each, bytes) else b"" for each in told])
-        hit = any(found)
-        self.meters.hits += hit
-        self.meters.misses += not hit
+        self._count(any(found), all(each is None or isinstance(each, bytes) for each in told))
         return found
+
+    def _count(self, hit: bool, answered: bool) -> None:
+        self.meters.hits += hit
+        self.meters.misses += answered and not hit
+        self.meters.away += not (answered or hit)
 
     def put(self, entry: Entry) -> None:
         """Soon; dropped where the store is away or too much waits."""
