@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 from prometheus_client import generate_latest
 
+from tests.brain.cache.stored.support import SCOPE, sharing, stored
 from tests.brain.cache.support import entry, key, tier
-from tests.brain.cache.tier.support import SCOPE, sharing, stored
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
 from tidegate.brain.cache.match import Match, question_digest
-from tidegate.brain.cache.tier.names import Names
-from tidegate.brain.cache.tier.news import Forgotten, News, Purge, Vector
+from tidegate.brain.cache.stored.names import Names
+from tidegate.brain.cache.stored.news import Forgotten, News, Purge, Vector
 
 pytestmark = pytest.mark.redis
 NAMES = Names(SCOPE, "answers")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from tests.brain.cache.support import tier
 from tests.brain.store.support import becomes
 from tidegate.brain.cache.entry import Entry
-from tidegate.brain.cache.tier.together import Shared
+from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.store.where import Where
 from tidegate.contract.cache import Cache
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.brain.cache.tier.meters import TierMeters
-from tidegate.brain.cache.tier.names import Names
+from tidegate.brain.cache.stored.meters import TierMeters
+from tidegate.brain.cache.stored.names import Names
 from tidegate.contract.cache import Cache
 
 FEED_PART: Final = 8
@@ -27,7 +27,7 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Tier:
+class Ground:
     """Of one policy, in one router."""
 
     names: Names

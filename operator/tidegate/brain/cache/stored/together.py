@@ -17,14 +17,14 @@ from tidegate.brain.cache.codec import decode
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.sealed import OfAnotherVersion, Unreadable
-from tidegate.brain.cache.tier import listing
-from tidegate.brain.cache.tier.feed import Feed
-from tidegate.brain.cache.tier.meters import TierMeters
-from tidegate.brain.cache.tier.names import Names
-from tidegate.brain.cache.tier.news import Forgotten, News, Purge, Vector
-from tidegate.brain.cache.tier.recent import Recent
-from tidegate.brain.cache.tier.tier import Tier, room
-from tidegate.brain.cache.tier.writing import Drop, Writing
+from tidegate.brain.cache.stored import listing
+from tidegate.brain.cache.stored.feed import Feed
+from tidegate.brain.cache.stored.ground import Ground, room
+from tidegate.brain.cache.stored.meters import TierMeters
+from tidegate.brain.cache.stored.names import Names
+from tidegate.brain.cache.stored.news import Forgotten, News, Purge, Vector
+from tidegate.brain.cache.stored.recent import Recent
+from tidegate.brain.cache.stored.writing import Drop, Writing
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.where import Where
 from tidegate.contract.cache import Cache
@@ -54,11 +54,11 @@ class Shared:
         self._names = Names(scope, cache.name)
         self._recent = Recent()
         self._watchers: list[Callable[[News], None]] = []
-        tier = Tier(self._names, room(cache), self.meters, os.urandom(8), now)
+        ground = Ground(self._names, room(cache), self.meters, os.urandom(8), now)
         use = Use("answers are looked up", timeout=TIMEOUT, key=self._names.index)
         self._reads = Line(where, use, draw, self._back, self._gone)
-        self._writing = Writing(self._line, tier)
-        self._feed = Feed(self._line, tier, self._hear)
+        self._writing = Writing(self._line, ground)
+        self._feed = Feed(self._line, ground, self._hear)
 
     def _line(self, use: Use, back: Callable[[], None]) -> Line:
         return Line(self.where, use, self._draw, back, self._not_taken)

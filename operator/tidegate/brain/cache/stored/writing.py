@@ -18,14 +18,14 @@ from typing import Any, Final, TypeAlias
 from tidegate.brain.cache.codec import encode
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import about
-from tidegate.brain.cache.tier import listing
-from tidegate.brain.cache.tier.news import Forgotten, Purge, Vector, written
-from tidegate.brain.cache.tier.tier import Tier
+from tidegate.brain.cache.stored import listing
+from tidegate.brain.cache.stored.ground import Ground
+from tidegate.brain.cache.stored.news import Forgotten, Purge, Vector, written
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.resp import Away, Refused
 from tidegate.brain.store.scripts import Script, script
 
-PACKAGE: Final = "tidegate.brain.cache.tier"
+PACKAGE: Final = "tidegate.brain.cache.stored"
 PUT: Final = script(PACKAGE, "drop", "put")
 FORGET: Final = script(PACKAGE, "drop", "forget")
 TELL: Final = script(PACKAGE, "tell")
@@ -56,13 +56,13 @@ Job: TypeAlias = Entry | Vector | Forgotten | Drop
 class Writing:
     """Of one tier."""
 
-    def __init__(self, line: Callable[[Use, Callable[[], None]], Line], tier: Tier) -> None:
+    def __init__(self, line: Callable[[Use, Callable[[], None]], Line], ground: Ground) -> None:
         """`line` makes one for a use, and what is to be done whenever it is connected."""
-        self._tier = tier
+        self._ground = ground
         self._waiting: deque[Job] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
-        self.line = line(Use("answers are stored", (PUT, FORGET, TELL), TIMEOUT, tier.names.index), self._news.set)
+        self.line = line(Use("answers are stored", (PUT, FORGET, TELL), TIMEOUT, ground.names.index), self._news.set)
         self.refusal = ""
         """What the store said when it last refused; empty since it took something."""
 
@@ -71,7 +71,7 @@ class Writing:
         losable = isinstance(job, Entry | Vector)
         size = len(job.answer) if isinstance(job, Entry) else 0
         if losable and (not self.line.ready or len(self._waiting) >= MOST or self._bytes + size > MOST_BYTES):
-            self._tier.meters.dropped += 1
+            self._ground.meters.dropped += 1
             return
         self._waiting.append(job)
         self._bytes += size
@@ -116,12 +116,12 @@ class Writing:
     async def _put(self, entry: Entry) -> list[asyncio.Future[Any]]:
         large = len(entry.answer) > LARGE
         value = await asyncio.to_thread(encode, entry) if large else encode(entry)
-        lasts = int((entry.expires - self._tier.now()) * 1000)
+        lasts = int((entry.expires - self._ground.now()) * 1000)
         known = listing.written(len(value) + BESIDES, about(entry))
-        if lasts <= 0 or len(value) > self._tier.room.answers:
-            self._tier.meters.dropped += 1
+        if lasts <= 0 or len(value) > self._ground.room.answers:
+            self._ground.meters.dropped += 1
             return []
-        return [self._script(PUT, entry.key, value, lasts, known, self._tier.room.answers)]
+        return [self._script(PUT, entry.key, value, lasts, known, self._ground.room.answers)]
 
     def forget(self, keys: tuple[bytes, ...]) -> asyncio.Future[list[int]]:
         """How many there were, and the bytes that are left. Fails with Away."""
@@ -129,14 +129,14 @@ class Writing:
 
     def tell(self, news: Vector | Purge | Forgotten) -> asyncio.Future[int]:
         """All other routers, at once. Fails with Away."""
-        text = written(news, self._tier.origin)
-        most = max(1, self._tier.room.feed // max(1024, len(text) + 128))
+        text = written(news, self._ground.origin)
+        most = max(1, self._ground.room.feed // max(1024, len(text) + 128))
         must = int(not isinstance(news, Vector))
-        keys = (self._tier.names.feed, self._tier.names.told)
-        return self.line.run_script(TELL, keys, (text, most, self._tier.room.told_ms, must))
+        keys = (self._ground.names.feed, self._ground.names.told)
+        return self.line.run_script(TELL, keys, (text, most, self._ground.room.told_ms, must))
 
     def _script(self, what: Script, *arguments: bytes | int) -> asyncio.Future[Any]:
-        names = self._tier.names
+        names = self._ground.names
         return self.line.run_script(what, (names.index, names.sizes), (names.answers, *arguments))
 
     def _done(self, job: Job, future: asyncio.Future[Any]) -> None:
@@ -144,7 +144,7 @@ class Writing:
         if isinstance(error, Away):
             self.refusal = str(error) if isinstance(error, Refused) else self.refusal
             if isinstance(job, Entry | Vector):
-                self._tier.meters.dropped += 1
+                self._ground.meters.dropped += 1
             elif job not in self._waiting:
                 self._waiting.appendleft(job)
             return
@@ -153,7 +153,7 @@ class Writing:
             self._put_told(*future.result())
 
     def _put_told(self, stored: int, total: int, entries: int, left: int) -> None:
-        meters = self._tier.meters
+        meters = self._ground.meters
         meters.bytes, meters.entries = total, entries
         meters.evicted += left
         meters.puts += stored

@@ -10,7 +10,7 @@ import msgpack
 from tidegate.brain.cache.codec import KEY, unpacked
 from tidegate.brain.cache.match import About, Match
 from tidegate.brain.cache.sealed import Unreadable
-from tidegate.brain.cache.tier.names import Names
+from tidegate.brain.cache.stored.names import Names
 from tidegate.brain.store.line import Line
 
 PAGE: Final = 500

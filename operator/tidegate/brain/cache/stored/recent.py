@@ -11,7 +11,7 @@ from typing import Final
 
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import about
-from tidegate.brain.cache.tier.news import Forgotten, Purge
+from tidegate.brain.cache.stored.news import Forgotten, Purge
 
 KEPT: Final = 3600.0
 """Seconds: longer than the longest request that was answered before the purge, and is stored after it."""

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tidegate.brain.cache.sealed import OfAnotherVersion, Unreadable
-from tidegate.brain.cache.tier.news import Missed, News, read
-from tidegate.brain.cache.tier.tier import Tier
+from tidegate.brain.cache.stored.ground import Ground
+from tidegate.brain.cache.stored.news import Missed, News, read
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.resp import Away
 
@@ -31,11 +31,13 @@ BEGINNING: Final = b"0-0"
 class Feed:
     """Of one tier; `on` is told what others say."""
 
-    def __init__(self, line: Callable[[Use, Callable[[], None]], Line], tier: Tier, on: Callable[[News], None]) -> None:
+    def __init__(
+        self, line: Callable[[Use, Callable[[], None]], Line], ground: Ground, on: Callable[[News], None]
+    ) -> None:
         """`line` makes one for a use, and what is to be done whenever it is connected."""
-        self._tier, self._on = tier, on
+        self._ground, self._on = ground, on
         self._connected = asyncio.Event()
-        use = Use("routers tell each other", timeout=BLOCK + 1.0, key=tier.names.feed)
+        use = Use("routers tell each other", timeout=BLOCK + 1.0, key=ground.names.feed)
         self.line = line(use, self._connected.set)
         self._heard, self._number = BEGINNING, 0
 
@@ -51,7 +53,7 @@ class Feed:
                 continue
 
     async def _listen(self) -> None:
-        feed, block = self._tier.names.feed, int(BLOCK * 1000)
+        feed, block = self._ground.names.feed, int(BLOCK * 1000)
         looked = self.line.send("XREVRANGE", feed, "+", "-", "COUNT", 1)
         asked = self.line.send("XREAD", "COUNT", PAGE, "BLOCK", block, "STREAMS", feed, self._heard)
         newest, found = await asyncio.gather(looked, asked)
@@ -69,12 +71,12 @@ class Feed:
         try:
             news, origin = read(known.get(b"m", b""))
         except Unreadable as error:
-            self._tier.meters.damaged += 1
+            self._ground.meters.damaged += 1
             missed = missed or not isinstance(error, OfAnotherVersion)
-            origin = self._tier.origin
+            origin = self._ground.origin
         if missed:
             self._tell(Missed())
-        if origin != self._tier.origin:
+        if origin != self._ground.origin:
             self._tell(news)
 
     def _tell(self, news: News) -> None:
