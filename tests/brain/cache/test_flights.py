@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.brain.cache.support import entry
+from tests.brain.cache.support import plain
 from tidegate.brain.cache import flights as module
 from tidegate.brain.cache.flights import PROMOTIONS, Flight, Flights, Given, Outcome, Yourself
 
-GIVEN = Given(entry(), "memory")
+GIVEN = Given(plain(), "memory")
 
 
 async def waiting(flights: Flights, flight: Flight, count: int) -> list[asyncio.Task[Outcome]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.brain.cache.support import entry
+from tests.brain.cache.support import plain
 from tidegate.brain.cache import replay
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.replay import Manner
@@ -87,7 +87,7 @@ def test_there_and_back(content: str, reasoning: str | None, called: bool, usage
     if called:
         message["tool_calls"] = [CALL, {**CALL, "id": "call-2"}]
     answer = chat(message, "tool_calls" if called else "stop", usage=USAGE)
-    kept = entry(answer=json.dumps(answer).encode())
+    kept = plain(answer=json.dumps(answer).encode())
     kind, body = replay.body(kept, Manner(stream=True, usage=usage))
     assert kind.startswith("text/event-stream")
     again = whole("chat", body.decode(), streamed=True)
@@ -100,13 +100,13 @@ def test_there_and_back(content: str, reasoning: str | None, called: bool, usage
 def test_texts_there_and_back(text: str) -> None:
     choice = {"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}
     answer = {"id": "1", "object": "text_completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
-    _, body = replay.body(entry(answer=json.dumps(answer).encode(), kind="completion"), Manner(stream=True, usage=True))
+    _, body = replay.body(plain(answer=json.dumps(answer).encode(), kind="completion"), Manner(stream=True, usage=True))
     again = whole("completion", body.decode(), streamed=True)
     assert again["choices"] == answer["choices"]
 
 
 def test_usage_says_that_it_was_kept() -> None:
-    kept = entry(answer=json.dumps(chat({"content": "x"}, usage=USAGE)).encode())
+    kept = plain(answer=json.dumps(chat({"content": "x"}, usage=USAGE)).encode())
     kind, body = replay.body(kept, Manner(stream=False, usage=False))
     assert kind == "application/json"
     assert json.loads(body)["usage"] == USAGE | {"prompt_tokens_details": {"cached_tokens": 7}}
