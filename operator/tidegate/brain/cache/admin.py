@@ -87,7 +87,6 @@ async def serve(socket: Path, caching: Caching) -> web.AppRunner:
     app.router.add_post("/purge", purge)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    socket.unlink(missing_ok=True)
     await web.UnixSite(runner, str(socket)).start()
     return runner
 
