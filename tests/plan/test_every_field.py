@@ -127,12 +127,17 @@ WALKED = (("spec", "rollout"), ("spec", "objectives"))
 SAID = ("protocol", "holdRequests")
 """What a provider speaks; there is one so far, and a policy that says it can be read when there are others. How long requests are held is
 for the policies that name a model: router/test_traffic.py."""
+OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"))
+"""There is one model so far. A rule's name tells rules apart for whoever applies the manifest, and `tidegate cache explain` says it."""
 CASES = [
     (m, path, value)
     for _, m in MANIFESTS
     if m["kind"] in KINDS
     for path, value in leaves(m["spec"], ("spec",))
-    if path[:3] != ASKED and path[:2] not in WALKED and path[-1] not in SAID
+    if path[:3] != ASKED
+    and path[:2] not in WALKED
+    and path[-1] not in SAID
+    and not any(path[-len(end) :] == end for end in OF_CACHES)
 ]
 
 
