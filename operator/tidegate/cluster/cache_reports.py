@@ -41,5 +41,5 @@ def _one(tier: str, said: Mapping[str, Any]) -> CacheReport:
 def _rounded(said: Mapping[str, Any], field: str) -> int:
     """Down, to its first digits."""
     count = max(0, integer(said, field))
-    step = 10 ** max(0, len(str(count)) - DIGITS)
+    step = int(10 ** max(0, len(str(count)) - DIGITS))
     return count // step * step
