@@ -9,11 +9,13 @@ from pathlib import Path
 
 import uvloop
 
+from tidegate.brain.cache import answered
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.limits.keeper import Keeper
+from tidegate.brain.records import record
 from tidegate.brain.records.ear import listen
 from tidegate.contract.router_config import load
-from tidegate.envoy import observe
+from tidegate.envoy import caching, observe
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.decide import SOCKET
 
@@ -24,7 +26,11 @@ async def main(folder: Path) -> None:
     keeper = Keeper(decisions.counting)
     counting = asyncio.create_task(keeper.run())
     server = await decisions.serve(folder / SOCKET)
-    ear = await listen(folder / observe.SOCKET, decisions.counting.settle)
+    ears = [
+        await listen(folder / observe.SOCKET, decisions.counting.settle, record.read),
+        await decisions.cache.serve(folder / caching.CACHED_SOCKET),
+        await listen(folder / caching.ANSWERS_SOCKET, decisions.cache.answered, answered.read),
+    ]
     while line := await asyncio.to_thread(sys.stdin.readline):
         said = json.loads(line)
         for name, secret in said.get("secrets", {}).items():
@@ -34,7 +40,8 @@ async def main(folder: Path) -> None:
         print("follows", flush=True)
     counting.cancel()
     server.close()
-    ear.close()
+    for ear in ears:
+        ear.close()
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ class RouterConfig(Piece):
     limits: Limits | None = None
     """Absent where nobody counts."""
     streams: Streams = Streams()
-    caches: tuple[Cache, ...] = ()
+    caches: tuple[Cache, ...] | None = None
+    """Absent where no answer is given twice."""
     circuit_breaker: CircuitBreaker | None = None
     """Absent: nobody is left alone for what he answers."""
     _written: str = PrivateAttr(default="")
