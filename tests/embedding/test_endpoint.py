@@ -41,7 +41,7 @@ async def server() -> AsyncIterator[tuple[Server, str]]:
     told = Server()
     app = web.Application()
     app.router.add_post("/v1/embeddings", told.answer)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

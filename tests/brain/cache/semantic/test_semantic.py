@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,9 +93,19 @@ async def test_what_is_damaged_or_has_run_out_is_not_absorbed() -> None:
     one, other = tier(), tier()
     told = await one.add(NAMESPACE, KEY, "How do I cancel?", 60.0, 0.0)
     assert told is not None
-    for data, now in ((told[:-1], 1.0), (b"", 1.0), (told, 60.0)):
-        assert not other.absorb(data, now)
+    for said, now in ((replace(told, vector=told.vector[:-1]), 1.0), (replace(told, features=b""), 1.0), (told, 60.0)):
+        assert not other.absorb(said, now)
     assert len(other) == 0
+
+
+async def test_vectors_of_other_dimensions_come_only_from_our_own_embedder() -> None:
+    one, other = tier(), tier()
+    told = await one.add(NAMESPACE, KEY, "How do I cancel?", 60.0, 0.0)
+    assert told is not None
+    assert await other.add(NAMESPACE, SECOND, "How do I pay?", 60.0, 0.0)
+    half = np.full(4, 0.5, "<f2").tobytes()
+    assert not other.absorb(replace(told, vector=half), 1.0)
+    assert await other.find(NAMESPACE, "How do I pay?", 1.0)
 
 
 texts = st.text(alphabet="abcdefgh …", min_size=1, max_size=30)

@@ -111,6 +111,11 @@ class Index:
     def __contains__(self, namespace: bytes) -> bool:
         return namespace in self._shelves
 
+    def fits(self, namespace: bytes, dimensions: int) -> bool:
+        """Whether nothing there has other dimensions."""
+        shelf = self._shelves.get(namespace)
+        return shelf is None or shelf.dimensions == dimensions
+
     @property
     def namespaces(self) -> int:
         """That hold something."""
@@ -147,7 +152,7 @@ class Index:
     def near(self, namespace: bytes, vector: Vector, least: float, now: float) -> Iterator[Near]:
         """Of this namespace alone."""
         shelf = self._shelves.get(namespace)
-        if shelf is None or shelf.dimensions != len(vector):
+        if shelf is None or not self.fits(namespace, len(vector)):
             return iter(())
         self._shelves.move_to_end(namespace)
         return shelf.near(vector, least, now)

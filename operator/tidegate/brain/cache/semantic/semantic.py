@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from itertools import islice
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import differ, features
 from tidegate.brain.cache.semantic.index import MAX_NAMESPACES, MAX_VECTORS, Index
-from tidegate.brain.cache.semantic.travel import Traveller, pack, unpack
+from tidegate.brain.cache.semantic.travel import Traveller, heard, told
 from tidegate.brain.cache.semantic.vectors import Vector
+from tidegate.brain.cache.stored import news
 from tidegate.contract.cache import Semantic as Settings
 from tidegate.embedding.embedder import Embedder, EmbeddingAway
 
@@ -67,35 +67,35 @@ class Semantic:
             self.refused[guard] += 1
         return None
 
-    async def add(self, namespace: bytes, key: bytes, text: str, expires: float, now: float) -> bytes | None:
+    async def add(self, namespace: bytes, key: bytes, text: str, expires: float, now: float) -> news.Vector | None:
         """Keeps a question; what other routers are to absorb, or None where it is none to keep."""
         vector = await self._vector(text)
         if vector is None or expires <= now:
             return None
         self._index.add(namespace, key, vector, features(text), text, expires, now)
-        return pack(Traveller(self._embedder.fingerprint, namespace, key, expires, vector, text))
+        return told(Traveller(self._embedder.fingerprint, namespace, key, vector, text, expires))
 
-    def absorb(self, data: bytes, now: float) -> bool:
+    def absorb(self, said: news.Vector, now: float) -> bool:
         """What `add` or `export` gave on another router; False where it is damaged, has run out, or is another embedder's."""
         try:
-            each = unpack(data)
+            each = heard(said)
         except ValueError:
             return False
-        if each.fingerprint != self._embedder.fingerprint or not now < each.expires < math.inf:
+        ours = each.fingerprint == self._embedder.fingerprint and self._index.fits(each.namespace, len(each.vector))
+        if not ours or each.expires <= now:
             return False
         known = self._index.get(each.key)
-        if known is not None and known[0] == each.namespace and known[1].expires >= each.expires:
-            return True
-        self._index.add(each.namespace, each.key, each.vector, features(each.text), each.text, each.expires, now)
+        if known is None or known[0] != each.namespace or known[1].expires < each.expires:
+            self._index.add(each.namespace, each.key, each.vector, features(each.text), each.text, each.expires, now)
         return True
 
-    def export(self, key: bytes) -> bytes | None:
+    def export(self, key: bytes) -> news.Vector | None:
         """The same as `add` gave, for a router that comes later."""
         found = self._index.get(key)
         if found is None:
             return None
         namespace, stored, vector = found
-        return pack(Traveller(self._embedder.fingerprint, namespace, key, stored.expires, vector, stored.text))
+        return told(Traveller(self._embedder.fingerprint, namespace, key, vector, stored.text, stored.expires))
 
     def remove(self, key: bytes) -> bool:
         """Whether it was there."""
