@@ -66,7 +66,7 @@ def written(plan: Plan) -> RouterConfig:
 def told(found: dict[str, Any] | None, **spec: Any) -> Cache | None:
     """The cache of the route `main`."""
     config = written(planned(found, **spec))
-    assert [route.cache for route in config.routes] == ["shared" if config.caches else "", ""]
+    assert [route.cache for route in config.routes] == ["shared" if config.caches else None, None]
     return config.caches[0] if config.caches else None
 
 
@@ -228,7 +228,7 @@ def test_what_is_the_matter_with_the_judge_keeps_exact_answers() -> None:
 def test_a_judge_by_another_name_of_the_same_model_is_found() -> None:
     world = simulation(tier(**SEMANTIC))
     world.owner["spec"]["backends"][1]["modelDeploymentRef"]["name"] = "llama"
-    assert written(world.plan()).caches[0].semantic is None
+    assert (written(world.plan()).caches or ())[0].semantic is None
 
 
 def test_the_status_tells_what_routers_keep_together() -> None:

@@ -7,23 +7,24 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.brain.cache.admin import CannotTell, Criteria, Found
 from tidegate.brain.cache.desk import Desk
-from tidegate.brain.cache.embedders import Embedders
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import Match, about, question_digest
-from tidegate.brain.cache.semantic.semantic import Semantic
-from tidegate.brain.cache.similar import SimilarQuestions
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
 from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.store.resp import Away
 from tidegate.brain.store.where import Unusable, Where, where
-from tidegate.contract.cache import Cache
+from tidegate.contract.cache import Cache, Semantic
 from tidegate.contract.router_config import RouterConfig
 from tidegate.embedding.embedder import EmbeddingMissing
+
+if TYPE_CHECKING:  # these need numpy, which is there where a tier asks for it
+    from tidegate.brain.cache.embedders import Embedders
+    from tidegate.brain.cache.similar import SimilarQuestions
 
 log = logging.getLogger("tidegate.brain")
 
@@ -61,7 +62,7 @@ class CacheKeeper:
         self.desk = desk
         self._now, self._draw = now, draw
         self._secrets: dict[str, Mapping[str, Any] | None] = {}
-        self._embedders = Embedders(self._secrets)
+        self._embedders: Embedders | None = None
         self._layers: dict[str, Layers] = {}
         self._scope = ""
         self._changed = asyncio.Event()
@@ -121,16 +122,22 @@ class CacheKeeper:
             made.shared.watch(lambda news: self._hear(tier, made, news))
         if cache.semantic:
             try:
-                embedder = await self._embedders.of(cache.semantic.endpoint)
-            except EmbeddingMissing as error:
+                made.similar = await self._similar(cache.semantic, made.shared)
+            except (EmbeddingMissing, ImportError) as error:
                 troubles.append(f"only questions that are the same word for word are answered: {error}")
-            else:
-                announce = made.shared.announce if made.shared else lambda _: None
-                made.similar = SimilarQuestions(
-                    Semantic(embedder, cache.semantic), cache.semantic, self._now, announce
-                )
         made.running = group.create_task(made.shared.run()) if made.shared else None
         return made
+
+    async def _similar(self, settings: Semantic, shared: Shared | None) -> SimilarQuestions:
+        """Raises EmbeddingMissing, or ImportError."""
+        from tidegate.brain.cache.embedders import Embedders
+        from tidegate.brain.cache.semantic import semantic
+        from tidegate.brain.cache.similar import SimilarQuestions
+
+        self._embedders = self._embedders or Embedders(self._secrets)
+        embedder = await self._embedders.of(settings.endpoint)
+        announce = shared.announce if shared else lambda _: None
+        return SimilarQuestions(semantic.Semantic(embedder, settings), settings, self._now, announce)
 
     @staticmethod
     def _join(tier: Tier, layers: Layers) -> None:
@@ -180,7 +187,9 @@ class CacheKeeper:
     async def purge(self, criteria: Criteria) -> Found:
         """Of all tiers. Raises CannotTell."""
         found = [await self._purge(tier, self._layers.get(name), criteria) for name, tier in self.desk.tiers.items()]
-        return Found(*map(sum, zip(*((f.memory, f.exact, f.semantic) for f in found), strict=True))) if found else Found()
+        return (
+            Found(*map(sum, zip(*((f.memory, f.exact, f.semantic) for f in found), strict=True))) if found else Found()
+        )
 
     async def _purge(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
         if criteria.similar_to:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
+from dataclasses import astuple
 from typing import Any, Final
 
 from tidegate.brain.cache.asked import Asked
@@ -54,7 +55,7 @@ class SimilarQuestions:
 
     def absorb(self, news: Vector) -> None:
         """What another router has learned."""
-        self.semantic.absorb(news.features, self._now())
+        self.semantic.absorb(news, self._now())
 
     def forget(self, key: bytes) -> None:
         """There is no such answer any more."""
@@ -70,7 +71,7 @@ class SimilarQuestions:
         expires = min(entry.expires, now + self._settings.ttl_seconds)
         told = await self.semantic.add(mine.namespace, entry.key, mine.text, expires, now)
         if told:
-            self._announce(Vector(mine.namespace, entry.key, b"", told, expires))
+            self._announce(told)
 
     def _start(self, what: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(what)
@@ -86,13 +87,5 @@ class SimilarQuestions:
         """None where only an answer to the very same will do."""
         if asked.kind != "chat":
             return None
-        scope = json.dumps([*asked.scope, asked.kind, asked.line.answerers[name].identity]).encode()
+        scope = json.dumps([*astuple(asked.scope), asked.kind, asked.line.answerers[name].identity]).encode()
         return question(asked.body, scope, self._settings.conversations, IGNORED)
-
-
-def texts(asked: Asked) -> Iterator[str]:
-    """What was asked last, for who wants to forget it by its words."""
-    for message in reversed(asked.body.get("messages") or []):
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, str):
-            yield content

@@ -46,8 +46,8 @@ def with_caches(config: RouterConfig, policy: RoutingPolicy, found: tuple[contra
     usable = {cache.name for cache in found}
     wanted = {route.name: route.cache.cache_tier_ref.name for route in policy.spec.routes if route.cache}
     named = {route: cache for route, cache in wanted.items() if cache in usable}
-    routes = tuple(route.model_copy(update={"cache": named.get(route.name, "")}) for route in config.routes)
-    return config.model_copy(update={"caches": found, "routes": routes})
+    routes = tuple(route.model_copy(update={"cache": named.get(route.name)}) for route in config.routes)
+    return config.model_copy(update={"caches": found or None, "routes": routes})
 
 
 def useless(policy: RoutingPolicy, tier: CacheTier) -> tuple[str, str] | None:
