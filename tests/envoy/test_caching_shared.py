@@ -144,22 +144,22 @@ def test_a_question_in_other_words(routers: Routers, model: Model) -> None:
     one, other = routers.envoys
     pets = iter(PETS)
 
-    def ready() -> bool:
-        """A router answers by memory alone until its model is loaded."""
+    def in_other_words(asker: RealEnvoy) -> bool:
+        """Another question each time: one that has missed is kept itself. A router answers by memory alone until its model is loaded."""
         pet = next(pets)
-        ask(one, f"How do I feed my {pet}?")
+        first = ask(one, f"How do I feed my {pet}?")
         hit(one, f"How do I feed my {pet}?")
-        time.sleep(0.1)
-        return source(ask(one, f"How can I feed my {pet}?")) == "hit-semantic"
-
-    until(ready)
-    first = ask(one, "How do I reset my password?")
-    hit(one, "How do I reset my password?")
-    time.sleep(1.0)
-    for envoy in (one, other):
-        answer = ask(envoy, "How can I reset my password?")
-        assert (source(answer), said(answer).strip()) == ("hit-semantic", said(first).strip())
+        answer = ask(asker, f"How can I feed my {pet}?")
+        if source(answer) != "hit-semantic":
+            time.sleep(0.1)
+            return False
+        assert said(answer).strip() == said(first).strip()
         assert 0.85 <= float(answer.headers["x-tidegate-cache-similarity"]) <= 1
+        return True
+
+    for asker in (one, other):
+        until(lambda asker=asker: in_other_words(asker))  # type: ignore[misc]
+    ask(one, "How do I reset my password?")
     for trap in ("How do I not reset my password?", "How do I reset my 2 passwords?", "How do I set my keyboard?"):
         assert source(ask(one, trap)) == "miss", trap
     assert source(ask(one, "How can I reset my password?", temperature=0.1)) == "miss"
