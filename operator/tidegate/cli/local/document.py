@@ -80,7 +80,7 @@ def _secrets(policy: Manifest, config: RouterConfig) -> tuple[str, ...]:
     """Those that a router in a cluster would be let read."""
     counted = config.limits.store.secrets if config.limits and config.limits.store else ()
     return tuple(
-        dict.fromkeys((*RoutingPolicy.model_validate(policy).spec.secrets, *counted, *of_caches(config.caches)))
+        dict.fromkeys((*RoutingPolicy.model_validate(policy).spec.secrets, *counted, *of_caches(config.caches or ())))
     )
 
 

@@ -79,7 +79,7 @@ def secrets(decision: RouterDecision) -> tuple[str, ...]:
     answers."""
     limits = decision.config.limits
     counted = limits.store.secrets if limits and limits.store else ()
-    named = (*decision.policy.spec.secrets, *counted, *of_caches(decision.config.caches))
+    named = (*decision.policy.spec.secrets, *counted, *of_caches(decision.config.caches or ()))
     return tuple(dict.fromkeys(named))
 
 
