@@ -222,4 +222,6 @@ def test_what_tiers_read_of_a_policy(before: Manifest, now: Manifest, woken: set
 def test_another_spec_of_a_tier_is_news_for_who_gives_its_answers() -> None:
     other = TIER | {"spec": TIER["spec"] | {"version": "2"}}
     assert ("RoutingPolicy", "cached") in asked(other, CACHED, known=TIER)
+    shared = TIER | {"status": {"policies": [{"name": "cached"}, {"name": "other"}]}}
+    assert ("RoutingPolicy", "cached") in asked(shared, CACHED, known=TIER)
     assert ("RoutingPolicy", "cached") not in asked(TIER | {"status": {"version": "x"}}, CACHED, known=TIER)

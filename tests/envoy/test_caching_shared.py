@@ -79,8 +79,10 @@ class Routers:
 
     def stop(self) -> None:
         """All of them."""
-        for each in (*self.envoys, *self.brains):
-            each.stop()
+        for envoy in self.envoys:
+            envoy.stop()
+        for brain in self.brains:
+            brain.stop()
 
 
 @pytest.fixture

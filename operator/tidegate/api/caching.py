@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import SET, Name, Part, Rule, SecretKeyRef
+from tidegate.api.base import KEYED_BY_NAME, SET, Name, Part, Rule, SecretKeyRef
 from tidegate.api.external import BaseURL
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.values import Duration, HeaderName, Percent, Quantity, amount, fraction, seconds
@@ -53,8 +53,8 @@ class ExactLayer(Part):
     ttl: Duration = "24h"
     """How long an answer is given again."""
     max_size: Quantity | None = None
-    """What the answers may take in the store together; those that run out next leave first. Default: half of the managed store's memory,
-    256Mi of an existing one."""
+    """What the answers may take in the store together; those that run out next leave first. Policies that use the tier have equal parts of it.
+    Default: half of the managed store's memory, 256Mi of an existing one."""
 
     rules: ClassVar = (
         Rule(
@@ -193,7 +193,7 @@ class HeaderMatch(Part):
 class TtlMatch(Part):
     """What a request looks like."""
 
-    headers: Annotated[list[HeaderMatch], Field(min_length=1, max_length=8)]
+    headers: Annotated[list[HeaderMatch], Field(min_length=1, max_length=8, json_schema_extra=KEYED_BY_NAME)]
     """All of these."""
 
 

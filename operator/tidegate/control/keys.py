@@ -110,7 +110,8 @@ def _read_by_tiers(policy: Manifest) -> Any:
 
 def _read_by_users(tier: Manifest) -> Any:
     """What a policy's plan reads of a tier that it names."""
-    return tier.get("spec"), (tier.get("status") or {}).get("evictionPolicy")
+    status = tier.get("status")
+    return tier.get("spec"), text(status, "evictionPolicy"), len(maps(status, "policies"))
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

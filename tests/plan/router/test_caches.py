@@ -119,6 +119,13 @@ def test_an_existing_store_gives_a_part_that_is_said() -> None:
     assert found.exact.max_bytes == 256 * MI
 
 
+def test_policies_share_a_part_of_the_store_evenly() -> None:
+    found = told(tier(**EXACT) | {"status": {"policies": [{"name": "chat"}, {"name": "other"}]}})
+    assert found
+    assert found.exact
+    assert found.exact.max_bytes == 512 * MI
+
+
 def test_memory_alone_needs_no_store() -> None:
     found = told(tier(**MANAGED, memory={}))
     assert found
@@ -165,7 +172,7 @@ def test_a_tier_that_is_away_for_a_moment_replaces_no_routers() -> None:
     kept = world.tiers.pop("shared")
     gone = world.run()
     assert template(gone) == before
-    assert written(gone).caches == ()
+    assert written(gone).caches is None
     world.tiers["shared"] = kept
     assert template(world.run()) == before
 
@@ -228,7 +235,8 @@ def test_what_is_the_matter_with_the_judge_keeps_exact_answers() -> None:
 def test_a_judge_by_another_name_of_the_same_model_is_found() -> None:
     world = simulation(tier(**SEMANTIC))
     world.owner["spec"]["backends"][1]["modelDeploymentRef"]["name"] = "llama"
-    assert (written(world.plan()).caches or ())[0].semantic is None
+    [found] = written(world.plan()).caches or ()
+    assert found.semantic is None
 
 
 def test_the_status_tells_what_routers_keep_together() -> None:

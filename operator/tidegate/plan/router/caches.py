@@ -22,6 +22,7 @@ from tidegate.contract import cache as contract
 from tidegate.contract.destinations import SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.plan import conditions
+from tidegate.plan.kube.reading import maps
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import tiers as known
 
@@ -38,7 +39,14 @@ OF_VECTOR: Final = 4096
 def caches(policy: RoutingPolicy, tiers: Mapping[str, Manifest]) -> tuple[contract.Cache, ...]:
     """Those that routes use, each once."""
     found = (known.read(name, tiers) for name in policy.spec.tiers)
-    return tuple(_cache(policy, tier) for tier in found if tier and not useless(policy, tier))
+    return tuple(
+        _cache(policy, tier, _users(tiers[tier.metadata.name])) for tier in found if tier and not useless(policy, tier)
+    )
+
+
+def _users(tier: Manifest) -> int:
+    """Policies that use a tier, as its status says: they share its part of the store evenly."""
+    return max(1, len(maps(tier.get("status"), "policies")))
 
 
 def with_caches(config: RouterConfig, policy: RoutingPolicy, found: tuple[contract.Cache, ...]) -> RouterConfig:
@@ -108,7 +116,7 @@ def _secrets(cache: contract.Cache) -> Iterator[str]:
         yield cache.semantic.endpoint.key.secret
 
 
-def _cache(policy: RoutingPolicy, tier: CacheTier) -> contract.Cache:
+def _cache(policy: RoutingPolicy, tier: CacheTier, users: int) -> contract.Cache:
     spec = tier.spec
     semantic = None if judge_unfit(policy, tier) else spec.semantic
     return contract.Cache(
@@ -118,7 +126,9 @@ def _cache(policy: RoutingPolicy, tier: CacheTier) -> contract.Cache:
         max_temperature=float(spec.max_temperature),
         max_answer_bytes=int(amount(spec.max_answer_size)),
         memory=_memory(spec.memory) if spec.memory else None,
-        exact=contract.Exact(ttl_seconds=seconds(spec.exact.ttl), max_bytes=int(spec.share)) if spec.exact else None,
+        exact=contract.Exact(ttl_seconds=seconds(spec.exact.ttl), max_bytes=int(spec.share) // users)
+        if spec.exact
+        else None,
         semantic=_semantic(semantic) if semantic else None,
         ttl_rules=tuple(map(_rule, spec.ttl_rules)),
         store=known.store(tier) if spec.exact or semantic else None,

@@ -8,6 +8,7 @@ So nothing ever moves from one to the other, and adding the 10,001st does not ho
 from __future__ import annotations
 
 import heapq
+from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
@@ -82,7 +83,14 @@ class Vectors:
 
     def _grown(self) -> Any:
         if self._graph is None:
-            from usearch.index import Index
-
-            self._graph = Index(ndim=self.dimensions, metric="cos", dtype="f16")
+            self._graph = _graph(self.dimensions)
         return self._graph
+
+
+def _graph(dimensions: int) -> Any:
+    """A process that imports usearch (2.26) first and onnxruntime (1.31) later dies of a segmentation fault; the other way round both work."""
+    if find_spec("onnxruntime"):
+        import onnxruntime  # noqa: F401
+    from usearch.index import Index
+
+    return Index(ndim=dimensions, metric="cos", dtype="f16")
