@@ -172,6 +172,17 @@ def test_times_of_rules() -> None:
     assert not envoy.asks("always").hit
 
 
+def test_an_answer_that_somebody_finds_wrong_is_forgotten() -> None:
+    envoy = Envoy(cached())
+    envoy.brings(envoy.asks(), "wrong")
+    envoy.brings(envoy.asks("another"), "right")
+    told = envoy.asks(headers={"x-tidegate-cache": "forget"})
+    assert not told.hit
+    envoy.brings(told, "", status=500)
+    assert not envoy.asks().hit, "although no better one has come"
+    assert envoy.asks("another").hit
+
+
 def test_nobody_knows_whose_it_is() -> None:
     envoy = Envoy(cached())
     assert envoy.asks(client="-") == Told(False)

@@ -133,6 +133,8 @@ class Desk:
             else Flight(asked.digest, asked.keys, moment)
         )
         lead = Lead(tier, asked, flight)
+        if asked.wishes.forget:
+            return self._forget(lead)
         return self._look_further(lead) if asked.wishes.look and tier.deep else self._miss(lead)
 
     async def _look_further(self, lead: Lead) -> bytes:
@@ -150,6 +152,10 @@ class Desk:
             return self._miss(lead)
         flights.answered(lead.flight, given)
         return self._fetch(Wanted(lead.tier, lead.asked, None, given))
+
+    async def _forget(self, lead: Lead) -> bytes:
+        await lead.tier.forget(lead.asked)
+        return self._miss(lead)
 
     def _miss(self, lead: Lead) -> bytes:
         lead.tier.results["miss", ""] += 1

@@ -193,7 +193,7 @@ class CacheKeeper:
 
     async def _purge(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
         if criteria.similar_to:
-            raise CannotTell("answers cannot be forgotten by similarity here")
+            return await self._purge_similar(tier, layers, criteria)
         match = _match(criteria)
         memory = sum(match.fits(about(entry)) for entry in tier.memory.entries())
         shared = layers.shared if layers and layers.cache.exact else None
@@ -204,6 +204,24 @@ class CacheKeeper:
         if criteria.really and layers:
             self._forget(tier, layers, lambda entry: match.fits(about(entry)))
         return Found(memory, exact)
+
+    async def _purge_similar(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
+        """Whosever they are, so that nothing else may be asked for besides."""
+        if _match(criteria) != Match():
+            raise CannotTell("similarTo stands alone: vectors do not know whose, and of which model, an answer is")
+        similar = layers.similar if layers else None
+        keys = await similar.like(criteria.similar_to, criteria.threshold) if similar else []
+        if keys is None:
+            raise CannotTell("there is no vector of that text at present")
+        meant = frozenset(keys)
+        memory = sum(entry.key in meant for entry in tier.memory.entries())
+        if criteria.really and layers and keys:
+            self._forget(tier, layers, lambda entry: entry.key in meant)
+            for key in keys:
+                similar.forget(key) if similar else None
+            if layers.shared:
+                layers.shared.forget(keys)
+        return Found(memory, 0, len(keys))
 
 
 def _match(criteria: Criteria) -> Match:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from tidegate.brain.cache.asked import Asked
@@ -21,6 +21,9 @@ class Shared(Protocol):
 
     def put(self, entry: Entry) -> None:
         """Soon."""
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """In the store and in all routers, soon."""
 
 
 class Similar(Protocol):
@@ -116,6 +119,19 @@ class Tier:
         if self.similar:
             self.similar.learn(asked, entry)
         self.results["stored", ""] += 1
+
+    async def forget(self, asked: Asked) -> None:
+        """The answers that a request would be given: its own of each who may answer, and one to a similar question."""
+        keys = set(asked.keys.values())
+        if found := await self.similar.find(asked, self._now()) if self.similar else None:
+            keys.add(found[0])
+        for key in keys:
+            self.memory.forget(key)
+            if self.similar:
+                self.similar.forget(key)
+        if self.shared:
+            self.shared.forget(keys)
+        self.results["forgotten", ""] += 1
 
     def count(self, given: Given, *, waited: bool) -> None:
         """An answer that is given again."""

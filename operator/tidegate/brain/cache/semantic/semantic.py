@@ -97,6 +97,11 @@ class Semantic:
         namespace, stored, vector = found
         return told(Traveller(self._embedder.fingerprint, namespace, key, vector, stored.text, stored.expires))
 
+    async def like(self, text: str, least: float, now: float) -> list[bytes] | None:
+        """The keys of all whose cosine to it is `least` or more, whatever guards say and whosever they are; None: nobody can tell."""
+        vector = await self._vector(text)
+        return None if vector is None else [near.key for near in self._index.anywhere(vector, least, now)]
+
     def remove(self, key: bytes) -> bool:
         """Whether it was there."""
         return self._index.remove(key)
