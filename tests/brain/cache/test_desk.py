@@ -56,10 +56,13 @@ class Envoy:
 
     def asks(self, text: str = "hello", client: str = "acme", model: str = "chat", **more: Any) -> Told:
         """And fetches, where there is something."""
+        return asyncio.run(self._asks(self.made(text, client, model, **more)))
+
+    def made(self, text: str, client: str = "acme", model: str = "chat", **more: Any) -> Ask:
+        """A request, as Envoy tells of it."""
         headers = {name.encode(): value.encode() for name, value in more.pop("headers", {}).items()}
         body = json.dumps({"messages": [{"role": "user", "content": text}], **more}).encode()
-        ask = Ask(model, body, path="/v1/chat/completions", cache=f"to-{model} {client}", headers=headers)
-        return asyncio.run(self._asks(ask))
+        return Ask(model, body, path="/v1/chat/completions", cache=f"to-{model} {client}", headers=headers)
 
     async def _asks(self, ask: Ask) -> Told:
         reply = self.desk.ask(ask)

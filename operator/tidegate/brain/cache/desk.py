@@ -11,7 +11,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,6 +66,8 @@ class Lead:
     tier: Tier
     asked: Asked
     flight: Flight
+    doubted: Given | None = None
+    """What it would have been given, had nobody wanted to compare that with an engine's answer."""
 
 
 class Desk:
@@ -150,6 +152,9 @@ class Desk:
             raise
         if given is None:
             return self._miss(lead)
+        doubts = lead.tier.doubts
+        if doubts and doubts.doubted(given):
+            return self._miss(replace(lead, doubted=given))
         flights.answered(lead.flight, given)
         return self._fetch(Wanted(lead.tier, lead.asked, None, given))
 
@@ -226,6 +231,8 @@ class Desk:
             flights.given_up(flight)
             return
         lead.tier.keep(lead.asked, entry)
+        if lead.doubted and lead.tier.doubts:
+            lead.tier.doubts.compare(lead.asked, lead.doubted, entry)
         flights.answered(flight, Given(entry, "memory"))
 
     def _entry(self, lead: Lead, said: Answered) -> Entry:

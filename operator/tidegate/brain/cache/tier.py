@@ -39,6 +39,23 @@ class Similar(Protocol):
         """There is no such answer any more."""
 
 
+class Doubts(Protocol):
+    """Whether answers to similar questions can be trusted."""
+
+    verdicts: Counter[str]
+    """Comparisons, by how they came out."""
+
+    @property
+    def on(self) -> bool:
+        """Whether they are given."""
+
+    def doubted(self, given: Given) -> bool:
+        """Whether an engine is asked instead of giving it."""
+
+    def compare(self, asked: Asked, given: Given, fresh: Entry) -> None:
+        """What would have been given, and what an engine has said. Soon."""
+
+
 class Tier:
     """Of one router."""
 
@@ -49,6 +66,7 @@ class Tier:
         self.flights = Flights()
         self.shared: Shared | None = None
         self.similar: Similar | None = None
+        self.doubts: Doubts | None = None
         self.results: Counter[tuple[str, str]] = Counter()
         """Requests, by result and reason."""
         self.saved: Counter[str] = Counter()
