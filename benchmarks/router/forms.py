@@ -75,6 +75,8 @@ class Form:
     own_words: bool = False
     """Whether it writes requests or answers anew, so that they are not held against those of clients and engine."""
     workloads: Sequence[str] = tuple(WORKLOADS)
+    slow: bool = False
+    """Whether it takes many seconds to begin, and is begun only once for all rounds."""
 
 
 FORMS: dict[str, Form] = {}
@@ -183,6 +185,7 @@ def sglang_router(ground: Ground) -> Sequence[Part]:
     "litellm",
     f"{rivals.LITELLM.title}, one worker, LITELLM_MODE=PRODUCTION; not asked {WORKLOADS['steady'].rate:.0f} times a second, which is more than it answers",
     own_words=True,
+    slow=True,
     workloads=[name for name, one in WORKLOADS.items() if not one.rate],
 )
 def litellm(ground: Ground) -> Sequence[Part]:

@@ -88,16 +88,19 @@ def run(
     titles = {name: KNOWN[name].title for name in workloads}
     results = Results(place.machine, {form.name: form.title for form in found}, left_out, titles)
     seconds = seconds_each(minutes, rounds, len(pairs))
-    for n in range(rounds):
-        place.say(f"round {n + 1} of {rounds}, {seconds:.1f} s for each form and workload")
-        with started(place, found) as all_:
-            for workload, one in turns(workloads, all_):
-                done = drive(place, workload, one, seconds)
-                results.add(workload, one.form.name, done)
-                place.say(
-                    f"{workload:6} {one.form.name:13} {done.cpu:8.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}"
-                )
+    with started(place, (form for form in found if form.slow)) as slow:
+        for n in range(rounds):
+            place.say(f"round {n + 1} of {rounds}, {seconds:.1f} s for each form and workload")
+            with started(place, (form for form in found if not form.slow)) as fast:
+                _round(place, workloads, [*fast, *slow], seconds, results)
     return results
+
+
+def _round(place: Place, workloads: Sequence[str], all_: list[Running], seconds: float, results: Results) -> None:
+    for workload, one in turns(workloads, all_):
+        done = drive(place, workload, one, seconds)
+        results.add(workload, one.form.name, done)
+        place.say(f"{workload:6} {one.form.name:13} {done.cpu:8.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}")
 
 
 def drive(place: Place, workload: str, running: Running, seconds: float) -> Round:

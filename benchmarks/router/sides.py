@@ -21,7 +21,7 @@ from benchmarks.router.forms import Form, Ground, Part
 from benchmarks.router.processes import DEADLINE, process
 from benchmarks.router.workloads import HEADERS, KNOWN, PATH, Workload, events, json_answer
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 """Seconds until a router answers: some are slow to begin."""
 
 
