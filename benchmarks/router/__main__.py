@@ -20,7 +20,7 @@ def main() -> None:
     """Reads the command line, measures, reports."""
     arguments = _parser().parse_args()
     with place() as here:
-        results = run(here, arguments.rounds, arguments.minutes, arguments.forms or FORMS, arguments.workloads or KNOWN)
+        results = run(here, arguments.rounds, arguments.minutes, arguments.forms, arguments.workloads)
     report.write(results, OUT)
     print(report.text(results))
     if arguments.docs:
@@ -29,8 +29,8 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.router", description=__doc__)
-    parser.add_argument("--forms", nargs="+", choices=FORMS, help="(default: all)")
-    parser.add_argument("--workloads", nargs="+", choices=KNOWN, help="(default: all)")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="(default: all)")
+    parser.add_argument("--workloads", nargs="+", choices=KNOWN, default=list(KNOWN), help="(default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="of each form under each workload (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=13.0, help="of all rounds together (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
