@@ -1,6 +1,6 @@
 """HTTP/1.1 between Envoy and the decision server: requests come one after the other on a connection that is kept.
 
-A parser in C and a protocol without streams: a framework costs ten times what a decision does (docs/benchmarks.md).
+A parser in C and a protocol without streams: a framework would cost more than a decision does (docs/benchmarks.md has the microseconds).
 https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext_authz_filter
 """
 
