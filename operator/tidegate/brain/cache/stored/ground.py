@@ -26,7 +26,7 @@ class Room:
     told_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ground:
     """Of one policy, in one router."""
 

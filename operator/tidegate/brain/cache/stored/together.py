@@ -54,7 +54,7 @@ class Shared:
         self._names = Names(scope, cache.name)
         self._recent = Recent()
         self._watchers: list[Callable[[News], None]] = []
-        ground = Ground(self._names, room(cache), self.meters, os.urandom(8), now)
+        self._ground = ground = Ground(self._names, room(cache), self.meters, os.urandom(8), now)
         use = Use("answers are looked up", timeout=TIMEOUT, key=self._names.index)
         self._reads = Line(where, use, draw, self._back, self._gone)
         self._writing = Writing(self._line, ground)
@@ -62,6 +62,10 @@ class Shared:
 
     def _line(self, use: Use, back: Callable[[], None]) -> Line:
         return Line(self.where, use, self._draw, back, self._not_taken)
+
+    def follow(self, cache: Cache) -> None:
+        """The same tier, as the configuration has it now."""
+        self._cache, self._ground.room = cache, room(cache)
 
     @property
     def ready(self) -> bool:
