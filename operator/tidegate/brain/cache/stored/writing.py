@@ -40,7 +40,9 @@ AT_ONCE: Final = 16
 LARGE: Final = 16 * 1024
 """Bytes from which on an answer is compressed beside the loop: 0.2 ms of it."""
 BESIDES: Final = 512
-"""Bytes that an answer takes in a store besides its own: its name twice, its place by expiry, its TTL, and what the allocator rounds up."""
+"""Bytes that an answer takes in a store besides its own: its name twice, its place by expiry, its TTL, what is known of it."""
+ROUNDED: Final = 8
+"""One part in so many of an answer is what an allocator rounds up, on average: https://jemalloc.net/jemalloc.3.html#size_classes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class Writing:
         large = len(entry.answer) > LARGE
         value = await asyncio.to_thread(encode, entry) if large else encode(entry)
         lasts = int((entry.expires - self._ground.now()) * 1000)
-        known = listing.written(len(value) + BESIDES, about(entry))
+        known = listing.written(len(value) + len(value) // ROUNDED + BESIDES, about(entry))
         if lasts <= 0 or len(value) > self._ground.room.answers:
             self._ground.meters.dropped += 1
             return []
