@@ -33,6 +33,8 @@ TIMEOUT: Final = 0.05
 """Seconds for which a request waits for the store; then nobody waits until it has answered a greeting."""
 LARGE: Final = 64 * 1024
 """Bytes from which on answers are decompressed beside the loop."""
+DEMOTED: Final = ("READONLY", "UNBLOCKED")
+"""What it says then to who writes, and to who waits for news."""
 
 
 class Shared:
@@ -158,8 +160,8 @@ class Shared:
         self.meters.shared = 0
 
     def _not_taken(self, why: str) -> None:
-        """One that takes nothing because it is another one's copy now: whoever it was is looked up anew."""
-        if "READONLY" in why:
+        """It is another one's copy now, and takes nothing any more: that one is looked up, by all lines."""
+        if any(word in why for word in DEMOTED):
             self._reads.end(why)
             self._feed.line.end(why)
 

@@ -1,0 +1,86 @@
+"""Answers of a store that moves: to its copy, or to another node of its cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.brain.cache.stored.support import sharing, stored, usable
+from tests.brain.cache.support import entry, key
+from tests.brain.store.conftest import PASSWORD, Valkey, free_port
+from tests.brain.store.proxy import between
+from tests.brain.store.support import becomes
+from tidegate.brain.cache.match import Match
+from tidegate.brain.cache.stored.news import News, Purge
+
+pytestmark = pytest.mark.redis
+
+
+def pair(folder: Path, *more: str) -> Iterator[tuple[Valkey, Valkey]]:
+    """Two stores."""
+    made = []
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        made.append(Valkey(folder / name, more=[line.format(port=free_port()) for line in more]))
+    yield made[0], made[1]
+    for each in made:
+        each.die()
+
+
+@pytest.fixture
+def copies(tmp_path: Path) -> Iterator[tuple[Valkey, Valkey]]:
+    """The second one has what the first has."""
+    for one, two in pair(tmp_path, f"masterauth {PASSWORD}", "repl-diskless-sync-delay 0"):
+        two.ask("REPLICAOF", one.where.host, str(one.where.port))
+        yield one, two
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[tuple[Valkey, Valkey]]:
+    """A cluster; the second one has all keys."""
+    for one, two in pair(tmp_path, "cluster-enabled yes", "cluster-port {port}"):
+        bus = two.ask("CONFIG", "GET", "cluster-port").split()[-1]
+        one.ask("CLUSTER", "MEET", two.where.host, str(two.where.port), bus)
+        two.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        yield one, two
+
+
+async def test_its_copy_takes_over(copies: tuple[Valkey, Valkey]) -> None:
+    """Behind one name, as stores of clouds have it: its address changes, and the old one lives on as a copy."""
+    old, new = copies
+    await becomes(lambda: "master_link_status:up" in new.ask("INFO", "replication"), 20)
+    heard: list[News] = []
+    async with between(old.where.port) as proxy:
+        where = replace(old.where, port=proxy.port)
+        async with sharing(where) as one, sharing(where) as two:
+            two.watch(heard.append)
+            await stored(one, entry("a"))
+            await becomes(lambda: new.ask("EXISTS", "{tg:shop/front/answers}:index") == ":1\r\n")
+            proxy.target = new.where.port
+            new.ask("REPLICAOF", "NO", "ONE")
+            old.ask("REPLICAOF", new.where.host, str(new.where.port))
+            await becomes(lambda: one.put(entry("b")) is None and one.meters.puts >= 2, 10)  # type: ignore[func-returns-value]
+            await becomes(lambda: usable(one) and usable(two), 10)
+            old.die()
+            assert all(await two.get([key("a"), key("b")]))
+            assert await one.purge(Match()) == 2
+            await becomes(lambda: heard)
+            assert isinstance(heard[-1], Purge)
+
+
+async def test_the_node_that_has_the_keys(nodes: tuple[Valkey, Valkey]) -> None:
+    asked, has = nodes
+    for node in nodes:
+        await becomes(lambda node=node: "cluster_state:ok" in node.ask("CLUSTER", "INFO"), 20)  # type: ignore[misc]
+    async with sharing(asked.where) as one, sharing(has.where) as two:
+        heard: list[News] = []
+        two.watch(heard.append)
+        await stored(one, *(entry(n) for n in range(20)))
+        assert all(await two.get([key(n) for n in range(20)]))
+        one.forget([key(1)])
+        await becomes(lambda: heard)
+        assert await one.purge(Match()) == 19
+        assert asked.ask("DBSIZE") == ":0\r\n"
