@@ -17,7 +17,7 @@ from tests.brain.cache.support import entry, key, tier
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.proxy import between
 from tests.brain.store.support import becomes
-from tidegate.brain.cache.codec import encode
+from tidegate.brain.cache.codec import encode as encoded
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.stored.names import Names
@@ -38,6 +38,11 @@ async def cost(shared: Shared, looks: int = LOOKS) -> float:
     for _ in range(looks):
         assert await shared.get([key("a"), key("b")]) == [None, None]
     return time.monotonic() - begin
+
+
+def encode(made: Entry) -> bytes:
+    """As it is stored."""
+    return encoded(made, 1_000_000)
 
 
 def puts(shared: Shared, made: Entry) -> bool:
@@ -301,3 +306,16 @@ async def test_what_was_to_be_forgotten_while_it_was_away(valkey: Valkey) -> Non
         await becomes(lambda: usable(one) and usable(two), 10)
         await becomes(lambda: valkey.ask("EXISTS", NAMES.answer(key("a"))) == ":0\r\n")
         assert await two.get([key("a")]) == [None]
+
+
+async def test_an_answer_that_nobody_could_read_again_is_not_stored(valkey: Valkey) -> None:
+    async with sharing(valkey.where) as one:
+        one.put(entry("a", prompt_tokens=10**30))
+        one.put(entry("b", expires=float("nan")))
+        one.put(entry("c", answer=b"x" * 1_000_001))
+        await stored(one, entry("d"))
+        assert one.meters.dropped == 3
+        one.forget([])
+        one.forget([key(n) for n in range(1200)])
+        await becomes(lambda: not one._writing._waiting)
+        assert usable(one)

@@ -106,9 +106,11 @@ class Shared:
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Here at once, in the store and in all routers soon; tried again until the store was told."""
-        news = Forgotten(tuple(keys), self._now())
-        self._hear(news)
-        self._writing.add(news)
+        named = tuple(keys)
+        for begin in range(0, len(named), listing.PAGE):
+            news = Forgotten(named[begin : begin + listing.PAGE], self._now())
+            self._hear(news)
+            self._writing.add(news)
 
     async def count(self, match: Match) -> int:
         """How many stored answers somebody means. Raises Away."""
