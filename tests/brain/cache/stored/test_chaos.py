@@ -88,34 +88,39 @@ async def purged(world: World, router: Shared) -> None:
 
 
 async def harmed(store: Valkey, proxies: list[Proxy], draw: random.Random, end: float) -> None:
-    """One thing after the other."""
+    """One thing after the other; what lasts lasts for a moment."""
 
     def poison() -> None:
         store.ask("SET", NAMES.answer(key(draw.randint(0, 40))), draw.randbytes(100))
 
     def slow() -> None:
-        draw.choice(proxies).delay = draw.choice((0.0, 0.01, 0.2))
+        draw.choice(proxies).delay = draw.choice((0.01, 0.2))
 
     def restart() -> None:
         store.die()
         store.start()
 
+    def relieve() -> None:
+        store.go_on()
+        store.ask("CONFIG", "SET", "maxmemory", "0")
+        for proxy in proxies:
+            proxy.delay = 0.0
+        if "string" in store.ask("TYPE", NAMES.index):
+            store.ask("DEL", NAMES.index)
+
     everything: list[Callable[[], object]] = [
-        restart, slow, slow, poison, poison, poison, lambda: store.ask("SCRIPT", "FLUSH"), lambda: store.ask("FLUSHALL"),
+        restart, slow, poison, poison, poison, store.hang, lambda: store.ask("SCRIPT", "FLUSH"), lambda: store.ask("FLUSHALL"),
         lambda: store.ask("CLIENT", "KILL", "TYPE", "normal"), lambda: store.ask("CONFIG", "SET", "maxmemory", "1"),
-        lambda: store.ask("CONFIG", "SET", "maxmemory", "0"), lambda: store.ask("SET", NAMES.index, "x"),
-        lambda: store.ask("XADD", NAMES.feed, "*", "n", "7", "m", "poison"),
+        lambda: store.ask("SET", NAMES.index, "x"), lambda: store.ask("XADD", NAMES.feed, "*", "n", "7", "m", "poison"),
     ]  # fmt: skip
     while time.monotonic() < end:
         draw.choice(everything)()
-        if draw.random() < 0.1:
-            store.hang()
-            await asyncio.sleep(0.2)
-            store.go_on()
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.2)
+        relieve()
+        await asyncio.sleep(draw.uniform(0, 1.5))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_everything_at_once(either: Valkey, seed: int) -> None:
     draw = random.Random(seed)
     world, end = World(draw), time.monotonic() + SECONDS
@@ -126,8 +131,6 @@ async def test_everything_at_once(either: Valkey, seed: int) -> None:
             await asyncio.gather(harmed(either, [first, second], draw, end), *users)
             assert world.longest < PATIENCE
             assert world.given > 0
-            first.delay = second.delay = 0.0
-            either.ask("CONFIG", "SET", "maxmemory", "0")
             either.ask("FLUSHALL")
             one.put(entry("wakes what was refused last"))
             two.put(entry("the same"))
