@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from tidegate.brain.store.resp import TIMEOUT, Away, Connection, Word
 from tidegate.brain.store.scripts import Script
+from tidegate.brain.store.sentinel import primary
 from tidegate.brain.store.where import Unusable, Where
 
 log = logging.getLogger("tidegate.brain")
@@ -117,8 +119,8 @@ class Line:
 
     async def _connect(self) -> Connection:
         context = self.where.context()
-        host, port = self._moved or (self.where.host, self.where.port)
         async with asyncio.timeout(CONNECT):
+            host, port = self._moved or await self._there(context)
             _, connection = await asyncio.get_running_loop().create_connection(
                 partial(Connection, self._use.timeout),
                 host,
@@ -127,6 +129,10 @@ class Line:
                 server_hostname=host if context else None,
             )
         return connection
+
+    async def _there(self, context: ssl.SSLContext | None) -> tuple[str, int]:
+        where = self.where
+        return await primary(where.sentinels, context) if where.sentinels else (where.host, where.port)
 
     async def _greet(self, connection: Connection) -> None:
         """Who we are, and the scripts. Raises Away."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +14,14 @@ import pytest
 
 from tests.brain.cache.stored.support import sharing, stored, usable
 from tests.brain.cache.support import entry, key
-from tests.brain.store.conftest import PASSWORD, Valkey, free_port
+from tests.brain.store.conftest import PASSWORD, Valkey, free_port, watched
 from tests.brain.store.proxy import between
-from tests.brain.store.support import becomes
+from tests.brain.store.support import becomes, secret
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.stored.news import News, Purge
+from tidegate.brain.store.resp import command
+from tidegate.brain.store.where import where as found
+from tidegate.contract.limits import Store
 
 pytestmark = pytest.mark.redis
 
@@ -84,3 +91,55 @@ async def test_the_node_that_has_the_keys(nodes: tuple[Valkey, Valkey]) -> None:
         await becomes(lambda: heard)
         assert await one.purge(Match()) == 19
         assert asked.ask("DBSIZE") == ":0\r\n"
+
+
+def replicated(store: Valkey) -> bool:
+    """Whether it is a copy that has everything."""
+    return "master_link_status:up" in store.ask("INFO", "replication")
+
+
+def leads(store: Valkey) -> bool:
+    """Whether it has taken over; who lets it cuts the connections to it."""
+    with suppress(OSError):
+        return "role:master" in store.ask("INFO", "replication")
+    return False
+
+
+@pytest.mark.parametrize("more", [(), (f"requirepass {PASSWORD}",)])
+async def test_sentinels_say_where_it_is(tmp_path: Path, more: tuple[str, ...]) -> None:
+    """With a password of their own, too."""
+    with watched(tmp_path, *more) as (old, new, port):
+        await becomes(lambda: replicated(new), 20)
+        url = f"redis+sentinel://:{PASSWORD}@127.0.0.1:9,127.0.0.1:{port}/shop"
+        where = found(Store(secret="s", key="url"), {"s": secret(url=url)})
+        async with sharing(where) as one, sharing(where) as two:
+            await stored(one, entry("a"))
+            assert (await two.get([key("a")]))[0]
+            await becomes(lambda: new.ask("EXISTS", "{tg:shop/front/answers}:index") == ":1\r\n")
+            await becomes(lambda: f"port={new.where.port}" in old.ask("INFO", "replication"))
+            await asyncio.to_thread(knows_both, port, more)
+            old.die()
+            await becomes(lambda: leads(new), 30)
+            await becomes(lambda: usable(one) and usable(two), 20)
+            assert (await two.get([key("a")]))[0]
+            await stored(two, entry("b"))
+            assert (await one.get([key("b")]))[0]
+        lost = replace(where, sentinels=replace(where.sentinels, group="other"))  # type: ignore[type-var]
+        async with sharing(lost, ready=False) as three:
+            await becomes(lambda: "no Sentinel says where other is" in "".join(three.problems()))
+            assert f"other of 127.0.0.1:9, 127.0.0.1:{port}" in three.problems()[0]
+
+
+def knows_both(port: int, more: tuple[str, ...]) -> None:
+    """Until the Sentinel has found the copy, too: it asks every ten seconds."""
+    deadline = time.monotonic() + 20
+    login = [("AUTH", PASSWORD)] if more else []
+    while True:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            for words in (*login, ("SENTINEL", "REPLICAS", "shop")):
+                line.sendall(command(*words))
+                said = line.recv(1 << 16)
+        if b"slave-priority" in said:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
