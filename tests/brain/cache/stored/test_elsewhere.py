@@ -13,16 +13,19 @@ from pathlib import Path
 import pytest
 
 from tests.brain.cache.stored.support import sharing, stored, usable
-from tests.brain.cache.support import entry, key
+from tests.brain.cache.support import entry, key, tier
+from tests.brain.limits.test_store import connected
 from tests.brain.store.conftest import PASSWORD, Valkey, free_port, watched
 from tests.brain.store.proxy import between
 from tests.brain.store.support import becomes, secret
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.stored.news import News, Purge
+from tidegate.brain.limits.windows import Charge
 from tidegate.brain.store.resp import command
 from tidegate.brain.store.where import where as found
 from tidegate.contract.limits import Store
 
+ROOT = Path(__file__).resolve().parents[4]
 pytestmark = pytest.mark.redis
 
 
@@ -143,3 +146,29 @@ def knows_both(port: int, more: tuple[str, ...]) -> None:
             return
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+async def test_a_user_with_the_rights_that_the_page_names(either: Valkey) -> None:
+    page = (ROOT / "docs" / "cache.md").read_text()
+    line = next(line for line in page.splitlines() if line.startswith("ACL SETUSER"))
+    assert either.ask(*line.split()) == "+OK\r\n"
+    url = f"redis://tidegate:password@127.0.0.1:{either.where.port}"
+    known = Store(secret="s", key="url")
+    where = found(known, {"s": secret(url=url)})
+    heard: list[News] = []
+    async with sharing(where) as one, sharing(where, tier(20_000)) as two, connected(where) as limits:
+        two.watch(heard.append)
+        await stored(one, *(entry(n) for n in range(50)))
+        await stored(two, entry("b"))
+        assert two.meters.evicted > 0
+        one.forget([key(1)])
+        await becomes(lambda: heard)
+        assert await one.purge(Match()) > 0
+        await becomes(lambda: limits.ready)
+        charge = Charge("tidegate:{shop/front}:k", 50, 1, 2000)
+        told = await limits.admit([charge])
+        await limits.settle([(charge.key, told[1], 3, 2000)])
+        for _ in range(2):
+            told = await limits.admit([charge])
+        assert told[0] == 5
+        assert either.ask("ACL", "LOG") == "*0\r\n", "nothing was refused"
