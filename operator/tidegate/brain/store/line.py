@@ -84,20 +84,30 @@ class Line:
 
     async def run(self) -> None:
         """Keeps it connected; until it is cancelled."""
-        loop, failures = asyncio.get_running_loop(), 0
+        loop, failures, told = asyncio.get_running_loop(), 0, ""
         while True:
             begun, moved = loop.time(), self._moved
-            try:
-                self.trouble = await self._once()
-            except (OSError, TimeoutError, Unusable, Away) as error:
-                self.trouble = str(error) if isinstance(error, Unusable | Away) else type(error).__name__
+            self.trouble = await self._lived()
             self._moved = self._elsewhere(self.trouble)
             self._gone(self.trouble)
             if self._moved and not moved:
                 continue
-            failures = 0 if loop.time() - begun > STEADY else failures + 1
-            log.warning("the store at %s is away: %s", self.where.said, self.trouble)
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1 if failures else 0] * (0.5 + self._draw()))
+            if loop.time() - begun > STEADY:
+                failures, told = 0, ""
+            if self.trouble != told:
+                log.warning("the store at %s is away: %s", self.where.said, self.trouble)
+            told = self.trouble
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)] * (0.5 + self._draw()))
+            failures += 1
+
+    async def _lived(self) -> str:
+        """One connection, from its beginning; why it ended."""
+        try:
+            return await self._once()
+        except (Unusable, Away) as error:
+            return str(error)
+        except (OSError, TimeoutError) as error:
+            return type(error).__name__
 
     def _elsewhere(self, why: str) -> tuple[str, int] | None:
         """The node that has the keys, where another one said so; an empty host is the same host."""
@@ -105,7 +115,7 @@ class Line:
         return (found[1] or self.where.host, int(found[2])) if found else None
 
     async def _once(self) -> str:
-        """One connection's life; why it ended."""
+        """Why it ended. Raises what else kept it from beginning."""
         connection = await self._connect()
         try:
             await self._greet(connection)

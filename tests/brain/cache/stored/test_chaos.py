@@ -23,7 +23,7 @@ from tidegate.brain.store.resp import Away
 
 pytestmark = pytest.mark.redis
 NAMES = Names(SCOPE, "answers")
-SECONDS = 6.0
+SECONDS = 5.0
 PATIENCE = 0.4
 """Seconds for a look-up that may wait 50 ms, on a machine that does other things, too."""
 

@@ -172,3 +172,11 @@ async def test_a_user_with_the_rights_that_the_page_names(either: Valkey) -> Non
             told = await limits.admit([charge])
         assert told[0] == 5
         assert either.ask("ACL", "LOG") == "*0\r\n", "nothing was refused"
+
+
+async def test_a_user_that_may_not_listen(valkey: Valkey) -> None:
+    valkey.ask("ACL", "SETUSER", "deaf", "on", ">password", "~*", "+@all", "-xread")
+    async with sharing(replace(valkey.where, user="deaf", password="password"), ready=False) as one:
+        await becomes(lambda: "does not say what other routers tell: it refuses: NOPERM" in "".join(one.problems()))
+        await stored(one, entry("a"))
+        assert (await one.get([key("a")]))[0]

@@ -146,6 +146,10 @@ class Shared:
             ]
         if trouble := writes.refusal or writes.line.trouble:
             return [f"the store at {where} takes no more answers: {trouble}; it gives those that it has"]
+        if trouble := self._feed.line.trouble:
+            return [
+                f"the store at {where} does not say what other routers tell: {trouble}; purges may count later here"
+            ]
         return []
 
     def _hear(self, news: News) -> None:
