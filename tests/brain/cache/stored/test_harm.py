@@ -201,7 +201,9 @@ async def test_an_answer_of_another_type_costs_a_miss(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one:
         valkey.ask("LPUSH", NAMES.answer(key("a")), "x")
         assert await one.get([key("a"), key("b")]) == [None, None]
-        await becomes(lambda: usable(one))
+        assert (one.meters.misses, one.meters.away) == (1, 0)
+        await stored(one, entry("a"))
+        assert (await one.get([key("a")]))[0]
         valkey.ask("SET", NAMES.index, "x")
         one.put(entry("b"))
         await becomes(lambda: "takes no more answers: WRONGTYPE" in "".join(one.problems()))

@@ -88,10 +88,11 @@ class Shared:
         if not self._reads.ready:
             self.meters.away += 1
             return nothing
-        asked = [self._reads.send("GET", self._names.answer(key)) for key in keys]
+        # each by itself: what is large is read once then; MGET, because what is of another type is nothing to it, and no error
+        asked = [self._reads.send("MGET", self._names.answer(key)) for key in keys]
         told = await asyncio.gather(*asked, return_exceptions=True)
-        found = await self._read(keys, [each if isinstance(each, bytes) else b"" for each in told])
-        self._count(any(found), all(each is None or isinstance(each, bytes) for each in told))
+        found = await self._read(keys, [each[0] or b"" if isinstance(each, list) else b"" for each in told])
+        self._count(any(found), all(isinstance(each, list) for each in told))
         return found
 
     def _count(self, hit: bool, answered: bool) -> None:
