@@ -15,7 +15,7 @@ from tests.envoy.conftest import config
 from tidegate.brain.cache.answered import Answered
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Heard
+from tidegate.brain.decide.wire import Heard, Promised
 from tidegate.contract.cache import Cache, Memory, TtlRule
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Target
@@ -125,6 +125,27 @@ def test_who_is_no_target_answers_for_nobody_else() -> None:
     envoy = Envoy(cached())
     envoy.brings(envoy.asks(), "of a fallback", who="b.r1")
     assert not envoy.asks().hit
+
+
+def test_a_question_that_nobody_waits_for_any_more_is_no_reason_to_wait() -> None:
+    envoy = Envoy(cached())
+
+    async def run() -> None:
+        reply = envoy.desk.ask(envoy.made("hello"))
+        assert isinstance(reply, Promised)
+        second = head(bytes(envoy.desk.ask(envoy.made("hello"))))  # type: ignore[arg-type]
+        waits = asyncio.ensure_future(
+            envoy.desk.give(Heard({TICKET_HEADER.encode(): second[TICKET_HEADER].encode()}, b"", b""))
+        )  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        reply.broken()
+        told = await waits
+        assert isinstance(told, Promised)
+        assert b"503" in told
+        envoy.brings(Told(False, ticket=second[TICKET_HEADER]), "an answer")
+
+    asyncio.run(run())
+    assert envoy.asks().text == "an answer"
 
 
 def test_tickets_of_nobody() -> None:

@@ -25,7 +25,7 @@ from tidegate.brain.cache.lines import Line, lines
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.cache.whole import NotWhole, whole
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire
+from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, promised
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import (
     BACKEND_HEADER,
@@ -166,7 +166,8 @@ class Desk:
         lead.tier.results["miss", ""] += 1
         ticket = self._ticket()
         _keep(self._leads, ticket, lead)
-        return Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
+        answer = Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
+        return promised(answer, lambda: self._broken(ticket))
 
     def _fetch(self, wanted: Wanted) -> bytes:
         ticket = self._ticket()
@@ -197,9 +198,15 @@ class Desk:
         outcome = await wanted.tier.flights.wait(wanted.flight)
         if isinstance(outcome, Given):
             return self._given(wanted, outcome, waited=True)
-        if outcome.leads:
-            _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
-        return _AGAIN
+        if not outcome.leads:
+            return _AGAIN
+        _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
+        return promised(_AGAIN, lambda: self._broken(ticket))
+
+    def _broken(self, ticket: str) -> None:
+        """Its request has gone on without it, or has ended."""
+        if lead := self._leads.pop(ticket, None):
+            lead.tier.flights.failed(lead.flight)
 
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
         entry = given.entry
