@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.envoy.test_decide import Brain
 from tests.envoy.waiting import until
 from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Memory
+from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
@@ -180,3 +181,154 @@ def test_the_same_question_twice(envoy: RealEnvoy, brain: Brain, model: Model, f
     assert again.headers["x-tidegate-revision"] == "r1"
     assert int(again.headers["age"]) < 60
     assert again.headers["content-type"].startswith("text/event-stream" if second else "application/json")
+
+
+def test_what_is_not_kept(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    each: list[dict[str, Any]] = [
+        {"n": 2},
+        {"temperature": 1.5},
+        {"logprobs": True},
+        {"headers": {"x-tidegate-cache": "no-store"}},
+    ]
+    for number, more in enumerate(each):
+        asked = model.asked
+        for _ in range(3):
+            assert source(ask(envoy, f"question {number}", **more)) == ""
+        assert model.asked == asked + 3, more
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_that_is_not_whole_is_not_kept(
+    envoy: RealEnvoy, brain: Brain, model: Model, stream: bool, finish: str
+) -> None:
+    offered(envoy, brain, model, cached())
+    model.finish = finish
+    ask(envoy, stream=stream)
+    ask(envoy, "something that is kept later")
+    model.finish = "stop"
+    assert said(hit(envoy, text="another")).startswith("answer")
+    assert source(ask(envoy, stream=stream)) == "miss"
+
+
+def test_a_stream_that_breaks_off_is_not_kept(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    model.break_off = True
+    ask(envoy, stream=True)
+    model.break_off = False
+    hit(envoy, text="another")
+    assert source(ask(envoy, stream=True)) == "miss"
+
+
+def test_how_a_request_wants_to_be_treated(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    ask(envoy)
+    hit(envoy)
+    asked = model.asked
+    assert source(ask(envoy, headers={"x-tidegate-cache": "no-cache"})) == "miss"
+    assert model.asked == asked + 1
+    newer = f"answer {model.asked} "
+    until(lambda: said(ask(envoy)).startswith(newer))
+    assert source(ask(envoy, headers={"cache-control": "max-age=1000"})) == "hit-memory"
+    assert source(ask(envoy, headers={"cache-control": "no-store"})) == ""
+
+
+def test_who_asks_at_once_waits_for_one_answer(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    model.open(False)
+    answers = asyncio.run(many(envoy, 300, lambda: until_asked(model)))
+    assert model.asked == 1
+    assert {said(answer).strip() for answer in answers} == {"answer 1 of a model that has some words to say"}
+    assert sorted({source(answer) for answer in answers}) == ["hit-memory", "miss"]
+
+
+async def many(envoy: RealEnvoy, count: int, then: Callable[[], Awaitable[None]], **more: Any) -> list[httpx.Response]:
+    """The same question by so many clients; half of them stream."""
+    limits = httpx.Limits(max_connections=count)
+    async with httpx.AsyncClient(base_url=envoy.url, timeout=30, limits=limits) as client:
+        asking = [
+            asyncio.create_task(client.post(CHAT, json=body(stream=number % 2 == 1, **more))) for number in range(count)
+        ]
+        await asyncio.sleep(0)
+        await then()
+        return await asyncio.gather(*asking)
+
+
+async def until_asked(model: Model) -> None:
+    """And a moment longer, in which others would ask, too."""
+    while not model.asked:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(1.0)
+    model.open(True)
+
+
+def test_the_engine_fails_for_the_first(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    wanted = cached(retry=Retry(attempts=0, codes=(), reasons=(), backoff_seconds=0.005))
+    offered(envoy, brain, model, wanted)
+    model.open(False)
+    model.status = 500
+
+    async def fail_once() -> None:
+        while not model.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.0)
+        model.open(True)
+        while model.asked < 2:
+            await asyncio.sleep(0.001)
+        model.status = 200
+
+    answers = asyncio.run(many(envoy, 20, fail_once))
+    failed = [answer for answer in answers if answer.status_code == 500]
+    assert 1 <= len(failed) <= 3, "the first, and who asked in its place while the engine still failed"
+    assert all(said(answer).startswith("answer") for answer in answers if answer.status_code == 200)
+    assert model.asked <= 4
+
+
+@pytest.mark.parametrize("how", ["die", "hang"])
+def test_a_brain_that_is_away_costs_hits_alone(envoy: RealEnvoy, brain: Brain, model: Model, how: str) -> None:
+    offered(envoy, brain, model, cached())
+    ask(envoy)
+    hit(envoy)
+    getattr(brain, how)()
+    asked = model.asked
+    for stream in (False, True):
+        assert said(ask(envoy, stream=stream)).startswith("answer")
+    assert model.asked == asked + 2
+
+
+def test_who_waits_while_the_brain_ends_is_answered_by_an_engine(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    model.open(False)
+
+    async def end_it() -> None:
+        while not model.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1.0)
+        brain.die()
+        model.open(True)
+
+    answers = asyncio.run(many(envoy, 20, end_it))
+    assert all(said(answer).startswith("answer") for answer in answers)
+    assert model.asked == 20
+
+
+def test_a_body_too_long_to_read_passes(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    for _ in range(2):
+        assert source(ask(envoy, "x" * (300 << 10))) == ""
+    assert model.asked == 2
+
+
+def test_an_answer_too_long_to_keep_passes_whole(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached(KEPT.model_copy(update={"max_answer_bytes": 100})))
+    for stream in (False, True):
+        assert said(ask(envoy, stream=stream)).strip().endswith("words to say")
+    assert source(ask(envoy)) == "miss"
+
+
+def test_clients_do_not_share_unless_they_may(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    wanted = cached(KEPT.model_copy(update={"sharing": "Client"}))
+    offered(envoy, brain, model, wanted)
+    for _ in range(2):
+        assert source(ask(envoy)) == "", "nobody knows whose it is"

@@ -86,6 +86,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             secrets.run(),
             router.trust.issuers.run(),
             router.limits.run(),
+            router.caches.run(),
             router.run(),
             router.presence.run(),
         )

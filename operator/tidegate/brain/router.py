@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tidegate.brain import avoided, certificate
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.cache.meters import CacheMeters
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
@@ -106,7 +107,8 @@ class Router:
     def __post_init__(self) -> None:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self.limits = Keeper(self.decisions.counting)
-        self.trust = Trust(self.files, self.limits, self._changed.set)
+        self.caches = CacheKeeper(self.decisions.cache, time.time)
+        self.trust = Trust(self.files, (self.limits, self.caches), self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
         self.cache_meters = CacheMeters(self.decisions.cache)
         with suppress(UnreadableConfig):
@@ -119,6 +121,7 @@ class Router:
         """Envoy runs it."""
         self.limits.follow(config)
         self.limit_meters.follow(config)
+        self.caches.follow(config)
         self.cache_meters.follow(config)
         self.meters.follow(config, now)
 
@@ -364,6 +367,7 @@ class Router:
             "providers": few(self.trust.of_providers(self.config) if self.config else ()),
             "certificate": self._certificate(reading.expires if reading else 0),
             "limits": self.limits.problems(),
+            "caches": self.caches.stats(),
         }
 
     def _certificate(self, expires: float) -> str:

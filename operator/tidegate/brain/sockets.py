@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tidegate.brain.cache import answered
+from tidegate.brain.cache import admin, answered
 from tidegate.brain.records import record
 from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
@@ -23,8 +23,10 @@ async def listening(router: Router, folder: Path) -> AsyncIterator[None]:
         await desk.serve(folder / caching.CACHED_SOCKET),
         await listen(folder / caching.ANSWERS_SOCKET, desk.answered, answered.read),
     )
+    asking = await admin.serve(folder / admin.SOCKET, router.caches)
     try:
         yield
     finally:
+        await asking.cleanup()
         for server in servers:
             server.close()

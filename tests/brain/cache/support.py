@@ -33,3 +33,8 @@ def tier(max_bytes: int = 8_000_000, **more: Any) -> Cache:
         "exact": {"ttl_seconds": 3600, "max_bytes": max_bytes},
     }  # fmt: skip
     return Cache.model_validate(known | more)
+
+
+def plain(name: bytes = b"k", **more: Any) -> Entry:
+    """Under this very key, short, of the clock's first thousand seconds."""
+    return entry(**{"key": name, "question": "", "answer": b"{}", "stored": 0.0, "expires": 1000.0} | more)

@@ -18,6 +18,8 @@ from tidegate.envoy import caching
 
 NOBODY: Final = "-"
 """What Envoy writes for what there is not."""
+LONGEST_QUESTION: Final = 4096
+"""Characters that are kept of one."""
 CUT: Final = b"x-envoy-auth-partial-body"
 """Says of a body that it is only the beginning."""
 _DIRECTIVES: Final = tuple(name.encode() for name in caching.DIRECTIVES)
@@ -43,6 +45,14 @@ class Asked:
     manner: Manner
     ttl: float | None
     """Seconds, of the first rule that fits; None where none does."""
+
+    @property
+    def question(self) -> str:
+        """What was asked last, in plain words; empty where it is something else."""
+        messages = self.body.get("messages")
+        last = messages[-1] if isinstance(messages, list) and messages else self.body.get("prompt")
+        text = last.get("content") if isinstance(last, dict) else last
+        return text[:LONGEST_QUESTION] if isinstance(text, str) else ""
 
     @property
     def oldest(self) -> float:

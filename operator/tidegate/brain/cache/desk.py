@@ -239,7 +239,7 @@ class Desk:
             model=asked.scope.model,
             backend=who.backend,
             revision=who.revision,
-            question="",
+            question=asked.question,
             answer=json.dumps(answer, separators=(",", ":")).encode(),
             prompt_tokens=_number(usage, "prompt_tokens"),
             completion_tokens=_number(usage, "completion_tokens"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from tidegate.brain.cache.entry import Entry
@@ -60,6 +60,10 @@ class Memory:
         for key in keys:
             self.forget(key)
         return keys
+
+    def entries(self) -> Iterator[Entry]:
+        """All that are kept."""
+        return (entry for entry, _ in self._kept.values())
 
     def _shrink(self) -> None:
         while self._kept and (len(self._kept) > self._most_entries or self.bytes > self._most_bytes):
