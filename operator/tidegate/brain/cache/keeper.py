@@ -13,6 +13,7 @@ from tidegate.brain.cache.admin import CannotTell, Criteria, Found
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import Match, about, question_digest
+from tidegate.brain.cache.stored.meters import StoreMeters
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
 from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.cache.tier import Tier
@@ -64,6 +65,7 @@ class CacheKeeper:
         self._secrets: dict[str, Mapping[str, Any] | None] = {}
         self._embedders: Embedders | None = None
         self._layers: dict[str, Layers] = {}
+        self.meters = StoreMeters(lambda: [each.shared.meters for each in self._layers.values() if each.shared])
         self._scope = ""
         self._changed = asyncio.Event()
 
