@@ -17,12 +17,13 @@ REFUSED: Final = f'tidegate_cache_answers_total{{{OF}, result="not-stored"}}'
 NAMESPACE: Final = Variable("namespace", "tidegate_cache_entries", "namespace")
 POLICY: Final = Variable("policy", 'tidegate_cache_entries{namespace=~"$namespace"}', "policy")
 CACHE: Final = Variable("cache", 'tidegate_cache_entries{namespace=~"$namespace", policy=~"$policy"}', "cache")
+LOST: Final = "evicted made room for new ones, dropped were never stored, damaged could not be read."
 SHARE: Final = "Of the requests that could have been answered so; `coalesced` waited for an answer that was on its way."
 
 
 def caches() -> Json:
     """The dashboard."""
-    return dashboard("caches", ABOUT, [NAMESPACE, POLICY, CACHE], [_requests(), _kept()])
+    return dashboard("caches", ABOUT, [NAMESPACE, POLICY, CACHE], [_requests(), _kept(), _stored()])
 
 
 def _requests() -> Row:
@@ -54,3 +55,28 @@ def _kept() -> Row:
 
 def _in_memory(metric: str) -> Query:
     return Query(f"sum by (policy, cache, pod) ({metric}{{{OF}}})", "{{policy}} {{cache}} {{pod}}")
+
+
+def _stored() -> Row:
+    lost = ("evicted", "dropped", "damaged")
+    looked = ("hits", "misses", "away")
+    reached = f"min by (policy, cache) (tidegate_cache_store_shared{{{OF}}})"
+    return Row(
+        "The store",
+        [
+            Panel("Look-ups", "ops", [_of_store(what) for what in looked], stacked=True),
+            Panel("Answers", "short", [_largest("entries")]),
+            Panel("Bytes of them", "bytes", [_largest("bytes")]),
+            Panel("Answers that were lost", "ops", [_of_store(what) for what in lost], stacked=True, about=LOST),
+            Panel("Reached by every router", "short", [Query(reached, "{{policy}} {{cache}}")]),
+        ],
+    )
+
+
+def _of_store(what: str) -> Query:
+    return Query(rate(f"tidegate_cache_store_{what}_total{{{OF}}}", "cache"), f"{{{{cache}}}} {what}")
+
+
+def _largest(what: str) -> Query:
+    """Each router says it of the one store."""
+    return Query(f"max by (policy, cache) (tidegate_cache_store_{what}{{{OF}}})", "{{policy}} {{cache}}")
