@@ -15,6 +15,7 @@ from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.judge import Judge, nobody
 from tidegate.brain.cache.match import Match, about, question_digest
+from tidegate.brain.cache.stored.meters import StoredMeters
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
 from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.cache.tier import Tier
@@ -74,6 +75,7 @@ class CacheKeeper:
         self._secrets: dict[str, Mapping[str, Any] | None] = {}
         self._embedders: Embedders | None = None
         self._layers: dict[str, Layers] = {}
+        self.meters = StoredMeters(lambda: [each.shared.meters for each in self._layers.values() if each.shared])
         self._scope = ""
         self._changed = asyncio.Event()
 
