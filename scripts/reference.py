@@ -14,7 +14,7 @@ from tidegate.api.crd import crd
 from tidegate.brain import metrics
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.meters import CacheMeters
-from tidegate.brain.cache.stored.meters import StoreMeters
+from tidegate.brain.cache.stored.meters import StoredMeters
 from tidegate.brain.limits import meters as limiting
 from tidegate.brain.records import meters
 from tidegate.control import health, objects, scaling_metrics
@@ -45,7 +45,7 @@ def pages() -> dict[str, str]:
     }
     counted = {
         "limits": limiting.TEXTS,
-        "caches": [*CacheMeters(Desk(lambda: 0.0, "")).collect(), *StoreMeters(tuple).collect()],
+        "caches": [*CacheMeters(Desk(lambda: 0.0, "")).collect(), *StoredMeters(tuple).collect()],
     }
     told = environment.get_template("metrics.md.j2").render(metrics=metrics, meters=meters, **operator, **counted)
     return kinds | {"helm-values.md": chart, "metrics.md": told}
