@@ -1,0 +1,1 @@
+"""Answers to similar questions: how often they are right and wrong by the rule, what they cost, and how soon wrong ones are noticed."""
