@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import Features
@@ -154,6 +155,11 @@ class Index:
         if not len(shelf):
             del self._shelves[namespace]
         return True
+
+    def anywhere(self, vector: Vector, least: float, now: float) -> Iterator[Near]:
+        """Of all namespaces."""
+        fitting = [shelf for shelf in self._shelves.values() if shelf.dimensions == len(vector)]
+        return chain.from_iterable(shelf.near(vector, least, now) for shelf in fitting)
 
     def near(self, namespace: bytes, vector: Vector, least: float, now: float) -> Iterator[Near]:
         """Of this namespace alone."""

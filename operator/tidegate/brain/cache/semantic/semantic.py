@@ -105,6 +105,20 @@ class Semantic:
         namespace, stored, vector = found
         return told(Traveller(self._embedder.fingerprint, namespace, key, vector, stored.text, stored.expires))
 
+    async def similarity(self, one: str, other: str) -> float | None:
+        """Cosine of two texts, as much of them as the embedder reads; None: nobody can tell."""
+        try:
+            found = await self._embedder.embed([one, other])
+        except EmbeddingAway:
+            self.away += 1
+            return None
+        return float(found[0] @ found[1])
+
+    async def like(self, text: str, least: float, now: float) -> list[bytes] | None:
+        """The keys of all whose cosine to it is `least` or more, whatever guards say and whosever they are; None: nobody can tell."""
+        vector = await self._vector(text)
+        return None if vector is None else [near.key for near in self._index.anywhere(vector, least, now)]
+
     def remove(self, key: bytes) -> bool:
         """Whether it was there."""
         return self._index.remove(key)
