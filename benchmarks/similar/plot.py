@@ -15,8 +15,9 @@ LOOKS: Final = {"cosine alone": "#777777", "Numbers, Dates, Negation": "#c4570a"
 
 def svg(results: Results) -> str:
     """An SVG document."""
-    style = {"svg.fonttype": "none", "svg.hashsalt": "tidegate", "font.family": "sans-serif", "font.size": 10}
-    with mpl.rc_context(style):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "tidegate", "font.family": "sans-serif", "font.size": 10}
+    ):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained")
         axes = figure.subplots()
         for name, colour in LOOKS.items():
@@ -35,14 +36,14 @@ def svg(results: Results) -> str:
                 axes.annotate(
                     each.rule,
                     (100 * each.wrong_rate, 100 * each.hit_rate),
-                    (-4, -14),
+                    (10, -14),
                     textcoords="offset points",
-                    ha="right",
+                    ha="center",
                 )
         axes.set(
             xlabel="traps that get a wrong answer, %",
             ylabel="pairs with one answer that get it, %",
-            xlim=(0, 100),
+            xlim=(-6, 100),
             ylim=(0, 100),
         )
         axes.legend(frameon=False, loc="lower right")
