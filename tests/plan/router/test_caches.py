@@ -239,6 +239,16 @@ def test_a_judge_by_another_name_of_the_same_model_is_found() -> None:
     assert found.semantic is None
 
 
+def test_a_provider_is_no_judge() -> None:
+    world = simulation(tier(**SEMANTIC))
+    external = {"protocol": "OpenAI", "baseURL": "https://api.example.com/v1", "model": "judge"}
+    world.owner["spec"]["backends"][1] = {"name": "to-qwen", "external": external}
+    plan = world.plan()
+    [found] = written(plan).caches or ()
+    assert found.semantic is None
+    assert "a judge is one of the cluster's engines" in condition(plan.status, "ResponseCache")["message"]
+
+
 def test_the_status_tells_what_routers_keep_together() -> None:
     one = CacheReport("shared", 100, 2 * MI, 30 * MI, 10, 20, 3, 67, judged=60, false_hits=1)
     two = CacheReport("shared", 200, MI, 31 * MI, 1, 1, 1, 1, judged=60)
