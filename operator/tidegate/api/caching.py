@@ -116,7 +116,7 @@ class Judge(Part):
     """Who compares two answers."""
 
     model: ServedName
-    """A public model of the policies that use the tier; none whose answers it would judge itself."""
+    """A public model of the policies that use the tier, answered by a ModelDeployment; none whose answers it would judge itself."""
 
 
 class Quality(Part):
