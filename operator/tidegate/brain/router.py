@@ -17,6 +17,7 @@ from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.limits.meters import LimitMeters
+from tidegate.brain.load.readings import Loads
 from tidegate.brain.presence import Presence
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
@@ -104,6 +105,7 @@ class Router:
 
     def __post_init__(self) -> None:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
+        self.loads = Loads(self._changed.set)
         self.limits = Keeper(self.decisions.counting)
         self.trust = Trust(self.files, self.limits, self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
@@ -210,6 +212,7 @@ class Router:
         """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
         the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
+            self._weigh(self._config_running, self.engines)
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
                 if not self._offer:  # providers that were told of under the same names
@@ -221,6 +224,11 @@ class Router:
             shown = self.presence.shown(self.engines)
             self.files.engines({name: shown.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)
+
+    def _weigh(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
+        services = set(_services(config).values()) if config.engine_load else set()
+        self.loads.follow({service: engines.get(service, ()) for service in services})
+        self.files.weights = self.loads.weights
 
     def _let_go(self) -> None:
         """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
@@ -279,6 +287,7 @@ class Router:
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
         self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
+        self._weigh(offer.config, self.engines or {})
         self.limits.follow(offer.config)
         self.limit_meters.follow(offer.config)
         self.meters.follow(offer.config, loop.time())

@@ -48,6 +48,8 @@ class Files:
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
         self._walked: frozenset[str] = frozenset()
+        self.weights: Mapping[Endpoint, int] = {}
+        """Of engines that are weighed."""
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs. A disk that was full, or a
@@ -158,7 +160,7 @@ class Files:
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""
         for name, engines in endpoints.items():
-            assignment = load_assignment(name, engines, self.start, walked=name in self._walked)
+            assignment = load_assignment(name, engines, self.start, walked=name in self._walked, weights=self.weights)
             self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, assigned(name, engines), [assignment]))
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:

@@ -50,6 +50,8 @@ class RouterConfig(Piece):
     load_balancing: Literal["LeastRequest", "RoundRobin", "Random"]
     affinity: Affinity | None = None
     """Absent where any engine will do."""
+    engine_load: bool | None = None
+    """Whether engines are asked how busy they are, and get requests by it. Earlier readers go by `loadBalancing` alone."""
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     retry: Retry

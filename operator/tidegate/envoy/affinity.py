@@ -23,9 +23,11 @@ from tidegate.contract.affinity import Affinity
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Sticky
 from tidegate.envoy import tokens
-from tidegate.envoy.types import Resource
+from tidegate.envoy.types import Resource, duration
 from tidegate.names import CLIENT_HEADER, PREFIX_HEADER
 
+SLOW_START: Final = 15.0
+"""Seconds in which an engine that has just come gets to its weight, from a tenth of it on: it says that it is free, and has computed nothing yet."""
 BALANCE: Final = 150
 """Percent of the average of requests under way that one engine may have."""
 LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN", "Random": "RANDOM"}
@@ -33,9 +35,10 @@ LB_POLICY: Final = {"LeastRequest": "LEAST_REQUEST", "RoundRobin": "ROUND_ROBIN"
 
 def balancing(config: RouterConfig) -> Resource:
     """Fields of a cluster."""
-    if not config.affinity:
-        return {"lb_policy": LB_POLICY[config.load_balancing]}
-    return {"lb_policy": "MAGLEV"}
+    if config.affinity:
+        return {"lb_policy": "MAGLEV"}
+    slowly = {"least_request_lb_config": {"slow_start_config": {"slow_start_window": duration(SLOW_START)}}}
+    return {"lb_policy": LB_POLICY[config.load_balancing], **(slowly if config.engine_load else {})}
 
 
 def bounded(config: RouterConfig) -> Resource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -170,18 +170,30 @@ def unparsed() -> Resource:
     return {"name": UNPARSED, "type": "STATIC", "connect_timeout": duration(CONNECT_TIMEOUT)}
 
 
-def load_assignment(destination: str, endpoints: Sequence[Endpoint], start: Start, *, walked: bool = False) -> Resource:
-    """The engines of a destination; none is an empty assignment, because a response without resources is ignored.
+def load_assignment(
+    destination: str,
+    endpoints: Sequence[Endpoint],
+    start: Start,
+    *,
+    walked: bool = False,
+    weights: Mapping[Endpoint, int] | None = None,
+) -> Resource:
+    """The engines of a destination; none is an empty assignment, because a response without resources is ignored. `weights` are those of
+    engines that are weighed: other ones change how many of the next requests an engine gets, and nothing for those under way.
 
     `walked`: after them another destination is asked. Envoy asks nobody after one that has nobody to connect to, so there is somebody
     to whom no connection can be made, for the times when there is no engine, or all are left alone.
     """
-    hosts = [{"endpoint": {"address": _socket(endpoint)}} for endpoint in endpoints]
+    hosts = [{"endpoint": {"address": _socket(endpoint)}, **_weight(endpoint, weights or {})} for endpoint in endpoints]
     if not walked:
         return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}] if hosts else []}
     nobody = {"priority": 1, "lb_endpoints": [_nobody(start)]}
     policy = {"overprovisioning_factor": 1_000_000}  # one engine that is left is enough for all
     return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}, nobody], "policy": policy}
+
+
+def _weight(endpoint: Endpoint, weights: Mapping[Endpoint, int]) -> Resource:
+    return {"load_balancing_weight": weights[endpoint]} if endpoint in weights else {}
 
 
 def _nobody(start: Start) -> Resource:

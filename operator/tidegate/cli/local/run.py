@@ -104,6 +104,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             _envoy(program, home, router, said),
             router.trust.issuers.run(),
             router.limits.run(),
+            router.loads.run(),
         )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -45,6 +45,7 @@ def document(policy: RoutingPolicy, traffic: Traffic, limits: Limits | None = No
         policy=policy.metadata.name,
         load_balancing=PLAIN.get(spec.load_balancing.algorithm, "LeastRequest"),
         affinity=_affinity(spec.load_balancing),
+        engine_load=spec.load_balancing.algorithm == "EngineLoad" or None,
         destinations=traffic.destinations,
         routes=traffic.routes,
         retry=Retry(
