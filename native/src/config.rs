@@ -11,7 +11,7 @@
 //! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
 //! |          |   token is                                                                                         |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; of a provider `host NAME`,             |
-//! |          |   `path PREFIX`, `keep HEADER` and `drop HEADER` any number                                        |
+//! |          |   `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
@@ -135,8 +135,9 @@ fn engine(text: &str) -> Result<engine::Config, String> {
         match line {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
-            ("host" | "path" | "keep" | "drop", value) => {
-                external(config.external.get_or_insert_default(), line.0, value);
+            ("host" | "path" | "keep" | "drop" | "default", value) => {
+                external(config.external.get_or_insert_default(), line.0, value)
+                    .ok_or_else(|| unknown(line.0, value))?;
             }
             (word, value) => return Err(unknown(word, value)),
         }
@@ -148,13 +149,18 @@ fn engine(text: &str) -> Result<engine::Config, String> {
     }
 }
 
-fn external(external: &mut External, word: &str, value: &str) {
+fn external(external: &mut External, word: &str, value: &str) -> Option<()> {
     match word {
         "host" => external.host = value.as_bytes().to_vec(),
         "path" => external.path = value.as_bytes().to_vec(),
         "keep" => external.kept.push(value.to_string()),
+        "default" => {
+            let (name, value) = value.split_once(' ')?;
+            external.defaults.push((name.to_string(), value.as_bytes().to_vec()));
+        }
         _ => external.dropped.push(value.to_string()),
     }
+    Some(())
 }
 
 fn unknown(word: &str, value: &str) -> String {
@@ -202,11 +208,13 @@ mod tests {
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
         assert_eq!(engine.headers.draining, "x-draining");
         assert!(engine.external.is_none());
-        let text = format!("{HEADERS}model a\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c");
+        let text =
+            format!("{HEADERS}model a\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c\ndefault x-d 1 2");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         let external = engine.external.as_ref().unwrap();
         assert_eq!((external.host.as_slice(), external.path.as_slice()), (&b"api.example.com"[..], &b""[..]));
         assert_eq!((external.kept.len(), external.dropped.len()), (2, 1));
+        assert_eq!(external.defaults, [("x-d".to_string(), b"1 2".to_vec())]);
         assert!(matches!(Config::read(b"panics", b""), Some(Config::Panics)));
     }
 
@@ -240,6 +248,7 @@ mod tests {
             ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
+            ("engine", format!("{HEADERS}model a\ndefault x-d")),
             ("nothing", HEADERS.to_string()),
         ] {
             assert!(Config::read(filter.as_bytes(), text.as_bytes()).is_none(), "{filter} {text}");

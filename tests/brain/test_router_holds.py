@@ -296,6 +296,25 @@ async def test_who_has_a_provider_beside_waits_for_nobody(envoy: RealEnvoy, engi
         assert {(each.status_code, each.headers["x-tidegate-backend"]) for each in answers} == {(200, "hosted")}
 
 
+@pytest.mark.skipif(not built(), reason="without Rust")
+async def test_who_cannot_be_answered_by_the_provider_beside_waits(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path
+) -> None:
+    """It speaks Anthropic's API alone: requests of that pass by, others wait for the engine."""
+    made = beside(ONE, engines.start().port, "a")
+    those = tuple(
+        d.model_copy(update={"external": None, "anthropic": d.external}) if d.external else d for d in made.destinations
+    )
+    async with running(envoy, tmp_path, made.model_copy(update={"destinations": those})) as router:
+        waits = asyncio.create_task(asked(envoy))
+        await come_true(lambda: held(router) == 1)
+        async with httpx.AsyncClient(base_url=envoy.url, timeout=5) as client:
+            answer = await client.post("/v1/messages", json={"model": "chat"})
+        assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "hosted")
+        router.engines_changed(served(a=engines.start()))
+        assert (await waits).headers["x-tidegate-backend"] == "a"
+
+
 async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
     """Its model is gone, and the next of its chain stands in its place."""
     both = config({"chat": {"a": 1}, "large": {"b": 1}})

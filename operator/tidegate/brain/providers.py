@@ -81,7 +81,7 @@ def machines() -> bytes:
 
 def providers(config: RouterConfig) -> list[tuple[Destination, External]]:
     """Those of a configuration."""
-    return [(d, d.external) for d in config.destinations if d.external]
+    return [(d, d.provider) for d in config.destinations if d.provider]
 
 
 def named_secrets(config: RouterConfig) -> frozenset[str]:

@@ -27,10 +27,10 @@ RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Res
 
 def filters(destination: Destination, start: Start, credentials: Credentials) -> list[Resource]:
     """Between the choice of an engine and the wire."""
-    provider, engine = destination.external, destination.engine
+    provider, engine = destination.provider, destination.engine
     if provider and start.module and credentials.reach(destination.name):
-        shown = [providers.injector(provider.key, start)] if provider.key else []
-        return [native.engine(start.module, provider.model, *providers.lines(provider)), *shown, _codec()]
+        shown = [providers.injector(destination, provider.key, start)] if provider.key else []
+        return [native.engine(start.module, provider.model, *providers.lines(destination, provider)), *shown, _codec()]
     model = engine.model if engine else destination.name
     return [native.engine(start.module, model) if start.module else rewrite_model(model), _codec()]
 

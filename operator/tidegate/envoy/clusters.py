@@ -60,7 +60,7 @@ def cluster(
         **_named(destination.name),
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         **_members(destination, start, credentials),
-        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT if destination.external else CONNECT_TIMEOUT),
+        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT if destination.provider else CONNECT_TIMEOUT),
         **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
@@ -107,7 +107,7 @@ def _named(name: str) -> Resource:
 
 def _members(destination: Destination, start: Start, credentials: Credentials) -> Resource:
     """Who can be connected to, and how. A provider that cannot be asked is there, so that who is asked after it can be."""
-    provider = destination.external
+    provider = destination.provider
     if not provider:
         return {"type": "EDS", "eds_cluster_config": {"eds_config": _file(eds_path(start, destination.name))}}
     if not start.module or not credentials.reach(destination.name):

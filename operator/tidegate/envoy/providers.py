@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate.contract.destinations import External, SecretEntry
+from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import INTERNAL_HEADERS, short_hash
@@ -25,6 +25,8 @@ DROPPED: Final = (
     "accept-encoding", "openai-organization", "openai-project",
 )  # fmt: skip
 """Who asks us, and what belongs to a key of the client's own; and compression, in which nobody could count tokens."""
+VERSION: Final = "2023-06-01"
+"""Of Anthropic's API, where a client names none: https://docs.anthropic.com/en/api/versioning"""
 LOOK_UP: Final = 10.0
 """Seconds between two questions for a provider's addresses, where their DNS names no time."""
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3"
@@ -71,7 +73,7 @@ def secret(entry: SecretEntry, file: str) -> Resource:
     return {"name": named(entry), "generic_secret": {"secret": {"filename": file}}}
 
 
-def lines(provider: External) -> list[tuple[str, str]]:
+def lines(destination: Destination, provider: External) -> list[tuple[str, str]]:
     """Of the native filter of an attempt."""
     named = f"[{provider.host}]" if ":" in provider.host else provider.host
     host = named if provider.port == _PORTS[provider.tls] else f"{named}:{provider.port}"
@@ -80,17 +82,21 @@ def lines(provider: External) -> list[tuple[str, str]]:
         ("path", provider.path),
         *(("keep", name) for name in KEPT),
         *(("drop", name) for name in DROPPED),
+        *([("default", f"anthropic-version {VERSION}")] if destination.anthropic else []),
     ]
 
 
-def injector(entry: SecretEntry, start: Start) -> Resource:
+def injector(destination: Destination, entry: SecretEntry, start: Start) -> Resource:
     """The filter that shows the key, in place of whatever stood there."""
     source = {"path_config_source": {"path": secret_path(start, entry)}, "resource_api_version": "V3"}
     generic = typed(
         "envoy.extensions.http.injected_credentials.generic.v3.Generic",
         credential={"name": named(entry), "sds_config": source},
-        header="authorization",
-        header_value_prefix="Bearer ",
+        **(
+            {"header": "x-api-key"}
+            if destination.anthropic
+            else {"header": "authorization", "header_value_prefix": "Bearer "}
+        ),
     )
     return extension(
         "envoy.filters.http.credential_injector",

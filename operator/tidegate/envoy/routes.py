@@ -22,7 +22,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, chain, cors, decide, hold, limiting, openai, paths, walk
+from tidegate.envoy import affinity, apis, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -45,6 +45,7 @@ from tidegate.names import (
 ROUTES: Final = "models"
 """Name of the route configuration."""
 LARGEST_ANSWER: Final = 4 << 20
+ELSEWHERE: Final = "This model is answered by providers of Anthropic's API alone: ask it at /v1/messages."
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
@@ -55,6 +56,7 @@ PROVIDERS_HEADERS: Final = (
     "strict-transport-security",
     "openai-organization",
     "openai-project",
+    "anthropic-organization-id",
 )
 """Not passed on from a provider's answer: what would bind a client to it, and whose account it is."""
 ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS, *PROVIDERS_HEADERS)
@@ -86,9 +88,10 @@ def route_configuration(
 
 def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
+    actions = {route.name: _asked(route, config) for route in config.routes}
     waits = hold.patience(config)
-    entries = {**actions, **{name: _route({"name": name, **_held(waits[name], config)}) for name in sorted(held)}}
+    waiting = {r.name: _waits(r, waits[r.name], actions[r.name], config) for r in config.routes if r.name in held}
+    entries = {**actions, **waiting}
     models = {model: entries[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
@@ -124,6 +127,34 @@ def _answer(status: int, text: str, **headers: str) -> Resource:
 
 def _set_header(name: str, value: str) -> Resource:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
+    """Of a public model: its route, or one for each API (apis.py)."""
+    whole = _route({"name": route.name, **_model_route(route, config)})
+    if not apis.several(route, config):
+        return whole
+    left = apis.others(route, config)
+    said = _model_route(left, config) if left.targets else _elsewhere()
+    return _by_api(whole, _route({"name": route.name, **said}))
+
+
+def _elsewhere() -> Resource:
+    """To a request of an API that nobody who answers the model speaks."""
+    return _answer(400, json.dumps(openai.error(400, ELSEWHERE, "model")), content_type="application/json")
+
+
+def _waits(route: RouteConfig, seconds: float, action: Resource, config: RouterConfig) -> Resource:
+    """The same while it has no engine; a provider beside, who speaks Anthropic's API alone, is asked in that."""
+    held = _route({"name": route.name, **_held(seconds, config)})
+    beside = any(d.anthropic for d in config.destinations if d.name in {t.destination for t in route.targets})
+    return _by_api(action, held) if beside else held
+
+
+def _by_api(messages: Resource, others: Resource) -> Resource:
+    """One action for requests of Anthropic's API, another one for all others."""
+    of_anthropic = {"predicate": _says(":path", rf"{paths.MESSAGES}([/?].*)?"), "on_match": messages}
+    return {"matcher": {"matcher_list": {"matchers": [of_anthropic]}, "on_no_match": others}}
 
 
 def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:

@@ -109,7 +109,7 @@ def _versions(config: RouterConfig, clients: Clients, credentials: Credentials, 
     yield config.hash()
     if config.clients:
         yield clients.hash()
-    if any(destination.external for destination in config.destinations):
+    if any(destination.provider for destination in config.destinations):
         yield credentials.hash()
     if held:
         yield short_hash(",".join(sorted(held)))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engine, Engines, RealEnvoy
+from tests.envoy.providers.conftest import Provider, walk
 from tests.envoy.waiting import until
 from tests.support.authority import Authority
 from tidegate.brain.native import built
 from tidegate.contract.affinity import Affinity
-from tidegate.contract.destinations import Destination, External, SecretEntry
-from tidegate.contract.router_config import RouterConfig
-from tidegate.contract.routes import Fallback, FixedAnswer, Target
+from tidegate.contract.routes import FixedAnswer
 from tidegate.envoy.providers import Credentials
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="without Rust")]
@@ -24,55 +23,6 @@ MINE = {"authorization": "Bearer sk-mine", "x-api-key": "sk-mine", "cookie": "a=
 """What a client shows to us, and to nobody else."""
 BUSY = FixedAnswer(status=503, message="busy")
 Asked = Callable[..., list[tuple[str | None, ...]]]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """One for all."""
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-class Provider:
-    """A destination, and the server behind it."""
-
-    def __init__(
-        self, name: str, server: Engine, *, key: bool = True, host: str = "localhost", path: str = "/v1"
-    ) -> None:
-        self.name, self.server = name, server
-        self.entry = SecretEntry(secret=name, entry="token") if key else None
-        ca = SecretEntry(secret="ca", entry="ca.crt")
-        external = External(host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca)
-        self.destination = Destination(name=name, backend=name, external=external)
-
-
-def walk(*steps: Provider | str, answer: FixedAnswer | None = None) -> RouterConfig:
-    """The model `chat`, asked of these one after the other, each once; a name is that of an engine."""
-    names = [step if isinstance(step, str) else step.name for step in steps]
-    made = config({"chat": {step: 1 for step in steps if isinstance(step, str)}})
-    targets = [Target(destination=f"{name}.r1" if isinstance(step, str) else name, weight=1)
-               for name, step in zip(names, steps, strict=True)]  # fmt: skip
-    fallback = Fallback(steps=tuple((target,) for target in targets[1:]), answer=answer)
-    route = made.routes[0].model_copy(update={"targets": (targets[0],), "fallback": fallback})
-    providers = tuple(step.destination for step in steps if isinstance(step, Provider))
-    retry = made.retry.model_copy(update={"attempts": 0, "codes": (429, 500, 503)})
-    destinations = (*made.destinations, *providers)
-    return made.model_copy(update={"routes": (route,), "destinations": destinations, "retry": retry})
-
-
-@pytest.fixture
-def run(envoy: RealEnvoy, authority: Authority) -> Iterator[Callable[..., None]]:
-    """Makes Envoy run a walk, with keys `sk-NAME`."""
-
-    def begin(wanted: RouterConfig, engines: dict[str, list[Engine]], **changes: object) -> None:
-        for destination in wanted.destinations:
-            if destination.external and destination.external.key:
-                envoy.files.key(destination.external.key, f"sk-{destination.name}".encode())
-        file = envoy.files.certificates("ca", authority.pem)
-        known = {d.name: file for d in wanted.destinations if d.external}
-        credentials = Credentials(authorities=known)
-        envoy.offer(wanted, engines, credentials=credentials)
-
-    return begin  # type: ignore[return-value]
 
 
 def seen(server: Engine) -> tuple[str | None, str, str, bytes]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import model, policy
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.contract.destinations import External, SecretEntry
+from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.contract.routes import Target
 from tidegate.plan.router.traffic import Traffic, traffic
 
@@ -91,3 +91,13 @@ def test_where_a_provider_is(url: str, wanted: tuple[str, int, bool, str]) -> No
     entry = SecretEntry(secret="openai", entry="token") if key else None
     assert found.external == External(host=host, port=port, tls=tls, path=path, model="big", key=entry)
     assert (found.name, found.revision, found.model) == ("to-llama", "", "")
+
+
+def test_a_provider_of_anthropics_api() -> None:
+    """A kind of its own, and `/v1` between its base and the rest of a path."""
+    manifest = policy(auth={"anonymous": {"allowExternal": True}})
+    said = {"protocol": "Anthropic", "baseURL": "https://api.anthropic.com/", "model": "big"}
+    manifest["spec"]["backends"][0] = {"name": "to-llama", "external": said}
+    wanted = External(host="api.anthropic.com", port=443, path="/v1", model="big")
+    found = traffic(RoutingPolicy.model_validate(manifest), {})
+    assert found.destinations == (Destination(name="to-llama", backend="to-llama", anthropic=wanted),)

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.base import SecretKeyRef
 from tidegate.api.external import External
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.routingpolicy import Route as PolicyRoute
@@ -298,20 +299,22 @@ def _name(backend: str, revision: str, adapter: str | None) -> str:
 
 def provider(backend: str, external: External) -> Destination:
     """The destination of a provider."""
-    key, ca = external.api_key_secret_ref, external.ca_secret_ref
-    return Destination(
-        name=backend,
-        backend=backend,
-        external=contract.External(
-            host=external.host,
-            port=external.port,
-            tls=external.tls,
-            path=external.path,
-            model=external.model,
-            key=contract.SecretEntry(secret=key.name, entry=key.key) if key else None,
-            ca=contract.SecretEntry(secret=ca.name, entry=ca.key) if ca else None,
-        ),
+    asked = contract.External(
+        host=external.host,
+        port=external.port,
+        tls=external.tls,
+        path=external.path,
+        model=external.model,
+        key=_entry(external.api_key_secret_ref),
+        ca=_entry(external.ca_secret_ref),
     )
+    if external.protocol == "Anthropic":
+        return Destination(name=backend, backend=backend, anthropic=asked)
+    return Destination(name=backend, backend=backend, external=asked)
+
+
+def _entry(ref: SecretKeyRef | None) -> contract.SecretEntry | None:
+    return contract.SecretEntry(secret=ref.name, entry=ref.key) if ref else None
 
 
 def _reduced(targets: Sequence[Target]) -> tuple[Target, ...]:
