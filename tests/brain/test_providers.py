@@ -13,7 +13,7 @@ from tests.envoy.conftest import config
 from tests.support.authority import Authority
 from tidegate.brain.providers import Providers, machines, named_secrets
 from tidegate.brain.xds import Files
-from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.providers import named
 from tidegate.envoy.start import Start
@@ -124,3 +124,40 @@ def test_the_machines_own(providers: Providers) -> None:
 def test_only_what_is_named() -> None:
     assert named_secrets(asked(ca=CA)) == {"openai", "ca"}
     assert named_secrets(asked(key=None)) == frozenset()
+
+
+LOGIN = SecretEntry(secret="egress", entry="login")
+
+
+def through(credentials: SecretEntry | None = LOGIN) -> RouterConfig:
+    """The provider behind a proxy."""
+    made = asked()
+    proxy = Proxy(host="proxy.example.com", port=3128, credentials=credentials)
+    external = made.destinations[0].external
+    assert external
+    behind = external.model_copy(update={"proxy": proxy})
+    return made.model_copy(update={"destinations": (made.destinations[0].model_copy(update={"external": behind}),)})
+
+
+def test_what_a_proxy_is_shown(providers: Providers, tmp_path: Path) -> None:
+    providers.changed("openai", secret(token=b"sk-1"))
+    providers.changed("egress", secret(login=b"me:pass word\n"))
+    assert named_secrets(through()) == {"openai", "egress"}
+    assert providers.credentials(through()).reach("hosted")
+    [file] = (tmp_path / "proxies").iterdir()
+    assert file.read_bytes() == b"Basic " + base64.b64encode(b"me:pass word")
+    assert oct(file.parent.stat().st_mode)[-3:] == "700"
+    providers.changed("egress", None)
+    assert not providers.credentials(through()).reach("hosted")
+    assert (list((tmp_path / "proxies").iterdir()), providers.problems(through())) == (
+        [],
+        ("Secret 'egress' does not exist",),
+    )
+
+
+@pytest.mark.parametrize("value", [b"", b"me", b":secret", b"me:\xc3\xa9", b"me:a\nb"])
+def test_what_is_no_user_and_password(providers: Providers, value: bytes) -> None:
+    providers.changed("openai", secret(token=b"sk-1"))
+    providers.changed("egress", secret(login=value))
+    assert not providers.credentials(through()).reach("hosted")
+    assert providers.problems(through()) == ("Secret 'egress': entry 'login' is not USER:PASSWORD in printable ASCII",)

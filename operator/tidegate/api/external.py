@@ -12,6 +12,7 @@ from tidegate.api.base import Part, Rule, Ruled, SecretKeyRef, cel_string
 from tidegate.api.values import HOST, PORT
 
 BASE_URL: Final = rf"^https?://{HOST}(:{PORT})?(/[-A-Za-z0-9._~/]*)?$"
+_PROXY_URL: Final = rf"^http://{HOST}(:{PORT})?/?$"
 _MODEL: Final = r"^[!-~]+$"
 
 BaseURL = Annotated[
@@ -26,6 +27,38 @@ BaseURL = Annotated[
         )
     ),
 ]
+
+
+ProxyURL = Annotated[
+    str,
+    Field(min_length=1, max_length=512),
+    Ruled(
+        Rule(
+            f"self.matches({cel_string(_PROXY_URL)})",
+            "a proxy's url is scheme, host and port, such as http://proxy.example.com:3128: HTTP, and user and password in credentialsSecretRef",
+            lambda url: re.fullmatch(_PROXY_URL, url) is not None,
+        )
+    ),
+]
+
+
+class Proxy(Part):
+    """An HTTP proxy that opens tunnels (CONNECT)."""
+
+    url: ProxyURL
+    """`http://HOST:PORT`. The proxy looks the provider's name up."""
+    credentials_secret_ref: SecretKeyRef | None = None
+    """An entry that is `USER:PASSWORD`, shown to the proxy as `proxy-authorization: Basic`, in the clear as HTTP is. Default: nothing is shown."""
+
+    @property
+    def host(self) -> str:
+        """Its name, or an address without brackets."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return urlsplit(self.url).port or 80
 
 
 class External(Part):
@@ -46,7 +79,17 @@ class External(Part):
     ca_secret_ref: SecretKeyRef | None = None
     """Certificates in PEM that it is verified with. Default: those that the operator's image trusts."""
 
+    proxy: Proxy | None = None
+    """An egress proxy, through which it is reached in a tunnel; TLS ends at the provider. Default: routers connect to it themselves. Needs
+    routers of this version; a policy that names one goes on as it was until it has them."""
+
     rules: ClassVar = (
+        Rule(
+            "self.baseURL.startsWith('https://') || !has(self.proxy)",
+            "a proxy would read what goes through it without TLS; write an https:// baseURL, or leave proxy out",
+            lambda e: e.tls or e.proxy is None,
+            ".baseURL",
+        ),
         Rule(
             "self.baseURL.startsWith('https://') || !has(self.apiKeySecretRef)",
             "a key is shown over TLS alone; write an https:// baseURL, or leave apiKeySecretRef out",
@@ -91,4 +134,5 @@ class External(Part):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The Secrets that routers read for it."""
-        return tuple(ref.name for ref in (self.api_key_secret_ref, self.ca_secret_ref) if ref)
+        through = self.proxy.credentials_secret_ref if self.proxy else None
+        return tuple(ref.name for ref in (self.api_key_secret_ref, self.ca_secret_ref, through) if ref)

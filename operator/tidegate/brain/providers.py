@@ -4,6 +4,7 @@ an entry                                           then
 ------------------------------------------------   ------------------------------------------------------------
 a key: 1 to 4096 printable ASCII characters, no    the providers that name it are asked with it; one line end
   spaces                                             behind it does not count
+USER:PASSWORD of a proxy                           the providers behind it are asked through it
 certificates in PEM of which OpenSSL can read      providers are verified with them
   each
 anything else, or not there                        the providers that name it get no request, and that is told
@@ -58,6 +59,14 @@ def certificates(value: bytes) -> bytes:
     return value
 
 
+def basic(value: bytes) -> bytes:
+    """What a proxy is shown of `USER:PASSWORD` (RFC 7617). Raises Unusable."""
+    found = keys.shown(value)
+    if not found.isascii() or not found.decode().isprintable() or b":" not in found[1:]:
+        raise Unusable("is not USER:PASSWORD in printable ASCII")
+    return b"Basic " + base64.b64encode(found)
+
+
 def read(secret: Mapping[str, Any] | None) -> Values | None:
     """The entries of a Secret; None of one that is not there. An entry that is no base64, which no API server lets in, is empty."""
     if secret is None:
@@ -90,7 +99,12 @@ def named_secrets(config: RouterConfig) -> frozenset[str]:
 
 
 def _entries(provider: External) -> list[SecretEntry]:
-    return [entry for entry in (provider.key, provider.ca) if entry]
+    return [entry for entry in (provider.key, provider.ca, _through(provider)) if entry]
+
+
+def _through(provider: External) -> SecretEntry | None:
+    """What the proxy before it is shown."""
+    return provider.proxy.credentials if provider.proxy else None
 
 
 class Providers:
@@ -142,11 +156,16 @@ class Providers:
         """Whether Envoy has, or had of an earlier brain, everything that the provider is asked with."""
         if provider.key and self._wrong(provider, provider.key):
             self._files.forget_key(provider.key)
+        through = _through(provider)
+        if through and self._wrong(provider, through):
+            self._files.forget_proxy(through)
         if any(self._wrong(provider, entry) for entry in _entries(provider)):
             return False
         unread = [entry for entry in _entries(provider) if entry.secret not in self._known]
         if provider.key and provider.key not in unread:
             self._files.key(provider.key, key(self._value(provider.key)))
+        if through and through not in unread:
+            self._files.proxy(through, basic(self._value(through)))
         return all(self._files.has(entry) for entry in unread)
 
     def _authorities(self, entry: SecretEntry) -> str:
@@ -164,7 +183,8 @@ class Providers:
         if there is None or entry.entry not in there:
             return "does not exist"
         try:
-            (key if entry == provider.key else certificates)(there[entry.entry])
+            check = key if entry == provider.key else basic if entry == _through(provider) else certificates
+            check(there[entry.entry])
         except Unusable as wrong:
             return str(wrong)
         return ""

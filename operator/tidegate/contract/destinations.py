@@ -32,6 +32,15 @@ class SecretEntry(Piece):
     entry: str
 
 
+class Proxy(Piece):
+    """Who is asked for a tunnel to a provider. A document that names one wants a reader of 6: an earlier one would go past it."""
+
+    host: str
+    port: int
+    credentials: SecretEntry | None = None
+    """`USER:PASSWORD`, shown as `proxy-authorization: Basic`."""
+
+
 class External(Piece):
     """A provider."""
 
@@ -48,6 +57,8 @@ class External(Piece):
     """Shown as `authorization: Bearer`, or as `x-api-key` where Anthropic's API is spoken."""
     ca: SecretEntry | None = None
     """Certificates that it is verified with; absent: those that the router's machine trusts."""
+    proxy: Proxy | None = None
+    """Absent: it is connected to from here."""
 
 
 class Hold(Piece):

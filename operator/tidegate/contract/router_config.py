@@ -31,7 +31,7 @@ from tidegate.contract.routes import Route, Target
 from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
-READS: Final = 5
+READS: Final = 6
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contract.destinations import Destination
+from tidegate.contract.destinations import Destination, External, Proxy
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import FixedAnswer
-from tidegate.envoy import affinity, attempt, providers
+from tidegate.envoy import affinity, attempt, providers, tunnels
 from tidegate.envoy.breaking import ALONE, left_alone
 from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
@@ -74,10 +74,7 @@ def cluster(
                 }
             ]
         },
-        "upstream_connection_options": {
-            "tcp_keepalive": {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
-        },
-        "upstream_bind_config": {"socket_options": [_lost(start)]},
+        **({} if destination.provider and destination.provider.proxy else _wire(start)),
         "outlier_detection": left_alone(config.circuit_breaker, most_ejected),
         # however many are left alone, the others get the requests; and at once, not with what happens within the next second
         "common_lb_config": {
@@ -86,6 +83,26 @@ def cluster(
             **affinity.bounded(config),
         },
         "typed_extension_protocol_options": _protocol(attempt.filters(destination, start, credentials)),
+    }
+
+
+def proxy(provider: External, asked: Proxy, start: Start) -> Resource:
+    """The proxy of a tunnel (tunnels.py)."""
+    own = tunnels.name(provider, asked)
+    return {
+        **_named(own),
+        **providers.found_by_name(own, asked, start, []),
+        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT),
+        **_wire(start),
+    }
+
+
+def _wire(start: Start) -> Resource:
+    """What becomes of connections to a machine that says nothing."""
+    asked = {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
+    return {
+        "upstream_connection_options": {"tcp_keepalive": asked},
+        "upstream_bind_config": {"socket_options": [_lost(start)]},
     }
 
 
@@ -113,8 +130,16 @@ def _members(destination: Destination, start: Start, credentials: Credentials) -
     if not start.module or not credentials.reach(destination.name):
         nobody = {"cluster_name": destination.name, "endpoints": [{"lb_endpoints": [_nobody(start)]}]}
         return {"type": "STATIC", "load_assignment": nobody}
+    if provider.proxy:
+        inside = [
+            {"lb_endpoints": [tunnels.entrance(provider, provider.proxy)]},
+            {"priority": 1, "lb_endpoints": [_nobody(start)]},
+        ]
+        found: Resource = {"type": "STATIC", "load_assignment": {"cluster_name": destination.name, "endpoints": inside}}
+    else:
+        found = providers.found_by_name(destination.name, provider, start, [{"priority": 1, "lb_endpoints": [NOWHERE]}])
     return {
-        **providers.found_by_name(destination.name, provider, start, [{"priority": 1, "lb_endpoints": [NOWHERE]}]),
+        **found,
         **providers.transport(provider, credentials.file(destination.name, provider)),
     }
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import INTERNAL_HEADERS, short_hash
@@ -135,7 +135,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def found_by_name(destination: str, provider: External, start: Start, nobody: list[Resource]) -> Resource:
+def found_by_name(destination: str, provider: External | Proxy, start: Start, nobody: list[Resource]) -> Resource:
     """A cluster's fields: all addresses that the name has. `nobody` are localities to ask where none of them can be. Envoy does not
     wait for a DNS that does not answer."""
     address = {"socket_address": {"address": provider.host, "port_value": provider.port}}

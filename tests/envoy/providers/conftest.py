@@ -8,7 +8,7 @@ import pytest
 
 from tests.envoy.conftest import Engine, RealEnvoy, config
 from tests.support.authority import Authority
-from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
 from tidegate.envoy.providers import Credentials
@@ -32,11 +32,14 @@ class Provider:
         host: str = "localhost",
         path: str = "/v1",
         anthropic: bool = False,
+        proxy: Proxy | None = None,
     ) -> None:
         self.name, self.server = name, server
         self.entry = SecretEntry(secret=name, entry="token") if key else None
         ca = SecretEntry(secret="ca", entry="ca.crt")
-        external = External(host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca)
+        external = External(
+            host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca, proxy=proxy
+        )
         kind = {"anthropic" if anthropic else "external": external}
         self.destination = Destination(name=name, backend=name, **kind)
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.base import SecretKeyRef
-from tidegate.api.external import External
+from tidegate.api.external import External, Proxy
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.routingpolicy import Route as PolicyRoute
 from tidegate.api.scaletozero import ScaleToZero
@@ -307,10 +307,19 @@ def provider(backend: str, external: External) -> Destination:
         model=external.model,
         key=_entry(external.api_key_secret_ref),
         ca=_entry(external.ca_secret_ref),
+        proxy=_proxy(external.proxy),
     )
     if external.protocol == "Anthropic":
         return Destination(name=backend, backend=backend, anthropic=asked)
     return Destination(name=backend, backend=backend, external=asked)
+
+
+def _proxy(said: Proxy | None) -> contract.Proxy | None:
+    return (
+        contract.Proxy(host=said.host, port=said.port, credentials=_entry(said.credentials_secret_ref))
+        if said
+        else None
+    )
 
 
 def _entry(ref: SecretKeyRef | None) -> contract.SecretEntry | None:
