@@ -30,6 +30,8 @@ pub struct External {
     pub kept: Vec<String>,
     /// Headers that do not.
     pub dropped: Vec<String>,
+    /// What the policy calls it, told where it does not take our key.
+    pub name: Vec<u8>,
     /// Headers, with a value each, that are set where the client sent none.
     pub defaults: Vec<(String, Vec<u8>)>,
 }
@@ -74,6 +76,13 @@ impl External {
     }
 }
 
+/// The path that the client asked for, while an attempt at a provider has another one.
+pub fn path_before(host: &dyn Host) -> Vec<u8> {
+    let kept = host.text(KEPT).unwrap_or_default();
+    let found = kept.split(|c| *c == b'\n').find_map(|line| line.strip_prefix(b":path "));
+    found.unwrap_or_default().to_vec()
+}
+
 /// The request's headers as they were before an attempt at a provider, and nothing that such an attempt has added.
 pub fn restore(host: &mut dyn Host) {
     let kept = host.text(KEPT).unwrap_or_default();
@@ -102,7 +111,14 @@ mod tests {
     fn external() -> External {
         let (kept, dropped) = (vec!["x-model".into()], vec!["x-forwarded-for".into()]);
         let defaults = vec![("x-version".into(), b"1".to_vec())];
-        External { host: b"api.example.com".to_vec(), path: b"/openai/v1".to_vec(), kept, dropped, defaults }
+        External {
+            host: b"api.example.com".to_vec(),
+            path: b"/openai/v1".to_vec(),
+            kept,
+            dropped,
+            defaults,
+            ..External::default()
+        }
     }
 
     fn asked(path: &str) -> Fake {

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.brain.records.test_outcome import GOOD
 from tests.envoy.conftest import config
 from tests.support.authority import Authority
-from tidegate.brain.providers import Providers, machines, named_secrets
+from tidegate.brain.authorities import machines
+from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.contract.router_config import RouterConfig
@@ -161,3 +165,22 @@ def test_what_is_no_user_and_password(providers: Providers, value: bytes) -> Non
     providers.changed("egress", secret(login=value))
     assert not providers.credentials(through()).reach("hosted")
     assert providers.problems(through()) == ("Secret 'egress': entry 'login' is not USER:PASSWORD in printable ASCII",)
+
+
+def test_a_key_that_is_not_taken(providers: Providers) -> None:
+    """It is told until the provider answers, or the Secret is another one; it is asked all the same."""
+    said = ("backend 'hosted': the provider answers 401 to entry 'token' of Secret 'openai'",)
+    providers.changed("openai", secret(token=b"sk-1"))
+    good = replace(GOOD, destination="hosted")
+    ends: tuple[Callable[[], None], ...] = (
+        lambda: providers.heard(good),
+        lambda: providers.changed("openai", secret(token=b"sk-2")),
+    )
+    for end in ends:
+        providers.heard(replace(good, status=502, refused="hosted"))
+        for other in (replace(good, destination="a.r1"), replace(good, status=503), replace(good, of_engine=False)):
+            providers.heard(other)
+        assert providers.problems(asked()) == said
+        assert providers.credentials(asked()).reach("hosted")
+        end()
+        assert providers.problems(asked()) == ()

@@ -16,26 +16,28 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 import ssl
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import certifi
-
 from tidegate.brain import keys
+from tidegate.brain.authorities import machines
+from tidegate.brain.records.record import Record
 from tidegate.brain.xds import Files
 from tidegate.contract.destinations import Destination, External, SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.providers import Credentials, named
 
+log = logging.getLogger("tidegate.brain")
+
 Values = Mapping[str, bytes]
 """Entries of a Secret."""
-_MACHINES: Final = (
-    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
-)  # fmt: skip
-"""Where Debian, Fedora, SUSE, and Alpine and macOS keep the certificates that a machine trusts."""
 _MACHINE: Final = "machine"
+
+
+TOO_MANY: Final = 429
+"""The first status that says nothing about a key, as those of 5xx."""
 
 
 class Unusable(ValueError):
@@ -81,13 +83,6 @@ def _decoded(value: str | None) -> bytes:
         return b""
 
 
-def machines() -> bytes:
-    """The certificates that this machine trusts: the file that SSL_CERT_FILE names, else its own, else those of Mozilla."""
-    named_ = ssl.get_default_verify_paths().cafile
-    found = (Path(path) for path in (named_, *_MACHINES, certifi.where()) if path)
-    return next(path.read_bytes() for path in found if path.is_file())
-
-
 def providers(config: RouterConfig) -> list[tuple[Destination, External]]:
     """Those of a configuration."""
     return [(d, d.provider) for d in config.destinations if d.provider]
@@ -114,14 +109,27 @@ class Providers:
         self._files = files
         self._known: dict[str, Values | None] = {}
         self._machines = ""
+        self._refused: set[str] = set()
+        """Destinations of providers that did not take what they were shown, when they were asked last."""
 
     def changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
-        """A Secret was read, or is not there."""
-        self._known[name] = read(secret)
+        """A Secret was read, or is not there. Another key may be taken."""
+        said = read(secret)
+        if self._known.get(name) != said:
+            self._refused.clear()
+        self._known[name] = said
 
     def forgotten(self, name: str) -> None:
         """It is not watched any more."""
         self._known.pop(name, None)
+
+    def heard(self, record: Record) -> None:
+        """What became of a request."""
+        if record.refused and record.refused not in self._refused:
+            self._refused.add(record.refused)
+            log.warning("the provider of backend %r answers 401: it does not take what it is shown", record.refused)
+        elif record.of_engine and record.status < TOO_MANY and record.destination != record.refused:
+            self._refused.discard(record.destination)
 
     def unread(self, config: RouterConfig) -> bool:
         """Whether there may be more than is known."""
@@ -132,7 +140,14 @@ class Providers:
         found = (
             (entry, self._wrong(provider, entry)) for _, provider in providers(config) for entry in _entries(provider)
         )
-        return tuple(dict.fromkeys(self._sentence(entry, wrong) for entry, wrong in found if wrong))
+        sentences = (*(self._sentence(entry, wrong) for entry, wrong in found if wrong), *self._turned_away(config))
+        return tuple(dict.fromkeys(sentences))
+
+    def _turned_away(self, config: RouterConfig) -> Iterator[str]:
+        for destination, provider in providers(config):
+            if destination.name in self._refused:
+                shown = f"entry {provider.key.entry!r} of Secret {provider.key.secret!r}" if provider.key else "no key"
+                yield f"backend {destination.backend!r}: the provider answers 401 to {shown}"
 
     def _sentence(self, entry: SecretEntry, wrong: str) -> str:
         if self._known[entry.secret] is None:

@@ -154,6 +154,7 @@ class Router:
         """A request has ended."""
         self.meters.count(record)
         self.decisions.counting.settle(record)
+        self.trust.heard(record)
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""

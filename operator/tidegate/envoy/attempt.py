@@ -15,7 +15,7 @@ from tidegate.envoy.lua import answer, rewrite_model
 from tidegate.envoy.providers import Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import DRAINING_HEADER
+from tidegate.names import DRAINING_HEADER, LONGER_HEADER, REFUSED_HEADER
 
 PICKS: Final = 20
 """How often a retry picks again when the pick was asked before. Least request likes engines that have just lost all their
@@ -35,6 +35,10 @@ def filters(destination: Destination, start: Start, credentials: Credentials) ->
     return [native.engine(start.module, model) if start.module else rewrite_model(model), _codec()]
 
 
+def _marks(walk: int, *, longer: bool) -> list[str]:
+    return [DRAINING_HEADER, *([REFUSED_HEADER] if walk > 1 else []), *([LONGER_HEADER] if longer else [])]
+
+
 def answering(fixed: FixedAnswer) -> list[Resource]:
     """In place of an engine."""
     return [answer(fixed.status, fixed.message), _codec()]
@@ -46,10 +50,11 @@ def _codec() -> Resource:
     )
 
 
-def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False) -> Resource:
+def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False, longer: bool = False) -> Resource:
     """Another engine each time. The answer of one that is shutting down is tried again even when attempts are 0:
     the client would see an error for nothing but our own roll-out. `walk` is the number of groups that are asked one after the other;
-    `onward`: they go on to others than the route's own targets, who need not be waited for."""
+    `onward`: they go on to others than the route's own targets, who need not be waited for, and `longer`: also
+    where one says that the context is too long for it. A provider that does not take our key is left for the next one, where there is one."""
     retry = config.retry
     conditions = ["retriable-headers"]
     tried = bool(retry.attempts) or onward
@@ -61,7 +66,7 @@ def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False) -
         "num_retries": walk - 1 if walk > 1 else max(retry.attempts, 1),
         **({"per_try_timeout": duration(config.timeouts.attempt_seconds)} if config.timeouts.attempt_seconds else {}),
         **({"refresh_cluster_on_retry": True} if walk > 1 else {}),
-        "retriable_headers": [{"name": DRAINING_HEADER, "present_match": True}],
+        "retriable_headers": [{"name": name, "present_match": True} for name in _marks(walk, longer=longer)],
         "retry_host_predicate": [
             extension(
                 "envoy.retry_host_predicates.previous_hosts",

@@ -13,7 +13,15 @@ from tidegate.envoy import paths
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
-from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, PREFIX_HEADER, SPLICE_HEADER
+from tidegate.names import (
+    DRAINING_HEADER,
+    LARGE_HEADER,
+    LONGER_HEADER,
+    MODEL_HEADER,
+    OWN_HEADER,
+    PREFIX_HEADER,
+    SPLICE_HEADER,
+)
 
 METRICS: Final = "tidegate_native"
 """Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
@@ -65,7 +73,7 @@ def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:
     """The upstream filter of one destination: `model` is what its engines call it, `more` what there is to say of a provider."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter(module, "engine", [("model", model), ("hold", ""), *more])
+    return _filter(module, "engine", [("model", model), ("hold", ""), ("longer", LONGER_HEADER), *more])
 
 
 def end(module: str) -> Resource:

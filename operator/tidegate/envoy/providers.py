@@ -16,7 +16,7 @@ from typing import Final
 from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import INTERNAL_HEADERS, short_hash
+from tidegate.names import INTERNAL_HEADERS, REFUSED_HEADER, short_hash
 
 KEPT: Final = INTERNAL_HEADERS
 """What filters and routes tell each other in, and nobody else needs to know."""
@@ -78,6 +78,8 @@ def lines(destination: Destination, provider: External) -> list[tuple[str, str]]
     named = f"[{provider.host}]" if ":" in provider.host else provider.host
     host = named if provider.port == _PORTS[provider.tls] else f"{named}:{provider.port}"
     return [
+        ("name", destination.name),
+        ("refused", REFUSED_HEADER),
         ("host", host),
         ("path", provider.path),
         *(("keep", name) for name in KEPT),

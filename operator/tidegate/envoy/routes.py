@@ -213,13 +213,13 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     if not route.targets:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
-    asked = walk.groups(route, config)
+    asked, longer = walk.groups(route, config), bool(route.fallback and route.fallback.longer)
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
         **affinity.policy(route.sticky, config),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
+        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback), longer=longer),
     }
     return {
         "route": action,

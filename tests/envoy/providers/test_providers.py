@@ -153,6 +153,28 @@ def test_the_end_after_a_provider_has_the_shape_that_was_asked(
     assert hosted.server.paths == ["/elsewhere/messages"]
 
 
+@pytest.mark.parametrize("anthropic", [False, True])
+def test_a_key_that_is_not_taken(
+    envoy: RealEnvoy, engines: Engines, authority: Authority, run: Callable[..., None], anthropic: bool
+) -> None:
+    """It is not the client's: the next one is asked; and where there is none, nobody says that the client's is wrong."""
+    hosted = Provider("hosted", engines.start(authority.server("DNS:localhost")), anthropic=anthropic)
+    hosted.server.status, hosted.server.more = 401, {"www-authenticate": "Bearer"}
+    path = "/v1/messages" if anthropic else "/v1/chat/completions"
+    run(walk(hosted, "a"), {"a": [last := engines.start()]})
+    answer = envoy.client.post(path, json=HELLO)
+    assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "a")
+    last.status = 503
+    assert envoy.client.post(path, json=HELLO).status_code == 503
+    run(walk(hosted), {})
+    answer = envoy.client.post(path, json=HELLO)
+    assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (502, "hosted")
+    assert "This is not about your key." in answer.json()["error"]["message"]
+    assert answer.json()["error"]["type"] == ("api_error" if anthropic else "RouterError")
+    assert not {"www-authenticate", "x-tidegate-in-refused"} & answer.headers.keys()
+    assert len(hosted.server.bodies) == 3
+
+
 def test_one_that_cannot_be_asked_is_passed_by(envoy: RealEnvoy, engines: Engines, authority: Authority) -> None:
     hosted = Provider("hosted", engines.start(authority.server("DNS:localhost")))
     envoy.offer(walk(hosted, "a"), {"a": [engines.start()]}, credentials=Credentials(missing=frozenset({"hosted"})))

@@ -141,7 +141,10 @@ def _steps(
 def _fallback(route: PolicyRoute, steps: Sequence[tuple[Target, ...]]) -> Fallback | None:
     said = route.fallback.response if route.fallback else None
     answer = FixedAnswer(status=said.status, message=said.message) if said else None
-    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer) if steps or answer else None
+    if not steps and not answer:
+        return None
+    longer = bool(route.fallback and "ContextTooLong" in route.fallback.also_on) or None
+    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer, longer=longer)
 
 
 def revisions(model: Manifest) -> list[Serving]:
