@@ -21,6 +21,7 @@ from tidegate.names import (
     OWN_HEADER,
     PREFIX_HEADER,
     SPLICE_HEADER,
+    TICKET_HEADER,
 )
 
 METRICS: Final = "tidegate_native"
@@ -46,12 +47,13 @@ def route(
     first_token: float = 0.0,
     prefix: bool = False,
     limits: bool = False,
+    kept: int = 0,
     clients: Clients | None = None,
 ) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
     a stream, 0 for any. `prefix`: routes are told what a prompt begins with. `limits`: what is asked for, and how much of a stream was
-    passed on, is told. `clients`: who may ask; None for everybody."""
+    passed on, is told. `kept`: bytes of an answer that are kept for the brain, where a request has a ticket. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -64,6 +66,7 @@ def route(
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
         *([("prefix", PREFIX_HEADER)] if prefix else []),
         *([("limits", "")] if limits else []),
+        *([("kept", f"{kept} {TICKET_HEADER}")] if kept else []),
         *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)

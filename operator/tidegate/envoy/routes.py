@@ -5,6 +5,7 @@ a filter has said    then
 nothing yet          the request waits for the filter that finds its model; an unusual one has another chain of filters
 an own path          the list of models, one of them, or that the router lives
 a request let go     the route for which it waited
+an answer is kept    the brain, and then the targets of the route (caching.py)
 a decided route      that route; one whose models have no engine waits for one (hold.py)
 a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word, one whose models have no
                        engine for an engine
@@ -17,12 +18,12 @@ the one for CORS leaves alone what is answered directly.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, apis, chain, cors, decide, hold, limiting, openai, paths, walk
+from tidegate.envoy import affinity, apis, caching, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -31,6 +32,7 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CACHED_HEADER,
     CLIENT_HEADER,
     DECIDED_HEADER,
     FIRST_HEADER,
@@ -88,7 +90,7 @@ def route_configuration(
 
 def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {route.name: _asked(route, config) for route in config.routes}
+    actions = {route.name: _entry(route, config) for route in config.routes}
     waits = hold.patience(config)
     waiting = {r.name: _waits(r, waits[r.name], actions[r.name], config) for r in config.routes if r.name in held}
     entries = {**actions, **waiting}
@@ -98,6 +100,8 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
         table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
+    if cached := {r.name: _each_api(r, config, _cached_route) for r in caching.routes(config)}:
+        table = _map(CACHED_HEADER, cached, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 
 
@@ -129,13 +133,20 @@ def _set_header(name: str, value: str) -> Resource:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
-def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
-    """Of a public model: its route, or one for each API (apis.py)."""
-    whole = _route({"name": route.name, **_model_route(route, config)})
+def _entry(route: RouteConfig, config: RouterConfig) -> Resource:
+    """Of a public model."""
+    return _each_api(route, config, _model_route)
+
+
+def _each_api(
+    route: RouteConfig, config: RouterConfig, made: Callable[[RouteConfig, RouterConfig], Resource]
+) -> Resource:
+    """A route, or one for each API (apis.py)."""
+    whole = _route({"name": route.name, **made(route, config)})
     if not apis.several(route, config):
         return whole
     left = apis.others(route, config)
-    said = _model_route(left, config) if left.targets else _elsewhere()
+    said = made(left, config) if left.targets else _elsewhere()
     return _by_api(whole, _route({"name": route.name, **said}))
 
 
@@ -146,7 +157,7 @@ def _elsewhere() -> Resource:
 
 def _waits(route: RouteConfig, seconds: float, action: Resource, config: RouterConfig) -> Resource:
     """The same while it has no engine; a provider beside, who speaks Anthropic's API alone, is asked in that."""
-    held = _route({"name": route.name, **_held(seconds, config)})
+    held = _route({"name": route.name, **_held(route, seconds, config)})
     beside = any(d.anthropic for d in config.destinations if d.name in {t.destination for t in route.targets})
     return _by_api(action, held) if beside else held
 
@@ -201,10 +212,9 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _held(seconds: float, config: RouterConfig) -> Resource:
-    """Until the brain lets the request go, or says nothing for too long; limits are asked before."""
-    filters = {**hold.here(), **(limiting.here() if config.limits else {})}
-    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": filters}
+def _held(route: RouteConfig, seconds: float, config: RouterConfig) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long; limits and the cache are asked before."""
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": {**hold.here(), **_asked(route, config)}}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
@@ -213,20 +223,48 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     if not route.targets:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
-    asked, longer = walk.groups(route, config), bool(route.fallback and route.fallback.longer)
+    asked = walk.groups(route, config)
+    first = [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]
+    return {
+        **_walked(asked, _retries(route, config, len(asked)), route, config),
+        **({"request_headers_to_add": first} if len(asked) > 1 else {}),
+        "response_headers_to_remove": list(caching.REMOVED),
+        **({"typed_per_filter_config": filters} if (filters := _asked(route, config)) else {}),
+    }
+
+
+def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
+    """What the brain is asked on a route before anybody answers."""
+    return {
+        **(limiting.here() if config.limits else {}),
+        **(caching.here() if caching.of_route(route, config) else {}),
+    }
+
+
+def _cached_route(route: RouteConfig, config: RouterConfig) -> Resource:
+    """A brain that ends, or has nothing to say, costs a step of the walk."""
+    asked = caching.walk(walk.groups(route, config))
+    return _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+
+
+def _retries(route: RouteConfig, config: RouterConfig, walk: int, *, last: bool = False) -> Resource:
+    after = route.fallback
+    return retry_policy(config, walk, onward=bool(after), longer=bool(after and after.longer), last=last)
+
+
+def _walked(asked: tuple[walk.Group, ...], retries: Resource, route: RouteConfig, config: RouterConfig) -> Resource:
+    """Who is asked, one after the other."""
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
         **affinity.policy(route.sticky, config),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback), longer=longer),
+        "retry_policy": retries,
     }
     return {
         "route": action,
-        **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
-        **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
     }
 
 
