@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.envoy.conftest import config
+from tests.envoy.test_caching import KEPT
 from tidegate.contract.destinations import Destination, External, Hold
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
 from tidegate.envoy import apis, hold
+from tidegate.envoy.routes import route_configuration
+from tidegate.names import CACHED_HEADER
 
 CLAUDE = Destination(name="claude", backend="claude", anthropic=External(host="a.example", port=443, model="c"))
 ONE, OTHER, THEIRS = (Target(destination=name, weight=1) for name in ("a.r1", "b.r1", "claude"))
@@ -54,3 +59,20 @@ def test_who_waits() -> None:
     assert hold.patience(asking((ONE, THEIRS))) == {"to-chat": 9.0}
     assert hold.patience(asking((THEIRS,))) == {}
     assert hold.patience(asking((ONE,), (THEIRS,))) == {"to-chat": 9.0}
+
+
+def test_who_is_asked_after_a_cache() -> None:
+    """When the brain has nothing to say, a request of another API goes on to nobody who cannot answer it."""
+    made = asking((THEIRS,), (ONE,))
+    kept = made.model_copy(
+        update={
+            "caches": (KEPT,),
+            "routes": (made.routes[0].model_copy(update={"cache": KEPT.name}),),
+        }
+    )
+    table = route_configuration(kept)["virtual_hosts"][0]["matcher"]["on_no_match"]["matcher"]
+    assert table["matcher_tree"]["input"]["typed_config"]["header_name"] == CACHED_HEADER
+    by_api = table["matcher_tree"]["exact_match_map"]["map"]["to-chat"]["matcher"]
+    assert '"claude"' in json.dumps(by_api["matcher_list"])
+    assert '"claude"' not in json.dumps(by_api["on_no_match"])
+    assert '"a.r1"' in json.dumps(by_api["on_no_match"])

@@ -146,10 +146,10 @@ class Files:
         self._replace(path, value)
 
     def forget_proxy(self, entry: SecretEntry) -> None:
-        """Nothing is shown from now on."""
+        """Nothing is shown from now on. The file stays: an Envoy that begins anew refuses a listener whose file is not there."""
         path = Path(tunnels.file(self.start, entry))
-        path.unlink(missing_ok=True)
-        self._written.pop(str(path), None)
+        if path.exists():
+            self._replace(path, b"")
 
     def certificates(self, name: str, value: bytes) -> str:
         """What providers are verified with; the file, which is another one for others."""
@@ -161,7 +161,7 @@ class Files:
         """The file that an earlier brain has made of an entry, whichever it is; empty if none has."""
         found = [*self._run.glob(f"ca.{named(entry)}.*"), *self._run.glob(f"key.{named(entry)}.*")]
         through = Path(tunnels.file(self.start, entry))
-        found += [through] if through.exists() else []
+        found += [through] if _text(through) else []
         return str(max(found, key=lambda file: file.stat().st_mtime)) if found else ""
 
     def withdraw(self, good: Snapshot, leaving: Collection[str] = ()) -> None:
