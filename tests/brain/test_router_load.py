@@ -115,7 +115,7 @@ async def test_who_is_loaded_gets_fewer(envoy: RealEnvoy, tmp_path: Path) -> Non
         loaded.waiting, loaded.kv = 8, 0.95
         await come_true(lambda: sorted(router.loads.weights.values()) == [10, 100, 100])
         counted = await shares(envoy)
-        assert counted[loaded.port] * 4 < min(counted[one.port], counted[other.port]), counted
+        assert counted[loaded.port] * 1.5 < min(counted[one.port], counted[other.port]), counted
         loaded.waiting, loaded.kv = 0, 0.0
         await come_true(lambda: set(router.loads.weights.values()) == {100})
         counted = await shares(envoy)
