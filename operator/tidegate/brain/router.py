@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from tidegate.brain import avoided, certificate
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.cache.judge import EngineJudge
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.cache.meters import CacheMeters
 from tidegate.brain.decide.server import Decisions
@@ -109,7 +111,7 @@ class Router:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self.loads = Loads(self._changed.set)
         self.limits = Keeper(self.decisions.counting)
-        self.caches = CacheKeeper(self.decisions.cache, time.time)
+        self.caches = CacheKeeper(self.decisions.cache, time.time, self._judge())
         self.trust = Trust(self.files, (self.limits, self.caches), self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
         self.cache_meters = CacheMeters(self.decisions.cache)
@@ -118,6 +120,9 @@ class Router:
             self.decisions.follow(self._config_running, {})
             self._tell(self._config_running, 0.0)
             self.trust.restore(self._config_running)
+
+    def _judge(self) -> EngineJudge:
+        return EngineJudge(lambda: (self._config_running, self.engines or {}), random.random)
 
     def _tell(self, config: RouterConfig, now: float) -> None:
         """Envoy runs it."""
@@ -223,7 +228,7 @@ class Router:
         """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
         the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
-            self._weigh(self._config_running, self.engines)
+            self.files.weights = self.loads.of(self._config_running, self.engines)
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
                 if not self._offer:  # providers that were told of under the same names
@@ -235,11 +240,6 @@ class Router:
             shown = self.presence.shown(self.engines)
             self.files.engines({name: shown.get(service, ()) for name, service in known.items()})
             self.decisions.follow(self._config_running, self.engines)
-
-    def _weigh(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
-        services = set(_services(config).values()) if config.engine_load else set()
-        self.loads.follow({service: engines.get(service, ()) for service in services})
-        self.files.weights = self.loads.weights
 
     def _let_go(self) -> None:
         """Envoy forgets the destinations whose time is over, unless a configuration is under way that may name them."""
@@ -298,7 +298,7 @@ class Router:
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
         self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
-        self._weigh(offer.config, self.engines or {})
+        self.files.weights = self.loads.of(offer.config, self.engines or {})
         self._tell(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)

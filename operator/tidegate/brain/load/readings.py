@@ -16,6 +16,7 @@ from typing import Final
 import aiohttp
 
 from tidegate.brain.load import weights
+from tidegate.contract.router_config import RouterConfig
 from tidegate.engines.metrics import Page, Unread
 from tidegate.engines.page import page
 from tidegate.envoy.clusters import Endpoint
@@ -45,6 +46,12 @@ class Loads:
         self._loads: dict[Endpoint, tuple[float, float]] = {}
         """The newest reading, and when it was taken (seconds of the loop's clock)."""
         self._moved: dict[Endpoint, float] = {}
+
+    def of(self, config: RouterConfig, engines: Engines) -> Mapping[Endpoint, int]:
+        """What the engines of a configuration have; from now on these are weighed, where it says so."""
+        services = {d.engine.service for d in config.destinations if d.engine} if config.engine_load else set()
+        self.follow({service: engines.get(service, ()) for service in services})
+        return self.weights
 
     def follow(self, engines: Engines) -> None:
         """These are weighed from now on."""
