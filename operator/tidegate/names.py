@@ -78,6 +78,10 @@ ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
 """Who asks for how much: from Envoy to the brain, where a policy has limits."""
 RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
 """What limits have reserved: from the brain to Envoy, for the request's record."""
+LONGER_HEADER: Final = f"{INTERNAL_PREFIX}longer"
+"""Set where an answer says that the request's context is too long for the model: on it, and on the request until the next attempt."""
+REFUSED_HEADER: Final = f"{INTERNAL_PREFIX}refused"
+"""Set on the answer of a provider that does not take our key."""
 CACHE_HEADER: Final = f"{INTERNAL_PREFIX}cache"
 """Asks the brain for an answer that is kept, and says for which route and client."""
 CACHED_HEADER: Final = f"{INTERNAL_PREFIX}cached"
@@ -96,6 +100,8 @@ INTERNAL_HEADERS: Final = (
     PREFIX_HEADER,
     FIRST_HEADER,
     CLIENT_HEADER,
+    LONGER_HEADER,
+    REFUSED_HEADER,
     CACHE_HEADER,
     CACHED_HEADER,
     TICKET_HEADER,

@@ -12,11 +12,11 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Node, Nodes
 from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 from tidegate.plan.scaling.decide import Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.hung import Hung
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal

@@ -124,9 +124,9 @@ ASKED = ("spec", "store", "existing")
 """Whose store it is, the operator asks the store itself (cluster/stores.py); a plan is told the answer."""
 WALKED = (("spec", "rollout"), ("spec", "objectives"))
 """Count when a second revision comes: model/test_trial.py and test_gated.py walk through its steps, holds, approvals, pauses and looks."""
-SAID = ("protocol", "holdRequests")
-"""What a provider speaks; there is one so far, and a policy that says it can be read when there are others. How long requests are held is
-for the policies that name a model: router/test_traffic.py."""
+SAID = frozenset({"alsoOn", "holdRequests"})
+"""What goes on to the next backend besides: there is one such thing so far, and router/test_chains.py says what it does. How long requests are
+held is for the policies that name a model: router/test_traffic.py."""
 OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"))
 """There is one model so far. A rule's name tells rules apart for whoever applies the manifest."""
 CASES = [
@@ -136,7 +136,7 @@ CASES = [
     for path, value in leaves(m["spec"], ("spec",))
     if path[:3] != ASKED
     and path[:2] not in WALKED
-    and path[-1] not in SAID
+    and SAID.isdisjoint(path[-2:])
     and not any(path[-len(end) :] == end for end in OF_CACHES)
 ]
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, cel_string
+from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, SecretName, cel_string
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
 
 
@@ -60,10 +60,17 @@ class Cors(Part):
     """`https://chat.example.com`, `http://localhost:3000`, `https://*.example.com` for every name below it, or `*` for every page."""
 
 
+class CertificateRef(Part):
+    """A Secret in the same namespace."""
+
+    name: SecretName
+    """Name of the Secret."""
+
+
 class Tls(Part):
     """The certificate that the routers show."""
 
-    secret_ref: LocalRef
+    secret_ref: CertificateRef
     """A Secret of type kubernetes.io/tls in the same namespace, as cert-manager makes them: the certificate with its intermediates in
     `tls.crt`, its key in `tls.key`, in PEM. Another certificate in it counts as soon as kubelet has passed it on, within two minutes, and
     cuts no stream; one that cannot be used leaves the last good one in force, and the condition ResolvedRefs says so."""

@@ -89,6 +89,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             router.caches.run(),
             router.run(),
             router.presence.run(),
+            router.loads.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from tidegate.control.doors import Ask, Doors, Held
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Nodes
 from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads, resumed
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen

@@ -68,6 +68,7 @@ def _ignored(policy: RoutingPolicy) -> list[str]:
     return [
         *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
         *(["spec.limits take a request for 1024 tokens"] if any(limit.tokens for limit in spec.limits) else []),
+        *(["fallback.alsoOn is not honoured"] if any(r.fallback and r.fallback.also_on for r in spec.routes) else []),
         *(["external backends get no requests"] if any(backend.external for backend in spec.backends) else []),
         *(["everybody is answered 503, because Lua knows no clients"] if spec.auth.clients else []),
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
+from tidegate.engines.metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
 
 BUSY = (Path(__file__).parent / "pages/vllm-0.32.0-busy.txt").read_bytes()
 SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0)
