@@ -30,8 +30,8 @@ from benchmarks.router.documents import ROOT
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.limits.store import Store
-from tidegate.brain.limits.where import Where
 from tidegate.brain.records.record import Record
+from tidegate.brain.store.where import Where
 from tidegate.contract import limits as contract
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import RESERVED_HEADER
@@ -50,10 +50,11 @@ CASES: Final[dict[str, tuple[contract.Limit, ...]]] = {
 
 
 def config(each: tuple[contract.Limit, ...], store: contract.Store | None = None) -> RouterConfig:
-    """One model."""
+    """One model; where there are no limits, the brain decides who answers it."""
+    decided = {} if each else {"decision": {"among": ["chat"]}}
     document: dict[str, Any] = {
         "namespace": "bench", "policy": "front", "loadBalancing": "Random", "destinations": [],
-        "routes": [{"name": "chat", "models": ["chat"], "targets": []}],
+        "routes": [{"name": "chat", "models": ["chat"], "targets": [], **decided}],
         "retry": {"attempts": 0, "codes": [], "reasons": [], "backoffSeconds": 1}, "timeouts": {"requestSeconds": 1, "idleSeconds": 1},
     }  # fmt: skip
     limits = contract.Limits(each=each, open=True, replicas=2, store=store)
@@ -89,7 +90,7 @@ def alone(each: tuple[contract.Limit, ...], count: int) -> float:
     decisions, answers = Decisions(), Answers()
     decisions.counting.follow(config(each))
     decisions.follow(config(each), {})
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(answers)
     asked = [question(number, limited=bool(each)) for number in range(CLIENTS)]
     for each_ in asked:
@@ -108,7 +109,7 @@ def settled(each: tuple[contract.Limit, ...], count: int) -> float:
     decisions, answers = Decisions(), Answers()
     decisions.counting.follow(config(each))
     decisions.follow(config(each), {})
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(answers)
     wire.data_received(question(1))
     reserved = answers.last.split(f"{RESERVED_HEADER}: ".encode())[1].split(b"\r\n")[0].decode()
@@ -153,7 +154,7 @@ async def _lane(decisions: Decisions, count: int, lane: int) -> None:
         else:
             done.set_result(None)
 
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(Answers(answered))
 
     def ask() -> None:
