@@ -103,7 +103,7 @@ def envoy() -> str:
     return found
 
 
-def _envoy_part(folder: Path) -> Part:
+def envoy_part(folder: Path) -> Part:
     argv = [
         envoy(),
         "-c",
@@ -120,7 +120,7 @@ def _envoy_part(folder: Path) -> Part:
 def by_envoy(ground: Ground, made: Bootstrap) -> Sequence[Part]:
     """An Envoy whose only listener gets the ground's port. Raises ValueError when it has more."""
     (ground.folder / "bootstrap.json").write_text(json.dumps(listening(made, ground.port)))
-    return [_envoy_part(ground.folder)]
+    return [envoy_part(ground.folder)]
 
 
 def listening(made: Bootstrap, port: int) -> Bootstrap:
@@ -137,7 +137,7 @@ def ours(ground: Ground, document: Mapping[str, Any]) -> Sequence[Part]:
     (ground.folder / "document.json").write_text(json.dumps(document))
     module = [sys.executable, "-m", "benchmarks.router.brain"]
     brain = [*module, str(ground.folder), str(ground.port), str(ground.engine)]
-    return [Part("brain", brain), _envoy_part(ground.folder)]
+    return [Part("brain", brain), envoy_part(ground.folder)]
 
 
 @form("direct", "no router", model=PUBLIC)

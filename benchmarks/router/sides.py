@@ -51,6 +51,14 @@ def running(form: Form, ground: Ground, cores: Cores) -> Iterator[Running]:
 
 @contextmanager
 def _started(part: Part, found: Running, folder: Path, cores: Cores) -> Iterator[subprocess.Popen[bytes]]:
+    with start(part, cores, folder) as started:
+        (found.beside if part.beside else found.router)[part.name] = started.pid
+        yield started
+
+
+@contextmanager
+def start(part: Part, cores: Cores, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """On its cores, once the file that it waits for is there."""
     to = cores.others if part.beside else frozenset({cores.router})
     _wait_for(part.after)
     with (
@@ -59,7 +67,6 @@ def _started(part: Part, found: Running, folder: Path, cores: Cores) -> Iterator
         (folder / f"{part.name}.log").open("wb") as log,
         process(part.argv, to, cwd=ROOT, env={**os.environ, **part.env}, stdout=reader.stdin, stderr=log) as started,
     ):
-        (found.beside if part.beside else found.router)[part.name] = started.pid
         yield started
 
 

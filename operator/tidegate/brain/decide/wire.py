@@ -47,6 +47,20 @@ Reply = bytes | Awaitable[bytes]
 Envoy waits no longer."""
 
 
+class Promised(bytes):
+    """An answer to a request of which something else is heard later. `broken` is called when its connection ends before another request comes
+    on it: Envoy has stopped waiting, and nothing more will be heard."""
+
+    broken: Callable[[], None]
+
+
+def promised(answer: bytes, broken: Callable[[], None]) -> Promised:
+    """The same answer."""
+    made = Promised(answer)
+    made.broken = broken
+    return made
+
+
 class Heard(NamedTuple):
     """One request."""
 
@@ -92,6 +106,8 @@ class Wire(asyncio.Protocol):
         self._transport = None
         if self._later:
             self._later.cancel()
+        if self._broken:
+            self._broken()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's. What is not HTTP ends the connection."""
@@ -108,6 +124,8 @@ class Wire(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._path = b""
         self._body = bytearray()
+        self._broken: Callable[[], None] | None = None
+        """What is to be done when the connection ends now."""
 
     def on_url(self, url: bytes) -> None:
         """httptools'. In pieces, where it comes so."""
@@ -147,6 +165,9 @@ class Wire(asyncio.Protocol):
     def _write(self, answer: bytes) -> None:
         if self._transport:
             self._transport.write(answer)
+            self._broken = answer.broken if isinstance(answer, Promised) else None
+        elif isinstance(answer, Promised):
+            answer.broken()
 
     def _close(self) -> None:
         if self._transport:
