@@ -19,6 +19,7 @@ from tidegate.api.base import (
     cel_format,
 )
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.kvtier import KVTier
 from tidegate.api.modeldeployment import Retention, same_class, unless_changed
 from tidegate.api.status import CacheTierStatus
 from tidegate.api.values import Quantity, amount
@@ -132,6 +133,8 @@ class CacheTierSpec(Part):
 
     store: Store
     """Shared state of caches, limits and budgets."""
+    kv: KVTier | None = None
+    """A volume of KV-cache blocks that engines share. Default: none."""
 
     rules: ClassVar = (
         Rule(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of, orphans_of, pods_of, tier_of
+from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, tier_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -56,6 +56,7 @@ class Gatherer:
             scaled=self.scaled(key),
             hung=self.hung(key),
             loads=self.loads(key),
+            tier=self._tier(owner["metadata"]["namespace"], kv_tier_of(owner)),
             prometheus=self.prometheus,
             serves_metrics=self.serves_metrics,
         )
@@ -93,9 +94,12 @@ class Gatherer:
 
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
         """The one that it names, if there is one."""
-        namespace, name = policy["metadata"]["namespace"], tier_of(policy)
-        tier = self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None
+        name = tier_of(policy)
+        tier = self._tier(policy["metadata"]["namespace"], name)
         return {name: tier} if tier else {}
+
+    def _tier(self, namespace: str, name: str) -> Manifest | None:
+        return self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None
 
     def _models(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tidegate import names
@@ -15,6 +15,7 @@ from tidegate.control.terms import (
     naming,
     sending_anywhere,
     sends_anywhere,
+    sharing_in,
 )
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, part, text
@@ -43,9 +44,17 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
-    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_counting):
-        return {key, *(ObjectKey.of(policy) for policy in store.find(counting_in(key)))}
+    if kind == names.CACHE_TIER:
+        return {key, *_reading_tier(key, manifest, known, store)}
     return {key}
+
+
+def _reading_tier(key: ObjectKey, tier: Manifest, known: Manifest | None, store: Store) -> Iterator[ObjectKey]:
+    """Policies that count in it, and models that share its KV blocks."""
+    if _other(known, tier, _read_by_counting):
+        yield from map(ObjectKey.of, store.find(counting_in(key)))
+    if _other(known, tier, _read_by_sharing):
+        yield from map(ObjectKey.of, store.find(sharing_in(key)))
 
 
 def _other(known: Manifest | None, manifest: Manifest, read: Callable[[Manifest], Any]) -> bool:
@@ -89,6 +98,11 @@ def _read_of_a_router(pod: Manifest) -> Any:
 def _read_by_counting(tier: Manifest) -> Any:
     """What a policy's plan reads of the tier in whose store its routers count."""
     return (tier.get("spec") or {}).get("store"), (tier.get("status") or {}).get("evictionPolicy")
+
+
+def _read_by_sharing(tier: Manifest) -> Any:
+    """What a model's plan reads of the tier whose KV blocks it shares."""
+    return "kv" in (tier.get("spec") or {})
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

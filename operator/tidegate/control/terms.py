@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
-from tidegate.plan.kube.reading import maps, text, truth
+from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -52,6 +52,11 @@ def counting_in(tier: ObjectKey) -> Term:
     return "counting", tier.namespace, tier.name
 
 
+def sharing_in(tier: ObjectKey) -> Term:
+    """ModelDeployments that share the KV blocks of this tier."""
+    return "sharing", tier.namespace, tier.name
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -77,6 +82,7 @@ def terms(manifest: Manifest) -> list[Term]:
         found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
+        found += [("sharing", meta["namespace"], tier) for tier in [kv_tier_of(manifest)] if tier]
     return found
 
 
@@ -88,6 +94,12 @@ def sends_anywhere(policy: Manifest) -> bool:
 def tier_of(policy: Manifest) -> str:
     """Name of the CacheTier that a policy names; empty for none."""
     return text((policy.get("spec") or {}).get("storeRef"), "name")
+
+
+def kv_tier_of(model: Manifest) -> str:
+    """Name of the CacheTier whose KV blocks a model shares; empty for none."""
+    offload = part(part(model.get("spec"), "engine"), "kvOffload")
+    return text(part(part(offload, "shared"), "tierRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

@@ -75,6 +75,8 @@ class ModelWorld:
     """Engines that hang, as far as was read; None while nobody reads them."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
+    tier: Manifest | None = None
+    """The CacheTier whose KV blocks it shares, if there is one of that name."""
     prometheus: str = ""
     """Where Prometheus is, for KEDA; empty when the operator knows none."""
     serves_metrics: bool = False

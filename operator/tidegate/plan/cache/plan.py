@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
-from tidegate.plan.cache import store
+from tidegate.plan.cache import kv, store
 from tidegate.plan.cache.status import answers, cache_status, question, secret, server
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
@@ -24,11 +24,17 @@ ANSWERING_EVERY = 60.0
 def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     """The whole pass."""
     tier = CacheTier.model_validate({**world.owner, "status": None})
-    managed = tier.spec.store.managed
+    managed, blocks = tier.spec.store.managed, tier.spec.kv
+    told = [kv.condition(world)] if blocks else []
+    made = [*(objects(world, managed) if managed else ()), *(kv.objects(world, blocks) if blocks else ())]
+    starting = about(kv.sweepers(world))
+    world = kv.without_sweepers(world)
     return Plan(
-        status=cache_status(world, managed=managed is not None, now=now),
-        apply=tuple(objects(world, managed) if managed else ()),
-        ask=questions(world, answers=answers(world, managed=managed is not None)),
+        status=cache_status(world, told, managed=managed is not None, now=now),
+        apply=tuple(made),
+        delete=() if blocks else kv.unwanted(world),
+        ask=questions(world, answers=answers(world, managed=managed is not None))
+        | dict.fromkeys(starting, EVENTS_EVERY),
         again=managed is not None and secret(world) is None,
     )
 

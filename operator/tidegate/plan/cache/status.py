@@ -12,6 +12,7 @@ managed    there           answers       Ready, while its Pod is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,10 +48,12 @@ def answers(world: CacheWorld, *, managed: bool) -> bool:
     return bool(said(world).server) and (not managed or any(ready(pod) for pod in world.pods))
 
 
-def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str, Any]:
-    """The whole status block."""
+def cache_status(
+    world: CacheWorld, others: Sequence[dict[str, str]], *, managed: bool, now: datetime
+) -> dict[str, Any]:
+    """The whole status block; `others` are conditions of what is not the store."""
     check = said(world)
-    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
+    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed), *others]
     return {
         "observedGeneration": world.owner["metadata"].get("generation", 0),
         "address": check.address,

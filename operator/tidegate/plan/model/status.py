@@ -13,7 +13,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import hanging, provider, scaling
+from tidegate.plan.model import hanging, provider, scaling, sharing
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.forecast import sentence
@@ -76,6 +76,7 @@ def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
         found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
+    found += sharing.condition(world, decision.model)
     if (wanted := decision.model.spec.autoscaling) and decision.provided:
         found.append(provider.condition(world, wanted, decision.provided))
     return found + hanging.condition(world)
