@@ -13,6 +13,7 @@ from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.hung import Hung, Load
+from tidegate.plan.scaling.prefixes import Rates
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -33,6 +34,8 @@ class Gatherer:
     """Engines of a model that hang; None while nobody reads them."""
     loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
     """What its engines have under way."""
+    rates: Callable[[ObjectKey], Rates | None] = lambda _: None
+    """What its engines find in their prefix caches."""
     prometheus: str = ""
     """Where Prometheus is."""
     serves_metrics: bool = False
@@ -56,6 +59,7 @@ class Gatherer:
             scaled=self.scaled(key),
             hung=self.hung(key),
             loads=self.loads(key),
+            rates=self.rates(key),
             tier=self._tier(owner["metadata"]["namespace"], kv_tier_of(owner)),
             prometheus=self.prometheus,
             serves_metrics=self.serves_metrics,
