@@ -17,16 +17,14 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from tidegate.sweep.cut import Cut, cut, step
+from tidegate.sweep.due import Walked, due
 
 log = logging.getLogger("tidegate.sweep")
 
 ENDINGS: Final = (".bin", ".tmp")
 """Of files that may go; vLLM's notes beside them stay."""
-PAUSE: Final = 5.0
-"""Seconds between two walks, at least."""
-SHARE: Final = 9.0
-"""A pause is at least so many times as long as the walk before it: of a large folder on a network no more than a tenth of the time is
-spent on reading names."""
+GLANCE: Final = 1.0
+"""Seconds between two looks at how full the file system is."""
 SECTOR: Final = 512
 """Bytes of what `st_blocks` counts."""
 
@@ -92,18 +90,31 @@ def _block(entry: os.DirEntry[str]) -> Iterator[Block]:
 
 def keep_sweeping(folder: Path, size: int, ended: Event) -> None:
     """Until somebody ends it. A folder that cannot be read now is looked at again."""
-    pause = 0.0
-    while not ended.wait(pause):
-        began = monotonic()
-        try:
-            swept = sweep(folder, size)
-        except OSError as error:
-            log.warning("%s: %s", folder, error)
-        else:
-            if swept.blocks:
-                log.info("%s: %d of %d MiB removed, in %d blocks", folder, *_mebibytes(swept), swept.blocks)
-        pause = max(PAUSE, SHARE * (monotonic() - began))
+    walked: Walked | None = None
+    while not ended.wait(GLANCE if walked else 0.0):
+        began, used = monotonic(), _used(folder)
+        if due(walked, used, began):
+            swept = _sweep(folder, size)
+            room = size - swept.found + swept.removed
+            walked = Walked(began, monotonic() - began, room, used)
 
 
-def _mebibytes(swept: Swept) -> tuple[int, int]:
-    return swept.removed >> 20, swept.found >> 20
+def _sweep(folder: Path, size: int) -> Swept:
+    """With a word about it; of a folder that cannot be read, as if it were full."""
+    try:
+        swept = sweep(folder, size)
+    except OSError as error:
+        log.warning("%s: %s", folder, error)
+        return Swept(size, 0, 0)
+    if swept.blocks:
+        log.info("%s: %d of %d MiB removed, in %d blocks", folder, swept.removed >> 20, swept.found >> 20, swept.blocks)
+    return swept
+
+
+def _used(folder: Path) -> int:
+    """Bytes that are taken in its file system; 0 where nobody can tell."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return 0
+    return (found.f_blocks - found.f_bfree) * found.f_frsize
