@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from vllm.v1.kv_offload.base import LookupResult, ReqContext, make_offload_key
-from vllm.v1.kv_offload.config import (
+from vllm.v1.kv_offload.base import LookupResult, ReqContext, make_offload_key  # type: ignore[import-not-found]
+from vllm.v1.kv_offload.config import (  # type: ignore[import-not-found]
     OffloadingCacheConfig,
     OffloadingConfig,
     OffloadingGroupConfig,
     OffloadingModelConfig,
     OffloadingParallelConfig,
 )
-from vllm.v1.kv_offload.tiering.base import TransferJob
-from vllm.v1.kv_offload.tiering.spec import TieringOffloadingSpec
+from vllm.v1.kv_offload.tiering.base import TransferJob  # type: ignore[import-not-found]
+from vllm.v1.kv_offload.tiering.spec import TieringOffloadingSpec  # type: ignore[import-not-found]
 
 from tidegate.sweep.folder import sweep
 
