@@ -14,7 +14,7 @@ STORE: Object = {"managed": {"memory": "64Mi"}}
 
 def sharing(name: str, uri: str) -> Object:
     """A model that shares its blocks."""
-    shared = {"tierRef": {"name": "shared"}}
+    shared = {"cacheTierRef": {"name": "shared"}}
     return model(name, model={"uri": uri}, engine={"kvOffload": {"hostMemory": "64Mi", "shared": shared}})
 
 

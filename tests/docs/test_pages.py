@@ -38,6 +38,7 @@ TYPES = {
     "ENGINES_HANG",
     "KV_READY",
     "KV_SHARED",
+    "RESPONSE_CACHE",
 }
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

@@ -97,7 +97,7 @@ PARALLEL: Drawn = st.one_of(
 
 
 BELOW_MEMORY: Drawn = st.sampled_from(
-    [{}, {"disk": {"size": "2Pi"}}, {"shared": {"tierRef": {"name": "kv"}, "weightsVersion": "1"}}]
+    [{}, {"disk": {"size": "2Pi"}}, {"shared": {"cacheTierRef": {"name": "kv"}, "weightsVersion": "1"}}]
 )
 
 

@@ -67,7 +67,7 @@ class KVDisk(Part):
 class SharedKV(Part):
     """Blocks that engines of several Pods and models have together."""
 
-    tier_ref: LocalRef
+    cache_tier_ref: LocalRef
     """The CacheTier that has `kv`, in the same namespace."""
     weights_version: Annotated[str, Field(min_length=1, max_length=63)] | None = None
     """Which weights are behind the model's uri, in your own words; blocks of other ones are never read. Needed where the uri, or an

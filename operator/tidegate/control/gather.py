@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, tier_of
+from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, tiers_of, using
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -89,6 +89,7 @@ class Gatherer:
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
             samples=self.samples(key),
+            policies=self.store.find(using(key)),
             new_password=self.new_password(),
         )
 
@@ -97,10 +98,9 @@ class Gatherer:
         return (*self.store.children(owner["metadata"]["uid"]), *self.store.find(orphans_of(ObjectKey.of(owner))))
 
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
-        """The one that it names, if there is one."""
-        name = tier_of(policy)
-        tier = self._tier(policy["metadata"]["namespace"], name)
-        return {name: tier} if tier else {}
+        """Those that it names, and that there are."""
+        named = {name: self._tier(policy["metadata"]["namespace"], name) for name in tiers_of(policy)}
+        return {name: tier for name, tier in named.items() if tier}
 
     def _tier(self, namespace: str, name: str) -> Manifest | None:
         return self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None

@@ -9,14 +9,15 @@ from tidegate import names
 from tidegate.control.store import Store
 from tidegate.control.terms import (
     OWNER_LABELS,
-    counting_in,
     models_in,
     models_of,
     naming,
     sending_anywhere,
     sends_anywhere,
     sharing_in,
+    using,
 )
+from tidegate.plan.cache.users import cached_in
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -37,11 +38,8 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     if kind not in names.PLURALS:
         return _owners(manifest) | _held_by(manifest, known, store)
     key = ObjectKey.of(manifest)
-    if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
-        named = models_of(manifest) | (models_of(known) if known else set())
-        if sends_anywhere(manifest) or (known and sends_anywhere(known)):
-            named |= {model["metadata"]["name"] for model in store.find(models_in(key.namespace))}
-        return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
+    if kind == names.ROUTING_POLICY:
+        return {key} | _models_named(manifest, known, store) | _tiers_named(manifest, known)
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
     if kind == names.CACHE_TIER:
@@ -50,11 +48,30 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
 
 
 def _reading_tier(key: ObjectKey, tier: Manifest, known: Manifest | None, store: Store) -> Iterator[ObjectKey]:
-    """Policies that count in it, and models that share its KV blocks."""
-    if _other(known, tier, _read_by_counting):
-        yield from map(ObjectKey.of, store.find(counting_in(key)))
+    """Policies that use it, and models that share its KV blocks."""
+    if _other(known, tier, _read_by_users):
+        yield from map(ObjectKey.of, store.find(using(key)))
     if _other(known, tier, _read_by_sharing):
         yield from map(ObjectKey.of, store.find(sharing_in(key)))
+
+
+def _models_named(policy: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """Models that a policy's routers send to, or sent to before, where that changes."""
+    if not _other(known, policy, _read_by_models):
+        return set()
+    namespace = policy["metadata"]["namespace"]
+    named = models_of(policy) | (models_of(known) if known else set())
+    if sends_anywhere(policy) or (known and sends_anywhere(known)):
+        named |= {model["metadata"]["name"] for model in store.find(models_in(namespace))}
+    return {owner_key(names.MODEL_DEPLOYMENT, namespace, name) for name in named}
+
+
+def _tiers_named(policy: Manifest, known: Manifest | None) -> set[ObjectKey]:
+    """CacheTiers that a policy's routes use, or used before, where that or what it says of them changes."""
+    if not _other(known, policy, _read_by_tiers):
+        return set()
+    named = cached_in(policy) | (cached_in(known) if known else set())
+    return {owner_key(names.CACHE_TIER, policy["metadata"]["namespace"], name) for name in named}
 
 
 def _other(known: Manifest | None, manifest: Manifest, read: Callable[[Manifest], Any]) -> bool:
@@ -95,9 +112,15 @@ def _read_of_a_router(pod: Manifest) -> Any:
     return text(pod.get("status"), "podIP"), ready(pod)
 
 
-def _read_by_counting(tier: Manifest) -> Any:
-    """What a policy's plan reads of the tier in whose store its routers count."""
-    return (tier.get("spec") or {}).get("store"), (tier.get("status") or {}).get("evictionPolicy")
+def _read_by_tiers(policy: Manifest) -> Any:
+    """What a tier's plan reads of a policy."""
+    return cached_in(policy), (policy.get("status") or {}).get("caches")
+
+
+def _read_by_users(tier: Manifest) -> Any:
+    """What a policy's plan reads of a tier that it names."""
+    status = tier.get("status")
+    return tier.get("spec"), text(status, "evictionPolicy"), len(maps(status, "policies"))
 
 
 def _read_by_sharing(tier: Manifest) -> Any:

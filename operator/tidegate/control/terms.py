@@ -1,10 +1,11 @@
-"""By what an object is found: its kind, its controller, whose Pod it is, and which models a policy names."""
+"""By what an object is found: its kind, its controller, whose Pod it is, and which models and tiers a policy names."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tidegate import names
+from tidegate.plan.cache.users import cached_in
 from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -47,9 +48,9 @@ def models_in(namespace: str) -> Term:
     return "models", namespace
 
 
-def counting_in(tier: ObjectKey) -> Term:
-    """RoutingPolicies that count in the store of this tier."""
-    return "counting", tier.namespace, tier.name
+def using(tier: ObjectKey) -> Term:
+    """RoutingPolicies that name this tier: to count in its store, or to give its answers again."""
+    return "using", tier.namespace, tier.name
 
 
 def sharing_in(tier: ObjectKey) -> Term:
@@ -79,7 +80,7 @@ def terms(manifest: Manifest) -> list[Term]:
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
-        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
+        found += [("using", meta["namespace"], tier) for tier in tiers_of(manifest)]
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
         found += [("sharing", meta["namespace"], tier) for tier in [kv_tier_of(manifest)] if tier]
@@ -91,15 +92,15 @@ def sends_anywhere(policy: Manifest) -> bool:
     return truth((policy.get("status") or {}).get("configuration"), "more") or False
 
 
-def tier_of(policy: Manifest) -> str:
-    """Name of the CacheTier that a policy names; empty for none."""
-    return text((policy.get("spec") or {}).get("storeRef"), "name")
+def tiers_of(policy: Manifest) -> set[str]:
+    """Names of the CacheTiers that a policy names."""
+    return {text((policy.get("spec") or {}).get("storeRef"), "name"), *cached_in(policy)} - {""}
 
 
 def kv_tier_of(model: Manifest) -> str:
     """Name of the CacheTier whose KV blocks a model shares; empty for none."""
     offload = part(part(model.get("spec"), "engine"), "kvOffload")
-    return text(part(part(offload, "shared"), "tierRef"), "name")
+    return text(part(part(offload, "shared"), "cacheTierRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

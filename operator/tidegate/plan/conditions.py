@@ -32,6 +32,7 @@ NATIVE_FILTERS: Final = "NativeFilters"
 LIMITS_SHARED: Final = "LimitsShared"
 KV_READY: Final = "KVReady"
 KV_SHARED: Final = "KVShared"
+RESPONSE_CACHE: Final = "ResponseCache"
 
 # reasons, one word each, for programs
 SERVING: Final = "Serving"
@@ -59,12 +60,17 @@ SECRET_MISSING: Final = "SecretNotFound"  # noqa: S105 - a reason, not a secret
 PER_REPLICA: Final = "PerReplica"
 STORE_MISSING: Final = "StoreNotFound"
 STORE_EVICTS: Final = "StoreEvicts"
+TIER_MISSING: Final = "CacheTierNotFound"
+NOTHING_KEPT: Final = "NothingKept"
+CLIENTS_UNKNOWN: Final = "ClientsUnknown"
+JUDGE_UNFIT: Final = "JudgeUnfit"
+LAYER_IDLE: Final = "LayerIdle"
+FALSE_HITS: Final = "FalseHits"
 KEYS_UNUSABLE: Final = "KeysUnusable"
 CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
 KV_STARTING: Final = "KVStarting"
-TIER_MISSING: Final = "CacheTierNotFound"
 TIER_WITHOUT_KV: Final = "CacheTierWithoutKV"
 ENGINE_TOO_OLD: Final = "EngineTooOld"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
@@ -94,6 +100,7 @@ ON_ITS_WAY: Final = frozenset(
         ROUTERS_STARTING,
         CONFIG_PENDING,
         STORE_STARTING,
+        KV_STARTING,
     }
 )
 """Reasons of Ready that nobody has to be warned of."""

@@ -62,3 +62,14 @@ def test_what_is_taken_out_goes_and_what_is_somebody_elses_stays() -> None:
     assert sorted(key.kind for key in plan.delete) == ["Deployment", "PersistentVolumeClaim"]
     assert {key.name for key in plan.delete} == {names.kv_tier("shared")}
     assert planned(tier(), children=children).delete == ()
+
+
+@pytest.mark.parametrize(("ready", "status", "reason"), [(True, "True", "Serving"), (False, "False", "KVStarting")])
+def test_a_tier_of_nothing_but_blocks_is_ready_when_they_are_looked_after(
+    ready: bool, status: str, reason: str
+) -> None:
+    owner = tier() | {"spec": {"kv": {"size": "100Gi"}}}
+    plan = planned(owner, pods=(pod("kv", kv.labels("shared"), ready=ready),))
+    [said] = [c for c in plan.status["conditions"] if c["type"] == "Ready"]
+    assert (said["status"], said["reason"]) == (status, reason)
+    assert {m["kind"] for m in plan.apply} == {"PersistentVolumeClaim", "Deployment"}

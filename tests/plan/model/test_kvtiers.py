@@ -15,7 +15,7 @@ from tidegate.plan.model.engine import pod_template
 from tidegate.plan.model.kvtiers import computed_by, kv_tiers
 
 DISK = {"size": "100Gi"}
-SHARED = {"tierRef": {"name": "shared"}, "weightsVersion": "1"}
+SHARED = {"cacheTierRef": {"name": "shared"}, "weightsVersion": "1"}
 
 
 def parsed(offload: Any, name: str = "llama", source: Any = None, **engine: Any) -> ModelDeployment:

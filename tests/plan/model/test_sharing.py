@@ -11,7 +11,7 @@ from tidegate.api import ModelDeployment
 from tidegate.plan.model.sharing import condition
 from tidegate.plan.world import ModelWorld
 
-SHARED = {"hostMemory": "16Gi", "shared": {"tierRef": {"name": "shared"}, "weightsVersion": "1"}}
+SHARED = {"hostMemory": "16Gi", "shared": {"cacheTierRef": {"name": "shared"}, "weightsVersion": "1"}}
 WITHOUT = managed_tier()
 WITH = WITHOUT | {"spec": WITHOUT["spec"] | {"kv": {"size": "500Gi"}}}
 

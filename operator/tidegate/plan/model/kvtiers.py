@@ -105,4 +105,4 @@ def _disk(disk: KVDisk) -> dict[str, Any]:
 
 
 def _claim(shared: SharedKV) -> dict[str, Any]:
-    return {"name": SHARED, "persistentVolumeClaim": {"claimName": names.kv_tier(shared.tier_ref.name)}}
+    return {"name": SHARED, "persistentVolumeClaim": {"claimName": names.kv_tier(shared.cache_tier_ref.name)}}

@@ -21,11 +21,11 @@ def condition(world: ModelWorld, model: ModelDeployment) -> list[dict[str, str]]
     offload = model.spec.engine.kv_offload
     if offload is None or offload.shared is None:
         return []
-    name = offload.shared.tier_ref.name
+    name = offload.shared.cache_tier_ref.name
     if world.tier is None:
         told = (
             conditions.TIER_MISSING,
-            f"there is no CacheTier {name}; create it with spec.kv, or name another one in kvOffload.shared.tierRef",
+            f"there is no CacheTier {name}; create it with spec.kv, or name another one in kvOffload.shared.cacheTierRef",
         )
     elif not part(world.tier.get("spec"), "kv"):
         told = (

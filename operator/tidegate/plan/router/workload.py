@@ -10,10 +10,11 @@ from typing import Any, Final
 
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.api.values import amount
+from tidegate.api.values import MEBI, amount, bytes_quantity
 from tidegate.contract.router_config import RouterConfig
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, child, empty_dir, pod_security, router_labels
+from tidegate.plan.kube.reading import part, text
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import certificate
 from tidegate.plan.world import Defaults
@@ -32,12 +33,14 @@ NATIVE: Final = "--native"
 LOG_FLUSH: Final = 1000
 """Milliseconds that a line of the access log waits for others."""
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
+CACHE_MEMORY_ANNOTATION: Final = f"{names.GROUP}/cache-memory"
+"""Mebibytes that the brain's container has for caches."""
 TOKEN_DIR: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 ENVOY_REQUESTS: Final = {"cpu": "250m", "memory": "256Mi"}
 BRAIN_REQUESTS: Final = {"cpu": "100m", "memory": "128Mi"}
 
 
-def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+def pod_spec(policy: RoutingPolicy, defaults: Defaults, cache_memory: int = 0) -> dict[str, Any]:
     """The brain starts first (Envoy exits when its files are missing) and ends last (it drains Envoy)."""
     router = policy.spec.router
     return {
@@ -47,7 +50,7 @@ def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "terminationGracePeriodSeconds": DRAIN_SECONDS + 30,
         "securityContext": pod_security(assign_user=defaults.assign_user),
         **template.pull_secrets(router.image_pull_secrets),
-        "initContainers": [_brain(policy, defaults)],
+        "initContainers": [_brain(policy, defaults, cache_memory)],
         "containers": [_envoy(policy, defaults)],
         "volumes": [empty_dir("run"), empty_dir("scratch"), _token_volume(), *certificate.volumes(policy)],
         "topologySpreadConstraints": [_apart(policy)],
@@ -89,7 +92,7 @@ def _envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+def _brain(policy: RoutingPolicy, defaults: Defaults, cache_memory: int) -> dict[str, Any]:
     name = policy.metadata.name
     return {
         "name": names.BRAIN_CONTAINER,
@@ -111,7 +114,7 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             *([] if defaults.log_format == "text" else [{"name": "TIDEGATE_LOG_FORMAT", "value": defaults.log_format}]),
         ],
         "ports": [{"name": "brain", "containerPort": names.BRAIN_PORT, "protocol": "TCP"}],
-        "resources": template.resources(policy.spec.router.brain.resources, BRAIN_REQUESTS),
+        "resources": _with_caches(template.resources(policy.spec.router.brain.resources, BRAIN_REQUESTS), cache_memory),
         **OURS,
         "volumeMounts": [
             {"name": "run", "mountPath": names.RUN_DIR},
@@ -125,6 +128,19 @@ def _brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
     }  # fmt: skip
+
+
+def _with_caches(resources: dict[str, Any], mebibytes: int) -> dict[str, Any]:
+    """What the brain may take without caches, and what these need besides, in requests and limits alike."""
+    if not mebibytes:
+        return resources
+    return {
+        block: {
+            kind: bytes_quantity(amount(value) + mebibytes * MEBI) if kind == "memory" else value
+            for kind, value in of.items()
+        }
+        for block, of in resources.items()
+    }
 
 
 def workers(policy: RoutingPolicy) -> int:
@@ -165,17 +181,25 @@ def _token_volume() -> dict[str, Any]:
     return {"name": "token", "projected": {"defaultMode": 0o440, "sources": sources}}
 
 
-def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
-    """The Deployment's spec without replicas: what the router's ControllerRevision keeps."""
+def rendered(policy: RoutingPolicy, defaults: Defaults, cache_memory: int = 0) -> dict[str, Any]:
+    """The Deployment's spec without replicas: what the router's ControllerRevision keeps. `cache_memory` is in mebibytes."""
     labels = router_labels(policy.metadata.name)
-    metadata = template.metadata(policy.spec.router.pod_metadata, labels)
+    noted = {CACHE_MEMORY_ANNOTATION: str(cache_memory)} if cache_memory else {}
+    metadata = template.metadata(policy.spec.router.pod_metadata, labels, noted)
     return {
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": 300,
         "selector": {"matchLabels": labels},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-        "template": {"metadata": metadata, "spec": pod_spec(policy, defaults)},
+        "template": {"metadata": metadata, "spec": pod_spec(policy, defaults, cache_memory)},
     }
+
+
+def cache_memory(deployment: Manifest) -> int:
+    """Mebibytes that the brains of a Deployment have for caches."""
+    template_ = part(part(deployment.get("spec"), "template"), "metadata")
+    noted = text(part(template_, "annotations"), CACHE_MEMORY_ANNOTATION)
+    return int(noted) if noted.isdecimal() else 0
 
 
 def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: str) -> dict[str, Any]:
