@@ -40,6 +40,7 @@ ROLE_ENGINE: Final = "engine"
 ROLE_WORKER: Final = "engine-worker"
 ROLE_ROUTER: Final = "router"
 ROLE_STORE: Final = "store"
+ROLE_SWEEPER: Final = "kv-sweeper"
 
 # annotations on the ControllerRevision that keeps a revision's rendered Pod template
 OPERATOR_VERSION_ANNOTATION: Final = f"{GROUP}/rendered-by"
@@ -157,6 +158,7 @@ ENGINE_CONTAINER: Final = "engine"
 ENVOY_CONTAINER: Final = "envoy"
 BRAIN_CONTAINER: Final = "brain"
 STORE_CONTAINER: Final = "valkey"
+SWEEPER_CONTAINER: Final = "sweeper"
 
 ROUTER_CONFIG_KEY: Final = "router.json"
 AVOIDED_KEY: Final = "avoided.json"
@@ -229,6 +231,11 @@ def store(tier: str) -> str:
 def store_address(tier: str, namespace: str) -> str:
     """Host and port of a managed store."""
     return f"{store(tier)}.{namespace}.svc:{STORE_PORT}"
+
+
+def kv_tier(tier: str) -> str:
+    """What a tier has for KV blocks: a claim, and the Deployment that keeps it within its size."""
+    return f"{tier}-kv"
 
 
 def store_claim(tier: str) -> str:

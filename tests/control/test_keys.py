@@ -15,6 +15,8 @@ from tidegate.plan.kube.objects import child, model_labels, router_labels, store
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")
+SHARED = {"cacheTierRef": {"name": "shared"}, "weightsVersion": "1"}
+SHARING = model("sharing", engine={"kvOffload": {"hostMemory": "16Gi", "shared": SHARED}})
 CACHED = cached(policy("cached", ("llama",)))
 COUNTING = policy("counting", storeRef={"name": "shared"})
 BOTH = {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}
@@ -36,6 +38,7 @@ def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) 
         (POLICY, [MODEL], {("RoutingPolicy", "chat"), ("ModelDeployment", "llama"), ("ModelDeployment", "mistral")}),
         (TIER, [MODEL, POLICY], {("CacheTier", "shared")}),
         (TIER, [COUNTING, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "counting")}),
+        (TIER, [SHARING, MODEL], {("CacheTier", "shared"), ("ModelDeployment", "sharing")}),
         (TIER, [CACHED, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "cached")}),
         (CACHED, [], {("RoutingPolicy", "cached"), ("ModelDeployment", "llama"), ("CacheTier", "shared")}),
         (child("Service", "s", MODEL, {}, {}), [], {("ModelDeployment", "llama")}),
@@ -65,6 +68,15 @@ def test_interested(manifest: Manifest, around: list[Manifest], expected: set[tu
 )
 def test_what_a_store_throws_out_is_news_for_who_counts_there(now: dict[str, Any], woken: bool) -> None:
     assert (("RoutingPolicy", "counting") in asked(TIER | {"status": now}, COUNTING, known=TIER)) == woken
+
+
+@pytest.mark.parametrize(
+    ("spec", "woken"),
+    [({"store": {"managed": {}}}, True), ({"store": {"managed": {}}, "kv": {"size": "2Gi"}}, False)],
+)
+def test_whether_a_tier_has_blocks_is_news_for_who_shares_them(spec: dict[str, Any], woken: bool) -> None:
+    before = TIER | {"spec": {"store": {"managed": {}}, "kv": {"size": "1Gi"}}}
+    assert (("ModelDeployment", "sharing") in asked(TIER | {"spec": spec}, SHARING, known=before)) == woken
 
 
 def serving(**revision: Any) -> dict[str, Any]:

@@ -241,6 +241,26 @@ def brain(
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))
 
 
+@app.command(rich_help_panel=PROCESSES)
+def sweep(
+    folder: Annotated[Path, typer.Option(help="Folder of KV blocks that engines write.")],
+    size: Annotated[int, typer.Option(help="Bytes that blocks may take; above it the oldest are removed.", min=1)],
+    log_level: Level = "INFO",
+    log_format: Format = "text",
+) -> None:
+    """Keep a folder of KV blocks within its size, beside engines or for a CacheTier."""
+    import signal
+    from threading import Event
+
+    from tidegate.cli import logs
+    from tidegate.sweep.folder import keep_sweeping
+
+    logs.begin(log_level, log_format)
+    ended = Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # as a container's first process it would not end without
+    keep_sweeping(folder, size, ended)
+
+
 @app.command(hidden=True)
 def forget(
     criteria: Annotated[str, typer.Argument(help="As JSON.")],

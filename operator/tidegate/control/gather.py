@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of, orphans_of, pods_of, tiers_of, using
+from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, tiers_of, using
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.hung import Hung, Load
+from tidegate.plan.scaling.prefixes import Rates
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
 
 
@@ -33,6 +34,8 @@ class Gatherer:
     """Engines of a model that hang; None while nobody reads them."""
     loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
     """What its engines have under way."""
+    rates: Callable[[ObjectKey], Rates | None] = lambda _: None
+    """What its engines find in their prefix caches."""
     prometheus: str = ""
     """Where Prometheus is."""
     serves_metrics: bool = False
@@ -56,6 +59,8 @@ class Gatherer:
             scaled=self.scaled(key),
             hung=self.hung(key),
             loads=self.loads(key),
+            rates=self.rates(key),
+            tier=self._tier(owner["metadata"]["namespace"], kv_tier_of(owner)),
             prometheus=self.prometheus,
             serves_metrics=self.serves_metrics,
         )
@@ -94,9 +99,11 @@ class Gatherer:
 
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""
-        namespace = policy["metadata"]["namespace"]
-        named = {name: self.store.get(owner_key(names.CACHE_TIER, namespace, name)) for name in tiers_of(policy)}
+        named = {name: self._tier(policy["metadata"]["namespace"], name) for name in tiers_of(policy)}
         return {name: tier for name, tier in named.items() if tier}
+
+    def _tier(self, namespace: str, name: str) -> Manifest | None:
+        return self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None
 
     def _models(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tidegate import names
@@ -14,6 +14,7 @@ from tidegate.control.terms import (
     naming,
     sending_anywhere,
     sends_anywhere,
+    sharing_in,
     using,
 )
 from tidegate.plan.cache.users import cached_in
@@ -41,9 +42,17 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
         return {key} | _models_named(manifest, known, store) | _tiers_named(manifest, known)
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
-    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_users):
-        return {key, *(ObjectKey.of(policy) for policy in store.find(using(key)))}
+    if kind == names.CACHE_TIER:
+        return {key, *_reading_tier(key, manifest, known, store)}
     return {key}
+
+
+def _reading_tier(key: ObjectKey, tier: Manifest, known: Manifest | None, store: Store) -> Iterator[ObjectKey]:
+    """Policies that use it, and models that share its KV blocks."""
+    if _other(known, tier, _read_by_users):
+        yield from map(ObjectKey.of, store.find(using(key)))
+    if _other(known, tier, _read_by_sharing):
+        yield from map(ObjectKey.of, store.find(sharing_in(key)))
 
 
 def _models_named(policy: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
@@ -112,6 +121,11 @@ def _read_by_users(tier: Manifest) -> Any:
     """What a policy's plan reads of a tier that it names."""
     status = tier.get("status")
     return tier.get("spec"), text(status, "evictionPolicy"), len(maps(status, "policies"))
+
+
+def _read_by_sharing(tier: Manifest) -> Any:
+    """What a model's plan reads of the tier whose KV blocks it shares."""
+    return "kv" in (tier.get("spec") or {})
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

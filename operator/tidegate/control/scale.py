@@ -25,6 +25,7 @@ from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
 from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads, resumed
+from tidegate.plan.scaling.prefixes import Prefixes, Rates, rates, shown
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings
@@ -65,6 +66,9 @@ class _Scaled:
     pages: dict[str, Read] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
     hung: tuple[Hung, ...] = ()
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    rates: Rates | None = None
+    """Of what its engines look up and find in their prefix caches, as people are shown it."""
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
@@ -138,6 +142,11 @@ class Scaler:
         known = self._models.get(key)
         return known.hung if known else None
 
+    def rates(self, key: ObjectKey) -> Rates | None:
+        """What a model's engines find in their prefix caches; None while nobody knows."""
+        known = self._models.get(key)
+        return known.rates if known else None
+
     def loads(self, key: ObjectKey) -> dict[str, Load]:
         """What a model's engines have under way, by their Pods' uids."""
         known = self._models.get(key)
@@ -178,6 +187,7 @@ class Scaler:
             try:
                 await self._read_all(model)
                 self._watch(key, model)
+                self._tell(key, model)
                 if model.order.settings and began - model.looked >= EVERY - READ_EVERY / 2:
                     model.looked = began
                     self._look(key, model, model.order.settings, clock())
@@ -204,6 +214,7 @@ class Scaler:
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)
             model.standings[one.uid] = self._standing(model, one.uid, page, now)
+            model.prefixes = model.prefixes.then(before.page, page, now) if before else model.prefixes
         here = {one.uid for one in model.order.engines}
         model.pages = {uid: read for uid, read in model.pages.items() if uid in here}
         model.standings = {uid: standing for uid, standing in model.standings.items() if uid in here}
@@ -220,6 +231,12 @@ class Scaler:
         model.hung = judge(model.standings, serving, model.hung, self._clock())
         if before != {(one.uid, one.out, one.evicted) for one in model.hung}:
             log.info("%s: %s", key, model.hung or "no engine hangs any more")
+            self._wake(key)
+
+    def _tell(self, key: ObjectKey, model: _Scaled) -> None:
+        """Do they find more, or less, than people are shown?"""
+        before, model.rates = model.rates, shown(model.rates, rates(model.prefixes))
+        if model.rates != before:
             self._wake(key)
 
     async def _page(self, address: str, room: asyncio.Semaphore) -> Page | Unread:

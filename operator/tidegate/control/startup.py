@@ -79,6 +79,7 @@ class Operator:
             scrape=settings.scrape,
             scaled=self.scaler.decision,
             hung=self.scaler.hung,
+            rates=self.scaler.rates,
             loads=self.scaler.loads,
             prometheus=settings.prometheus_url,
             serves_metrics=bool(settings.external_metrics_folder),

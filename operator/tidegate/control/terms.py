@@ -6,7 +6,7 @@ from typing import Final
 
 from tidegate import names
 from tidegate.plan.cache.users import cached_in
-from tidegate.plan.kube.reading import maps, text, truth
+from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -53,6 +53,11 @@ def using(tier: ObjectKey) -> Term:
     return "using", tier.namespace, tier.name
 
 
+def sharing_in(tier: ObjectKey) -> Term:
+    """ModelDeployments that share the KV blocks of this tier."""
+    return "sharing", tier.namespace, tier.name
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -78,6 +83,7 @@ def terms(manifest: Manifest) -> list[Term]:
         found += [("using", meta["namespace"], tier) for tier in tiers_of(manifest)]
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
+        found += [("sharing", meta["namespace"], tier) for tier in [kv_tier_of(manifest)] if tier]
     return found
 
 
@@ -89,6 +95,12 @@ def sends_anywhere(policy: Manifest) -> bool:
 def tiers_of(policy: Manifest) -> set[str]:
     """Names of the CacheTiers that a policy names."""
     return {text((policy.get("spec") or {}).get("storeRef"), "name"), *cached_in(policy)} - {""}
+
+
+def kv_tier_of(model: Manifest) -> str:
+    """Name of the CacheTier whose KV blocks a model shares; empty for none."""
+    offload = part(part(model.get("spec"), "engine"), "kvOffload")
+    return text(part(part(offload, "shared"), "cacheTierRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

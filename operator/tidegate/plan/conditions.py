@@ -30,6 +30,8 @@ RESOLVED_REFS: Final = "ResolvedRefs"
 UPDATE_PENDING: Final = "UpdatePending"
 NATIVE_FILTERS: Final = "NativeFilters"
 LIMITS_SHARED: Final = "LimitsShared"
+KV_READY: Final = "KVReady"
+KV_SHARED: Final = "KVShared"
 RESPONSE_CACHE: Final = "ResponseCache"
 
 # reasons, one word each, for programs
@@ -68,6 +70,9 @@ KEYS_UNUSABLE: Final = "KeysUnusable"
 CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
+KV_STARTING: Final = "KVStarting"
+TIER_WITHOUT_KV: Final = "CacheTierWithoutKV"
+ENGINE_TOO_OLD: Final = "EngineTooOld"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
 NO_ENGINES: Final = "NoEngineAnswers"
 STATUS_REFUSED: Final = "StatusRefused"
@@ -95,6 +100,7 @@ ON_ITS_WAY: Final = frozenset(
         ROUTERS_STARTING,
         CONFIG_PENDING,
         STORE_STARTING,
+        KV_STARTING,
     }
 )
 """Reasons of Ready that nobody has to be warned of."""

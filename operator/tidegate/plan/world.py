@@ -10,6 +10,7 @@ from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.hung import Hung, Load
+from tidegate.plan.scaling.prefixes import Rates
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,10 @@ class ModelWorld:
     """Engines that hang, as far as was read; None while nobody reads them."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
+    rates: Rates | None = None
+    """What its engines find in their prefix caches; None while nobody knows."""
+    tier: Manifest | None = None
+    """The CacheTier whose KV blocks it shares, if there is one of that name."""
     prometheus: str = ""
     """Where Prometheus is, for KEDA; empty when the operator knows none."""
     serves_metrics: bool = False

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tidegate import names
 from tidegate.api.identity import identity
+from tidegate.api.kvoffload import too_old
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import seconds
 from tidegate.errors import Stall
@@ -30,6 +31,12 @@ WHOLE = 100
 """Percent of a model's requests."""
 DEADLINE_MARGIN = 60.0
 """Seconds beyond startupTimeout for what comes before a container starts: a node, a volume, an image."""
+
+
+class EngineTooOld(Stall):
+    """The operator's own image lacks what the model asks for."""
+
+    reason = conditions.ENGINE_TOO_OLD
 
 
 class MissingKind(Stall):
@@ -87,6 +94,7 @@ class ModelDecision:
 
 def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: datetime) -> ModelDecision:
     """One step of the rollout; a suspended model stays where it is."""
+    _check_engine(world, model)
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
@@ -135,6 +143,16 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     if asked == newest and any(r.name == newest and r.completed for r in live):
         made = asked  # it acts until the revision has its engines, and then never again
     return replace(decision, revisions=live, data=data, update=update, room_made_for=made)
+
+
+def _check_engine(world: ModelWorld, model: ModelDeployment) -> None:
+    """An image that a model names itself is checked as it is written."""
+    engine, image = model.spec.engine, world.defaults.engine_image
+    if engine.kv_offload and engine.kv_offload.beyond_memory() and not engine.image and too_old(image):
+        raise EngineTooOld(
+            f"kvOffload.disk and kvOffload.shared need vLLM 0.22, and the operator's engine image is {image}; name a newer one in "
+            "spec.engine.image, or in the chart's images.engine"
+        )
 
 
 def _running(world: ModelWorld, active: Revision | None) -> int:

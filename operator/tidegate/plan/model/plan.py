@@ -8,6 +8,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
+from tidegate.plan.kube.claim import fitted
 from tidegate.plan.kube.objects import (
     DROPPED,
     controlled_by,
@@ -21,7 +22,6 @@ from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import hanging, scaling, services, surge
 from tidegate.plan.model.autoscalers import autoscaler
-from tidegate.plan.model.claim import fitted
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.network import network_policy
