@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, cel_string
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.routerscaling import ROUTERS, Replicas, RouterAutoscaling
 
 
 class RouterService(Part):
@@ -80,8 +81,10 @@ class ClientAddress(Part):
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
-    replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Router Pods."""
+    replicas: Replicas = ROUTERS
+    """Router Pods; what `/scale` writes. With `autoscaling` leave it out: its HorizontalPodAutoscaler writes it."""
+    autoscaling: RouterAutoscaling | None = None
+    """A HorizontalPodAutoscaler that decides how many router Pods there are. Default: as many as `replicas` says."""
     service: RouterService = RouterService()
     """The Service in front of them."""
     resources: Resources = Resources()
@@ -103,7 +106,7 @@ class Router(Part):
     """Web pages that may ask from within a browser. Default: none, unlike vLLM's own, which is all: where everybody who reaches the
     Service may ask, every page that a person there opens could ask for whoever made the page."""
 
-    beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
+    beside_pods: ClassVar = frozenset({"replicas", "autoscaling", "service", "cors"})
 
     @property
     def port(self) -> int:

@@ -345,6 +345,11 @@ class RoutingPolicy(Part):
     rules: ClassVar = (NAME_RULE,)
     crd: ClassVar[dict[str, Any]] = {
         "short_names": ["rpol"],
+        "scale": {
+            "specReplicasPath": ".spec.router.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
         "columns": [
             ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
             ("Ready", "string", ".status.ready", 0),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of, orphans_of, pods_of, tier_of
+from tidegate.control.terms import models_of, orphans_of, pods_of, scaling, tier_of
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -73,6 +73,7 @@ class Gatherer:
             samples=self.samples(key),
             capabilities=self.capabilities,
             scrape=self.scrape,
+            scalers=self.store.find(scaling(_routers(key))),
         )
 
     def cache(self, owner: Manifest) -> CacheWorld:
@@ -102,3 +103,8 @@ class Gatherer:
         namespace = policy["metadata"]["namespace"]
         named = {name: self.store.get(owner_key(names.MODEL_DEPLOYMENT, namespace, name)) for name in models_of(policy)}
         return {name: model for name, model in named.items() if model}
+
+
+def _routers(policy: ObjectKey) -> ObjectKey:
+    """The Deployment of a policy's routers."""
+    return ObjectKey("apps/v1", "Deployment", policy.namespace, names.router(policy.name))

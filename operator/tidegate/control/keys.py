@@ -13,6 +13,7 @@ from tidegate.control.terms import (
     models_in,
     models_of,
     naming,
+    scaled_by,
     sending_anywhere,
     sends_anywhere,
 )
@@ -34,7 +35,7 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     """The custom resources whose plan may change with this object, which was `known` before."""
     kind = manifest["kind"]
     if kind not in names.PLURALS:
-        return _owners(manifest) | _held_by(manifest, known, store)
+        return _owners(manifest) | _held_by(manifest, known, store) | _scaled(manifest, known, store)
     key = ObjectKey.of(manifest)
     if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
         named = models_of(manifest) | (models_of(known) if known else set())
@@ -79,6 +80,14 @@ def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectK
     policy = store.get(owner_key(names.ROUTING_POLICY, namespace, labels.get(names.POLICY_LABEL, "")))
     keys = (owner_key(names.MODEL_DEPLOYMENT, namespace, name) for name in (models_of(policy) if policy else ()))
     return {key for key in keys if part((store.get(key) or {}).get("spec"), "autoscaling").get("scaleToZero")}
+
+
+def _scaled(manifest: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """Whose Deployment a HorizontalPodAutoscaler targets, or did."""
+    if manifest["kind"] != "HorizontalPodAutoscaler":
+        return set()
+    targets = [store.get(scaled_by(each)) for each in (manifest, known) if each]
+    return {owner for target in targets if target for owner in _owners(target)}
 
 
 def _read_of_a_router(pod: Manifest) -> Any:

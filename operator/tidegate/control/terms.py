@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
-from tidegate.plan.kube.reading import maps, text, truth
+from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -52,6 +52,11 @@ def counting_in(tier: ObjectKey) -> Term:
     return "counting", tier.namespace, tier.name
 
 
+def scaling(workload: ObjectKey) -> Term:
+    """HorizontalPodAutoscalers that target this workload."""
+    return "scaling", workload.namespace, workload.kind, workload.name
+
+
 def orphans_of(owner: ObjectKey) -> Term:
     """Objects without a controller that an object of this name left behind."""
     return "orphans", owner.namespace, owner.kind, owner.name
@@ -69,15 +74,24 @@ def terms(manifest: Manifest) -> list[Term]:
     ]
     if kind == "Pod":
         found += [pods_of(owner) for owner in labelled]
-    elif not controllers:
+    elif not controllers and meta.get("labels", {}).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY:
         found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
         found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
+    if kind == "HorizontalPodAutoscaler":
+        found.append(scaling(scaled_by(manifest)))
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
     return found
+
+
+def scaled_by(autoscaler: Manifest) -> ObjectKey:
+    """What a HorizontalPodAutoscaler targets."""
+    target = part(autoscaler.get("spec"), "scaleTargetRef")
+    namespace = autoscaler["metadata"]["namespace"]
+    return ObjectKey(text(target, "apiVersion"), text(target, "kind"), namespace, text(target, "name"))
 
 
 def sends_anywhere(policy: Manifest) -> bool:

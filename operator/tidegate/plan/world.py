@@ -99,6 +99,8 @@ class RouterWorld:
     """Seconds between two scrapes of a router, where the operator knows a Prometheus."""
     tiers: Mapping[str, Manifest] = field(default_factory=dict)
     """CacheTiers of the namespace, by name."""
+    scalers: tuple[Manifest, ...] = ()
+    """HorizontalPodAutoscalers that target the routers' Deployment."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tidegate.plan.router import workload
 from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.limits import limits
+from tidegate.plan.router.scaling import Scaled, scaled
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
 
@@ -40,6 +41,8 @@ class RouterDecision:
     """What that revision's ControllerRevision keeps, or will keep."""
     update: tuple[str, ...]
     """Paths in which the routers' Pods would be rendered differently today."""
+    scaled: Scaled
+    """How many there are."""
 
 
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
@@ -51,9 +54,8 @@ def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> Rou
     fresh = workload.rendered(policy, world.defaults)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
-    return RouterDecision(
-        policy, shares, config, config.hash(), held, _closes(newest, facts, held), revision, data, update
-    )
+    closes, count = _closes(newest, facts, held), scaled(world, policy, facts)
+    return RouterDecision(policy, shares, config, config.hash(), held, closes, revision, data, update, count)
 
 
 def _told(facts: RouterFacts) -> tuple[Destination, ...]:

@@ -10,8 +10,8 @@ from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan.kept import record
 from tidegate.plan.kube.objects import disruption_budget, pod_monitor, router_labels, service_account
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
-from tidegate.plan.plan import ObjectKey, Plan, Question
-from tidegate.plan.router import workload
+from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question
+from tidegate.plan.router import scaling, workload
 from tidegate.plan.router.access import access
 from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.decision import RouterDecision, decide
@@ -38,13 +38,19 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
     return Plan(
         status=router_status(world, facts, decision, now),
         apply=tuple(wanted),
-        delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
+        delete=tuple(key for each in _passing(world, facts) if (key := ObjectKey.of(each)) not in keep),
         needs=_needs(wanted),
         ask=questions(facts, decision.hash, _at_rest(decision)),
+        handover=decision.scaled.handover,
         again=not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
+
+
+def _passing(world: RouterWorld, facts: RouterFacts) -> list[Manifest]:
+    """Children that go when nothing wants them any more."""
+    return [*facts.records.values(), *(each for each in world.children if each["kind"] == scaling.KIND)]
 
 
 def _at_rest(decision: RouterDecision) -> float:
@@ -69,7 +75,10 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if world.capabilities.pod_monitor:
         made.append(pod_monitor(name, owner, labels, "brain", [names.POLICY_LABEL], world.scrape))
     if account := workload.account(world.children):
-        made.append(workload.deployment(owner, policy, decision.data, account))
+        count = decision.scaled.replicas if decision.scaled.written else None
+        made.append(workload.deployment(owner, policy, decision.data, account, count))
+    if (wanted := policy.spec.router.autoscaling) and decision.scaled.made:
+        made.append(scaling.autoscaler(owner, wanted))
     return made
 
 

@@ -9,9 +9,10 @@ from tidegate import names
 from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
+from tidegate.plan.kube.objects import router_labels
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused, replacing
-from tidegate.plan.router import certificate
+from tidegate.plan.router import certificate, scaling
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
@@ -30,7 +31,8 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         *conditions.standard(verdict(world, facts, decision)),
         _resolved(world, facts, decision),
         native_filters(facts, decision),
-        *limits_shared(decision.policy, facts, world.tiers),
+        *limits_shared(decision.policy, facts, world.tiers, decision.scaled.most),
+        *scaling.condition(world, decision.policy, decision.scaled),
         pending,
     ]
     meta = world.owner["metadata"]
@@ -38,9 +40,10 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     return {
         "observedGeneration": meta.get("generation", 0),
         "address": address(meta["name"], meta["namespace"], decision.policy.spec.router) if led else "",
-        "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
+        "ready": f"{len(facts.ready)}/{decision.scaled.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(router_labels(meta["name"]).items())),
         "models": sorted(model for route in decision.config.routes for model in route.models),
         "configuration": configuration(facts, decision),
         "conditions": conditions.written(found, world.owner, now),
@@ -78,7 +81,7 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     enough          some              not everywhere yet   Ready, and Reconciling
     enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
     """
-    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
+    wanted, traffic = decision.scaled.replicas, decision.traffic
     if not facts.ready:
         return _starting(world, facts, wanted, serving=False)
     if not facts.reachable:
@@ -103,7 +106,7 @@ def _unanswered(traffic: Traffic) -> Verdict:
 
 def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
     """The rows of enough routers and some routes that are answered."""
-    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
+    wanted, traffic = decision.scaled.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
     if replacing(facts.deployment):

@@ -178,12 +178,15 @@ def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     }
 
 
-def deployment(owner: Manifest, policy: RoutingPolicy, data: Manifest, account: str) -> dict[str, Any]:
-    """The routers. The uid of their ServiceAccount stands in the template: tokens die with an account, so that one made anew
+def deployment(
+    owner: Manifest, policy: RoutingPolicy, data: Manifest, account: str, replicas: int | None
+) -> dict[str, Any]:
+    """The routers; None for `replicas` leaves them to whoever has written them. The uid of their ServiceAccount stands in the template: tokens die with an account, so that one made anew
     needs new Pods."""
     metadata = data["template"]["metadata"]
     annotated = {**metadata, "annotations": {**metadata.get("annotations", {}), ACCOUNT_ANNOTATION: account}}
-    spec = {**data, "replicas": policy.spec.router.replicas, "template": {**data["template"], "metadata": annotated}}
+    count = {} if replicas is None else {"replicas": replicas}
+    spec = {**data, **count, "template": {**data["template"], "metadata": annotated}}
     name = policy.metadata.name
     return child("Deployment", names.router(name), owner, router_labels(name), {"spec": spec})
 
