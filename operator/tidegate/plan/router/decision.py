@@ -11,6 +11,7 @@ from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
+from tidegate.plan.containers import collector
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
@@ -99,7 +100,7 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
 def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:
     """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
     before 0.2, which knew no collectors, has kept a template under that."""
-    traces = workload.collector(policy)
+    traces = collector(policy)
     meaning = _hash(normal(policy.spec.router) | ({"collector": traces} if traces else {}))
     written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in Router.beside_pods}
     spelling = _hash(written)
