@@ -9,6 +9,7 @@ from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
 from tidegate.control.terms import models_of, orphans_of, pods_of, scaling, tier_of
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -51,6 +52,7 @@ class Gatherer:
             policies=policies,
             beyond=policies_beyond(self.store, key),
             routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
+            beside=self._beside(owner),
             samples=self.samples(key),
             scrape=self.scrape,
             scaled=self.scaled(key),
@@ -91,6 +93,11 @@ class Gatherer:
     def _children(self, owner: Manifest) -> tuple[Manifest, ...]:
         """What it controls, and what an object of its name left behind."""
         return (*self.store.children(owner["metadata"]["uid"]), *self.store.find(orphans_of(ObjectKey.of(owner))))
+
+    def _beside(self, model: Manifest) -> Manifest | None:
+        """The policy that it names for a router in its Pods, if there is one."""
+        name = policy_beside(model)
+        return self.store.get(owner_key(names.ROUTING_POLICY, model["metadata"]["namespace"], name)) if name else None
 
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
         """The one that it names, if there is one."""

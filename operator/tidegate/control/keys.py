@@ -9,6 +9,7 @@ from tidegate import names
 from tidegate.control.store import Store
 from tidegate.control.terms import (
     OWNER_LABELS,
+    beside,
     counting_in,
     models_in,
     models_of,
@@ -17,6 +18,7 @@ from tidegate.control.terms import (
     sending_anywhere,
     sends_anywhere,
 )
+from tidegate.plan.containers import is_beside, policy_beside
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -41,6 +43,7 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
         named = models_of(manifest) | (models_of(known) if known else set())
         if sends_anywhere(manifest) or (known and sends_anywhere(known)):
             named |= {model["metadata"]["name"] for model in store.find(models_in(key.namespace))}
+        named |= {model["metadata"]["name"] for model in store.find(beside(key))}
         return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
@@ -54,14 +57,15 @@ def _other(known: Manifest | None, manifest: Manifest, read: Callable[[Manifest]
 
 
 def _read_by_models(policy: Manifest) -> Any:
-    """What a model's plan reads of a policy: who gets requests, and what the routers run."""
+    """What a model's plan reads of a policy: who gets requests, what the routers run, and how they look where they are in its Pods."""
     spec = policy.get("spec", {})
-    return spec.get("backends"), spec.get("routes"), (policy.get("status") or {}).get("configuration")
+    shapes = (spec.get("router"), spec.get("observability")) if is_beside(policy) else ()
+    return spec.get("backends"), spec.get("routes"), shapes, (policy.get("status") or {}).get("configuration")
 
 
 def _read_by_policies(model: Manifest) -> Any:
     """What a policy's plan reads of a model: its objectives' bounds, whose clients stay together, whether requests wait for it, its
-    revisions, whether they answer, and whether they should; not how many engines do."""
+    revisions, whether they answer, and whether they should; whose router is in its Pods; not how many engines do."""
     spec, revisions = model.get("spec") or {}, maps(model.get("status"), "revisions")
     waits = part(spec, "autoscaling").get("scaleToZero"), integer(model.get("status"), "desiredReplicas", 1) > 0
     served = [
@@ -69,7 +73,7 @@ def _read_by_policies(model: Manifest) -> Any:
         for revision in revisions
     ]
     hung = [(text(one, "address"), one.get("out")) for one in maps(model.get("status"), "hungEngines")]
-    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model), hung
+    return spec.get("objectives"), spec.get("rollout"), waits, served, scaled_to_zero(model), hung, policy_beside(model)
 
 
 def _held_by(pod: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:

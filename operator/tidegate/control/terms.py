@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate import names
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -40,6 +41,11 @@ def naming(model: ObjectKey) -> Term:
 def sending_anywhere(namespace: str) -> Term:
     """RoutingPolicies whose status has no room for all models that their routers may still send to."""
     return "sending anywhere", namespace
+
+
+def beside(policy: ObjectKey) -> Term:
+    """ModelDeployments that name this policy for a router in their Pods."""
+    return "beside", policy.namespace, policy.name
 
 
 def models_in(namespace: str) -> Term:
@@ -84,6 +90,7 @@ def terms(manifest: Manifest) -> list[Term]:
         found.append(scaling(scaled_by(manifest)))
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
+        found += [("beside", meta["namespace"], policy) for policy in [policy_beside(manifest)] if policy]
     return found
 
 

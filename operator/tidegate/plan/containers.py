@@ -13,10 +13,13 @@ from math import ceil
 from typing import Any, Final
 
 from tidegate import names
+from tidegate.api.router import SIDECAR
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import amount
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, RESTRICTED_CONTAINER, empty_dir
+from tidegate.plan.kube.reading import part, text
+from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
 BOOTSTRAP: Final = f"{names.RUN_DIR}/bootstrap.json"
@@ -144,6 +147,17 @@ def _brain(policy: RoutingPolicy, defaults: Defaults, scratch: str, token: str, 
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
     }  # fmt: skip
+
+
+def policy_beside(model: Manifest) -> str:
+    """The policy that a ModelDeployment names for a router in its Pods; empty for none."""
+    named = part(part(model.get("spec"), "engine"), "sidecarRouter")
+    return text(part(named, "routingPolicyRef"), "name")
+
+
+def is_beside(policy: Manifest) -> bool:
+    """Whether a RoutingPolicy's routers are in the Pods of engines."""
+    return text(part(policy.get("spec"), "router"), "placement") == SIDECAR
 
 
 def workers(policy: RoutingPolicy) -> int:

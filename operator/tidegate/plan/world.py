@@ -65,6 +65,8 @@ class ModelWorld:
     """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
+    beside: Manifest | None = None
+    """The RoutingPolicy that it names for a router in its Pods, whatever that one says."""
     samples: Samples = field(default_factory=dict)
     """What Events said of Pods that do not start, and what Prometheus counted."""
     scrape: float | None = None

@@ -15,6 +15,7 @@ from tidegate.plan.containers import collector
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
+from tidegate.plan.router.beside import own_traffic
 from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.limits import limits
@@ -49,6 +50,8 @@ class RouterDecision:
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models, _told(facts))
+    if policy.spec.router.sidecar:
+        shares = own_traffic(world, policy, shares)
     newest = document(policy, shares, limits(policy, world.models, world.tiers))
     config, held = _readable(newest, facts)
     revision = template_revision(world.owner, policy, facts)

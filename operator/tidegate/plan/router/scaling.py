@@ -4,6 +4,7 @@
 
     what is known                                              routers                    then
     --------------------------------------------------------   ------------------------   ------------------------------------------
+    placement Sidecar                                          engines' Pods with one     there is no Deployment
     a HorizontalPodAutoscaler that targets the Deployment,     live                       the Deployment's number is left to it
       somebody's own or one of KEDA's
     no spec.router.autoscaling                                 spec.router.replicas       an autoscaler of ours is deleted
@@ -72,6 +73,8 @@ class Scaled:
 
 def scaled(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> Scaled:
     """The table."""
+    if policy.spec.router.sidecar:
+        return Scaled(len(facts.routers))
     asked, wanted = policy.spec.router.replicas, policy.spec.router.autoscaling
     live = integer(facts.deployment.get("spec"), "replicas", asked)
     if world.scalers:

@@ -9,10 +9,10 @@ from tidegate import names
 from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
-from tidegate.plan.kube.objects import router_labels
+from tidegate.plan.kube.objects import beside_labels, router_labels
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused, replacing
-from tidegate.plan.router import certificate, scaling
+from tidegate.plan.router import beside, certificate, scaling
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
@@ -43,11 +43,17 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         "ready": f"{len(facts.ready)}/{decision.scaled.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
-        "selector": ",".join(f"{k}={v}" for k, v in sorted(router_labels(meta["name"]).items())),
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(_labels(decision).items())),
         "models": sorted(model for route in decision.config.routes for model in route.models),
         "configuration": configuration(facts, decision),
         "conditions": conditions.written(found, world.owner, now),
     }
+
+
+def _labels(decision: RouterDecision) -> dict[str, str]:
+    """Of the router Pods."""
+    name = decision.policy.metadata.name
+    return beside_labels(name) if decision.policy.spec.router.sidecar else router_labels(name)
 
 
 def address(policy: str, namespace: str, router: Router) -> str:
@@ -63,6 +69,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
 
     routers ready   routes answered   configuration        then
     -------------   ---------------   ------------------   ------------------------------------------------------------
+    none, and they  any               any                  Reconciling until the model has Pods with one; Stalled where it
+      are sidecars                                           does not name the policy
     none            any               any                  Reconciling with the Pods' own trouble; Stalled when late
     some, behind a  any               any                  Reconciling
       Service that
@@ -83,7 +91,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     """
     wanted, traffic = decision.scaled.replicas, decision.traffic
     if not facts.ready:
-        return _starting(world, facts, wanted, serving=False)
+        nowhere = decision.policy.spec.router.sidecar and not facts.routers
+        return _nowhere(world, decision) if nowhere else _starting(world, facts, wanted, serving=False)
     if not facts.reachable:
         return conditions.progressing(
             conditions.ROUTERS_STARTING, "the Service in front of the routers does not select them"
@@ -95,6 +104,21 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if len(facts.ready) < wanted:
         return _starting(world, facts, wanted, serving=True)
     return _configured(world, facts, decision)
+
+
+def _nowhere(world: RouterWorld, decision: RouterDecision) -> Verdict:
+    """No engine's Pod has a router."""
+    policy, model = decision.policy.metadata.name, beside.model_of(decision.policy)
+    if beside.consents(policy, world.models.get(model)):
+        return conditions.progressing(
+            conditions.ROUTERS_STARTING, f"no Pod of ModelDeployment {model!r} has a router yet"
+        )
+    words = (
+        f"ModelDeployment {model!r} does not exist; create it"
+        if model not in world.models
+        else f"ModelDeployment {model!r} does not name this policy; write engine: {{sidecarRouter: {{routingPolicyRef: {{name: {policy}}}}}}} there"
+    )
+    return conditions.stalled(conditions.NOT_NAMED, words)
 
 
 def _unanswered(traffic: Traffic) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from tidegate import names
@@ -84,17 +84,17 @@ def account(children: Iterable[Manifest]) -> str:
     return there or str(template.get("annotations", {}).get(ACCOUNT_ANNOTATION, ""))
 
 
-def service(owner: Manifest, policy: RoutingPolicy) -> dict[str, Any]:
-    """The front door's address."""
+def service(owner: Manifest, policy: RoutingPolicy, selector: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The front door's address. `selector` is that of engines' Pods with a router, in which the port called http is the engine's."""
     name, wanted = policy.metadata.name, policy.spec.router.service
-    labels = router_labels(name)
-    port = {"name": "http", "port": policy.spec.router.port, "targetPort": "http", "protocol": "TCP"}
+    labels, target = router_labels(name), "http" if selector is None else names.ROUTER_PORT
+    port = {"name": "http", "port": policy.spec.router.port, "targetPort": target, "protocol": "TCP"}
     made = child(
         "Service",
         names.router(name),
         owner,
         labels,
-        {"spec": {"type": wanted.type, "selector": labels, "ports": [port]}},
+        {"spec": {"type": wanted.type, "selector": dict(selector or labels), "ports": [port]}},
     )
     if wanted.annotations:
         made["metadata"]["annotations"] = dict(wanted.annotations)
