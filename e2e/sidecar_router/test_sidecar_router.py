@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -31,13 +32,13 @@ KEYED = {"apiKeys": {"secretRefs": [{"name": "keys"}]}}
 HELLO = {"model": "chat", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
 
 
-def beside(**engine: object) -> Object:
+def beside(**engine: Any) -> Object:
     replicas = engine.pop("replicas", 2)
     settings = {"env": engine_env(DECODE_MS=20), "sidecarRouter": BESIDE} | engine
     return model(engine=settings, replicas=replicas, drain={"timeout": "45s"})
 
 
-def chat(**spec: object) -> Object:
+def chat(**spec: Any) -> Object:
     return policy("chat", **({"router": {"placement": "Sidecar"}} | spec))
 
 
@@ -57,7 +58,7 @@ def restarts(place: Place, container: str) -> int:
     return next(int(c["restartCount"]) for c in known if c["name"] == container)
 
 
-def ask(url: str, key: str = "", **more: object) -> httpx.Response:
+def ask(url: str, key: str = "", **more: Any) -> httpx.Response:
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return httpx.post(f"{url}/v1/chat/completions", json=HELLO | more, headers=headers, timeout=20)
 

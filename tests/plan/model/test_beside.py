@@ -57,7 +57,7 @@ def test_a_model_that_names_none_says_nothing() -> None:
 
 def running() -> ModelWorld:
     """Around a model whose first revision was made."""
-    simulation = Simulation(world().owner)
+    simulation = Simulation(dict(world().owner))
     plan = plan_model(world(), NOW)
     simulation.carry_out(plan, "status", "apply")
     return replace(simulation.model_world(), beside=FIT)
