@@ -11,7 +11,7 @@ INPUTS ?= 10000000
 SEED ?= 1
 SEEDS ?= 1
 
-.PHONY: help init native fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-limits bench-gates bench-affinity bench-autoscaling e2e-vllm e2e-kind demo demo-rollout crds golden \
+.PHONY: help init native model fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-limits bench-gates bench-affinity bench-autoscaling e2e-vllm e2e-kind demo demo-rollout crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -26,12 +26,16 @@ native: ## Envoy's native filters, where cargo is (Rust 1.85); without them Lua 
 	mkdir -p operator/tidegate/native && \
 	{ cmp -s native/target/release/libtidegate.so operator/tidegate/native/libtidegate.so || install native/target/release/libtidegate.so operator/tidegate/native/; }
 
+model: init ## the model that makes vectors of texts, for answers to similar questions; without it caches answer the same questions only
+	$(PYTHON) -m tidegate.embedding.build
+
 fuzz: ## what the filters read as a body's model against two slow parsers: INPUTS=10000000 SEED=1
 	cargo=$$(scripts/cargo) && cd native && FUZZ_INPUTS=$(INPUTS) FUZZ_SEED=$(SEED) $$cargo test --quiet --release --locked many_bodies -- --ignored --nocapture
 
 lock: init ## write requirements/*.txt anew from pyproject.toml
 	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 pyproject.toml -o requirements/runtime.txt
 	.venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 --extra dev pyproject.toml -o requirements/dev.txt
+	for extra in semantic semantic-build; do .venv/bin/uv pip compile --quiet --generate-hashes --universal --no-header --python-version 3.11 --constraints requirements/dev.txt --extra $$extra pyproject.toml -o requirements/$$extra.txt; done
 
 check: init check-native ## lint, format, types, layers, and whether generated files are current
 	.venv/bin/ruff check .
@@ -116,4 +120,4 @@ cluster-shell: ## a shell inside its network, with KUBECONFIG set
 	$(PYTHON) -m e2e.devcluster shell --name $(NAME)
 
 clean: ## remove what was built here
-	rm -rf native/target operator/tidegate/native .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf native/target operator/tidegate/native operator/tidegate/embedding/minilm .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

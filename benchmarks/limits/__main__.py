@@ -30,8 +30,8 @@ from benchmarks.router.trees import ROOT
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.limits.store import Store
-from tidegate.brain.limits.where import Where
 from tidegate.brain.records.record import Record
+from tidegate.brain.store.where import Where
 from tidegate.contract import limits as contract
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import RESERVED_HEADER

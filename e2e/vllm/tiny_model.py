@@ -6,7 +6,7 @@ The weights are vLLM's `--load-format dummy`. Run by the Python that vLLM is ins
 import sys
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # type: ignore[import-not-found]
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, PreTrainedTokenizerFast  # type: ignore[import-not-found]
 
 SPECIAL = ["<s>", "</s>", "<unk>"]

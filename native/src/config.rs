@@ -6,6 +6,7 @@
 //! |          |   `largest BYTES`, `too-large MESSAGE`; `end`: a broken stream gets an error event;                |
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
 //! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
+//! |          |   `kept BYTES HEADER`: the answer of a request with this header is told in metadata, if it is no longer; |
 //! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
@@ -102,6 +103,7 @@ fn route(text: &str) -> Result<route::Config, String> {
             "end" if value.is_empty() => config.end = true,
             "prefix" if !value.is_empty() => config.prefix = value.to_string(),
             "limits" if value.is_empty() => config.limits = true,
+            "kept" => config.kept = kept(value).ok_or_else(|| unknown(word, value))?,
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
             "keys" | "unread" | "open" | "client" | "told" => {
                 // whichever of them stands there: nobody is let in without a key
@@ -111,6 +113,11 @@ fn route(text: &str) -> Result<route::Config, String> {
         }
     }
     Ok(config)
+}
+
+fn kept(value: &str) -> Option<(usize, String)> {
+    let (bytes, header) = value.split_once(' ')?;
+    Some((bytes.parse().ok()?, header.to_string()))
 }
 
 fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
@@ -189,10 +196,11 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nprefix x-prefix\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nkept 9 x-ticket\nprefix x-prefix\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
         assert_eq!((route.forms.len(), route.own.len(), route.end, route.limits), (1, 1, true, true));
+        assert_eq!(route.kept, (9, "x-ticket".to_string()));
         assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
         assert_eq!((route.first_token.as_slice(), route.prefix.as_str()), (&b"600"[..], "x-prefix"));
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
@@ -233,6 +241,7 @@ mod tests {
             ("route", format!("{HEADERS}first-token soon")),
             ("route", format!("{HEADERS}prefix")),
             ("route", format!("{HEADERS}limits 3")),
+            ("route", format!("{HEADERS}kept 3")),
             ("route", format!("{HEADERS}keys all")),
             ("route", format!("{HEADERS}unread 1")),
             ("route", format!("{HEADERS}told")),

@@ -22,6 +22,7 @@ pub mod external;
 pub mod fault;
 pub mod filter;
 pub mod form;
+pub mod kept;
 pub mod key;
 pub mod model;
 pub mod name;

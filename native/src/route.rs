@@ -17,21 +17,22 @@
 //! advance, which has no key to show and gets its 405. A slash at the end of a path is taken off. An attempt at a stream may have a limit of its own until its first byte: until
 //! then the filter of the attempt holds what Envoy would take for the beginning of the answer.
 
+mod headers;
 mod paths;
 
-use crate::answer::{refusal, Answer, Api, REQUEST_ID};
+use crate::answer::{refusal, Answer, Api};
 use crate::clients::Stranger;
 use crate::end;
 use crate::events::{without_usage, Events, Passed};
 use crate::external;
 use crate::fault::Fault;
 use crate::filter::{Farewell, Filter, Host, Request, Response, Side};
-use crate::form::Form;
+use crate::kept::{is_given_again, Kept};
 use crate::model::Finder;
 use crate::prefix::Prefix;
-use crate::scanner::Scanner;
 use crate::splice::Place;
 use crate::usage::Usage;
+use headers::{asks_in_advance, finder, is_compressed, is_stream, name_request};
 pub use paths::Config;
 use paths::{split, Kind};
 use std::sync::Arc;
@@ -71,6 +72,10 @@ pub struct Route {
     asked: bool,
     /// Events of a stream.
     passed: Passed,
+    /// The answer, where the brain wants it.
+    kept: Kept,
+    /// It was kept before: its tokens are nobody's work.
+    again: bool,
 }
 
 struct Stream {
@@ -98,6 +103,8 @@ impl Route {
             may_ask: false,
             asked: false,
             passed: Passed::default(),
+            kept: Kept::default(),
+            again: false,
         }
     }
 
@@ -257,38 +264,6 @@ impl Route {
     }
 }
 
-fn finder(host: &dyn Host, kind: Kind) -> Finder {
-    match kind {
-        Kind::Form => Finder::Form(Form::new(host.header(Side::Request, "content-type", 0).unwrap_or_default())),
-        _ => Finder::Json(Scanner::default()),
-    }
-}
-
-/// A browser does, for a page of another origin (<https://fetch.spec.whatwg.org/#cors-preflight-fetch>).
-fn asks_in_advance(host: &dyn Host) -> bool {
-    let method = host.header(Side::Request, ":method", 0);
-    method == Some(b"OPTIONS") && host.header(Side::Request, "access-control-request-method", 0).is_some()
-}
-
-fn is_compressed(host: &dyn Host) -> bool {
-    let values = (0..).map_while(|index| host.header(Side::Request, "content-encoding", index));
-    values.into_iter().any(|value| !value.eq_ignore_ascii_case(b"identity"))
-}
-
-/// Its answer tells its name.
-fn name_request(host: &mut dyn Host) {
-    if let Some(name) = host.header(Side::Request, "x-request-id", 0).map(<[u8]>::to_vec) {
-        host.set_header(Side::Response, REQUEST_ID, &name);
-    }
-}
-
-/// Whether an answer is one of events, to which some may be added.
-fn is_stream(host: &dyn Host) -> bool {
-    let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
-    let fixed = |name: &str| host.header(Side::Response, name, 0).is_some();
-    kind.starts_with(b"text/event-stream") && !fixed("content-length") && !fixed("content-encoding")
-}
-
 impl Filter for Route {
     fn request_headers(&mut self, host: &mut dyn Host, end: bool) -> Request {
         let asked = host.header(Side::Request, ":path", 0).unwrap_or_default();
@@ -343,6 +318,10 @@ impl Filter for Route {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
+        if self.config.kept.0 > 0 && !self.ours {
+            self.kept.begin(host, &self.config.kept.1);
+            self.again = is_given_again(host);
+        }
         // what has a length must keep it
         self.asked &= self.stream.is_some();
         Response::Continue
@@ -351,6 +330,10 @@ impl Filter for Route {
     fn response_body(&mut self, host: &mut dyn Host, end: bool) -> Response {
         if self.first.is_none() && host.body_size(Side::Response) > 0 {
             self.first = Some(self.begun.elapsed().as_secs_f64() * 1e3);
+        }
+        self.kept.feed(host, self.config.kept.0, end);
+        if self.again {
+            return Response::Continue;
         }
         self.read_stream(host, end);
         let before = self.usage.told;
@@ -364,6 +347,7 @@ impl Filter for Route {
     /// What is answered goes by the path that was asked for.
     fn local_reply(&mut self, host: &mut dyn Host, status: u32) -> Option<Farewell> {
         self.ours = true;
+        self.kept = Kept::default();
         self.as_asked(host);
         let Stream { events, chunked, .. } = self.stream.take()?;
         self.broken = true;
@@ -382,6 +366,9 @@ impl Filter for Route {
             if let Some(number) = number {
                 host.set_number(key, number as f64);
             }
+        }
+        if let Some(answer) = self.kept.take().filter(|_| !self.broken) {
+            host.set_text("answer", &answer);
         }
         if self.config.limits && self.passed.count > 0 {
             host.set_number("events", self.passed.count as f64);

@@ -78,6 +78,12 @@ ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
 """Who asks for how much: from Envoy to the brain, where a policy has limits."""
 RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
 """What limits have reserved: from the brain to Envoy, for the request's record."""
+CACHE_HEADER: Final = f"{INTERNAL_PREFIX}cache"
+"""Asks the brain for an answer that is kept, and says for which route and client."""
+CACHED_HEADER: Final = f"{INTERNAL_PREFIX}cached"
+"""The route of a request to which the brain itself gives an answer that is kept."""
+TICKET_HEADER: Final = f"{INTERNAL_PREFIX}ticket"
+"""By which the brain knows a request again: the answer that it gives, or that an engine gives and the brain keeps."""
 INTERNAL_HEADERS: Final = (
     MODEL_HEADER,
     SPLICE_HEADER,
@@ -90,12 +96,19 @@ INTERNAL_HEADERS: Final = (
     PREFIX_HEADER,
     FIRST_HEADER,
     CLIENT_HEADER,
+    CACHE_HEADER,
+    CACHED_HEADER,
+    TICKET_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"
 ROUTE_HEADER: Final = "x-tidegate-decision"
 ATTEMPTS_HEADER: Final = "x-tidegate-attempts"
 """How many engines were asked until one answered."""
+FROM_CACHE_HEADER: Final = "x-tidegate-cache"
+"""From where an answer is: `miss`, `hit-memory`, `hit-exact`, `hit-semantic`; of a request, how it wants to be treated."""
+SIMILARITY_HEADER: Final = "x-tidegate-cache-similarity"
+"""How similar the question was whose answer is given, 0 to 1."""
 DRAIN_HEADER: Final = "x-tidegate-drain"
 """What kubelet shows to a brain, so that nobody else in the cluster can take a router out of service."""
 

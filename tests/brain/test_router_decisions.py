@@ -53,7 +53,7 @@ class Open(Wire):
     """A connection of Envoy's to the decision server, among those that are open."""
 
     def __init__(self, router: Router, those: set[Wire]) -> None:
-        super().__init__(router.decisions.decide)
+        super().__init__(router.decisions.reply)
         self._those = those
         those.add(self)
 

@@ -222,7 +222,7 @@ class Ending(Wire):
 
 async def brain(router: Router, folder: Path) -> asyncio.Server:
     """Its decision server."""
-    return await asyncio.get_running_loop().create_unix_server(lambda: Ending(router.decisions.decide), folder / SOCKET)
+    return await asyncio.get_running_loop().create_unix_server(lambda: Ending(router.decisions.reply), folder / SOCKET)
 
 
 async def dies(server: asyncio.Server) -> None:

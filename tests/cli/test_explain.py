@@ -16,6 +16,7 @@ RoutingPolicy/front-door: chat takes route chat
   first     large               10%  ModelDeployment qwen-32b, whose engines call it qwen-32b
   then      hosted                   https://api.openai.com/v1, which calls it gpt-4o-mini, with the key token of Secret openai
   at last   503 The service is busy. Please try again in a minute.
+  cache     CacheTier shared
   again     the first ones 2 times more, after 429, 503, no connection, a reset
   time      request 10m, firstToken 60s
   breaker   left alone for 60s after 5 answers of 5xx in a row

@@ -194,6 +194,13 @@ def test_a_model_that_is_not_among_the_files(tmp_path: Path, capsys: Capture, te
     assert capsys.readouterr().err == (f"warning: {path}: RoutingPolicy/chat: {warning}\n" if warning else "")
 
 
+def test_a_tier_that_is_not_among_the_files(tmp_path: Path, capsys: Capture) -> None:
+    routed = POLICY.replace("to: {", "cache: {cacheTierRef: {name: answers}}, to: {")
+    assert validate(file(tmp_path, f"{routed}---\n{MODEL}")) == 0
+    warning = "spec.routes[0].cache.cacheTierRef.name: no CacheTier answers in these files; it has to be in the cluster"
+    assert warning in capsys.readouterr().err
+
+
 def test_a_null_that_kubectl_apply_loses(tmp_path: Path, capsys: Capture) -> None:
     patch = "engine: {podTemplatePatch: {spec: {securityContext: {fsGroup: null}}}, "
     assert validate(file(tmp_path, MODEL.replace("engine: {", patch))) == 0

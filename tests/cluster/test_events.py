@@ -68,6 +68,12 @@ def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
             status(NativeFilters=("False", "EnvoyUntested")),
             [("Warning", "EnvoyUntested", "NativeFilters is False: about NativeFilters")],
         ),
+        (None, status(ResponseCache=("True", "AsSpecified")), []),
+        (
+            FINE,
+            status(ResponseCache=("False", "FalseHits")),
+            [("Warning", "FalseHits", "ResponseCache is False: about ResponseCache")],
+        ),
         (FINE, status(Reconciling=("True", "Starting")), []),
         (FINE, status(UpdatePending=("True", "Adopted")), []),
     ],

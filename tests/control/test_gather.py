@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.support.builders import DEFAULTS, key_of, live, managed_tier, model, pod, policy
+from tests.support.builders import DEFAULTS, cached, key_of, live, managed_tier, model, pod, policy
 from tidegate import names
 from tidegate.control.gather import Gatherer
 from tidegate.control.store import Store
@@ -57,6 +57,17 @@ def test_a_policy_that_counts_in_a_store() -> None:
     assert gatherer(TIER, managed_tier("other")).router(counting).tiers == {"shared": TIER}
     assert gatherer(managed_tier("other")).router(counting).tiers == {}
     assert gatherer(TIER).router(POLICY).tiers == {}
+
+
+def test_a_policy_that_gives_answers_again() -> None:
+    both = cached({**POLICY, "spec": POLICY["spec"] | {"storeRef": {"name": "other"}}})
+    assert gatherer(TIER, managed_tier("other"), managed_tier("third")).router(both).tiers.keys() == {"shared", "other"}
+
+
+def test_a_tier_is_told_who_names_it() -> None:
+    counting = policy("counting", storeRef={"name": "shared"})
+    world = gatherer(POLICY, cached(policy("cached")), counting, cached(policy("else"), "other")).cache(TIER)
+    assert named(world.policies) == ["cached", "counting"]
 
 
 def test_a_policy() -> None:

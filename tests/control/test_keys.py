@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import live, managed_tier, model, pod, policy
+from tests.support.builders import cached, live, managed_tier, model, pod, policy
 from tidegate import names
 from tidegate.control.keys import interested, policies_beyond, policies_naming
 from tidegate.control.store import Store
@@ -15,6 +15,7 @@ from tidegate.plan.kube.objects import child, model_labels, router_labels, store
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")
+CACHED = cached(policy("cached", ("llama",)))
 COUNTING = policy("counting", storeRef={"name": "shared"})
 BOTH = {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}
 
@@ -35,6 +36,8 @@ def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) 
         (POLICY, [MODEL], {("RoutingPolicy", "chat"), ("ModelDeployment", "llama"), ("ModelDeployment", "mistral")}),
         (TIER, [MODEL, POLICY], {("CacheTier", "shared")}),
         (TIER, [COUNTING, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "counting")}),
+        (TIER, [CACHED, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "cached")}),
+        (CACHED, [], {("RoutingPolicy", "cached"), ("ModelDeployment", "llama"), ("CacheTier", "shared")}),
         (child("Service", "s", MODEL, {}, {}), [], {("ModelDeployment", "llama")}),
         (child("Service", "s", POLICY, router_labels("chat"), {}), [], {("RoutingPolicy", "chat")}),
         (pod("p", model_labels("llama")), [], {("ModelDeployment", "llama")}),
@@ -253,3 +256,25 @@ def test_policies_naming_in_a_stable_order() -> None:
         store.put(policy(name, ("llama",)))
     found = policies_naming(store, ObjectKey(names.API_VERSION, names.MODEL_DEPLOYMENT, "shop", "llama"))
     assert [p["metadata"]["name"] for p in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "woken"),
+    [
+        (CACHED, CACHED, set()),
+        (CACHED, CACHED | {"status": {"ready": "2/2"}}, set()),
+        (CACHED, CACHED | {"status": {"caches": [{"name": "shared", "entries": 7}]}}, {"shared"}),
+        (CACHED, policy("cached", ("llama",)), {"shared"}),
+        (CACHED, cached(policy("cached", ("llama",)), "other"), {"shared", "other"}),
+    ],
+)
+def test_what_tiers_read_of_a_policy(before: Manifest, now: Manifest, woken: set[str]) -> None:
+    assert {name for kind, name in asked(now, known=before) if kind == names.CACHE_TIER} == woken
+
+
+def test_another_spec_of_a_tier_is_news_for_who_gives_its_answers() -> None:
+    other = TIER | {"spec": TIER["spec"] | {"version": "2"}}
+    assert ("RoutingPolicy", "cached") in asked(other, CACHED, known=TIER)
+    shared = TIER | {"status": {"policies": [{"name": "cached"}, {"name": "other"}]}}
+    assert ("RoutingPolicy", "cached") in asked(shared, CACHED, known=TIER)
+    assert ("RoutingPolicy", "cached") not in asked(TIER | {"status": {"version": "x"}}, CACHED, known=TIER)

@@ -36,6 +36,7 @@ TYPES = {
     "UPDATE_PENDING",
     "SCALING_ACTIVE",
     "ENGINES_HANG",
+    "RESPONSE_CACHE",
 }
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

@@ -53,4 +53,4 @@ def names(value: Any) -> set[str]:
 def test_what_the_listener_names_stands_in_the_bootstrap() -> None:
     there = {cluster["name"] for cluster in bootstrap(ALL)["static_resources"]["clusters"]}
     assert names(listeners(ALL)["resources"]) <= there
-    assert names(listeners(ALL)["resources"]) == {"records", "collector"}
+    assert names(listeners(ALL)["resources"]) == {"records", "answers", "collector"}

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.brain.limits.conftest import PASSWORD, Valkey, valkey
+from tests.brain.store.conftest import PASSWORD, Valkey, valkey
 from tests.envoy.conftest import Engines, RealEnvoy
 from tests.envoy.hostile.wire import CHAT
 from tests.envoy.native.test_keys import BOTH, KEY, OTHER

@@ -59,6 +59,12 @@ def policy(name: str = "chat", models: tuple[str, ...] = ("llama",), **spec: Any
     )
 
 
+def cached(policy: dict[str, Any], tier: str = "shared") -> dict[str, Any]:
+    """The same policy, whose routes have the answers of this CacheTier."""
+    routes = [route | {"cache": {"cacheTierRef": {"name": tier}}} for route in policy["spec"]["routes"]]
+    return policy | {"spec": policy["spec"] | {"routes": routes}}
+
+
 def managed_tier(name: str = "shared", **store: Any) -> dict[str, Any]:
     """A CacheTier with a store of the operator's."""
     return owner(names.CACHE_TIER, name, {"store": {"managed": store}})

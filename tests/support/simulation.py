@@ -122,7 +122,8 @@ class Simulation:
     def cache_world(self) -> CacheWorld:
         samples = {store_question(self.owner): Sample(self.check, 0.0)} if self.check else {}
         heard = samples | self._heard()
-        return CacheWorld(self.owner, self.defaults, self._sorted(), tuple(self.pods), heard, "random-password")
+        around = (self._sorted(), tuple(self.pods), heard, tuple(self.policies))
+        return CacheWorld(self.owner, self.defaults, *around, new_password="random-password")
 
     def _heard(self) -> dict[Question, Sample]:
         """Events of everything that could be asked about."""

@@ -27,6 +27,8 @@ pub struct Config {
     pub prefix: String,
     /// Whether the brain is told how much a request asks for, and the record how much of a stream was passed on.
     pub limits: bool,
+    /// Bytes of an answer that are kept at most, and the header of requests whose answers are; no bytes where none are.
+    pub kept: (usize, String),
     /// Who may ask, where that is not everybody.
     pub clients: Option<Clients>,
     /// Headers that the filters tell each other things in.
@@ -59,6 +61,7 @@ impl Config {
             first_token: Vec::new(),
             prefix: String::new(),
             limits: false,
+            kept: (0, String::new()),
             clients: None,
             headers,
         }

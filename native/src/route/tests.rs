@@ -17,6 +17,7 @@ fn config() -> Arc<Config> {
         first_token: b"600".to_vec(),
         prefix: "x-prefix".into(),
         limits: true,
+        kept: (0, String::new()),
         clients: None,
         headers: Headers::for_tests(),
     })

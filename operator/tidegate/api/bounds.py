@@ -26,3 +26,5 @@ OVERRIDES: Final = 16
 """Overrides of a limit."""
 OVERRIDE_CLIENTS: Final = 32
 """Clients of an override."""
+TIER_POLICIES: Final = 64
+"""Policies of which a CacheTier tells."""

@@ -1,7 +1,8 @@
-"""CacheTier: the store that a policy's routers share."""
+"""CacheTier: the store that a policy's routers share, and the answers that they give again."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from tidegate.api.base import (
     Words,
     cel_format,
 )
+from tidegate.api.caching import ExactLayer, MemoryLayer, SemanticLayer, Temperature, TtlRule
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.modeldeployment import Retention, same_class, unless_changed
 from tidegate.api.status import CacheTierStatus
@@ -127,15 +129,94 @@ class Store(Part):
     )
 
 
-class CacheTierSpec(Part):
-    """What is shared, and where."""
+EXISTING_SHARE = "256Mi"
+"""Of an existing store, for answers, where nothing is said."""
 
-    store: Store
-    """Shared state of caches, limits and budgets."""
+
+class CacheTierSpec(Part):
+    """What is shared, and where; and which answers are given again."""
+
+    store: Store | None = None
+    """Shared state of caches and limits. Default: none; each router has its own memory alone."""
+    memory: MemoryLayer | None = None
+    """Answers that each router keeps itself. Default: none."""
+    exact: ExactLayer | None = None
+    """Answers in the store, for questions that are the same word for word. Default: none."""
+    semantic: SemanticLayer | None = None
+    """Answers to questions that are similar. Default: none."""
+    sharing: Literal["Client", "Policy"] = "Client"
+    """Whose answers somebody may be given: his own alone, or those of all clients of the policy. Policy is for what depends on no person."""
+    ttl_rules: Annotated[list[TtlRule], Field(max_length=16, json_schema_extra=KEYED_BY_NAME)] = []
+    """Other times for some requests; the first that fits counts."""
+    version: Annotated[str, Field(max_length=128, pattern=r"^[!-~]*$")] = ""
+    """Change it to forget everything older, for example after the documents behind the prompts have changed."""
+    max_temperature: Temperature = "1"
+    """A request with a higher temperature wants a new answer each time, and gets one."""
+    max_answer_size: Quantity = "256Ki"
+    """A longer answer is not kept."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether any answer is given again."""
+        return bool(self.memory or self.exact or self.semantic)
+
+    @property
+    def share(self) -> Decimal:
+        """Bytes that answers may take in the store."""
+        if self.exact and self.exact.max_size is not None:
+            return amount(self.exact.max_size)
+        managed = self.store.managed if self.store else None
+        return amount(managed.memory) / 2 if managed else amount(EXISTING_SHARE)
 
     rules: ClassVar = (
         Rule(
-            "has(self.store.managed) == has(oldSelf.store.managed)",
+            "has(self.store) || has(self.memory)",
+            "a CacheTier needs a store, which routers share, or memory, which each has itself: store: {managed: {memory: 1Gi}} or memory: {}",
+            lambda s: s.store is not None or s.memory is not None,
+        ),
+        Rule(
+            "!has(self.exact) || has(self.store)",
+            "exact keeps answers in a store; write store: {managed: {memory: 1Gi}}, or leave exact out and write memory: {}",
+            lambda s: s.exact is None or s.store is not None,
+            ".exact",
+        ),
+        Rule(
+            "!has(self.semantic) || has(self.memory) || has(self.exact)",
+            "semantic finds answers that memory or exact keep; write memory: {} or exact: {} beside it",
+            lambda s: s.semantic is None or s.memory is not None or s.exact is not None,
+            ".semantic",
+        ),
+        Rule(
+            "!has(self.exact) || !has(self.exact.maxSize) || !has(self.store) || !has(self.store.managed) || "
+            "quantity(string(self.exact.maxSize)).asApproximateFloat() <= 0.75 * "
+            "quantity(has(self.store.managed.memory) ? string(self.store.managed.memory) : '1Gi').asApproximateFloat()",
+            "exact.maxSize must be at most three quarters of store.managed.memory, because counts of limits and what the server itself needs "
+            "are in there too; lower it, or raise memory",
+            lambda s: (
+                not (s.exact and s.store and s.store.managed) or s.share * 4 <= amount(s.store.managed.memory) * 3
+            ),
+            ".exact.maxSize",
+        ),
+        Rule(
+            "!has(self.maxTemperature) || double(self.maxTemperature) <= 2.0",
+            'maxTemperature must be at most "2", for example "1"; "0" is for requests that ask for the likeliest answer alone',
+            lambda s: Decimal(s.max_temperature) <= 2,
+            ".maxTemperature",
+        ),
+        Rule(
+            "!has(self.maxAnswerSize) || !quantity(string(self.maxAnswerSize)).isLessThan(quantity('1Ki')) && "
+            "!quantity(string(self.maxAnswerSize)).isGreaterThan(quantity('8Mi'))",
+            "maxAnswerSize must be between 1Ki and 8Mi, for example 256Ki",
+            lambda s: amount("1Ki") <= amount(s.max_answer_size) <= amount("8Mi"),
+            ".maxAnswerSize",
+        ),
+        Rule(
+            "!has(oldSelf.store) || has(self.store)",
+            "a store cannot be taken from a CacheTier; create another one without a store, and point to it",
+            unless_changed,
+        ),
+        Rule(
+            "!has(self.store) || !has(oldSelf.store) || has(self.store.managed) == has(oldSelf.store.managed)",
             "a store cannot change between managed and existing; create another CacheTier and point to it",
             unless_changed,
         ),
@@ -143,7 +224,7 @@ class CacheTierSpec(Part):
 
 
 class CacheTier(Part):
-    """The store that a policy's routers share."""
+    """The store that a policy's routers share, and the answers that they give again."""
 
     api_version: Literal["tidegate.dev/v1alpha1"]
     kind: Literal["CacheTier"]

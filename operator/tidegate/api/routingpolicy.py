@@ -100,6 +100,14 @@ class Destination(Part):
     )
 
 
+class RouteCache(Part):
+    """Answers that are given again."""
+
+    cache_tier_ref: LocalRef
+    """The CacheTier, in the same namespace, that says which, for how long and for whom. While there is none, every request is asked of an
+    engine."""
+
+
 class Route(Part):
     """Public model names, and who answers them."""
 
@@ -111,6 +119,8 @@ class Route(Part):
     """Who answers; `model` in the body becomes the backend's own name."""
     fallback: Fallback | None = None
     """Who answers when they do not. Default: nobody."""
+    cache: RouteCache | None = None
+    """Answers that are given again to the same question. Default: none; every request is asked of an engine."""
 
     rules: ClassVar = (
         Rule(
@@ -286,8 +296,13 @@ class RoutingPolicySpec(Part):
     that a limit holds for each replica, and the condition LimitsShared says so."""
 
     @property
+    def tiers(self) -> tuple[str, ...]:
+        """The CacheTiers of its routes, each once."""
+        return tuple(dict.fromkeys(route.cache.cache_tier_ref.name for route in self.routes if route.cache))
+
+    @property
     def secrets(self) -> tuple[str, ...]:
-        """The Secrets that routers read, each once."""
+        """The Secrets that routers read, each once; those of CacheTiers are not among them."""
         providers = (name for backend in self.backends if backend.external for name in backend.external.secrets)
         return tuple(dict.fromkeys((*self.auth.secrets, *providers)))
 
@@ -303,6 +318,12 @@ class RoutingPolicySpec(Part):
             "storeRef is where limits are counted; write limits, or leave it out",
             lambda s: not s.store_ref or bool(s.limits),
             ".storeRef",
+        ),
+        Rule(
+            "!has(self.router) || !has(self.router.placement) || self.router.placement != 'Sidecar' || self.routes.all(r, !has(r.cache))",
+            "a router beside an engine gives no answers again; leave cache out of its routes, or let routers of their own lead to the model",
+            lambda s: not s.router.sidecar or all(route.cache is None for route in s.routes),
+            ".routes",
         ),
         Rule(
             "!has(self.router) || !has(self.router.placement) || self.router.placement != 'Sidecar' || "

@@ -285,6 +285,31 @@ class ConfigurationStatus(Part):
     """Whether there are more of those than `older` has room for: routers may still send to any model of the namespace."""
 
 
+class CacheUse(Part):
+    """What a policy's routers keep in a tier, and what they answered from it: rounded, and since they began."""
+
+    name: Short
+    """Name of the CacheTier; in a CacheTier's status, of the RoutingPolicy."""
+    entries: Count = 0
+    """Answers in the routers' own memory."""
+    size: Annotated[str, Field(max_length=32)] = ""
+    """What they take."""
+    store_size: Annotated[str, Field(max_length=32)] = ""
+    """What answers take in the store, of all policies together."""
+    memory_hits: Count = 0
+    """Requests that were answered from a router's memory."""
+    exact_hits: Count = 0
+    """Those that were from the store."""
+    semantic_hits: Count = 0
+    """Those that were with the answer to a similar question."""
+    misses: Count = 0
+    """Those that could have been, and were asked of an engine."""
+    exact_only: bool = False
+    """Whether no answers to similar questions are given at the moment, because too many were wrong."""
+    false_hits: Short = ""
+    """Share of these that were wrong, of those that were looked at, with its 95 % interval."""
+
+
 class RoutingPolicyStatus(Status):
     """Status of a RoutingPolicy."""
 
@@ -302,6 +327,8 @@ class RoutingPolicyStatus(Status):
     """Public model names."""
     configuration: ConfigurationStatus | None = None
     """Which configuration the routers run."""
+    caches: Annotated[list[CacheUse], Field(max_length=bounds.ROUTES, json_schema_extra=KEYED_BY_NAME)] = []
+    """What its routers keep, by CacheTier."""
 
 
 class CacheTierStatus(Status):
@@ -313,3 +340,5 @@ class CacheTierStatus(Status):
     """Server and version of the store, as it says itself."""
     eviction_policy: Short = ""
     """What the store throws out when its memory is full, in its own words; `noeviction` is nothing, which limits need."""
+    policies: Annotated[list[CacheUse], Field(max_length=bounds.TIER_POLICIES, json_schema_extra=KEYED_BY_NAME)] = []
+    """Policies whose routes name it, with what their routers keep."""

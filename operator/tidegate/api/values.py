@@ -17,6 +17,8 @@ PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0
 HOST = r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
 HTTP_URL = rf'^http://[A-Za-z0-9.-]{{1,253}}(:{PORT})?(/[!-"$->@-~]*)?$'
 
+MEBI = 1024 * 1024
+
 _UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _UNIT_FACTOR = {"": Decimal(1), "m": Decimal("0.001")}
 _UNIT_FACTOR |= {u: Decimal(1000) ** (i + 1) for i, u in enumerate("kMGTPE")}
@@ -35,10 +37,9 @@ def amount(quantity: str) -> Decimal:
     return Decimal(digits) * _UNIT_FACTOR[quantity[len(digits) :]]
 
 
-def bytes_quantity(count: Decimal) -> str:
+def bytes_quantity(count: Decimal | int) -> str:
     """A byte count as a quantity in whole Mi, rounded up: what a memory request is written as."""
-    mebi = _UNIT_FACTOR["Mi"]
-    return f"{-(-int(count) // int(mebi))}Mi"
+    return f"{-(-int(count) // MEBI)}Mi"
 
 
 def fraction(percent: str) -> Decimal:

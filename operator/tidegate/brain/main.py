@@ -13,13 +13,12 @@ from kubernetes.aio import client, config
 from tidegate.brain.admin import Admin
 from tidegate.brain.certificate import unusable
 from tidegate.brain.own import Own
-from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
 from tidegate.brain.secrets import Secrets
 from tidegate.brain.server import Server
+from tidegate.brain.sockets import listening
 from tidegate.brain.watch import follow
 from tidegate.brain.xds import Files
-from tidegate.envoy import decide, observe
 from tidegate.envoy.start import Start
 from tidegate.names import (
     MANAGED_BY,
@@ -65,14 +64,11 @@ async def run(post: Post) -> None:
             f"the certificate's Secret {wrong}"
         )  # nobody could speak to this Pod: the ones of before go on
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
-    deciding = await router.decisions.serve(run_dir / decide.SOCKET)
-    hearing = await listen(run_dir / observe.SOCKET, router.heard)
     api = await _connect()
     try:
-        await _until(stop, api, post.namespace, router)
+        async with listening(router, run_dir):
+            await _until(stop, api, post.namespace, router)
     finally:
-        deciding.close()
-        hearing.close()
         await server.cleanup()
         await admin.close()
         await api.close()
@@ -94,6 +90,7 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
             secrets.run(),
             router.trust.issuers.run(),
             router.limits.run(),
+            router.caches.run(),
             router.run(),
             router.presence.run(),
         )

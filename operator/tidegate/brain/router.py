@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from tidegate.brain import avoided, certificate
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.cache.keeper import CacheKeeper
+from tidegate.brain.cache.meters import CacheMeters
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.limits.keeper import Keeper
@@ -110,15 +112,23 @@ class Router:
             self.engines = self._chosen.of(HERE)
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self.limits = Keeper(self.decisions.counting)
-        self.trust = Trust(self.files, self.limits, self._changed.set)
+        self.caches = CacheKeeper(self.decisions.cache, time.time)
+        self.trust = Trust(self.files, (self.limits, self.caches), self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
+        self.cache_meters = CacheMeters(self.decisions.cache)
         with suppress(UnreadableConfig):
             self._config_running = placed(load(self.files.last_good()), self.own)
             self.decisions.follow(self._config_running, {})
-            self.limits.follow(self._config_running)
-            self.limit_meters.follow(self._config_running)
-            self.meters.follow(self._config_running, 0.0)
+            self._tell(self._config_running, 0.0)
             self.trust.restore(self._config_running)
+
+    def _tell(self, config: RouterConfig, now: float) -> None:
+        """Envoy runs it."""
+        self.limits.follow(config)
+        self.limit_meters.follow(config)
+        self.caches.follow(config)
+        self.cache_meters.follow(config)
+        self.meters.follow(config, now)
 
     def config_changed(self, objects: Objects) -> None:
         """The watch of the ConfigMap. A document that cannot be read leaves the last good one in force."""
@@ -284,9 +294,7 @@ class Router:
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
         self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
-        self.limits.follow(offer.config)
-        self.limit_meters.follow(offer.config)
-        self.meters.follow(offer.config, loop.time())
+        self._tell(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)
 
@@ -364,6 +372,7 @@ class Router:
             "providers": few(self.trust.of_providers(self.config) if self.config else ()),
             "certificate": self._certificate(reading.expires if reading else 0),
             "limits": self.limits.problems(),
+            "caches": self.caches.stats(),
         }
 
     def _certificate(self, expires: float) -> str:

@@ -79,7 +79,8 @@ class Server:
             expires = (await self._admin.read()).expires if self._router.files.start.certificate else 0
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
-        own = "".join(generate_latest(m).decode() for m in (self._router.meters, self._router.limit_meters))
+        router = self._router
+        own = "".join(generate_latest(m).decode() for m in (router.meters, router.limit_meters, router.cache_meters))
         held = self._router.decisions.waiting.held
         return web.Response(text=text + metrics.of_brain(self._router.current, held, expires) + own)
 

@@ -5,19 +5,18 @@ a Secret of         then
 clients' keys       keys.py: digests, kept for a brain that comes after this one
 providers           providers.py: files that Envoy alone reads
 an issuer's CA      jwks.py, which reads the issuer's keys
-the store of        limits/keeper.py, and nobody else
-  limits
+a store, or of an   limits/keeper.py and cache/keeper.py, and nobody else
+  embedding model
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from tidegate.brain import keys
 from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
-from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.xds import Files
 from tidegate.contract.clients import Tokens
@@ -26,11 +25,21 @@ from tidegate.envoy.clients import Clients
 from tidegate.envoy.providers import Credentials
 
 
-class Trust:
-    """Of one router."""
+class Reader(Protocol):
+    """Who needs Secrets that nobody else does."""
 
-    def __init__(self, files: Files, limits: Keeper, news: Callable[[], None]) -> None:
-        self._files, self._limits, self._news = files, limits, news
+    def secret_changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
+        """None when it is not there."""
+
+    def secret_forgotten(self, name: str) -> None:
+        """Its watch has ended."""
+
+
+class Trust:
+    """Of one router; `readers` are told the Secrets of stores."""
+
+    def __init__(self, files: Files, readers: Sequence[Reader], news: Callable[[], None]) -> None:
+        self._files, self._readers, self._news = files, readers, news
         self._configs: tuple[RouterConfig, ...] = ()
         self._entries: dict[str, Entries] = {}
         self._providers = Providers(files)
@@ -55,7 +64,8 @@ class Trust:
         """The watch of a Secret; None when it is not there."""
         stores = self._of_stores()
         if name in stores:
-            self._limits.secret_changed(name, secret)
+            for reader in self._readers:
+                reader.secret_changed(name, secret)
         if name not in stores or name in self._of_others():
             self._entries[name] = keys.entries(name, secret)
             self._files.remember_keys(keys.written(self._entries))
@@ -66,7 +76,8 @@ class Trust:
         """Its watch has ended: what it said may be wrong when it is named again."""
         self._entries.pop(name, None)
         self._providers.forgotten(name)
-        self._limits.secret_forgotten(name)
+        for reader in self._readers:
+            reader.secret_forgotten(name)
 
     def clients(self, config: RouterConfig) -> Clients:
         """Who may ask."""
@@ -101,8 +112,14 @@ class Trust:
         return clients.union(authorities, *map(named_secrets, self._configs))
 
     def _of_stores(self) -> frozenset[str]:
-        blocks = (config.limits for config in self._configs)
-        return frozenset(name for block in blocks if block and block.store for name in block.store.secrets)
+        limits = (config.limits.store for config in self._configs if config.limits)
+        caches = [cache for config in self._configs for cache in config.caches or ()]
+        stores = frozenset(name for store in (*limits, *(c.store for c in caches)) if store for name in store.secrets)
+        return stores | {
+            c.semantic.endpoint.key.secret
+            for c in caches
+            if c.semantic and c.semantic.endpoint and c.semantic.endpoint.key
+        }
 
     def _of_keys(self, config: RouterConfig) -> tuple[Clients, tuple[str, ...]]:
         return keys.together(config.api_keys.secrets if config.api_keys else (), self._entries)

@@ -62,6 +62,7 @@ def explained(policy: RoutingPolicy, route: Route, model: str, models: Models) -
         yield f"  then      {_line(backends[later.name], later.adapter, models)}"
     if route.fallback and route.fallback.response:
         yield f"  at last   {route.fallback.response.status} {route.fallback.response.message}"
+    yield f"  cache     {f'CacheTier {route.cache.cache_tier_ref.name}' if route.cache else 'none'}"
     yield from _patience(policy, route)
     yield from _limits(policy, model)
 

@@ -6,7 +6,7 @@ manifests of ours, all valid                         | how many                 
 a field that is wrong                                | file, field, what to write | 1
 the same object twice                                | where else it stands       | 1
 no manifest of ours                                  | that there is none         | 1
-a policy of a model that is not among them           | a warning: it may be there | 0
+a policy of a model or tier that is not among them   | a warning: it may be there | 0
 a null in a podTemplatePatch                         | a warning: it gets lost    | 0
 no such file, no YAML, a key twice in one map        | file and line              | 2
 """
@@ -14,11 +14,13 @@ no such file, no YAML, a key twice in one map        | file and line            
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tidegate.api.validate import check, doubts, ours
 from tidegate.cli.manifests import Document, Unreadable, read
-from tidegate.names import GROUP, MODEL_DEPLOYMENT, ROUTING_POLICY
+from tidegate.names import CACHE_TIER, GROUP, MODEL_DEPLOYMENT, ROUTING_POLICY
+from tidegate.plan.kube.reading import maps, part, text
 
 Said = tuple[Document, str, str]
 """A manifest, one of its fields, and what is to be said about it."""
@@ -60,15 +62,30 @@ def _problems(documents: Sequence[Document]) -> Iterator[Said]:
 
 
 def _dangling(own: Sequence[Document]) -> Iterator[Said]:
-    """Models that a policy names and that are not among the files."""
+    """What a policy names and that is not among the files."""
     known = {document.identity for document in own}
     for document in own:
         if document.identity[0] == ROUTING_POLICY:
-            for index, backend in enumerate(document.manifest["spec"]["backends"]):
-                name = (backend.get("modelDeploymentRef") or {}).get("name")
-                if name and (MODEL_DEPLOYMENT, document.identity[1], name) not in known:
-                    field = f"spec.backends[{index}].modelDeploymentRef.name"
-                    yield document, field, f"no ModelDeployment {name} in these files; it has to be in the cluster"
+            for kind, name, field in _named(document.manifest["spec"]):
+                if name and (kind, document.identity[1], name) not in known:
+                    yield document, field, f"no {kind} {name} in these files; it has to be in the cluster"
+
+
+def _named(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Kind, name, and the field that says it."""
+    for index, backend in enumerate(maps(spec, "backends")):
+        yield (
+            MODEL_DEPLOYMENT,
+            text(backend.get("modelDeploymentRef"), "name"),
+            f"spec.backends[{index}].modelDeploymentRef.name",
+        )
+    for index, route in enumerate(maps(spec, "routes")):
+        yield (
+            CACHE_TIER,
+            text(part(route, "cache").get("cacheTierRef"), "name"),
+            f"spec.routes[{index}].cache.cacheTierRef.name",
+        )
+    yield CACHE_TIER, text(spec.get("storeRef"), "name"), "spec.storeRef.name"
 
 
 def _doubts(own: Sequence[Document]) -> Iterator[Said]:

@@ -18,6 +18,7 @@ from tidegate.plan.conditions import (
     READY,
     RECONCILING,
     RESOLVED_REFS,
+    RESPONSE_CACHE,
     STALLED,
     known,
 )
@@ -26,7 +27,7 @@ from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG, RESPONSE_CACHE)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -61,8 +62,10 @@ def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, 
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
-    """A new object is neither stalled nor without its references or filters: no news."""
-    good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True"}.get(condition["type"])
+    """A new object is neither stalled nor without its references, filters or caches: no news."""
+    good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True", RESPONSE_CACHE: "True"}.get(
+        condition["type"]
+    )
     return condition["type"] not in before and condition["status"] == good
 
 

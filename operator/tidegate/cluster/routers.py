@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 
 from tidegate import names
+from tidegate.cluster.cache_reports import reports
 from tidegate.errors import Unavailable
 from tidegate.plan.kube.reading import integer, text, texts, truth
 from tidegate.plan.plan import Question
@@ -29,6 +30,7 @@ async def ask(client: httpx.AsyncClient, question: Question) -> RouterReport:
             certificate=text(said, "certificate"),
             providers=tuple(texts(said, "providers")),
             limits=tuple(texts(said, "limits")),
+            caches=reports(said),
         )
     except (httpx.HTTPError, ValueError, AttributeError) as error:
         raise Unavailable(f"{question.about}: {type(error).__name__}") from error

@@ -34,7 +34,7 @@ async def check(api: Api, owner: Manifest) -> StoreCheck:
     tier = CacheTier.model_validate({**owner, "status": None})
     namespace = owner["metadata"]["namespace"]
     try:
-        if tier.spec.store.existing:
+        if tier.spec.store and tier.spec.store.existing:
             return await _existing(api, namespace, tier.spec.store.existing)
         ref = SecretKeyRef(name=names.store(tier.metadata.name), key=names.STORE_PASSWORD_KEY)
         password = await _secret(api, namespace, ref)

@@ -21,6 +21,7 @@ from pydantic import PrivateAttr, ValidationError
 from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
+from tidegate.contract.cache import Cache
 from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import Destination
 from tidegate.contract.limits import Limits
@@ -62,6 +63,8 @@ class RouterConfig(Piece):
     limits: Limits | None = None
     """Absent where nobody counts."""
     streams: Streams = Streams()
+    caches: tuple[Cache, ...] | None = None
+    """Absent where no answer is given twice."""
     circuit_breaker: CircuitBreaker | None = None
     """Absent: nobody is left alone for what he answers."""
     _written: str = PrivateAttr(default="")

@@ -60,3 +60,5 @@ class Route(Piece):
     decision: Decision | None = None
     """What leads to another route; the targets of this one are not asked then."""
     fallback: Fallback | None = None
+    cache: str | None = None
+    """Name of the cache whose answers its requests may get. Earlier readers ask an engine each time."""

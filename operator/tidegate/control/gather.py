@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of, orphans_of, pods_of, scaling, tier_of
+from tidegate.control.terms import models_of, orphans_of, pods_of, scaling, tiers_of, using
 from tidegate.plan.containers import policy_beside
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
@@ -87,6 +87,7 @@ class Gatherer:
             children=self._children(owner),
             pods=self.store.find(pods_of(key)),
             samples=self.samples(key),
+            policies=self.store.find(using(key)),
             new_password=self.new_password(),
         )
 
@@ -100,10 +101,10 @@ class Gatherer:
         return self.store.get(owner_key(names.ROUTING_POLICY, model["metadata"]["namespace"], name)) if name else None
 
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
-        """The one that it names, if there is one."""
-        namespace, name = policy["metadata"]["namespace"], tier_of(policy)
-        tier = self.store.get(owner_key(names.CACHE_TIER, namespace, name)) if name else None
-        return {name: tier} if tier else {}
+        """Those that it names, and that there are."""
+        namespace = policy["metadata"]["namespace"]
+        named = {name: self.store.get(owner_key(names.CACHE_TIER, namespace, name)) for name in tiers_of(policy)}
+        return {name: tier for name, tier in named.items() if tier}
 
     def _models(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""

@@ -10,14 +10,15 @@ from tidegate.control.store import Store
 from tidegate.control.terms import (
     OWNER_LABELS,
     beside,
-    counting_in,
     models_in,
     models_of,
     naming,
     scaled_by,
     sending_anywhere,
     sends_anywhere,
+    using,
 )
+from tidegate.plan.cache.users import cached_in
 from tidegate.plan.containers import is_beside, policy_beside
 from tidegate.plan.kube.pods import ready
 from tidegate.plan.kube.reading import integer, maps, part, text
@@ -39,17 +40,33 @@ def interested(manifest: Manifest, known: Manifest | None, store: Store) -> set[
     if kind not in names.PLURALS:
         return _owners(manifest) | _held_by(manifest, known, store) | _scaled(manifest, known, store)
     key = ObjectKey.of(manifest)
-    if kind == names.ROUTING_POLICY and _other(known, manifest, _read_by_models):
-        named = models_of(manifest) | (models_of(known) if known else set())
-        if sends_anywhere(manifest) or (known and sends_anywhere(known)):
-            named |= {model["metadata"]["name"] for model in store.find(models_in(key.namespace))}
-        named |= {model["metadata"]["name"] for model in store.find(beside(key))}
-        return {key, *(owner_key(names.MODEL_DEPLOYMENT, key.namespace, name) for name in named)}
+    if kind == names.ROUTING_POLICY:
+        return {key} | _models_named(manifest, known, store) | _tiers_named(manifest, known)
     if kind == names.MODEL_DEPLOYMENT and _other(known, manifest, _read_by_policies):
         return {key, *(ObjectKey.of(policy) for policy in policies_naming(store, key))}
-    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_counting):
-        return {key, *(ObjectKey.of(policy) for policy in store.find(counting_in(key)))}
+    if kind == names.CACHE_TIER and _other(known, manifest, _read_by_users):
+        return {key, *(ObjectKey.of(policy) for policy in store.find(using(key)))}
     return {key}
+
+
+def _models_named(policy: Manifest, known: Manifest | None, store: Store) -> set[ObjectKey]:
+    """Models that a policy's routers send to, or sent to before, where that changes."""
+    if not _other(known, policy, _read_by_models):
+        return set()
+    namespace = policy["metadata"]["namespace"]
+    named = models_of(policy) | (models_of(known) if known else set())
+    if sends_anywhere(policy) or (known and sends_anywhere(known)):
+        named |= {model["metadata"]["name"] for model in store.find(models_in(namespace))}
+    named |= {model["metadata"]["name"] for model in store.find(beside(ObjectKey.of(policy)))}
+    return {owner_key(names.MODEL_DEPLOYMENT, namespace, name) for name in named}
+
+
+def _tiers_named(policy: Manifest, known: Manifest | None) -> set[ObjectKey]:
+    """CacheTiers that a policy's routes use, or used before, where that or what it says of them changes."""
+    if not _other(known, policy, _read_by_tiers):
+        return set()
+    named = cached_in(policy) | (cached_in(known) if known else set())
+    return {owner_key(names.CACHE_TIER, policy["metadata"]["namespace"], name) for name in named}
 
 
 def _other(known: Manifest | None, manifest: Manifest, read: Callable[[Manifest], Any]) -> bool:
@@ -99,9 +116,15 @@ def _read_of_a_router(pod: Manifest) -> Any:
     return text(pod.get("status"), "podIP"), ready(pod)
 
 
-def _read_by_counting(tier: Manifest) -> Any:
-    """What a policy's plan reads of the tier in whose store its routers count."""
-    return (tier.get("spec") or {}).get("store"), (tier.get("status") or {}).get("evictionPolicy")
+def _read_by_tiers(policy: Manifest) -> Any:
+    """What a tier's plan reads of a policy."""
+    return cached_in(policy), (policy.get("status") or {}).get("caches")
+
+
+def _read_by_users(tier: Manifest) -> Any:
+    """What a policy's plan reads of a tier that it names."""
+    status = tier.get("status")
+    return tier.get("spec"), text(status, "evictionPolicy"), len(maps(status, "policies"))
 
 
 def policies_naming(store: Store, model: ObjectKey) -> tuple[Manifest, ...]:

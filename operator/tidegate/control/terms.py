@@ -1,10 +1,11 @@
-"""By what an object is found: its kind, its controller, whose Pod it is, and which models a policy names."""
+"""By what an object is found: its kind, its controller, whose Pod it is, and which models and tiers a policy names."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from tidegate import names
+from tidegate.plan.cache.users import cached_in
 from tidegate.plan.containers import policy_beside
 from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
@@ -53,9 +54,9 @@ def models_in(namespace: str) -> Term:
     return "models", namespace
 
 
-def counting_in(tier: ObjectKey) -> Term:
-    """RoutingPolicies that count in the store of this tier."""
-    return "counting", tier.namespace, tier.name
+def using(tier: ObjectKey) -> Term:
+    """RoutingPolicies that name this tier: to count in its store, or to give its answers again."""
+    return "using", tier.namespace, tier.name
 
 
 def scaling(workload: ObjectKey) -> Term:
@@ -85,7 +86,7 @@ def terms(manifest: Manifest) -> list[Term]:
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
-        found += [("counting", meta["namespace"], tier) for tier in [tier_of(manifest)] if tier]
+        found += [("using", meta["namespace"], tier) for tier in tiers_of(manifest)]
     if kind == "HorizontalPodAutoscaler":
         found.append(scaling(scaled_by(manifest)))
     if kind == names.MODEL_DEPLOYMENT:
@@ -106,9 +107,9 @@ def sends_anywhere(policy: Manifest) -> bool:
     return truth((policy.get("status") or {}).get("configuration"), "more") or False
 
 
-def tier_of(policy: Manifest) -> str:
-    """Name of the CacheTier that a policy names; empty for none."""
-    return text((policy.get("spec") or {}).get("storeRef"), "name")
+def tiers_of(policy: Manifest) -> set[str]:
+    """Names of the CacheTiers that a policy names."""
+    return {text((policy.get("spec") or {}).get("storeRef"), "name"), *cached_in(policy)} - {""}
 
 
 def models_of(policy: Manifest) -> set[str]:

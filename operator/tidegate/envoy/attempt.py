@@ -46,16 +46,19 @@ def _codec() -> Resource:
     )
 
 
-def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False) -> Resource:
+def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False, last: bool = False) -> Resource:
     """Another engine each time. The answer of one that is shutting down is tried again even when attempts are 0:
     the client would see an error for nothing but our own roll-out. `walk` is the number of groups that are asked one after the other;
-    `onward`: they go on to others than the route's own targets, who need not be waited for."""
+    `onward`: they go on to others than the route's own targets, who need not be waited for; `last`: after the first of them, which is no
+    engine, there is one attempt, so that whatever becomes of the first may be tried again."""
     retry = config.retry
     conditions = ["retriable-headers"]
     tried = bool(retry.attempts) or onward
     if tried:
         conditions += [name for reason in retry.reasons for name in RETRY_ON[reason]]
         conditions += ["retriable-status-codes"] if retry.codes else []
+    if last:
+        conditions = [*conditions, *(name for names in RETRY_ON.values() for name in names if name not in conditions)]
     policy: Resource = {
         "retry_on": ",".join(conditions),
         "num_retries": walk - 1 if walk > 1 else max(retry.attempts, 1),

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import cors, decide, hold, limiting, native, tokens
+from tidegate.envoy import caching, cors, decide, hold, limiting, native, tokens
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.lua import route_by_model, unusual
 from tidegate.envoy.types import Resource, extension, typed
@@ -31,6 +31,7 @@ def of_policy(config: RouterConfig, module: str, clients: Clients = NOT_READ, he
         **_chain(config, module, clients, held),
         **cors.policy(config.cors),
         **(decide.nowhere() if decide.needed(config) else {}),
+        **(caching.nowhere() if caching.needed(config) else {}),
         **(hold.nowhere() if held else {}),
         **limiting.nowhere(config),
     }
@@ -50,6 +51,7 @@ def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection
         # before the one that may choose another route: who is asked there is asked once
         *limiting.filters(config),
         *([decide.ask_the_brain(config)] if decide.needed(config) else []),
+        *([caching.ask_the_brain(config)] if caching.needed(config) and module else []),
         *([hold.wait_for_an_engine(config)] if held else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
@@ -65,6 +67,7 @@ def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
         limits=config.limits is not None,
+        kept=caching.largest_answer(config),
         prefix=bool(config.affinity and config.affinity.prefix),
         clients=clients if config.clients else None,
     )

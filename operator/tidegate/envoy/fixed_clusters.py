@@ -5,7 +5,10 @@ name        who                                      what
 ---------   --------------------------------------   ---------------------------------------------
 brain       the brain's decision server              HTTP/1.1 on a Unix socket
 hold        the same, for requests that wait         the same
+cache       the same, for answers that are kept      the same
+cached      the brain's server of these answers      the same
 records     the brain's ear for records              fluentd's protocol on a Unix socket
+answers     the brain's ear for answers to keep      the same
 collector   where traces go, if anybody asked        OTLP over HTTP
 """
 
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import decide, hold, observe
+from tidegate.envoy import caching, decide, hold, observe
 from tidegate.envoy.start import Collector, Start
 from tidegate.envoy.types import Resource, duration
 
@@ -24,19 +27,27 @@ DEAF: Final = 1.0
 def clusters(start: Start) -> list[Resource]:
     """All of them."""
     brain = _cluster(decide.BRAIN, "STATIC", _socket(start, decide.SOCKET))
-    records = _cluster(observe.RECORDS, "STATIC", _socket(start, observe.SOCKET)) | _forgotten_when_deaf()
+    records = _cluster(observe.RECORDS, "STATIC", _socket(start, observe.SOCKET))
+    records |= _forgotten_when_deaf(observe.RECORDS_BUFFER)
     waiting = _cluster(hold.BRAIN, "STATIC", _socket(start, decide.SOCKET), most=100_000)
-    return [brain, waiting, records, *([_collector(start.collector)] if start.collector else [])]
+    return [brain, waiting, records, *_of_the_cache(start), *([_collector(start.collector)] if start.collector else [])]
 
 
 def _socket(start: Start, file: str) -> Resource:
     return {"pipe": {"path": f"{start.run_dir}/{file}"}}
 
 
-def _forgotten_when_deaf() -> Resource:
+def _of_the_cache(start: Start) -> list[Resource]:
+    asked = _cluster(caching.BRAIN, "STATIC", _socket(start, decide.SOCKET), most=100_000)
+    cached = _cluster(caching.CACHED, "STATIC", _socket(start, caching.CACHED_SOCKET), most=100_000)
+    answers = _cluster(caching.ANSWERS, "STATIC", _socket(start, caching.ANSWERS_SOCKET))
+    return [asked, cached, answers | _forgotten_when_deaf(caching.ANSWERS_BUFFER)]
+
+
+def _forgotten_when_deaf(buffer: int) -> Resource:
     """Envoy's logger writes on and on to who reads nothing: the connection ends, and what waited in it is lost."""
     return {
-        "per_connection_buffer_limit_bytes": observe.RECORDS_BUFFER,
+        "per_connection_buffer_limit_bytes": buffer,
         "per_connection_buffer_high_watermark_timeout": duration(DEAF),
     }
 

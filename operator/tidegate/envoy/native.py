@@ -13,7 +13,15 @@ from tidegate.envoy import paths
 from tidegate.envoy.clients import Clients
 from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
-from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, PREFIX_HEADER, SPLICE_HEADER
+from tidegate.names import (
+    DRAINING_HEADER,
+    LARGE_HEADER,
+    MODEL_HEADER,
+    OWN_HEADER,
+    PREFIX_HEADER,
+    SPLICE_HEADER,
+    TICKET_HEADER,
+)
 
 METRICS: Final = "tidegate_native"
 """Before the names of these filters' metrics: `envoy_tidegate_native_panics_total`, and `envoy_cluster_...` of attempts."""
@@ -38,12 +46,13 @@ def route(
     first_token: float = 0.0,
     prefix: bool = False,
     limits: bool = False,
+    kept: int = 0,
     clients: Clients | None = None,
 ) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
     a stream, 0 for any. `prefix`: routes are told what a prompt begins with. `limits`: what is asked for, and how much of a stream was
-    passed on, is told. `clients`: who may ask; None for everybody."""
+    passed on, is told. `kept`: bytes of an answer that are kept for the brain, where a request has a ticket. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -56,6 +65,7 @@ def route(
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
         *([("prefix", PREFIX_HEADER)] if prefix else []),
         *([("limits", "")] if limits else []),
+        *([("kept", f"{kept} {TICKET_HEADER}")] if kept else []),
         *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)

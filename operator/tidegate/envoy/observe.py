@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidegate.contract.observation import Observation
-from tidegate.envoy import limiting
+from tidegate.envoy import caching, limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import FIRST_HEADER, MODEL_HEADER
@@ -90,7 +90,7 @@ def _hundredths(percent: float) -> int:
 
 
 def access_logs() -> list[Resource]:
-    """Both are off until a switch says otherwise."""
+    """The first two are off until a switch says otherwise; the third is of what a cache waits for (caching.py)."""
     line = extension(
         "envoy.access_loggers.stdout",
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
@@ -107,7 +107,7 @@ def access_logs() -> list[Resource]:
         record=RECORDED,
         retry_options={"backoff_options": {"base_interval": duration(0.5), "max_interval": duration(10)}},
     )
-    return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}]
+    return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}, caching.answers_log()]
 
 
 def _switched(key: str) -> Resource:

@@ -25,7 +25,8 @@ def nowhere(name: str) -> Resource:
     return {name: typed(f"{_TYPE}PerRoute", disabled=True)}
 
 
-def here(name: str, *, body: int = 0) -> Resource:
-    """The configuration of a route that is asked about; `body`: bytes of it that the brain reads."""
-    read = {"with_request_body": {"max_request_bytes": body, "pack_as_bytes": True}}
+def here(name: str, *, body: int = 0, cut: bool = False) -> Resource:
+    """The configuration of a route that is asked about; `body`: bytes of it that the brain reads, and whether of a longer one it gets
+    the beginning."""
+    read = {"with_request_body": {"max_request_bytes": body, "allow_partial_message": cut, "pack_as_bytes": True}}
     return {name: typed(f"{_TYPE}PerRoute", check_settings=read if body else {"disable_request_body_buffering": True})}

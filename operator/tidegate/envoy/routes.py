@@ -5,6 +5,7 @@ a filter has said    then
 nothing yet          the request waits for the filter that finds its model; an unusual one has another chain of filters
 an own path          the list of models, one of them, or that the router lives
 a request let go     the route for which it waited
+an answer is kept    the brain, and then the targets of the route (caching.py)
 a decided route      that route; one whose models have no engine waits for one (hold.py)
 a public model       its route (503 when nobody can answer it); one with a decision waits for the brain's word, one whose models have no
                        engine for an engine
@@ -22,7 +23,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, chain, cors, decide, hold, limiting, openai, paths, walk
+from tidegate.envoy import affinity, caching, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -31,6 +32,7 @@ from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import (
     ATTEMPTS_HEADER,
     BACKEND_HEADER,
+    CACHED_HEADER,
     CLIENT_HEADER,
     DECIDED_HEADER,
     FIRST_HEADER,
@@ -88,13 +90,16 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
     by_model = {model: route for route in config.routes for model in route.models}
     actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
     waits = hold.patience(config)
-    entries = {**actions, **{name: _route({"name": name, **_held(waits[name], config)}) for name in sorted(held)}}
+    held_routes = [route for route in config.routes if route.name in held]
+    entries = {**actions, **{r.name: _route({"name": r.name, **_held(r, waits[r.name], config)}) for r in held_routes}}
     models = {model: entries[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
         table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
+    if cached := {r.name: _route({"name": r.name, **_cached_route(r, config)}) for r in caching.routes(config)}:
+        table = _map(CACHED_HEADER, cached, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 
 
@@ -170,10 +175,9 @@ def _waiting(seconds: float, most: int = LARGEST_BODY) -> Resource:
     return {"request_body_buffer_limit": most, "route": {"cluster": UNPARSED, "idle_timeout": duration(seconds)}}
 
 
-def _held(seconds: float, config: RouterConfig) -> Resource:
-    """Until the brain lets the request go, or says nothing for too long; limits are asked before."""
-    filters = {**hold.here(), **(limiting.here() if config.limits else {})}
-    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": filters}
+def _held(route: RouteConfig, seconds: float, config: RouterConfig) -> Resource:
+    """Until the brain lets the request go, or says nothing for too long; limits and the cache are asked before."""
+    return {**_waiting(seconds + 2 * hold.GRACE), "typed_per_filter_config": {**hold.here(), **_asked(route, config)}}
 
 
 def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
@@ -183,19 +187,44 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
         headers = {"content_type": "application/json", "retry_after": RETRY_AFTER}
         return _answer(503, json.dumps(openai.error(503, NOBODY)), **headers)
     asked = walk.groups(route, config)
+    first = [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]
+    return {
+        **_walked(asked, retry_policy(config, len(asked), onward=bool(route.fallback)), route, config),
+        **({"request_headers_to_add": first} if len(asked) > 1 else {}),
+        "response_headers_to_remove": list(caching.REMOVED),
+        **({"typed_per_filter_config": filters} if (filters := _asked(route, config)) else {}),
+    }
+
+
+def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
+    """What the brain is asked on a route before anybody answers."""
+    return {
+        **(limiting.here() if config.limits else {}),
+        **(caching.here() if caching.of_route(route, config) else {}),
+    }
+
+
+def _cached_route(route: RouteConfig, config: RouterConfig) -> Resource:
+    """A brain that ends, or has nothing to say, costs a step of the walk."""
+    asked = caching.walk(walk.groups(route, config))
+    return _walked(
+        asked, retry_policy(config, len(asked), onward=bool(route.fallback), last=len(asked) == 2), route, config
+    )
+
+
+def _walked(asked: tuple[walk.Group, ...], retries: Resource, route: RouteConfig, config: RouterConfig) -> Resource:
+    """Who is asked, one after the other."""
     action = {
         **walk.action(asked, sticky=bool(route.sticky)),
         **affinity.policy(route.sticky, config),
         "timeout": duration(config.timeouts.request_seconds),
         "idle_timeout": duration(config.timeouts.idle_seconds),
-        "retry_policy": retry_policy(config, len(asked), onward=bool(route.fallback)),
+        "retry_policy": retries,
     }
     return {
         "route": action,
-        **({"request_headers_to_add": [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]} if len(asked) > 1 else {}),
         "response_headers_to_add": _labels(route.name),
         "request_body_buffer_limit": LARGEST_BODY + LONGER_NAME,
-        **({"typed_per_filter_config": limiting.here()} if config.limits else {}),
     }
 
 

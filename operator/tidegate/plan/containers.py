@@ -15,7 +15,7 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.router import SIDECAR
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.api.values import amount
+from tidegate.api.values import MEBI, amount, bytes_quantity
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, RESTRICTED_CONTAINER, empty_dir
 from tidegate.plan.kube.reading import part, text
@@ -67,9 +67,10 @@ def envoy(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
     }
 
 
-def brain(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
-    """The same; it is a native sidecar there, too."""
-    return _brain(policy, defaults, "scratch", "token", DRAIN_SECONDS)
+def brain(policy: RoutingPolicy, defaults: Defaults, cache_memory: int = 0) -> dict[str, Any]:
+    """The same; it is a native sidecar there, too. `cache_memory` is in mebibytes."""
+    made = _brain(policy, defaults, "scratch", "token", DRAIN_SECONDS)
+    return made | {"resources": _with_caches(made["resources"], cache_memory)}
 
 
 def beside(policy: RoutingPolicy, defaults: Defaults, engine: Beside) -> list[dict[str, Any]]:
@@ -147,6 +148,19 @@ def _brain(policy: RoutingPolicy, defaults: Defaults, scratch: str, token: str, 
             "terminationGracePeriodSeconds": HUNG_GRACE,
         },
     }  # fmt: skip
+
+
+def _with_caches(resources: dict[str, Any], mebibytes: int) -> dict[str, Any]:
+    """What the brain may take without caches, and what these need besides, in requests and limits alike."""
+    if not mebibytes:
+        return resources
+    return {
+        block: {
+            kind: bytes_quantity(amount(value) + mebibytes * MEBI) if kind == "memory" else value
+            for kind, value in of.items()
+        }
+        for block, of in resources.items()
+    }
 
 
 def policy_beside(model: Manifest) -> str:

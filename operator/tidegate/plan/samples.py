@@ -24,6 +24,32 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class CacheReport:
+    """What one router says of one tier. Counts are since its brain began, and rounded: what moves all the time is no news each time."""
+
+    tier: str
+    entries: int = 0
+    """In its memory."""
+    size: int = 0
+    """Their bytes."""
+    store_size: int = 0
+    """Bytes of the tier in the store, of all routers."""
+    memory_hits: int = 0
+    exact_hits: int = 0
+    semantic_hits: int = 0
+    misses: int = 0
+    """Requests that could have been answered."""
+    trouble: tuple[str, ...] = ()
+    """Why a layer does nothing although the tier asks for it."""
+    exact_only: bool = False
+    """Whether too many answers to similar questions were wrong, and none are given any more for a while."""
+    judged: int = 0
+    """Such answers that were compared with an engine's."""
+    false_hits: int = 0
+    """Those that said something else."""
+
+
+@dataclass(frozen=True)
 class RouterReport:
     """What one router Pod's brain says of itself."""
 
@@ -43,6 +69,8 @@ class RouterReport:
     """The same of those for which providers get no request."""
     limits: tuple[str, ...] = ()
     """Why it counts limits alone although there is a store."""
+    caches: tuple[CacheReport, ...] = ()
+    """Of the tiers that its routes use, by name."""
 
 
 @dataclass(frozen=True)

@@ -115,5 +115,7 @@ class CacheWorld:
     pods: tuple[Manifest, ...] = ()
     samples: Samples = field(default_factory=dict)
     """What its store said."""
+    policies: tuple[Manifest, ...] = ()
+    """RoutingPolicies of the namespace whose routes or limits name it."""
     new_password: str = ""
     """Random, used only when the store's Secret does not exist yet."""

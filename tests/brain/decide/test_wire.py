@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.brain.decide.test_step import asking
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Wire
+from tidegate.brain.decide.wire import Answer, Heard, Wire, ask_of
 from tidegate.envoy.clusters import Endpoint
 
 REQUEST = (
@@ -41,8 +41,8 @@ def talk(pieces: list[bytes]) -> tuple[list[Ask], Transport]:
     """What was asked, and what came of it."""
     asked: list[Ask] = []
 
-    def decide(ask: Ask) -> bytes:
-        asked.append(ask)
+    def decide(heard: Heard) -> bytes:
+        asked.append(ask_of(heard))
         return Answer(200, {"x": "y"}).encoded()
 
     wire, transport = Wire(decide), Transport()

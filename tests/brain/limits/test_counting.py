@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.brain.limits.conftest import Valkey
 from tests.brain.limits.support import (
     FREE,
     SHARED,
@@ -28,7 +27,9 @@ from tests.brain.limits.support import (
     requests,
     tokens,
 )
-from tests.brain.limits.test_store import admit, becomes, connected
+from tests.brain.limits.test_store import admit, connected
+from tests.brain.store.conftest import Valkey
+from tests.brain.store.support import becomes
 from tidegate.brain.limits.asking import read
 from tidegate.brain.limits.counting import Counting
 from tidegate.brain.limits.reservation import read as reservation

@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.brain.limits.conftest import Valkey
-from tidegate.brain.limits.resp import TIMEOUT, Away, Incomplete, Refused, command, parse
+from tests.brain.store.conftest import Valkey
+from tests.brain.store.support import becomes
 from tidegate.brain.limits.store import Store, verdicts
-from tidegate.brain.limits.where import Where
 from tidegate.brain.limits.windows import Charge, Verdict
+from tidegate.brain.store.resp import TIMEOUT, Away, Refused
+from tidegate.brain.store.where import Where
 
 ONE = [Charge("{t}:k", 50, 1, 2000)]
 
@@ -37,13 +36,6 @@ async def connected(where: Where, back: Callable[[], None] = lambda: None) -> As
 async def admit(store: Store, charges: list[Charge]) -> list[Verdict]:
     """What each counter says."""
     return verdicts(await store.admit(charges))
-
-
-async def becomes(condition: Callable[[], object]) -> None:
-    """Waits until it holds."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_two_routers_let_through_exactly_what_a_limit_says(valkey: Valkey) -> None:
@@ -125,59 +117,3 @@ async def test_why_it_is_away(valkey: Valkey, changes: dict[str, str], trouble: 
         await becomes(lambda: trouble in store.trouble)
         assert not store.ready
         assert "wrong" not in store.trouble.replace("WRONGPASS", "")
-
-
-async def test_one_whose_answers_are_none(tmp_path: object) -> None:
-    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1)
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with connected(Where("127.0.0.1", port)) as store:
-        await becomes(lambda: "not an answer" in store.trouble)
-    server.close()
-
-
-values = st.recursive(
-    st.integers(-(2**40), 2**40) | st.binary(max_size=20) | st.none(),
-    lambda inner: st.lists(inner, max_size=4),
-    max_leaves=10,
-)
-
-
-def spelled(value: object) -> bytes:
-    """As a store would."""
-    match value:
-        case int():
-            return b":%d\r\n" % value
-        case bytes():
-            return b"$%d\r\n%b\r\n" % (len(value), value)
-        case list():
-            return b"*%d\r\n" % len(value) + b"".join(map(spelled, value))
-    return b"$-1\r\n"
-
-
-@given(values)
-def test_any_answer_whole_or_in_part(value: object) -> None:
-    text = spelled(value)
-    assert parse(text + b"more") == (value, len(text))
-    for cut in range(len(text)):
-        with pytest.raises(Incomplete):
-            parse(text[:cut])
-
-
-@given(st.binary(max_size=40))
-def test_any_bytes_are_an_answer_or_none(data: bytes) -> None:
-    with suppress(Incomplete, ValueError):
-        parse(data)
-
-
-def test_words() -> None:
-    assert command("A", b"b\r\n", 12) == b"*3\r\n$1\r\nA\r\n$3\r\nb\r\n\r\n$2\r\n12\r\n"
-    said, _ = parse(b"-ERR no\r\n")
-    assert isinstance(said, Refused)
-    assert parse(b"+OK\r\n") == (b"OK", 5)
-    assert parse(b"*-1\r\n") == (None, 5)

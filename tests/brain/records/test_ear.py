@@ -33,7 +33,7 @@ class Closed(asyncio.Transport):
 def hear(pieces: list[bytes]) -> tuple[list[Record], bool]:
     """What was heard, and whether the connection was ended."""
     found: list[Record] = []
-    ear, transport = Ear(found.append), Closed()
+    ear, transport = Ear(found.append, read), Closed()
     ear.connection_made(transport)
     for piece in pieces:
         ear.data_received(piece)

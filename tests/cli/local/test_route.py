@@ -104,7 +104,9 @@ def test_limits_are_counted_here(tmp_path: Path, started: Callable[..., subproce
     said = [httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=CHAT, timeout=10) for _ in range(4)]
     assert [answer.status_code for answer in said] == [200, 200, 200, 429]
     assert said[0].headers["x-ratelimit-remaining-requests"] == "2"
-    assert "storeRef shared: there are no stores without a cluster; limits are counted here" in log.read_text()
+    assert (
+        "storeRef shared: there is no store of that name without a cluster; limits are counted here" in log.read_text()
+    )
 
 
 def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import condition, existing_tier, managed_tier, verdict
+from tests.support.builders import condition, existing_tier, managed_tier, owner, verdict
 from tests.support.simulation import Simulation
+from tidegate.names import CACHE_TIER
 from tidegate.plan.cache.plan import ANSWERING_EVERY, SILENT_EVERY, plan_cache
 from tidegate.plan.cache.status import OUTDATED, question
 from tidegate.plan.plan import Plan
@@ -149,3 +150,11 @@ def test_a_status_of_another_version_is_read_past(simulation: Simulation, status
     assert plan.delete == ()
     assert plan.status["version"] == ANSWERS.server
     assert all(isinstance(c["lastTransitionTime"], str) for c in plan.status["conditions"])
+
+
+def test_a_tier_without_a_store_is_ready_and_asks_nothing() -> None:
+    simulation = Simulation(owner(CACHE_TIER, "shared", {"memory": {}}))
+    plan = simulation.run()
+    assert verdict(plan.status) == READY
+    assert "each router keeps answers in its own memory" in condition(plan.status, "Ready")["message"]
+    assert (plan.apply, plan.ask, plan.again) == ((), {}, False)

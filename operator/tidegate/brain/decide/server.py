@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
+from tidegate.brain.cache.desk import Desk
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.waiting import Waiting
-from tidegate.brain.decide.wire import Answer, Reply, Wire
+from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, ask_of
 from tidegate.brain.limits.counting import Counting
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
@@ -27,6 +30,10 @@ def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) ->
     return {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
 
 
+def _answering(engines: Mapping[str, Sequence[Endpoint]]) -> frozenset[str]:
+    return frozenset(service for service, known in engines.items() if known)
+
+
 class Decisions:
     """What is asked for most is computed once for each configuration and set of engines, and is one look-up then."""
 
@@ -35,6 +42,7 @@ class Decisions:
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
         self.waiting = Waiting()
+        self.cache = Desk(time.time, token_hex(4))
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:
@@ -42,20 +50,28 @@ class Decisions:
         known = _answers(config, engines)
         self._answers, self._followed = {**self._followed, **known}, known
         self.waiting.follow(config)
+        self.cache.follow(config, _answering(engines))
 
     def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
         self._answers = {**_answers(config, engines), **self._answers}
         self.waiting.expect(config)
+        self.cache.expect(config, _answering(engines))
 
     def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy; where the policy has limits, after they have found room."""
+        if ask.cache:
+            return self.cache.ask(ask)
         if ask.hold:
             return self.waiting.ask(ask)
         if ask.asks:
             return self.counting.ask(ask, lambda: self._answers.get(ask.model, _FREE), _UNDECIDED)
         return self._answers.get(ask.model, _UNDECIDED)
 
+    def reply(self, heard: Heard) -> Reply:
+        """The same, as it comes over the wire."""
+        return self.decide(ask_of(heard))
+
     async def serve(self, socket: Path) -> asyncio.Server:
         """Listens there; what an earlier brain left is taken over. The caller closes it."""
-        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.decide), socket)
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.reply), socket)

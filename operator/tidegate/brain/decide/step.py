@@ -11,7 +11,7 @@ none of them can                        the first of them, whose 503 says so
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Decision, Route
@@ -34,6 +34,10 @@ class Ask:
     path: str = ""
     request: str = ""
     """Its own name."""
+    cache: str = ""
+    """Its route and client, where it asks for an answer that is kept (envoy/caching.py)."""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    """Of a request that asks for such an answer: how it wants to be treated."""
 
 
 def choices(config: RouterConfig, answering: Collection[str]) -> dict[str, str]:

@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import httptools
 
 from tidegate.brain.decide.step import Ask
-from tidegate.names import ASK_HEADER, HOLD_HEADER, MODEL_HEADER
+from tidegate.names import ASK_HEADER, CACHE_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
@@ -23,8 +23,8 @@ PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
 _ASK: Final = ASK_HEADER.encode()
+_CACHE: Final = CACHE_HEADER.encode()
 _REQUEST: Final = b"x-request-id"
-_READ: Final = frozenset((_MODEL, _HOLD, _ASK, _REQUEST))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,38 @@ class Answer:
 Reply = bytes | Awaitable[bytes]
 """An answer: at once, or when it is there. One that is waited for is cancelled when its connection ends: then Envoy's client has left, or
 Envoy waits no longer."""
-Decide = Callable[[Ask], Reply]
-"""From what is asked to the bytes of the answer."""
+
+
+class Heard(NamedTuple):
+    """One request."""
+
+    headers: Mapping[bytes, bytes]
+    """Names in lower case; of several of one name the last."""
+    path: bytes
+    body: bytes
+
+    def said(self, name: bytes) -> str:
+        """The value of a header, empty where there is none."""
+        return self.headers.get(name, b"").decode("ascii", "replace")
+
+
+def ask_of(heard: Heard) -> Ask:
+    """What is asked of who decides."""
+    said, headers = heard.said, heard.headers
+    if _CACHE in headers:
+        path = heard.path.decode("ascii", "replace")
+        return Ask(said(_MODEL), heard.body, path=path, cache=said(_CACHE), headers=headers)
+    if _ASK not in headers:
+        return Ask(said(_MODEL), heard.body, said(_HOLD), _HOLD in headers)
+    path = heard.path.decode("ascii", "replace")
+    return Ask(said(_MODEL), heard.body, asks=said(_ASK), path=path, request=said(_REQUEST))
 
 
 class Wire(asyncio.Protocol):
     """One connection of Envoy's."""
 
-    def __init__(self, decide: Decide) -> None:
-        self._decide = decide
+    def __init__(self, reply: Callable[[Heard], Reply]) -> None:
+        self._reply = reply
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._begin()
@@ -91,9 +114,8 @@ class Wire(asyncio.Protocol):
         self._path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """httptools'. Envoy writes names in lower case."""
-        if name in _READ:
-            self._headers[name] = value
+        """httptools'. Envoy writes names in lower case, and only those that it was told to."""
+        self._headers[name] = value
 
     def on_body(self, body: bytes) -> None:
         """httptools'."""
@@ -104,22 +126,12 @@ class Wire(asyncio.Protocol):
         if self._later:
             self._close()
             return
-        reply = self._decide(self._ask())
+        reply = self._reply(Heard(self._headers, self._path, bytes(self._body)))
         if isinstance(reply, bytes):
             self._write(reply)
         else:
             self._later = asyncio.ensure_future(reply)
             self._later.add_done_callback(self._answer)
-
-    def _ask(self) -> Ask:
-        said, body = self._said, bytes(self._body)
-        if _ASK not in self._headers:
-            return Ask(said(_MODEL), body, said(_HOLD), _HOLD in self._headers)
-        path = self._path.decode("ascii", "replace")
-        return Ask(said(_MODEL), body, asks=said(_ASK), path=path, request=said(_REQUEST))
-
-    def _said(self, name: bytes) -> str:
-        return self._headers.get(name, b"").decode("ascii", "replace")
 
     def _answer(self, later: asyncio.Future[bytes]) -> None:
         """One that failed ends the connection, and Envoy tells its client to try again."""

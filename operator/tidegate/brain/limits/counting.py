@@ -24,11 +24,11 @@ from tidegate.brain.decide.wire import Reply
 from tidegate.brain.limits import answer, asking, reservation
 from tidegate.brain.limits.answer import Counted, fits
 from tidegate.brain.limits.owed import Owed
-from tidegate.brain.limits.resp import Away
 from tidegate.brain.limits.rules import Cost, Rules
 from tidegate.brain.limits.store import Store, verdicts
 from tidegate.brain.limits.windows import Windows
 from tidegate.brain.records.record import Record
+from tidegate.brain.store.resp import Away
 from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import RESERVED_HEADER

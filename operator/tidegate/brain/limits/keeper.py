@@ -9,7 +9,7 @@ from typing import Any
 
 from tidegate.brain.limits.counting import Counting
 from tidegate.brain.limits.store import Store
-from tidegate.brain.limits.where import Unusable, Where, where
+from tidegate.brain.store.where import Unusable, Where, where
 from tidegate.contract import limits as contract
 from tidegate.contract.router_config import RouterConfig
 

@@ -3,6 +3,7 @@ leaks, and a brain that was killed meanwhile settles what the one before it rese
 
 the record                                         then this was used
 ------------------------------------------------   ----------------------------------------------------------------
+of an answer that was kept, and given again        nothing
 tells of tokens                                    those; of an answer that broke off at least one for each event
 tells of none, and events were passed on           the estimate of the prompt, and one for each event
 the client left before the first                   the estimate of the prompt
@@ -19,6 +20,7 @@ from typing import NamedTuple
 from tidegate.brain.limits.windows import Charge
 from tidegate.brain.records.outcome import outcome
 from tidegate.brain.records.record import Record
+from tidegate.envoy.caching import CACHED
 
 
 class Part(NamedTuple):
@@ -57,6 +59,8 @@ def _part(words: Sequence[str]) -> Part:
 
 def used(record: Record, prompt: int) -> int | None:
     """The table, in tokens; None is what was reserved."""
+    if record.destination == CACHED:
+        return 0
     ended = outcome(record)
     told = record.prompt_tokens is not None or record.completion_tokens is not None
     if told and ended == "ok":

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgpack
 
-from tidegate.brain.records.record import Record, read
-
 log = logging.getLogger("tidegate.brain")
 
+T = TypeVar("T")
 LARGEST: Final = 16 << 20
 """Bytes of one message of many records."""
 
 
-class Ear(asyncio.Protocol):
+class Ear(asyncio.Protocol, Generic[T]):
     """One connection of Envoy's; what is no record ends it."""
 
-    def __init__(self, heard: Callable[[Record], None]) -> None:
-        self._heard = heard
+    def __init__(self, heard: Callable[[T], None], read: Callable[[Mapping[str, Any]], T]) -> None:
+        self._heard, self._read = heard, read
         self._unpacker = msgpack.Unpacker(max_buffer_size=LARGEST)
         self._transport: asyncio.BaseTransport | None = None
 
@@ -46,9 +45,9 @@ class Ear(asyncio.Protocol):
 
     def _take(self, entries: list[tuple[Any, dict[str, Any]]]) -> None:
         for _time, said in entries:
-            self._heard(read(said))
+            self._heard(self._read(said))
 
 
-async def listen(socket: Path, heard: Callable[[Record], None]) -> asyncio.Server:
-    """Listens there; the caller closes it."""
-    return await asyncio.get_running_loop().create_unix_server(lambda: Ear(heard), socket)
+async def listen(socket: Path, heard: Callable[[T], None], read: Callable[[Mapping[str, Any]], T]) -> asyncio.Server:
+    """Listens there for what `read` makes of a message, which raises ValueError, KeyError or TypeError; the caller closes it."""
+    return await asyncio.get_running_loop().create_unix_server(lambda: Ear(heard, read), socket)

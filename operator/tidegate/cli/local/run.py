@@ -18,14 +18,13 @@ import httpx
 from tidegate.brain.admin import Admin
 from tidegate.brain.kernel import knows_rto_max, only_ipv6
 from tidegate.brain.native import provided
-from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
+from tidegate.brain.sockets import listening
 from tidegate.brain.xds import Files
 from tidegate.cli.local import envoy, secrets
-from tidegate.cli.local.document import Local, local, policy_of
+from tidegate.cli.local.document import Local, local, policy_of, tiers_of
 from tidegate.cli.local.endpoints import Endpoint, WrongEndpoint, asked, endpoint_slice, parsed
 from tidegate.cli.manifests import Unreadable, read
-from tidegate.envoy import decide, observe
 from tidegate.envoy.start import Start
 from tidegate.errors import TidegateError
 from tidegate.names import ROUTER_CONFIG_KEY
@@ -55,7 +54,8 @@ def route(said: Asked) -> int:
     try:
         secrets.parsed(said.secrets)
         endpoints = parsed(said.endpoints)
-        local(policy_of(read(said.files)), endpoints, said.defaults)
+        documents = read(said.files)
+        local(policy_of(documents), endpoints, said.defaults, tiers_of(documents))
         return asyncio.run(_run(said, envoy.binary(said.envoy), endpoints))
     except Unreadable as error:
         print(error, file=sys.stderr)
@@ -78,13 +78,10 @@ async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> in
             rto_max=knows_rto_max(),
         )
         router = Router(MAP, Files(start), Admin(home / "admin.sock"))
-        deciding = await router.decisions.serve(home / decide.SOCKET)
-        hearing = await listen(home / observe.SOCKET, router.heard)
         try:
-            return await _until(said, program, home, router, endpoints)
+            async with listening(router, home):
+                return await _until(said, program, home, router, endpoints)
         finally:
-            deciding.close()
-            hearing.close()
             await router.admin.close()
 
 
@@ -104,6 +101,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             _envoy(program, home, router, said),
             router.trust.issuers.run(),
             router.limits.run(),
+            router.caches.run(),
         )
     ]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +145,7 @@ class Follower:
             await self._ask(silent)
         try:
             documents = read(self._said.files)
-            made = local(policy_of(documents), self._endpoints, self._said.defaults)
+            made = local(policy_of(documents), self._endpoints, self._said.defaults, tiers_of(documents))
         except (TidegateError, Unreadable) as error:
             self._say((str(error),))
             return

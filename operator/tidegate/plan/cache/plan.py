@@ -9,7 +9,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
 from tidegate.plan.cache import store
-from tidegate.plan.cache.status import answers, cache_status, question, secret, server
+from tidegate.plan.cache.status import answers, cache_status, question, secret, server, storeless_status
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.plan import Manifest, Plan, Question
@@ -24,6 +24,8 @@ ANSWERING_EVERY = 60.0
 def plan_cache(world: CacheWorld, now: datetime) -> Plan:
     """The whole pass."""
     tier = CacheTier.model_validate({**world.owner, "status": None})
+    if not tier.spec.store:
+        return Plan(status=storeless_status(world, now))
     managed = tier.spec.store.managed
     return Plan(
         status=cache_status(world, managed=managed is not None, now=now),

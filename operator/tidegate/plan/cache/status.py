@@ -1,7 +1,8 @@
-"""The status of a CacheTier: does its store answer, and who is it?
+"""The status of a CacheTier: does its store answer, and who is it? And who uses the tier?
 
 store      Secret or key   server        then
 --------   -------------   -----------   --------------------------------------------
+none       -               -             Ready: each router has its own memory
 existing   missing         -             Reconciling: SecretNotFound
 existing   there           silent        Reconciling: StoreUnreachable, asked again
 existing   there           answers       Ready
@@ -17,6 +18,7 @@ from typing import Any
 
 from tidegate import names
 from tidegate.plan import conditions
+from tidegate.plan.cache.users import policies
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import complaints, ready, trouble
 from tidegate.plan.kube.workloads import refused
@@ -51,11 +53,23 @@ def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str
     """The whole status block."""
     check = said(world)
     found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
+    known = {"address": check.address, "version": check.server, "evictionPolicy": check.eviction}
+    return _status(world, known, found, now)
+
+
+def storeless_status(world: CacheWorld, now: datetime) -> dict[str, Any]:
+    """The same of a tier without a store."""
+    ready = conditions.done("it has no store: each router keeps answers in its own memory")
+    resolved = conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
+    return _status(world, {}, [*conditions.standard(ready), resolved], now)
+
+
+def _status(world: CacheWorld, known: dict[str, str], found: list[dict[str, str]], now: datetime) -> dict[str, Any]:
+    users = policies(world.owner["metadata"]["name"], world.policies)
     return {
         "observedGeneration": world.owner["metadata"].get("generation", 0),
-        "address": check.address,
-        "version": check.server,
-        "evictionPolicy": check.eviction,
+        **known,
+        **({"policies": users} if users else {}),
         "conditions": conditions.written(found, world.owner, now),
     }
 

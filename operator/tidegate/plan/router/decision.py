@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from tidegate.api.identity import normal
 from tidegate.api.router import Router
 from tidegate.api.routingpolicy import RoutingPolicy
+from tidegate.api.values import MEBI
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
@@ -16,10 +19,12 @@ from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
 from tidegate.plan.router.beside import own_traffic
+from tidegate.plan.router.caches import caches, room, with_caches
 from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.limits import limits
 from tidegate.plan.router.scaling import Scaled, scaled
+from tidegate.plan.router.tiers import without_tier
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
 
@@ -52,10 +57,12 @@ def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> Rou
     shares = traffic(policy, world.models, _told(facts))
     if policy.spec.router.sidecar:
         shares = own_traffic(world, policy, shares)
-    newest = document(policy, shares, limits(policy, world.models, world.tiers))
+    kept = caches(policy, world.tiers)
+    newest = with_caches(document(policy, shares, limits(policy, world.models, world.tiers)), policy, kept)
     config, held = _readable(newest, facts)
-    revision = template_revision(world.owner, policy, facts)
-    fresh = workload.rendered(policy, world.defaults)
+    needed = memory(policy, world.tiers, facts)
+    revision = template_revision(world.owner, policy, facts, needed)
+    fresh = workload.rendered(policy, world.defaults, needed)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
     closes, count = _closes(newest, facts, held), scaled(world, policy, facts)
@@ -100,14 +107,21 @@ def _readable(newest: RouterConfig, facts: RouterFacts) -> tuple[RouterConfig, s
     )
 
 
-def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts) -> str:
+def memory(policy: RoutingPolicy, tiers: Mapping[str, Manifest], facts: RouterFacts) -> int:
+    """Mebibytes that a brain needs for its caches: what its Pods have is enough while a tier is away, whose return rolls nothing then."""
+    needed = ceil(room(caches(policy, tiers)) / MEBI)
+    return max(needed, workload.cache_memory(facts.deployment)) if without_tier(policy, tiers) else needed
+
+
+def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts, cache_memory: int = 0) -> str:
     """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
     before 0.2, which knew no collectors, has kept a template under that."""
     traces = collector(policy)
-    meaning = _hash(normal(policy.spec.router) | ({"collector": traces} if traces else {}))
+    beside = {"collector": traces, "cacheMemory": cache_memory}
+    meaning = _hash(normal(policy.spec.router) | {name: value for name, value in beside.items() if value})
     written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in Router.beside_pods}
     spelling = _hash(written)
-    kept = not traces and spelling in facts.records and meaning not in facts.records
+    kept = not any(beside.values()) and spelling in facts.records and meaning not in facts.records
     return spelling if kept else meaning
 
 

@@ -103,9 +103,10 @@ def _breaker(wanted: Breaker | None) -> CircuitBreaker | None:
 def closed(config: RouterConfig) -> RouterConfig:
     """The same for routers that do not know keys: the models are there, and nobody answers them."""
     routes = tuple(
-        route.model_copy(update={"targets": (), "decision": None, "fallback": None}) for route in config.routes
+        route.model_copy(update={"targets": (), "decision": None, "fallback": None, "cache": None})
+        for route in config.routes
     )
-    nobody = {"min_reader": 1, "api_keys": None, "tokens": None, "limits": None}
+    nobody = {"min_reader": 1, "api_keys": None, "tokens": None, "limits": None, "caches": None}
     return config.model_copy(update={**nobody, "routes": routes})
 
 

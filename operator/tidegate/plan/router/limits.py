@@ -4,7 +4,8 @@ storeRef   the CacheTier         the routers                 then LimitsShared i
 --------   -------------------   -------------------------   ---------------------------------------------------------
 absent     -                     one                         True
 absent     -                     several                     False: each counts alone
-given      does not exist        any                         False, and ResolvedRefs too: each counts alone
+given      does not exist, or    any                         False, and ResolvedRefs too: each counts alone
+           has no store
 given      throws keys out       any                         False: a count that is gone lets a client begin afresh
 given      another one           one says that it is away    False: each lets through its part of the limits
 given      another one           others                      True
@@ -15,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tidegate import names
-from tidegate.api.cachetier import CacheTier
 from tidegate.api.limits import Limit
 from tidegate.api.routingpolicy import Route, RoutingPolicy
 from tidegate.api.values import seconds
@@ -24,6 +23,7 @@ from tidegate.contract import limits as contract
 from tidegate.plan import conditions
 from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.plan import Manifest
+from tidegate.plan.router import tiers as known_tiers
 from tidegate.plan.router.facts import RouterFacts
 
 KEEPS: Final = "noeviction"
@@ -69,23 +69,8 @@ def _length(policy: RoutingPolicy, route: Route, models: Mapping[str, Manifest])
 
 
 def _store(policy: RoutingPolicy, tiers: Mapping[str, Manifest]) -> contract.Store | None:
-    ref = policy.spec.store_ref
-    if not ref or ref.name not in tiers:
-        return None
-    store = CacheTier.model_validate({**tiers[ref.name], "status": None}).spec.store
-    if not store.existing:
-        address = names.store_address(ref.name, policy.metadata.namespace)
-        return contract.Store(secret=names.store(ref.name), key=names.STORE_PASSWORD_KEY, address=address)
-    url, ca = store.existing.url_secret_ref, store.existing.ca_secret_ref
-    return contract.Store(secret=url.name, key=url.key, ca_secret=ca.name if ca else "", ca_key=ca.key if ca else "")
-
-
-def unresolved(policy: RoutingPolicy, tiers: Mapping[str, Manifest]) -> tuple[str, ...]:
-    """A sentence about a reference that leads nowhere."""
-    ref = policy.spec.store_ref
-    if not ref or ref.name in tiers:
-        return ()
-    return (f"storeRef: CacheTier {ref.name!r} does not exist; create it, or correct the name",)
+    tier = known_tiers.read(policy.spec.store_ref.name, tiers) if policy.spec.store_ref else None
+    return known_tiers.store(tier) if tier else None
 
 
 def limits_shared(
@@ -109,8 +94,8 @@ def _apart(
     )
     if not ref:
         return (conditions.PER_REPLICA, f"{alone}; name a CacheTier in storeRef") if replicas > 1 else None
-    if missing := unresolved(policy, tiers):
-        return conditions.STORE_MISSING, f"{missing[0]}; meanwhile {alone}"
+    if missing := known_tiers.without_store(policy, tiers):
+        return conditions.STORE_MISSING, f"{missing}; meanwhile {alone}"
     policy_of_store = text(tiers[ref.name].get("status"), "evictionPolicy") or KEEPS
     if policy_of_store != KEEPS:
         return conditions.STORE_EVICTS, (

@@ -14,10 +14,11 @@ from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question
 from tidegate.plan.router import beside, scaling, workload
 from tidegate.plan.router.access import access
 from tidegate.plan.router.avoided import avoided
+from tidegate.plan.router.caches import secrets as of_caches
 from tidegate.plan.router.decision import RouterDecision, decide
 from tidegate.plan.router.facts import RouterFacts, question, read
-from tidegate.plan.router.limits import unresolved
 from tidegate.plan.router.status import router_status
+from tidegate.plan.router.tiers import unresolved
 from tidegate.plan.world import RouterWorld
 
 UNCONFIRMED_EVERY = 1.0
@@ -99,9 +100,11 @@ def _beside_engines(world: RouterWorld, facts: RouterFacts, decision: RouterDeci
 
 
 def secrets(decision: RouterDecision) -> tuple[str, ...]:
-    """Those that the routers read, each once: with the keys of clients and of providers, and of the store in which they count."""
+    """Those that the routers read, each once: with the keys of clients and of providers, and of the stores in which they count and keep
+    answers."""
     limits = decision.config.limits
-    named = (*decision.policy.spec.secrets, *(limits.store.secrets if limits and limits.store else ()))
+    counted = limits.store.secrets if limits and limits.store else ()
+    named = (*decision.policy.spec.secrets, *counted, *of_caches(decision.config.caches or ()))
     return tuple(dict.fromkeys(named))
 
 

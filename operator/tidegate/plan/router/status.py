@@ -18,8 +18,10 @@ from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.filters import native_filters
-from tidegate.plan.router.limits import limits_shared, unresolved
+from tidegate.plan.router.limits import limits_shared
 from tidegate.plan.router.readers import read_past
+from tidegate.plan.router.response_cache import cache_uses, response_cache
+from tidegate.plan.router.tiers import without_store, without_tier
 from tidegate.plan.router.traffic import Traffic
 from tidegate.plan.world import RouterWorld
 
@@ -33,6 +35,7 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         native_filters(facts, decision),
         *limits_shared(decision.policy, facts, world.tiers, decision.scaled.most),
         *scaling.condition(world, decision.policy, decision.scaled),
+        *response_cache(facts, decision, world.tiers),
         pending,
     ]
     meta = world.owner["metadata"]
@@ -46,6 +49,7 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         "selector": ",".join(f"{k}={v}" for k, v in sorted(_labels(decision).items())),
         "models": sorted(model for route in decision.config.routes for model in route.models),
         "configuration": configuration(facts, decision),
+        **({"caches": uses} if (uses := cache_uses(facts)) else {}),
         "conditions": conditions.written(found, world.owner, now),
     }
 
@@ -177,7 +181,8 @@ def _resolved(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) 
     """Of several reasons the first."""
     found = {
         conditions.BACKEND_MISSING: decision.traffic.unresolved,
-        conditions.STORE_MISSING: unresolved(decision.policy, world.tiers),
+        conditions.STORE_MISSING: tuple(filter(None, [without_store(decision.policy, world.tiers)])),
+        conditions.TIER_MISSING: without_tier(decision.policy, world.tiers),
         conditions.KEYS_UNUSABLE: problems(facts, decision),
         conditions.CERTIFICATE_UNUSABLE: certificate.problems(facts, decision.policy),
     }

@@ -12,13 +12,16 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.plan import containers
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import child, empty_dir, pod_security, router_labels
+from tidegate.plan.kube.reading import part, text
 from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
 ACCOUNT_ANNOTATION: Final = f"{names.GROUP}/account-uid"
+CACHE_MEMORY_ANNOTATION: Final = f"{names.GROUP}/cache-memory"
+"""Mebibytes that the brain's container has for caches."""
 
 
-def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
+def pod_spec(policy: RoutingPolicy, defaults: Defaults, cache_memory: int = 0) -> dict[str, Any]:
     """The brain starts first (Envoy exits when its files are missing) and ends last (it drains Envoy)."""
     router = policy.spec.router
     return {
@@ -28,7 +31,7 @@ def pod_spec(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
         "terminationGracePeriodSeconds": containers.DRAIN_SECONDS + 30,
         "securityContext": pod_security(assign_user=defaults.assign_user),
         **template.pull_secrets(router.image_pull_secrets),
-        "initContainers": [containers.brain(policy, defaults)],
+        "initContainers": [containers.brain(policy, defaults, cache_memory)],
         "containers": [containers.envoy(policy, defaults)],
         "volumes": [
             empty_dir("run"),
@@ -50,17 +53,25 @@ def _apart(policy: RoutingPolicy) -> dict[str, Any]:
     }
 
 
-def rendered(policy: RoutingPolicy, defaults: Defaults) -> dict[str, Any]:
-    """The Deployment's spec without replicas: what the router's ControllerRevision keeps."""
+def rendered(policy: RoutingPolicy, defaults: Defaults, cache_memory: int = 0) -> dict[str, Any]:
+    """The Deployment's spec without replicas: what the router's ControllerRevision keeps. `cache_memory` is in mebibytes."""
     labels = router_labels(policy.metadata.name)
-    metadata = template.metadata(policy.spec.router.pod_metadata, labels)
+    noted = {CACHE_MEMORY_ANNOTATION: str(cache_memory)} if cache_memory else {}
+    metadata = template.metadata(policy.spec.router.pod_metadata, labels, noted)
     return {
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": 300,
         "selector": {"matchLabels": labels},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-        "template": {"metadata": metadata, "spec": pod_spec(policy, defaults)},
+        "template": {"metadata": metadata, "spec": pod_spec(policy, defaults, cache_memory)},
     }
+
+
+def cache_memory(deployment: Manifest) -> int:
+    """Mebibytes that the brains of a Deployment have for caches."""
+    template_ = part(part(deployment.get("spec"), "template"), "metadata")
+    noted = text(part(template_, "annotations"), CACHE_MEMORY_ANNOTATION)
+    return int(noted) if noted.isdecimal() else 0
 
 
 def deployment(

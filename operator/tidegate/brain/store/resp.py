@@ -11,7 +11,9 @@ from collections import deque
 from typing import Any, Final, cast
 
 TIMEOUT: Final = 0.1
-"""Seconds that an answer may take: a store that is slower counts as away, and its requests are counted here."""
+"""Seconds that an answer may take where nobody says another time: a store that is slower counts as away."""
+LOOK: Final = 0.002
+"""Seconds for which an answer that is late is looked for once more: it may have come while this process was busy."""
 Word = str | bytes | int
 
 
@@ -72,14 +74,16 @@ def _array(data: bytes | bytearray, length: int, at: int) -> tuple[list[Any] | N
 
 
 class Connection(asyncio.Protocol):
-    """One connection. When it is lost, everything that waits fails with Away."""
+    """One connection. When it is lost, everything that waits fails with Away. `timeout`: seconds that an answer may take."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._data = bytearray()
         self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._watching = False
+        self._late: asyncio.Future[Any] | None = None
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Why, when it is."""
 
@@ -103,6 +107,8 @@ class Connection(asyncio.Protocol):
             pass
         except ValueError as error:
             self.end(str(error))
+        except RecursionError:
+            self.end("an answer of more levels than there are")
         del self._data[:at]
 
     def _answered(self, value: Any) -> None:
@@ -116,17 +122,17 @@ class Connection(asyncio.Protocol):
             self.end(f"it refuses: {value}")
 
     def send(self, *words: Word) -> asyncio.Future[Any]:
-        """Fails with Refused, or with Away after TIMEOUT at the latest."""
+        """Fails with Refused, or with Away when its time is over."""
         future: asyncio.Future[Any] = self._loop.create_future()
         if self.lost.done() or not self._transport:
             future.set_exception(Away("there is no connection"))
             return future
         now = self._loop.time()
-        self._waiting.append((now + TIMEOUT, future))
+        self._waiting.append((now + self._timeout, future))
         self._transport.write(command(*words))
         if not self._watching:
             self._watching = True
-            self._loop.call_at(now + TIMEOUT, self._watch)
+            self._loop.call_at(now + self._timeout, self._watch)
         return future
 
     def _watch(self) -> None:
@@ -134,12 +140,13 @@ class Connection(asyncio.Protocol):
         self._watching = False
         if not self._waiting:
             return
-        first = self._waiting[0][0]
-        if first <= self._loop.time():
-            self.end(f"it did not answer within {TIMEOUT * 1000:.0f} ms")
-        else:
-            self._watching = True
-            self._loop.call_at(first, self._watch)
+        (until, first), now = self._waiting[0], self._loop.time()
+        if until <= now and first is self._late:
+            self.end(f"it did not answer within {self._timeout * 1000:.0f} ms")
+            return
+        self._late = first if until <= now else None
+        self._watching = True
+        self._loop.call_at(max(until, now + LOOK), self._watch)
 
     def end(self, why: str) -> None:
         """Nobody waits any longer."""

@@ -1,0 +1,259 @@
+"""Where Envoy asks for answers that are kept, fetches them, and brings new ones: all caches of one router.
+
+A request gets a ticket where the brain has to know it again: when Envoy fetches its answer, or when an engine's answer to it comes by.
+A ticket that is not known (of an earlier brain, or too old) is nobody's: its request is asked of an engine, its answer is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tidegate.brain.cache import asked as asking
+from tidegate.brain.cache import replay
+from tidegate.brain.cache.answered import OK, Answered
+from tidegate.brain.cache.asked import Asked, Bypassed
+from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.flights import Flight, Given
+from tidegate.brain.cache.lines import Line, lines
+from tidegate.brain.cache.tier import Tier
+from tidegate.brain.cache.whole import NotWhole, whole
+from tidegate.brain.decide.step import Ask
+from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire
+from tidegate.contract.router_config import RouterConfig
+from tidegate.names import (
+    BACKEND_HEADER,
+    CACHED_HEADER,
+    DRAINING_HEADER,
+    FROM_CACHE_HEADER,
+    REVISION_HEADER,
+    SIMILARITY_HEADER,
+    TICKET_HEADER,
+)
+
+log = logging.getLogger("tidegate.brain")
+
+LOOK: Final = 0.5
+"""Seconds for which answers are looked for beyond this router: less than Envoy waits."""
+MOST_TICKETS: Final = 100_000
+"""Of each kind; the oldest are nobody's then."""
+TICKET: Final = TICKET_HEADER.encode()
+_GO: Final = Answer(200).encoded()
+_AGAIN: Final = Answer(503, {DRAINING_HEADER: "1"}).encoded()
+"""Envoy asks the next of the walk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An answer that Envoy comes to fetch; with `given` it is there, else its flight is waited for."""
+
+    tier: Tier
+    asked: Asked
+    flight: Flight | None
+    given: Given | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A request whose answer is brought."""
+
+    tier: Tier
+    asked: Asked
+    flight: Flight
+
+
+class Desk:
+    """Of one router. `now` is the clock of the world, in seconds, and `name` begins its tickets: of one brain and no other."""
+
+    def __init__(self, now: Callable[[], float], name: str) -> None:
+        self._now, self._name = now, name
+        self._lines: dict[str, Line] = {}
+        self._followed: dict[str, Line] = {}
+        self.tiers: dict[str, Tier] = {}
+        self._wanted: OrderedDict[str, Wanted] = OrderedDict()
+        self._leads: OrderedDict[str, Lead] = OrderedDict()
+        self._count = 0
+
+    def follow(self, config: RouterConfig, answering: Collection[str]) -> None:
+        """`config` is what Envoy runs, `answering` the Services that have engines. What was followed before stays known for requests that
+        began with it."""
+        known = lines(config, answering)
+        self._lines, self._followed = {**self._followed, **known}, known
+        self._open(config)
+
+    def expect(self, config: RouterConfig, answering: Collection[str]) -> None:
+        """`config` is what Envoy may run from this moment on."""
+        self._lines = {**lines(config, answering), **self._lines}
+        self._open(config)
+
+    def _open(self, config: RouterConfig) -> None:
+        """Tiers that no configuration names any more are forgotten, with what they keep."""
+        named = {cache.name: cache for cache in config.caches or ()}
+        for name in {line.cache.name for line in self._lines.values()}:
+            cache = named.get(name)
+            if name in self.tiers and cache:
+                self.tiers[name].follow(cache)
+            elif name not in self.tiers:
+                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now)
+        for name in self.tiers.keys() - {line.cache.name for line in self._lines.values()}:
+            del self.tiers[name]
+
+    def _line_of(self, cache: str) -> Line:
+        return next(line for line in self._lines.values() if line.cache.name == cache)
+
+    def ask(self, ask: Ask) -> Reply:
+        """Envoy's question about a request."""
+        line = self._lines.get(ask.cache.partition(" ")[0])
+        if line is None:
+            return _GO
+        tier = self.tiers[line.cache.name]
+        try:
+            asked = asking.read(ask, line)
+        except Bypassed as reason:
+            tier.results["bypassed", str(reason)] += 1
+            return _GO
+        return self._look(tier, asked)
+
+    def _look(self, tier: Tier, asked: Asked) -> Reply:
+        moment = asyncio.get_running_loop().time()
+        if asked.wishes.look:
+            if given := tier.near(asked):
+                return self._fetch(Wanted(tier, asked, None, given))
+            if asked.line.together and (flight := tier.flights.of(asked.digest, moment)):
+                return self._fetch(Wanted(tier, asked, flight, None))
+        flight = (
+            tier.flights.begin(asked.digest, asked.keys, moment)
+            if asked.line.together
+            else Flight(asked.digest, asked.keys, moment)
+        )
+        lead = Lead(tier, asked, flight)
+        return self._look_further(lead) if asked.wishes.look and tier.deep else self._miss(lead)
+
+    async def _look_further(self, lead: Lead) -> bytes:
+        """Who asks the same meanwhile waits for what this one finds."""
+        flights = lead.tier.flights
+        try:
+            async with asyncio.timeout(LOOK):
+                given = await lead.tier.far(lead.asked)
+        except TimeoutError:
+            given = None
+        except asyncio.CancelledError:
+            flights.failed(lead.flight)
+            raise
+        if given is None:
+            return self._miss(lead)
+        flights.answered(lead.flight, given)
+        return self._fetch(Wanted(lead.tier, lead.asked, None, given))
+
+    def _miss(self, lead: Lead) -> bytes:
+        lead.tier.results["miss", ""] += 1
+        ticket = self._ticket()
+        _keep(self._leads, ticket, lead)
+        return Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
+
+    def _fetch(self, wanted: Wanted) -> bytes:
+        ticket = self._ticket()
+        _keep(self._wanted, ticket, wanted)
+        return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route}).encoded()
+
+    async def serve(self, socket: Path) -> asyncio.Server:
+        """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.give), socket)
+
+    def _ticket(self) -> str:
+        self._count += 1
+        return f"{self._name}.{self._count:x}"
+
+    def give(self, heard: Heard) -> Reply:
+        """Envoy comes to fetch an answer."""
+        ticket = heard.said(TICKET)
+        wanted = self._wanted.pop(ticket, None)
+        if wanted is None:
+            return _AGAIN
+        if wanted.given:
+            return self._given(wanted, wanted.given, waited=False)
+        return self._after(ticket, wanted)
+
+    async def _after(self, ticket: str, wanted: Wanted) -> bytes:
+        if wanted.flight is None:
+            return _AGAIN
+        outcome = await wanted.tier.flights.wait(wanted.flight)
+        if isinstance(outcome, Given):
+            return self._given(wanted, outcome, waited=True)
+        if outcome.leads:
+            _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
+        return _AGAIN
+
+    def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
+        entry = given.entry
+        kind, body = replay.body(entry, wanted.asked.manner)
+        wanted.tier.count(given, waited=waited)
+        headers = {
+            "content-type": kind,
+            FROM_CACHE_HEADER: f"hit-{given.source}",
+            "age": f"{max(0, int(self._now() - entry.stored))}",
+            BACKEND_HEADER: entry.backend,
+            **({REVISION_HEADER: entry.revision} if entry.revision else {}),
+            **({SIMILARITY_HEADER: f"{given.similarity:.4f}"} if given.source == "semantic" else {}),
+        }
+        return Answer(200, headers, body).encoded()
+
+    def answered(self, said: Answered) -> None:
+        """A request with a ticket is over."""
+        lead = self._leads.pop(said.ticket, None)
+        if lead is None:
+            return
+        flights, flight = lead.tier.flights, lead.flight
+        if said.status != OK or said.left:
+            flights.failed(flight) if said.may_be_otherwise else flights.given_up(flight)
+            return
+        try:
+            entry = self._entry(lead, said)
+        except NotWhole as reason:
+            lead.tier.results["not-stored", str(reason)] += 1
+            flights.given_up(flight)
+            return
+        lead.tier.keep(lead.asked, entry)
+        flights.answered(flight, Given(entry, "memory"))
+
+    def _entry(self, lead: Lead, said: Answered) -> Entry:
+        """Raises NotWhole."""
+        asked = lead.asked
+        who = asked.line.answerers.get(said.destination)
+        if who is None:
+            raise NotWhole("fallback")
+        if not said.answer:
+            raise NotWhole("too-long-or-broken")
+        answer = whole(asked.kind, said.answer, streamed=said.streamed)
+        usage, now = answer.get("usage"), self._now()
+        return Entry(
+            key=asked.keys[said.destination],
+            kind=asked.kind,
+            tenant=asked.scope.tenant,
+            model=asked.scope.model,
+            backend=who.backend,
+            revision=who.revision,
+            question=asked.question,
+            answer=json.dumps(answer, separators=(",", ":")).encode(),
+            prompt_tokens=_number(usage, "prompt_tokens"),
+            completion_tokens=_number(usage, "completion_tokens"),
+            stored=now,
+            expires=now + lead.tier.ttl(asked),
+        )
+
+
+def _keep(tickets: OrderedDict[str, Any], ticket: str, what: Any) -> None:
+    tickets[ticket] = what
+    if len(tickets) > MOST_TICKETS:
+        tickets.popitem(last=False)
+
+
+def _number(usage: Any, name: str) -> int:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,60 @@
+"""What the configuration says of each route that has a cache: a pure function of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tidegate.brain.cache.key import identity
+from tidegate.contract.cache import Cache
+from tidegate.contract.destinations import Destination
+from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Route
+from tidegate.envoy import caching
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who may answer a route."""
+
+    destination: str
+    backend: str
+    revision: str
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One route."""
+
+    route: str
+    cache: Cache
+    policy: str
+    """`namespace/name`"""
+    answerers: Mapping[str, Answerer]
+    """By destination; those that most requests go to first."""
+    together: bool
+    """Whether requests wait for each other's answer; not while their model has no engine: they wait for that, each for itself."""
+
+
+def lines(config: RouterConfig, answering: Collection[str]) -> dict[str, Line]:
+    """By route; `answering` are the Services that have engines."""
+    known = {destination.name: destination for destination in config.destinations}
+    return {
+        route.name: _line(route, cache, config, known, answering)
+        for route in caching.routes(config)
+        if (cache := caching.of_route(route, config))
+    }
+
+
+def _line(
+    route: Route,
+    cache: Cache,
+    config: RouterConfig,
+    known: Mapping[str, Destination],
+    answering: Collection[str],
+) -> Line:
+    targets = [known[t.destination] for t in sorted(route.targets, key=lambda t: -t.weight)]
+    together = any(d.external or (d.engine and d.engine.service in answering) for d in targets)
+    answerers = {d.name: Answerer(d.name, d.backend, d.revision, identity(d)) for d in targets}
+    return Line(route.name, cache, f"{config.namespace}/{config.policy}", answerers, together)

@@ -1,0 +1,115 @@
+"""A whole answer given again, as JSON or as a stream: whichever the client asks for.
+
+What it says of usage is what the first answer used; that nothing was worked for now is said as providers say it of their own caches: all
+of the prompt was cached (`prompt_tokens_details.cached_tokens`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tidegate.brain.cache.entry import Entry, Kind
+from tidegate.brain.cache.key import Body
+
+Answer = dict[str, Any]
+PIECE: Final = 24
+"""Characters of a piece of a stream: some words, never a part of one, so that a stream looks as an engine's does."""
+_WORD: Final = re.compile(r"\S+\s*|\s+")
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a client wants its answer."""
+
+    stream: bool
+    usage: bool
+    """Whether a stream ends with what was used."""
+
+
+def manner(kind: Kind, body: Body) -> Manner:
+    """Of a request; vectors are never streamed."""
+    options = body.get("stream_options")
+    usage = isinstance(options, dict) and options.get("include_usage") is True
+    return Manner(stream=body.get("stream") is True and kind != "embedding", usage=usage)
+
+
+def body(entry: Entry, how: Manner) -> tuple[str, bytes]:
+    """Its content type and bytes."""
+    answer = _with_usage(json.loads(entry.answer))
+    if not how.stream:
+        return JSON, json.dumps(answer, separators=(",", ":")).encode()
+    return EVENTS, b"".join(b"data: %b\n\n" % said.encode() for said in _said(entry.kind, answer, how))
+
+
+def _with_usage(answer: Answer) -> Answer:
+    usage = answer.get("usage")
+    if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
+        details = usage.get("prompt_tokens_details")
+        known = details if isinstance(details, dict) else {}
+        usage["prompt_tokens_details"] = {**known, "cached_tokens": usage["prompt_tokens"]}
+    return answer
+
+
+def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
+    head = {name: value for name, value in answer.items() if name not in ("choices", "usage", "object")}
+    head["object"] = "chat.completion.chunk" if kind == "chat" else answer.get("object", "text_completion")
+    write = json.dumps
+    for choice in answer["choices"]:
+        for piece in _of_chat(choice) if kind == "chat" else _of_text(choice):
+            yield write({**head, "choices": [piece]}, separators=(",", ":"))
+    if how.usage and "usage" in answer:
+        yield write({**head, "choices": [], "usage": answer["usage"]}, separators=(",", ":"))
+    yield "[DONE]"
+
+
+def _of_chat(choice: Answer) -> Iterator[Answer]:
+    index, message = choice["index"], choice.get("message") or {}
+    texts = {name: value for name, value in message.items() if isinstance(value, str) and name != "role"}
+    calls = message.get("tool_calls") or []
+    others = {k: v for k, v in message.items() if k not in texts and k not in ("role", "tool_calls") and v is not None}
+    yield _delta(index, {"role": message.get("role", "assistant"), "content": "", **others})
+    for name, text in texts.items():
+        for part in pieces(text):
+            yield _delta(index, {name: part})
+    for number, call in enumerate(calls):
+        yield from _of_call(index, number, call)
+    ended = {name: value for name, value in choice.items() if name not in ("message", "index")}
+    yield {**_delta(index, {}), **ended}
+
+
+def _of_call(index: int, number: int, call: Answer) -> Iterator[Answer]:
+    function = call.get("function") or {}
+    arguments = function.get("arguments") or ""
+    opened = {**call, "index": number, "function": {**function, "arguments": ""}}
+    yield _delta(index, {"tool_calls": [opened]})
+    for part in pieces(arguments):
+        yield _delta(index, {"tool_calls": [{"index": number, "function": {"arguments": part}}]})
+
+
+def _delta(index: int, delta: Answer) -> Answer:
+    return {"index": index, "delta": delta, "finish_reason": None}
+
+
+def _of_text(choice: Answer) -> Iterator[Answer]:
+    rest = {name: value for name, value in choice.items() if name not in ("text", "finish_reason")}
+    for part in pieces(choice.get("text") or ""):
+        yield {**rest, "text": part, "finish_reason": None}
+    yield {**rest, "text": "", "finish_reason": choice.get("finish_reason")}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Whole words, together at least PIECE characters."""
+    part = ""
+    for word in _WORD.findall(text):
+        part += word
+        if len(part) >= PIECE:
+            yield part
+            part = ""
+    if part:
+        yield part

@@ -1,0 +1,91 @@
+"""L3 as a tier uses it: what a request's question is for each who may answer it, and what routers tell each other of questions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import astuple
+from typing import Any, Final
+
+from tidegate.brain.cache.asked import Asked
+from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.key import IGNORED
+from tidegate.brain.cache.semantic.namespace import Question, question
+from tidegate.brain.cache.semantic.semantic import Semantic
+from tidegate.brain.cache.stored.news import Vector
+from tidegate.contract.cache import Semantic as Settings
+
+log = logging.getLogger("tidegate.brain")
+
+MOST: Final = 64
+"""Questions that wait for their vectors; others are not learned."""
+
+
+class SimilarQuestions:
+    """Of one tier. `announce` tells other routers; `now` is the clock of the world."""
+
+    def __init__(
+        self,
+        semantic: Semantic,
+        settings: Settings,
+        now: Callable[[], float],
+        announce: Callable[[Vector], None] = lambda _: None,
+    ) -> None:
+        self.semantic = semantic
+        self._settings, self._now, self._announce = settings, now, announce
+        self._learning: set[asyncio.Task[None]] = set()
+
+    async def find(self, asked: Asked, now: float) -> tuple[bytes, float] | None:
+        """The key of an answer that may be given, and how similar its question is."""
+        for name in asked.keys:
+            mine = self._question(asked, name)
+            found = await self.semantic.find(mine.namespace, mine.text, now) if mine else None
+            if found:
+                return found.key, found.similarity
+        return None
+
+    def learn(self, asked: Asked, entry: Entry) -> None:
+        """Soon; an answer of who is none of the asked is nobody's."""
+        name = next((name for name, key in asked.keys.items() if key == entry.key), "")
+        mine = self._question(asked, name) if name else None
+        if mine and len(self._learning) < MOST:
+            self._start(self._learn(mine, entry))
+
+    def absorb(self, news: Vector) -> None:
+        """What another router has learned."""
+        self.semantic.absorb(news, self._now())
+
+    def forget(self, key: bytes) -> None:
+        """There is no such answer any more."""
+        self.semantic.remove(key)
+
+    def stop(self) -> None:
+        """Nothing more is learned."""
+        for task in self._learning:
+            task.cancel()
+
+    async def _learn(self, mine: Question, entry: Entry) -> None:
+        now = self._now()
+        expires = min(entry.expires, now + self._settings.ttl_seconds)
+        told = await self.semantic.add(mine.namespace, entry.key, mine.text, expires, now)
+        if told:
+            self._announce(told)
+
+    def _start(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(what)
+        self._learning.add(task)
+        task.add_done_callback(self._learned)
+
+    def _learned(self, task: asyncio.Task[None]) -> None:
+        self._learning.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("this should not happen; a question was not learned", exc_info=error)
+
+    def _question(self, asked: Asked, name: str) -> Question | None:
+        """None where only an answer to the very same will do."""
+        if asked.kind != "chat":
+            return None
+        scope = json.dumps([*astuple(asked.scope), asked.kind, asked.line.answerers[name].identity]).encode()
+        return question(asked.body, scope, self._settings.conversations, IGNORED)

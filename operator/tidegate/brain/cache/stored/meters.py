@@ -1,0 +1,56 @@
+"""What a tier's store tells Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+LABELS: Final = ["namespace", "policy", "cache"]
+COUNTERS: Final = {
+    "hits": "Look-ups in the store that found an answer.",
+    "misses": "Look-ups in the store that found none.",
+    "away": "Look-ups that did without the store, which was away or slow.",
+    "puts": "Answers that were stored.",
+    "dropped": "Answers that were not stored: too much waited, the store was away, or refused, or they are too large.",
+    "evicted": "Answers that left before their time, for new ones.",
+    "damaged": "Answers and news in the store that could not be read, and were dropped.",
+}
+GAUGES: Final = {
+    "bytes": "Bytes of all of the tier's answers in its store, as of the last put.",
+    "entries": "The tier's answers in its store, as of the last put.",
+    "shared": "1 while the tier's store answers, else 0.",
+}
+
+
+@dataclass
+class TierMeters:
+    """Of one tier in one router."""
+
+    scope: str
+    cache: str
+    hits: int = 0
+    misses: int = 0
+    away: int = 0
+    puts: int = 0
+    dropped: int = 0
+    evicted: int = 0
+    damaged: int = 0
+    bytes: int = 0
+    entries: int = 0
+    shared: int = 0
+
+    def collect(self) -> Iterable[Metric]:
+        """prometheus-client's."""
+        who = [*self.scope.split("/", 1), self.cache]
+        for name, text in COUNTERS.items():
+            counter = CounterMetricFamily(f"tidegate_cache_store_{name}", text, labels=LABELS)
+            counter.add_metric(who, getattr(self, name))
+            yield counter
+        for name, text in GAUGES.items():
+            gauge = GaugeMetricFamily(f"tidegate_cache_store_{name}", text, labels=LABELS)
+            gauge.add_metric(who, getattr(self, name))
+            yield gauge

@@ -1,0 +1,29 @@
+"""What stands under which name in the store."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TAG: Final = "tg"
+
+
+class Names:
+    """Of one tier of one policy. They have one hash tag, so that one script may touch them all."""
+
+    def __init__(self, scope: str, cache: str) -> None:
+        """`scope` is the policy's namespace and name."""
+        tag = f"{{{TAG}:{scope}/{cache}}}"
+        self.answers = f"{tag}:answer:".encode()
+        """What the names of answers begin with; then comes the key."""
+        self.index = f"{tag}:index"
+        """Keys in the order in which they run out."""
+        self.sizes = f"{tag}:sizes"
+        """Of each key its size and what is known of it (`listing.py`), and `total`."""
+        self.feed = f"{tag}:feed"
+        """What routers tell each other."""
+        self.told = f"{tag}:told"
+        """How much that was."""
+
+    def answer(self, key: bytes) -> bytes:
+        """Of one answer."""
+        return self.answers + key

@@ -1,0 +1,124 @@
+"""One cache with its layers: where answers are looked for, from the nearest to the farthest, and where they are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from tidegate.brain.cache.asked import Asked
+from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.flights import Flights, Given
+from tidegate.brain.cache.memory import Memory
+from tidegate.contract.cache import Cache
+
+
+class Shared(Protocol):
+    """L2: what routers keep together. Never raises; a store that is away has nothing."""
+
+    async def get(self, keys: Sequence[bytes]) -> list[Entry | None]:
+        """In the keys' order."""
+
+    def put(self, entry: Entry) -> None:
+        """Soon."""
+
+
+class Similar(Protocol):
+    """L3: answers to questions that are similar. Never raises; a model of vectors that is away knows nothing."""
+
+    async def find(self, asked: Asked, now: float) -> tuple[bytes, float] | None:
+        """The key of an answer, and the similarity of the question to it."""
+
+    def learn(self, asked: Asked, entry: Entry) -> None:
+        """Soon."""
+
+    def forget(self, key: bytes) -> None:
+        """There is no such answer any more."""
+
+
+class Tier:
+    """Of one router."""
+
+    def __init__(self, cache: Cache, now: Callable[[], float]) -> None:
+        self.cache = cache
+        self._now = now
+        self.memory = Memory()
+        self.flights = Flights()
+        self.shared: Shared | None = None
+        self.similar: Similar | None = None
+        self.results: Counter[tuple[str, str]] = Counter()
+        """Requests, by result and reason."""
+        self.saved: Counter[str] = Counter()
+        """Tokens of answers that were given again, by type."""
+        self.follow(cache)
+
+    def follow(self, cache: Cache) -> None:
+        """The same cache as the configuration has it now."""
+        self.cache = cache
+        memory = cache.memory
+        self.memory.bound(*((memory.max_entries, memory.max_bytes, memory.ttl_seconds) if memory else (0, 0, 0.0)))
+
+    @property
+    def deep(self) -> bool:
+        """Whether there is anything to ask beyond this router's memory."""
+        return self.shared is not None or self.similar is not None
+
+    def near(self, asked: Asked) -> Given | None:
+        """What this router has itself."""
+        now = self._now()
+        for key in asked.keys.values():
+            entry = self.memory.get(key, now)
+            if entry and now - entry.stored <= asked.oldest:
+                return Given(entry, "memory")
+        return None
+
+    async def far(self, asked: Asked) -> Given | None:
+        """What others have, or what is similar."""
+        return await self._exact(asked) or await self._semantic(asked)
+
+    async def _exact(self, asked: Asked) -> Given | None:
+        if not self.shared:
+            return None
+        now = self._now()
+        for entry in await self.shared.get(list(asked.keys.values())):
+            if entry and entry.expires > now and now - entry.stored <= asked.oldest:
+                self.memory.put(entry, now)
+                return Given(entry, "exact")
+        return None
+
+    async def _semantic(self, asked: Asked) -> Given | None:
+        found = await self.similar.find(asked, self._now()) if self.similar else None
+        if not self.similar or not found:
+            return None
+        key, similarity = found
+        entry = self.memory.get(key, self._now()) or (await self._shared(key))
+        if entry is None:
+            self.similar.forget(key)
+            return None
+        return Given(entry, "semantic", similarity) if self._now() - entry.stored <= asked.oldest else None
+
+    async def _shared(self, key: bytes) -> Entry | None:
+        return (await self.shared.get([key]))[0] if self.shared else None
+
+    def ttl(self, asked: Asked) -> float:
+        """Seconds for which an answer to it is kept."""
+        if asked.ttl is not None:
+            return asked.ttl
+        cache = self.cache
+        layers = (cache.exact if self.shared else None, cache.memory, cache.semantic if self.similar else None)
+        return max((layer.ttl_seconds for layer in layers if layer), default=0.0)
+
+    def keep(self, asked: Asked, entry: Entry) -> None:
+        """In all layers."""
+        self.memory.put(entry, self._now())
+        if self.shared:
+            self.shared.put(entry)
+        if self.similar:
+            self.similar.learn(asked, entry)
+        self.results["stored", ""] += 1
+
+    def count(self, given: Given, *, waited: bool) -> None:
+        """An answer that is given again."""
+        self.results["coalesced" if waited else f"hit-{given.source}", ""] += 1
+        self.saved["prompt"] += given.entry.prompt_tokens
+        self.saved["completion"] += given.entry.completion_tokens

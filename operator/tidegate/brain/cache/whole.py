@@ -1,0 +1,135 @@
+"""From the bytes that an engine sent to one whole answer, whether it streamed them or not; or why they are none.
+
+the bytes                                                              then
+--------------------------------------------------------------------   ------------------------
+no JSON, no events, events without `[DONE]`, an error among them       broken
+no choices, or none that ended                                         broken
+one that ended for its length                                          cut off
+one that a filter ended, or that ended for another reason              filtered
+each ended by itself (`stop`), or with a call of a tool                a whole answer
+vectors, of embeddings                                                 a whole answer
+
+https://platform.openai.com/docs/api-reference/chat-streaming, https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tidegate.brain.cache.entry import Kind
+
+Answer = dict[str, Any]
+ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
+DONE: Final = "[DONE]"
+OBJECTS: Final = {"chat.completion.chunk": "chat.completion"}
+"""What a whole answer is called instead."""
+
+
+class NotWhole(ValueError):
+    """It must not be given again; the text is the reason, a word for metrics."""
+
+
+def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
+    """The answer as JSON has it. Raises NotWhole."""
+    answer = _joined(_events(text)) if streamed else _parsed(text)
+    if "error" in answer:
+        raise NotWhole("broken")
+    if kind == "embedding":
+        if not answer.get("data"):
+            raise NotWhole("broken")
+        return answer
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise NotWhole("broken")
+    for choice in choices:
+        _check(choice)
+    return answer
+
+
+def _check(choice: Any) -> None:
+    reason = choice.get("finish_reason") if isinstance(choice, dict) else None
+    if reason in ENDS:
+        return
+    raise NotWhole({None: "broken", "length": "cut-off"}.get(reason, "filtered"))
+
+
+def _parsed(text: str) -> Answer:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NotWhole("broken") from None
+    if not isinstance(found, dict):
+        raise NotWhole("broken")
+    return found
+
+
+def _events(text: str) -> Iterator[Answer]:
+    """The data of each event before the end, which must be there."""
+    data: list[str] = []
+    for line in [*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""]:
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            said, data = "\n".join(data), []
+            if said == DONE:
+                return
+            yield _parsed(said)
+    raise NotWhole("broken")
+
+
+def _joined(events: Iterator[Answer]) -> Answer:
+    """Pieces put together: texts behind each other, of all else the last word."""
+    answer: Answer = {}
+    choices: dict[int, Answer] = {}
+    for event in events:
+        for name, value in event.items():
+            if name == "choices":
+                _add(choices, value)
+            elif value is not None or name not in answer:
+                answer[name] = value
+    answer["object"] = OBJECTS.get(answer.get("object", ""), answer.get("object"))
+    answer["choices"] = [choices[index] for index in sorted(choices)]
+    return answer
+
+
+def _add(choices: dict[int, Answer], pieces: Any) -> None:
+    for piece in pieces if isinstance(pieces, list) else ():
+        if not isinstance(piece, dict) or not isinstance(piece.get("index", 0), int):
+            raise NotWhole("broken")
+        choice = choices.setdefault(piece.get("index", 0), {"index": piece.get("index", 0)})
+        for name, value in piece.items():
+            if name == "delta":
+                _join(choice.setdefault("message", {}), value or {})
+            elif name == "text":
+                choice["text"] = choice.get("text", "") + (value or "")
+            elif value is not None or name not in choice:
+                choice[name] = value
+
+
+def _join(message: Answer, delta: Answer) -> None:
+    for name, value in delta.items():
+        before = message.get(name)
+        if name == "tool_calls":
+            _join_calls(message, value or [])
+        elif isinstance(value, str) and isinstance(before, str) and name != "role":
+            message[name] = before + value
+        elif isinstance(value, dict) and isinstance(before, dict):
+            _join(before, value)
+        elif value is not None or name not in message:
+            message[name] = value
+
+
+def _join_calls(message: Answer, deltas: list[Answer]) -> None:
+    calls: list[Answer] = message.setdefault("tool_calls", [])
+    for delta in deltas:
+        index = delta.get("index", len(calls))
+        if not isinstance(index, int) or not 0 <= index <= len(calls):
+            raise NotWhole("broken")
+        if index == len(calls):
+            calls.append({})
+        rest = {name: value for name, value in delta.items() if name != "index"}
+        named = {name: rest.pop(name) for name in ("id", "type") if rest.get(name)}
+        _join(calls[index], rest)
+        calls[index].update(named)

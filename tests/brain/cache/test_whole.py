@@ -1,0 +1,123 @@
+"""From what engines send to whole answers, and back to what clients are given."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.brain.cache.support import plain
+from tidegate.brain.cache import replay
+from tidegate.brain.cache.entry import Kind
+from tidegate.brain.cache.replay import Manner
+from tidegate.brain.cache.whole import NotWhole, whole
+
+CALL = {"id": "call-1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1, "b": "two words"}'}}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+
+
+def chat(message: dict[str, Any], finish: Any = "stop", **more: Any) -> dict[str, Any]:
+    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
+    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], **more}
+
+
+def why(kind: Kind, text: str, *, streamed: bool) -> str:
+    with pytest.raises(NotWhole) as error:
+        whole(kind, text, streamed=streamed)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (chat({"content": "x"}, "length"), "cut-off"),
+        (chat({"content": "x"}, "content_filter"), "filtered"),
+        (chat({"content": "x"}, "abort"), "filtered"),
+        (chat({"content": "x"}, None), "broken"),
+        ({"error": {"message": "no"}}, "broken"),
+        ({"choices": []}, "broken"),
+        ({"choices": [1]}, "broken"),
+        ([], "broken"),
+    ],
+)
+def test_each_row_of_what_is_none(answer: Any, reason: str) -> None:
+    assert why("chat", json.dumps(answer), streamed=False) == reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "broken"),
+        ("data: {}\n\n", "broken"),
+        ("data: [DONE]\n\n", "broken"),
+        ("data: x\n\ndata: [DONE]\n\n", "broken"),
+        ('data: {"error": {}}\n\ndata: [DONE]\n\n', "broken"),
+        ('data: {"choices": [{"index": 0, "delta": {"content": "x"}}]}\n\ndata: [DONE]\n\n', "broken"),
+        ('data: {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}\n\n', "broken"),
+        ('data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]}\n\ndata: [DONE]\n\n', "cut-off"),
+        ('data: {"choices": [{"index": {}, "delta": {}}]}\n\ndata: [DONE]\n\n', "broken"),
+        ('data: {"choices": [{"delta": {"tool_calls": [{"index": 7}]}}]}\n\ndata: [DONE]\n\n', "broken"),
+    ],
+)
+def test_each_row_of_streams_that_are_none(text: str, reason: str) -> None:
+    assert why("chat", text, streamed=True) == reason
+
+
+def test_comments_and_other_line_ends() -> None:
+    text = ': wait\r\n\r\ndata: {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n'
+    assert whole("completion", text, streamed=True)["choices"][0]["text"] == "a"
+
+
+def test_vectors() -> None:
+    answer = {"object": "list", "data": [{"embedding": [0.1], "index": 0}]}
+    assert whole("embedding", json.dumps(answer), streamed=False) == answer
+    assert why("embedding", '{"data": []}', streamed=False) == "broken"
+
+
+WORDS = st.text(max_size=120)
+
+
+@given(WORDS, st.none() | WORDS, st.booleans(), st.booleans())
+def test_there_and_back(content: str, reasoning: str | None, called: bool, usage: bool) -> None:
+    message: dict[str, Any] = {"content": content, **({"reasoning_content": reasoning} if reasoning else {})}
+    if called:
+        message["tool_calls"] = [CALL, {**CALL, "id": "call-2"}]
+    answer = chat(message, "tool_calls" if called else "stop", usage=USAGE)
+    kept = plain(answer=json.dumps(answer).encode())
+    kind, body = replay.body(kept, Manner(stream=True, usage=usage))
+    assert kind.startswith("text/event-stream")
+    again = whole("chat", body.decode(), streamed=True)
+    told = again.pop("usage", None)
+    assert (told is not None) == usage
+    assert again == {name: value for name, value in answer.items() if name != "usage"}
+
+
+@given(WORDS)
+def test_texts_there_and_back(text: str) -> None:
+    choice = {"index": 0, "text": text, "finish_reason": "stop", "logprobs": None}
+    answer = {"id": "1", "object": "text_completion", "created": 1, "model": "m", "choices": [choice], "usage": USAGE}
+    _, body = replay.body(plain(answer=json.dumps(answer).encode(), kind="completion"), Manner(stream=True, usage=True))
+    again = whole("completion", body.decode(), streamed=True)
+    assert again["choices"] == answer["choices"]
+
+
+def test_usage_says_that_it_was_kept() -> None:
+    kept = plain(answer=json.dumps(chat({"content": "x"}, usage=USAGE)).encode())
+    kind, body = replay.body(kept, Manner(stream=False, usage=False))
+    assert kind == "application/json"
+    assert json.loads(body)["usage"] == USAGE | {"prompt_tokens_details": {"cached_tokens": 7}}
+
+
+@given(st.text())
+def test_pieces_are_the_text(text: str) -> None:
+    assert "".join(replay.pieces(text)) == text
+
+
+@given(st.text(), st.booleans())
+def test_any_text_is_an_answer_or_none(text: str, streamed: bool) -> None:
+    with suppress(NotWhole):
+        assert whole("chat", text, streamed=streamed)["choices"]

@@ -1,0 +1,20 @@
+"""Waiting for what a store tells, and the Secrets that say where it is."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from typing import Any
+
+
+async def becomes(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Waits until it holds."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def secret(**data: str) -> dict[str, Any]:
+    """As the API server gives it."""
+    return {"data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}}
