@@ -142,6 +142,22 @@ def test_the_same_pods_leave_without_harm(place: Place) -> None:
     assert len(tally.revisions) == 2
 
 
+def test_a_blue_green(place: Place) -> None:
+    """The Service moves with the model's requests, and the old engine is kept until it has: nobody is refused."""
+    blue_green = {"strategy": "BlueGreen"}
+    place.apply(chat(), beside(replicas=1) | {"spec": beside(replicas=1)["spec"] | {"rollout": blue_green}})
+    place.ready("mdep/small", "rpol/chat")
+    url, old = place.cluster.forward(place.name, "chat-router", 80), place.get("mdep/small")["status"]["activeRevision"]
+    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    with Load(url).running(streams=4, tokens=100, short=2) as tally:
+        green = beside(replicas=1, maxNumSeqs=32)
+        place.apply(green | {"spec": green["spec"] | {"rollout": blue_green}})
+        place.wait(lambda: place.get("mdep/small")["status"]["activeRevision"] != old, "the new one serves", 120)
+        place.wait(lambda: len(place.items("pods", "tidegate.dev/policy=chat")) == 1, "the old one has left", 120)
+    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0), dict(tally.answers)
+    assert len(tally.revisions) == 2
+
+
 def test_an_engine_that_is_killed_in_its_pod(place: Place) -> None:
     """Its container begins anew beside the router that there is, and both answer again."""
     place.apply(chat(), beside(replicas=1))

@@ -146,6 +146,11 @@ def test_the_status_says_where_the_service_leads_and_not_where_it_will() -> None
     assert sent["revisions"] == [{"name": "r1", "weight": 100}]
 
 
+def test_a_model_that_does_not_name_it_waits_for_nobody() -> None:
+    known = world(service(**{names.REVISION_LABEL: "r1"}), of=llama(("r1", 100), engine={}))
+    assert planned(known).status["configuration"]["backends"] == []
+
+
 def said(known: RouterWorld) -> tuple[str, str]:
     found = next(c for c in planned(known).status["conditions"] if c["type"] == "Ready")
     return found["reason"], found["message"]

@@ -8,7 +8,8 @@ The document names no revision, so that neither a new one nor a lost status of t
     gives revisions shares of its requests          the one with the largest
     has lost its status, or has none yet            where it leads already; at first to all of its Pods
 
-A model consents by `engine.sidecarRouter`, a policy by naming the model in a backend. Its ServiceAccount may read what the policy's routers
+A model consents by `engine.sidecarRouter`, a policy by naming the model in a backend. Of one that does not the policy sends nothing to any
+revision, so that its rollouts wait for nobody. Its ServiceAccount may read what the policy's routers
 read from then on, and as long as some Pod of it has a router.
 """
 
@@ -73,7 +74,8 @@ def own_traffic(world: RouterWorld, policy: RoutingPolicy, found: Traffic) -> Tr
     backends = {backend.name: backend for backend in policy.spec.backends}
     known: dict[str, Destination] = {}
     routes = tuple(_route(route, backends, world.models, known) for route in policy.spec.routes)
-    already = _leads_already(world)
+    named = consents(policy.metadata.name, world.models.get(model_of(policy)))
+    already = _leads_already(world) if named else ""
     sent = {name: {already: WHOLE} for name, each in backends.items() if each.model and already}
     return replace(found, routes=routes, destinations=tuple(known.values()), sent_to=sent)
 
