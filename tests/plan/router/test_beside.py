@@ -142,8 +142,13 @@ def test_adapters_providers_and_a_last_answer() -> None:
 def test_the_status_says_where_the_service_leads_and_not_where_it_will() -> None:
     """A model keeps its old revision until the Service has left it."""
     known = world(service(**{names.REVISION_LABEL: "r1"}), of=llama(("r1", 0), ("r2", 100)))
-    [sent] = planned(known).status["configuration"]["backends"]
+    plan = planned(known)
+    [sent] = plan.status["configuration"]["backends"]
     assert sent["revisions"] == [{"name": "r1", "weight": 100}]
+    assert plan.again, "our own write is no event"
+    moved = planned(replace(known, children=(service(**{names.REVISION_LABEL: "r2"}),)))
+    [sent] = moved.status["configuration"]["backends"]
+    assert (sent["revisions"], moved.again) == ([{"name": "r2", "weight": 100}], False)
 
 
 def test_a_model_that_does_not_name_it_waits_for_nobody() -> None:

@@ -62,6 +62,12 @@ def _leads_already(world: RouterWorld) -> str:
     return text(part(live.get("spec"), "selector"), names.REVISION_LABEL)
 
 
+def moves(world: RouterWorld, policy: RoutingPolicy) -> bool:
+    """Whether its Service is there, and is about to lead to another revision: the status says so only when it does."""
+    there = any(child["kind"] == "Service" for child in world.children)
+    return there and leads_to(world, policy) != _leads_already(world)
+
+
 def selector(world: RouterWorld, policy: RoutingPolicy) -> dict[str, str]:
     """Of its Service."""
     revision = leads_to(world, policy)

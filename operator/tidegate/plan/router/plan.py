@@ -43,7 +43,7 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
         needs=_needs(wanted),
         ask=questions(facts, decision.hash, _at_rest(decision)),
         handover=decision.scaled.handover,
-        again=not policy.spec.router.sidecar and not workload.account(world.children),
+        again=beside.moves(world, policy) if policy.spec.router.sidecar else not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
