@@ -144,7 +144,7 @@ def test_the_same_pods_leave_without_harm(place: Place) -> None:
 
 def test_a_blue_green(place: Place) -> None:
     """The Service moves with the model's requests, and the old engine is kept until it has: nobody is refused."""
-    blue_green = {"strategy": "BlueGreen"}
+    blue_green = {"strategy": "BlueGreen", "blueGreen": {"keepPrevious": "10s"}}
     place.apply(chat(), beside(replicas=1) | {"spec": beside(replicas=1)["spec"] | {"rollout": blue_green}})
     place.ready("mdep/small", "rpol/chat")
     url, old = place.cluster.forward(place.name, "chat-router", 80), place.get("mdep/small")["status"]["activeRevision"]
