@@ -13,6 +13,7 @@ from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
 from tidegate.plan.conditions import (
     ENGINES_HANG,
+    LAYER_IDLE,
     NATIVE_FILTERS,
     ON_ITS_WAY,
     READY,
@@ -62,7 +63,11 @@ def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, 
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
-    """A new object is neither stalled nor without its references, filters or caches: no news."""
+    """A new object is neither stalled nor without its references, filters or caches: no news. Nor is a layer of a cache that is away for a
+    moment, as each is before a new router is connected: the condition tells of it."""
+    over = condition["status"] == "True" and before.get(condition["type"]) == ("False", LAYER_IDLE)
+    if over or condition["reason"] == LAYER_IDLE:
+        return True
     good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True", RESPONSE_CACHE: "True"}.get(
         condition["type"]
     )
