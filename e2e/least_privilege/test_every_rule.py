@@ -37,6 +37,7 @@ OPTIONAL = {
 }
 ELSEWHERE = {
     ("modeldeployments/scale", "patch"),
+    ("routingpolicies/scale", "patch"),
     ("pods", "patch"),
     ("pods/eviction", "create"),
     *(
@@ -45,7 +46,7 @@ ELSEWHERE = {
         for verb in ("get", "list", "watch", "create", "patch", "delete")
     ),
 }
-"""Rights that need more than this stage has; hpa_provider, scale_down_victim and hung_engine fail without theirs, and nothing here shows that KEDA's are
+"""Rights that need more than this stage has; hpa_provider, router_autoscaling, scale_down_victim and hung_engine fail without theirs, and nothing here shows that KEDA's are
 needed."""
 
 

@@ -127,6 +127,8 @@ BIND_VARIABLE: Final = "TIDEGATE_BIND_ADDRESS"
 # ports
 ENGINE_PORT: Final = 8000
 ROUTER_PORT: Final = 8080
+ROUTER_PORT_NAME: Final = "router"
+"""Of a router's port in an engine's Pod, where the engine's is called `http`."""
 PROBE_PORT: Final = 8081
 """Of a router's Envoy, for kubelet."""
 BRAIN_PORT: Final = 9092

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import cached, managed_tier, model, pod, policy
+from tests.support.builders import cached, live, managed_tier, model, pod, policy
 from tidegate import names
 from tidegate.control.keys import interested, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of
+from tidegate.control.terms import models_of, orphans_of, scaling
 from tidegate.plan.kube.objects import child, model_labels, router_labels, store_labels
 from tidegate.plan.plan import Manifest, ObjectKey
 
@@ -158,6 +158,59 @@ def test_what_models_read_of_a_policy(now: Manifest, woken: set[str]) -> None:
     """Also models that it named before are told."""
     found = asked(now, known=with_status(configuration={"live": 1}))
     assert found == {("RoutingPolicy", "chat")} | {("ModelDeployment", name) for name in woken}
+
+
+def hpa(kind: str, name: str, **labels: str) -> dict[str, Any]:
+    """Somebody's own."""
+    api = "apps/v1" if kind == "Deployment" else names.API_VERSION
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "mine", "namespace": "shop", "uid": "u", "resourceVersion": "3", "labels": labels},
+        "spec": {"scaleTargetRef": {"apiVersion": api, "kind": kind, "name": name}},
+    }
+
+
+ROUTERS = live(child("Deployment", "chat-router", POLICY, router_labels("chat"), {}))
+STRANGER = live({**ROUTERS, "metadata": {"name": "web", "namespace": "shop"}})
+
+
+@pytest.mark.parametrize(
+    ("now", "known", "woken"),
+    [
+        (hpa("Deployment", "chat-router"), None, {("RoutingPolicy", "chat")}),
+        (hpa("Deployment", "web"), hpa("Deployment", "chat-router"), {("RoutingPolicy", "chat")}),
+        (hpa("Deployment", "web"), None, set()),
+        (hpa("Deployment", "gone"), None, set()),
+        (hpa("RoutingPolicy", "chat"), None, set()),
+    ],
+)
+def test_somebodys_autoscaler_of_routers(now: Manifest, known: Manifest | None, woken: set[tuple[str, str]]) -> None:
+    assert asked(now, ROUTERS, STRANGER, known=known) == woken
+
+
+def test_what_is_not_ours_is_nobodys_orphan() -> None:
+    """Whatever labels somebody writes on an autoscaler: what a plan finds as a child it may delete."""
+    store = Store()
+    store.put(hpa("Deployment", "chat-router", **router_labels("chat")))
+    assert store.find(orphans_of(ObjectKey.of(POLICY))) == ()
+    assert len(store.find(scaling(ObjectKey.of(ROUTERS)))) == 1
+
+
+BESIDE = model("phi", engine={"sidecarRouter": {"routingPolicyRef": {"name": "chat"}}})
+
+
+def test_a_model_reads_the_policy_whose_router_is_in_its_pods() -> None:
+    """Also one that does not name it, so that it is told when that is mended."""
+    assert ("ModelDeployment", "phi") in asked(POLICY, BESIDE)
+    placed = {**POLICY, "spec": POLICY["spec"] | {"router": {"placement": "Sidecar"}}}
+    larger = {
+        **POLICY,
+        "spec": POLICY["spec"] | {"router": {"placement": "Sidecar", "resources": {"requests": {"cpu": "1"}}}},
+    }
+    assert ("ModelDeployment", "phi") in asked(larger, BESIDE, known=placed)
+    apart = {**POLICY, "spec": POLICY["spec"] | {"router": {"resources": {"requests": {"cpu": "1"}}}}}
+    assert asked(apart, BESIDE, known=POLICY) == {("RoutingPolicy", "chat")}
 
 
 def test_routers_that_may_send_to_more_than_a_status_names() -> None:

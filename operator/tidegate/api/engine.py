@@ -111,6 +111,13 @@ class Scheduling(Part):
     """RuntimeClass of the Pods, for example `nvidia`."""
 
 
+class SidecarRouter(Part):
+    """A router in each Pod of the model, before its engine."""
+
+    routing_policy_ref: LocalRef
+    """The RoutingPolicy, in the same namespace: one with `router: {placement: Sidecar}` and a backend for this model."""
+
+
 class PodMetadata(Part):
     """Labels and annotations that are added to Pods."""
 
@@ -212,12 +219,28 @@ class Engine(Part):
     """Where Pods may run."""
     pod_metadata: PodMetadata = PodMetadata()
     """Labels and annotations to add to the Pods."""
+    sidecar_router: SidecarRouter | None = None
+    """A policy's router runs inside these Pods, and its Service leads to it. Default: none; routers of other policies reach the engine as ever."""
     pod_template_patch: PodTemplatePatch | None = None
     """A strategic merge patch of the Pod template, the one escape hatch; probes, lifecycle, ports and argv of the engine are refused. To
     leave out what the operator writes, replace the map around it (`securityContext: {$patch: replace, runAsUser: 1000}`) or name the keys
     that stay (`$retainKeys`): a null is lost on its way through kubectl apply."""
 
     rules: ClassVar = (
+        Rule(
+            "!has(self.sidecarRouter) || !has(self.serviceAccountName)",
+            "a sidecar router reads the policy's Secrets by the ServiceAccount of its Pod, and so could every Pod of yours that runs under the "
+            "same one; leave serviceAccountName out, or sidecarRouter",
+            lambda e: e.sidecar_router is None or e.service_account_name is None,
+            ".serviceAccountName",
+        ),
+        Rule(
+            "!has(self.sidecarRouter) || !has(self.parallelism) || self.gpus.count == 0 || "
+            f"{spread_cel('self.parallelism')} <= self.gpus.count",
+            "a replica of several Pods has no sidecar router; leave sidecarRouter out, and let routers of their own lead to it",
+            lambda e: e.sidecar_router is None or e.gpus.count == 0 or gpus_of_replica(e) <= e.gpus.count,
+            ".sidecarRouter",
+        ),
         Rule(
             "!has(self.parallelism) || self.gpus.count > 0",
             "parallelism needs GPUs; set gpus.count, or leave parallelism out",

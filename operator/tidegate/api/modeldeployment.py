@@ -26,7 +26,7 @@ from tidegate.api.base import (
 from tidegate.api.engine import Engine, gpus_of_replica, gpus_taken, spread_cel
 from tidegate.api.kvoffload import pinned, pinned_cel
 from tidegate.api.objectives import Objectives
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import SHARING, Rollout
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -276,6 +276,19 @@ class ModelDeploymentSpec(Part):
 
     rules: ClassVar = (
         BESIDE_REPLICAS,
+        Rule(
+            "!has(self.engine.sidecarRouter) || !has(self.rollout) || has(self.rollout.strategy) && self.rollout.strategy in ['BlueGreen', 'Recreate']",
+            "the Service of a sidecar router leads to one revision at a time and gives none a share, as strategies Canary, which is the default, and "
+            "RollingUpdate would; write strategy: BlueGreen or Recreate, or leave rollout or engine.sidecarRouter out",
+            lambda s: s.engine.sidecar_router is None or s.rollout is None or s.rollout.strategy not in SHARING,
+            ".rollout.strategy",
+        ),
+        Rule(
+            "!has(self.engine.sidecarRouter) || !has(self.autoscaling) || !has(self.autoscaling.scaleToZero)",
+            "without an engine there is no sidecar router at which a request could wait; leave scaleToZero out, or engine.sidecarRouter",
+            lambda s: s.engine.sidecar_router is None or s.autoscaling is None or s.autoscaling.scale_to_zero is None,
+            ".autoscaling.scaleToZero",
+        ),
         Rule(
             "!has(self.rollout) || !has(self.rollout.capacity) || !has(self.rollout.capacity.maxSurgeGPUs) || "
             "self.engine.gpus.count > 0 && self.rollout.capacity.maxSurgeGPUs >= self.engine.gpus.count && "

@@ -330,9 +330,11 @@ class RoutingPolicyStatus(Status):
     address: Annotated[str, Field(max_length=512)] = ""
     """Where clients inside the cluster reach the router; empty while the Service of that name leads elsewhere."""
     replicas: Count = 0
-    """Router Pods that exist."""
+    """Router Pods that exist; read by `/scale`."""
     ready_replicas: Count = 0
     """Router Pods that answer."""
+    selector: Annotated[str, Field(max_length=512)] = ""
+    """Label selector of the router Pods; read by `/scale`."""
     models: Annotated[list[ModelName], Field(max_length=bounds.ROUTES * bounds.ROUTE_MODELS)] = []
     """Public model names."""
     configuration: ConfigurationStatus | None = None

@@ -22,6 +22,7 @@ from tidegate.brain.endpoints import Engines
 from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.limits.meters import LimitMeters
 from tidegate.brain.load.readings import Loads
+from tidegate.brain.own import HERE, Own, placed
 from tidegate.brain.presence import Presence
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
@@ -85,6 +86,8 @@ class Router:
     admin: Admin
     decisions: Decisions = field(default_factory=Decisions)
     meters: Meters = field(default_factory=Meters)
+    own: Own | None = None
+    """The engine in whose Pod it is; None of a router with a Pod of its own."""
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
     watch: Callable[[Collection[str]], None] = lambda _: None
@@ -108,6 +111,8 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.own:
+            self.engines = self._chosen.of(HERE)
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self.loads = Loads(self._changed.set)
         self.limits = Keeper(self.decisions.counting)
@@ -116,7 +121,7 @@ class Router:
         self.limit_meters = LimitMeters(self.decisions.counting)
         self.cache_meters = CacheMeters(self.decisions.cache)
         with suppress(UnreadableConfig):
-            self._config_running = load(self.files.last_good())
+            self._config_running = placed(load(self.files.last_good()), self.own)
             self.decisions.follow(self._config_running, {})
             self._tell(self._config_running, 0.0)
             self.trust.restore(self._config_running)
@@ -139,7 +144,7 @@ class Router:
             return
         self.engines = self._chosen.without(avoided.read(found.get("data", {}).get(AVOIDED_KEY, "")))
         try:
-            self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
+            self.config = placed(load(found.get("data", {}).get(ROUTER_CONFIG_KEY, "")), self.own)
             self.unreadable = ""
         except UnreadableConfig as error:
             self.unreadable = f"the configuration cannot be read: {error}"

@@ -18,11 +18,11 @@ class Engine(Piece):
     """Engines of one revision of one model, or of one of its adapters."""
 
     service: str
-    """Headless Service of the revision; its EndpointSlices are the engines."""
+    """Headless Service of the revision; its EndpointSlices are the engines. Empty: the engine in the router's own Pod, whatever its revision."""
     port: int
     """Port of the engines, used while no EndpointSlice names one."""
     model: str
-    """What the engines call the model: replaces the public name in the body."""
+    """What the engines call the model: replaces the public name in the body. Empty: what the engine in the router's own Pod calls it."""
 
 
 class SecretEntry(Piece):

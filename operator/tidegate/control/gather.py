@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from tidegate import names
 from tidegate.control.keys import owner_key, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, tiers_of, using
+from tidegate.control.terms import kv_tier_of, models_of, orphans_of, pods_of, scaling, tiers_of, using
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
@@ -54,6 +55,7 @@ class Gatherer:
             policies=policies,
             beyond=policies_beyond(self.store, key),
             routers=tuple(pod for policy in policies for pod in self.store.find(pods_of(ObjectKey.of(policy)))),
+            beside=self._beside(owner),
             samples=self.samples(key),
             scrape=self.scrape,
             scaled=self.scaled(key),
@@ -78,6 +80,7 @@ class Gatherer:
             samples=self.samples(key),
             capabilities=self.capabilities,
             scrape=self.scrape,
+            scalers=self.store.find(scaling(_routers(key))),
         )
 
     def cache(self, owner: Manifest) -> CacheWorld:
@@ -97,6 +100,11 @@ class Gatherer:
         """What it controls, and what an object of its name left behind."""
         return (*self.store.children(owner["metadata"]["uid"]), *self.store.find(orphans_of(ObjectKey.of(owner))))
 
+    def _beside(self, model: Manifest) -> Manifest | None:
+        """The policy that it names for a router in its Pods, if there is one."""
+        name = policy_beside(model)
+        return self.store.get(owner_key(names.ROUTING_POLICY, model["metadata"]["namespace"], name)) if name else None
+
     def _tiers(self, policy: Manifest) -> dict[str, Manifest]:
         """Those that it names, and that there are."""
         named = {name: self._tier(policy["metadata"]["namespace"], name) for name in tiers_of(policy)}
@@ -110,3 +118,8 @@ class Gatherer:
         namespace = policy["metadata"]["namespace"]
         named = {name: self.store.get(owner_key(names.MODEL_DEPLOYMENT, namespace, name)) for name in models_of(policy)}
         return {name: model for name, model in named.items() if model}
+
+
+def _routers(policy: ObjectKey) -> ObjectKey:
+    """The Deployment of a policy's routers."""
+    return ObjectKey("apps/v1", "Deployment", policy.namespace, names.router(policy.name))

@@ -84,6 +84,10 @@ ENGINES_HANG: Final = "EnginesHang"
 NO_PROGRESS: Final = "NoProgress"
 HANDING_OVER: Final = "HandingOver"
 PROVIDER_DECIDES: Final = "ProviderDecides"
+NOT_NAMED: Final = "NotNamedByModel"
+POLICY_MISSING: Final = "PolicyNotFound"
+SCALED_TWICE: Final = "ScaledTwice"
+REPLICAS_APPLIED: Final = "ReplicasApplied"
 
 
 ON_ITS_WAY: Final = frozenset(

@@ -66,6 +66,8 @@ class ModelWorld:
     """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
+    beside: Manifest | None = None
+    """The RoutingPolicy that it names for a router in its Pods, whatever that one says."""
     samples: Samples = field(default_factory=dict)
     """What Events said of Pods that do not start, and what Prometheus counted."""
     scrape: float | None = None
@@ -104,6 +106,8 @@ class RouterWorld:
     """Seconds between two scrapes of a router, where the operator knows a Prometheus."""
     tiers: Mapping[str, Manifest] = field(default_factory=dict)
     """CacheTiers of the namespace, by name."""
+    scalers: tuple[Manifest, ...] = ()
+    """HorizontalPodAutoscalers that target the routers' Deployment."""
 
 
 @dataclass(frozen=True)

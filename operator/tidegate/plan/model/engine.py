@@ -9,12 +9,14 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.engine import Engine, mapped, offloaded
 from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import amount, bytes_quantity, seconds
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, empty_dir, pod_security, revision_labels
 from tidegate.plan.kube.patch import merged
 from tidegate.plan.model.adapters import adapters
 from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period
+from tidegate.plan.model.beside import with_router
 from tidegate.plan.model.kvtiers import ephemeral_storage, kv_tiers, sweepers
 from tidegate.plan.model.place import claim_labels, one_node
 from tidegate.plan.model.weights import Weights, weights
@@ -39,14 +41,19 @@ SCRATCH_ENV: Final = (
 )
 
 
-def pod_template(model: ModelDeployment, revision: str, defaults: Defaults) -> dict[str, Any]:
-    """The Pod template of a revision, as it is kept in the revision's ControllerRevision."""
+def pod_template(
+    model: ModelDeployment, revision: str, defaults: Defaults, policy: RoutingPolicy | None = None
+) -> dict[str, Any]:
+    """The Pod template of a revision, as it is kept in the revision's ControllerRevision; with the router of a policy, if one is to be
+    in it."""
     engine = model.spec.engine
     labels = revision_labels(model.metadata.name, revision) | claim_labels(model)
     made = {
         "metadata": template.metadata(engine.pod_metadata, labels),
         "spec": _pod(model, weights(model) + adapters(model) + kv_tiers(model, defaults), defaults),
     }
+    if policy:
+        made = with_router(made, model, revision, policy, defaults)
     patch = engine.pod_template_patch
     return merged(made, patch.model_dump(by_alias=True, exclude_unset=True)) if patch else made
 
