@@ -13,6 +13,7 @@ from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
 from tidegate.plan.conditions import (
     ENGINES_HANG,
+    METRICS_AVAILABLE,
     NATIVE_FILTERS,
     ON_ITS_WAY,
     READY,
@@ -27,7 +28,7 @@ from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG, RESPONSE_CACHE)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG, RESPONSE_CACHE, METRICS_AVAILABLE)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -62,7 +63,9 @@ def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, 
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
-    """A new object is neither stalled nor without its references, filters or caches: no news."""
+    """A new object is neither stalled nor without its references, filters or caches: no news. Nor is whether metrics are asked for at all."""
+    if condition["type"] == METRICS_AVAILABLE:
+        return "False" not in (condition["status"], before.get(METRICS_AVAILABLE, ("",))[0])
     good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True", RESPONSE_CACHE: "True"}.get(
         condition["type"]
     )

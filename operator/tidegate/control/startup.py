@@ -78,6 +78,7 @@ class Operator:
             scrape=settings.scrape,
             scaled=self.scaler.decision,
             hung=self.scaler.hung,
+            gaps=self.scaler.gaps,
             loads=self.scaler.loads,
             prometheus=settings.prometheus_url,
             serves_metrics=bool(settings.external_metrics_folder),

@@ -9,6 +9,7 @@ from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.gaps import Gap
 from tidegate.plan.scaling.hung import Hung, Load
 
 
@@ -73,6 +74,8 @@ class ModelWorld:
     """How many engines there should be by what they do, at the newest look; None before the first."""
     hung: tuple[Hung, ...] | None = None
     """Engines that hang, as far as was read; None while nobody reads them."""
+    gaps: tuple[Gap, ...] | None = None
+    """What it should be decided by and cannot be; None before the first look."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
     prometheus: str = ""
