@@ -4,11 +4,12 @@ signal                 HPA: external metric of the operator      KEDA: PromQL, a
 --------------------   ---------------------------------------   ------------------------------------------------------   -----------------
 (none is named)        tidegate-desired-replicas                 tidegate_autoscaling_desired_replicas                    1
 queueDepth             tidegate-signal: waiting and held         vllm:num_requests_waiting                                requests
-kvCacheUtilization     tidegate-signal: the fuller of KV, batch  vllm:kv_cache_usage_perc                                 share
+kvCacheUtilization     tidegate-signal: the fuller of KV, batch  vllm:kv_cache_usage_perc, or its older name              share
 requestsPerReplica     tidegate-signal: running, waiting, held   vllm:num_requests_running and _waiting                   requests
 query                  tidegate-signal: what Prometheus said     the query                                                its own
 
-Every target is an AverageValue: total / target = engines. `behavior` is passed on as it was written.
+Every target is an AverageValue: total / target = engines. `behavior` is passed on as it was written. Names of metrics are those that the
+operator itself reads (`engine_metrics`), the first that an engine has.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 https://keda.sh/docs/latest/reference/scaledobject-spec/
 """
@@ -22,6 +23,7 @@ from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.values import fraction
 from tidegate.plan.kube.objects import child, model_labels
 from tidegate.plan.plan import Manifest
+from tidegate.plan.scaling.engine_metrics import NAMES
 
 KINDS: Final = {"HPA": "HorizontalPodAutoscaler", "KEDA": "ScaledObject"}
 EVERY: Final = 15
@@ -106,12 +108,17 @@ def _asked_for(namespace: str, model: str) -> tuple[str, str, str]:
 
 def _promql(one: Signal, namespace: str, model: str) -> str:
     engines = f'{{{namespace},tidegate_dev_model="{model}"}}'
-    waiting = f"sum(vllm:num_requests_waiting{engines})"
     if one.query:
         return one.query.prom_ql
     if one.kv_cache_utilization:
-        return f"sum(vllm:kv_cache_usage_perc{engines})"
-    return waiting if one.queue_depth else f"sum(vllm:num_requests_running{engines}) + {waiting}"
+        return _sum("kv", engines)
+    waiting = _sum("waiting", engines)
+    return waiting if one.queue_depth else f"{_sum('running', engines)} + {waiting}"
+
+
+def _sum(number: str, engines: str) -> str:
+    """Over engines; one that has several of a number's names has them with the same labels, and counts once."""
+    return f"sum({' or '.join(f'{name.decode()}{engines}' for name in NAMES[number])})"
 
 
 def _trigger(name: str, query: str, threshold: str, prometheus: str) -> dict[str, Any]:
