@@ -37,6 +37,8 @@ class Defaults:
     """Where the operator runs, from which it asks engines and stores."""
     engine_peers: tuple[Manifest, ...] | None = None
     """NetworkPolicyPeers that may reach engines besides routers and the operator; None where everybody may."""
+    keda_authentication: str = ""
+    """ClusterTriggerAuthentication with which KEDA asks Prometheus; empty where that asks for nothing."""
 
 
 @dataclass(frozen=True)

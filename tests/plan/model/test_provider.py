@@ -186,6 +186,15 @@ def test_what_keda_s_schema_refuses(path: tuple[str | int, ...], value: Any, exp
     assert told.startswith(expected)
 
 
+def test_keda_asks_with_a_token_where_there_is_one() -> None:
+    known = world("KEDA", status=TAKEN, signals=[QUEUE, KV])
+    made_ = made(replace(known, defaults=replace(DEFAULTS, keda_authentication="prometheus")), "ScaledObject")
+    assert made_
+    assert problems(SCALED_OBJECT, made_) == []
+    named = {"kind": "ClusterTriggerAuthentication", "name": "prometheus"}
+    assert [trigger["authenticationRef"] for trigger in made_["spec"]["triggers"]] == [named, named]
+
+
 def test_a_latency_has_no_target() -> None:
     known = world(signals=[QUEUE])
     wanted = ModelDeployment.model_validate({**known.owner, "status": None}).spec.autoscaling

@@ -30,9 +30,10 @@ EVERY: Final = 15
 """Seconds between two looks of KEDA's: as often as an HPA looks."""
 
 
-def autoscaler(owner: Manifest, wanted: Autoscaling, prometheus: str) -> dict[str, Any]:
-    """The one of its provider; `prometheus` is where KEDA asks."""
-    spec = _horizontal(owner, wanted) if wanted.provider == "HPA" else _scaled_object(owner, wanted, prometheus)
+def autoscaler(owner: Manifest, wanted: Autoscaling, prometheus: str, authentication: str = "") -> dict[str, Any]:
+    """The one of its provider; `prometheus` is where KEDA asks, and `authentication` the ClusterTriggerAuthentication that it asks with."""
+    asked = prometheus, authentication
+    spec = _horizontal(owner, wanted) if wanted.provider == "HPA" else _scaled_object(owner, wanted, *asked)
     model = owner["metadata"]["name"]
     return child(KINDS[wanted.provider], names.autoscaler(model), owner, model_labels(model), {"spec": spec})
 
@@ -87,7 +88,7 @@ def target(one: Signal) -> str:
     raise ValueError(f"signal {one.name} is no ratio")
 
 
-def _scaled_object(owner: Manifest, wanted: Autoscaling, prometheus: str) -> dict[str, Any]:
+def _scaled_object(owner: Manifest, wanted: Autoscaling, prometheus: str, authentication: str) -> dict[str, Any]:
     meta, behavior = owner["metadata"], _behavior(wanted)
     about = f'namespace="{meta["namespace"]}"', meta["name"]
     asked = [(one.name, _promql(one, *about), target(one)) for one in wanted.signals] or [_asked_for(*about)]
@@ -98,7 +99,7 @@ def _scaled_object(owner: Manifest, wanted: Autoscaling, prometheus: str) -> dic
         "minReplicaCount": wanted.min_replicas,
         "maxReplicaCount": wanted.max_replicas,
         "advanced": {"restoreToOriginalReplicaCount": False, **advanced},
-        "triggers": [_trigger(*one, prometheus) for one in asked],
+        "triggers": [_trigger(*one, prometheus) | _authenticated(authentication) for one in asked],
     }
 
 
@@ -125,3 +126,7 @@ def _trigger(name: str, query: str, threshold: str, prometheus: str) -> dict[str
     """No answer is an error, and holds; KEDA would take it for 0."""
     said = {"serverAddress": prometheus, "query": query, "threshold": threshold, "ignoreNullValues": "false"}
     return {"type": "prometheus", "name": name, "metricType": "AverageValue", "metadata": said}
+
+
+def _authenticated(name: str) -> dict[str, Any]:
+    return {"authenticationRef": {"kind": "ClusterTriggerAuthentication", "name": name}} if name else {}
