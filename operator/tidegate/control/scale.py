@@ -271,7 +271,7 @@ class Scaler:
         pages = ((one, model.unread.get(one.uid)) for one in serving)
         found = [of_engine(one.pod, one.image, said, settings.signals, seen.now) for one, said in pages if said]
         found += of_signals(settings.signals, seen.readings, seen.now)
-        model.gaps, before = lasting(model.gaps, found), model.told
+        model.gaps, before = lasting(model.gaps, found, seen.now), model.told
         model.told = counted(model.gaps, seen.now)
         return model.told != before
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, SERVES, Unread, read
@@ -58,13 +60,14 @@ def test_a_signal_of_prometheus(reading: Reading | None, reason: str, words: str
     assert all(gap.words.startswith(words) for gap in found)
 
 
-def test_a_gap_that_lasts_keeps_its_words_and_since_when() -> None:
+def test_a_gap_that_lasts_keeps_since_when_and_its_words_once_it_counts() -> None:
     first = Gap("EngineSilent", "small-x", "it timed out after 2.01 s", 7.0)
     later = Gap("EngineSilent", "small-x", "it timed out after 2.02 s", 12.0)
     other = Gap("MetricMissing", "small-x", "no vllm:x", 12.0)
-    assert lasting((first,), (later,)) == (first,)
-    assert lasting((first,), (other,)) == (other,)
-    assert lasting((first,), ()) == ()
+    assert lasting((first,), (later,), 21.9) == (replace(later, since=7.0),)
+    assert lasting((first,), (later,), 22.0) == (first,)
+    assert lasting((first,), (other,), 22.0) == (other,)
+    assert lasting((first,), (), 22.0) == ()
 
 
 @pytest.mark.parametrize(("reason", "seconds"), COUNTS_AFTER.items())

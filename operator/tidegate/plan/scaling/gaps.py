@@ -8,14 +8,14 @@ a signal needs Prometheus, and none is known        PrometheusMissing        0 s
 Prometheus cannot be asked about a signal           PrometheusUnreachable    45 s
 it has no answer, or an old one                     QueryUnanswered          45 s
 
-Words are those of when the gap began, so that what is told does not change from look to look. 15 s are those for which an engine is believed;
+Words stay as they are when a gap begins to count, so that what is told does not change from look to look. 15 s are those for which an engine is believed;
 45 s are three questions in a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from tidegate.plan.scaling.engine_metrics import SERVES, Unread
@@ -76,14 +76,24 @@ def _of_signal(name: str, reading: Reading | None, now: float) -> Gap | None:
     return Gap("QueryUnanswered", name, f"{name}: no answer is newer than {FRESH_ANSWER:.0f} s", now)
 
 
-def lasting(before: Iterable[Gap], found: Iterable[Gap]) -> tuple[Gap, ...]:
-    """Those that are found; one that was there before keeps its words, and since when."""
+def lasting(before: Iterable[Gap], found: Iterable[Gap], now: float) -> tuple[Gap, ...]:
+    """Those that are found; one that was there before keeps since when, and its words where it counts."""
     known = {(gap.reason, gap.source): gap for gap in before}
-    return tuple(known.get((gap.reason, gap.source), gap) for gap in found)
+    return tuple(_older(known.get((gap.reason, gap.source)), gap, now) for gap in found)
+
+
+def _older(known: Gap | None, gap: Gap, now: float) -> Gap:
+    if known is None:
+        return gap
+    return known if _counts(known, now) else replace(gap, since=known.since)
+
+
+def _counts(gap: Gap, now: float) -> bool:
+    return now - gap.since >= COUNTS_AFTER[gap.reason]
 
 
 def counted(gaps: Iterable[Gap], now: float) -> tuple[Gap, ...]:
     """Those that have lasted, the gravest first."""
     order = list(COUNTS_AFTER)
-    old = (gap for gap in gaps if now - gap.since >= COUNTS_AFTER[gap.reason])
+    old = (gap for gap in gaps if _counts(gap, now))
     return tuple(sorted(old, key=lambda gap: (order.index(gap.reason), gap.source)))
