@@ -81,7 +81,7 @@ bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table
 	$(PYTHON) -m e2e.devcluster prepare
 	$(PYTHON) -m benchmarks.operator --docs
 
-bench-router: init native ## what a request costs in the router, form by form (6 minutes); a table in docs/benchmarks.md
+bench-router: init native ## what a request costs in routers, ours and others' (15 minutes; theirs are installed into a cache); tables in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.router --docs
 
 bench-limits: init ## what a decision about limits costs the brain (3 minutes); a table in docs/benchmarks.md

@@ -12,6 +12,10 @@ from scripts import helm_values
 from tidegate.api import KINDS
 from tidegate.api.crd import crd
 from tidegate.brain import metrics
+from tidegate.brain.cache.desk import Desk
+from tidegate.brain.cache.meters import CacheMeters
+from tidegate.brain.cache.stored.meters import StoredMeters
+from tidegate.brain.limits import meters as limiting
 from tidegate.brain.records import meters
 from tidegate.control import health, objects, scaling_metrics
 
@@ -39,7 +43,11 @@ def pages() -> dict[str, str]:
         "operator": health.Metrics().registry.collect(),
         "watched": health.WATCHED | objects.TEXTS | scaling_metrics.TEXTS,
     }
-    told = environment.get_template("metrics.md.j2").render(metrics=metrics, meters=meters, **operator)
+    counted = {
+        "limits": limiting.TEXTS,
+        "caches": [*CacheMeters(Desk(lambda: 0.0, "")).collect(), *StoredMeters(tuple).collect()],
+    }
+    told = environment.get_template("metrics.md.j2").render(metrics=metrics, meters=meters, **operator, **counted)
     return kinds | {"helm-values.md": chart, "metrics.md": told}
 
 

@@ -7,7 +7,7 @@ import argparse
 from benchmarks.affinity import report
 from benchmarks.affinity.cost import costs
 from benchmarks.affinity.run import run
-from benchmarks.router.trees import ROOT
+from benchmarks.router.documents import ROOT
 
 OUT = ROOT / "benchmarks/out"
 PAGE = ROOT / "docs/benchmarks.md"

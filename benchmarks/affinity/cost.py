@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 from benchmarks.affinity.results import Cost
 from benchmarks.affinity.routers import BASE, OURS
-from benchmarks.router.drive import Order
-from benchmarks.router.forms import Bootstrap, Form, Ground
-from benchmarks.router.results import Round, middle, round_of
-from benchmarks.router.run import Place, place, seconds_each, started, turns
-from benchmarks.router.trees import TODAY, rendered
-from benchmarks.router.workloads import QUESTIONS, SERVED
+from benchmarks.router.documents import static
+from benchmarks.router.forms import Form, Ground, Part, by_envoy
+from benchmarks.router.results import Round, middle
+from benchmarks.router.run import Place, drive, place, seconds_each, started, turns
+from benchmarks.router.workloads import QUESTIONS
 
 Found = dict[tuple[str, str], list[Round]]
 """By body and form."""
+
+
+def _balancing(**said: Any) -> Callable[[Ground], Sequence[Part]]:
+    return lambda ground: by_envoy(ground, static(ground.folder, [ground.engine], **said))
+
+
 _AFFINITY: Final = {"prefix": True, "headers": ["x-tidegate-session"], "address": True}
-
-
-def _base(ground: Ground) -> Bootstrap:
-    return rendered(TODAY, ground.engine_port, ground.folder)
-
-
-def _ours(ground: Ground) -> Bootstrap:
-    return rendered(TODAY, ground.engine_port, ground.folder, affinity=_AFFINITY)
-
-
 FORMS: Final = (
-    Form(BASE, "reads the model's name", _base, SERVED, None),
-    Form(OURS, "reads how the prompt begins, too", _ours, SERVED, None),
+    Form(BASE, "reads the model's name", _balancing(), workloads=tuple(QUESTIONS)),
+    Form(OURS, "reads how the prompt begins, too", _balancing(affinity=_AFFINITY), workloads=tuple(QUESTIONS)),
 )
 
 
 def costs(rounds: int, minutes: float) -> list[Cost]:
     """Of each body. Raises WrongAnswer."""
     found: Found = {}
-    with place("HEAD") as here:
+    with place() as here:
         for n in range(rounds):
             here.say(f"cost, round {n + 1} of {rounds}")
             _round(here, seconds_each(minutes, rounds, len(FORMS) * len(QUESTIONS)), found)
@@ -46,8 +41,7 @@ def costs(rounds: int, minutes: float) -> list[Cost]:
 def _round(here: Place, seconds: float, found: Found) -> None:
     with started(here, FORMS) as running:
         for body, one in turns(tuple(QUESTIONS), running):
-            driven = here.load.drive(Order(body, one.port, seconds, one.pids, here.cores.envoy))
-            found.setdefault((body, one.form.name), []).append(round_of(driven))
+            found.setdefault((body, one.form.name), []).append(drive(here, body, one, seconds))
 
 
 def _cost(body: str, found: Found) -> Cost:

@@ -13,8 +13,8 @@ from typing import Final
 
 import httpx
 
+from benchmarks.router.documents import ROOT
 from benchmarks.router.processes import process
-from benchmarks.router.trees import ROOT
 from benchmarks.router.workloads import PUBLIC, SERVED
 
 ENGINES: Final = 4

@@ -14,16 +14,12 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks.affinity import rivals
-from benchmarks.router.envoys import envoy, listening
+from benchmarks import rivals
+from benchmarks.router.documents import static
+from benchmarks.router.forms import envoy, listening
 from benchmarks.router.processes import DEADLINE, free_port, process
-from benchmarks.router.trees import SERVICE, document
 from benchmarks.router.workloads import PUBLIC
-from tidegate.brain.native import built, provided
-from tidegate.contract.router_config import load
-from tidegate.envoy.clusters import Endpoint
-from tidegate.envoy.snapshot import snapshot
-from tidegate.envoy.start import Start
+from tidegate.brain.native import built
 from tidegate.names import MODULES_VARIABLE
 
 SESSION: Final = "x-tidegate-session"
@@ -47,11 +43,8 @@ def ours(**said: Any) -> Callable[[int, list[int], Path], list[str]]:
     def command(port: int, engines: list[int], folder: Path) -> list[str]:
         if not built():
             raise rivals.Missing("Envoy's native filters were not built: make native, where cargo is")
-        wanted = load(json.dumps(document(**said)))
-        ends = [Endpoint("127.0.0.1", engine) for engine in engines]
-        made = snapshot(wanted, {SERVICE: ends}, Start(str(folder), module=provided(folder))).static()
         bootstrap = folder / "bootstrap.json"
-        bootstrap.write_text(json.dumps(listening(made, port)))
+        bootstrap.write_text(json.dumps(listening(static(folder, engines, **said), port)))
         return [envoy(), "-c", str(bootstrap), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
 
     return command
@@ -59,7 +52,7 @@ def ours(**said: Any) -> Callable[[int, list[int], Path], list[str]]:
 
 def cache_aware(port: int, engines: list[int], _folder: Path) -> list[str]:
     """Of somebody else, as it comes."""
-    return rivals.command(port, free_port(), engines)
+    return rivals.vllm_router(port, free_port(), engines, "cache_aware")
 
 
 _BY_SESSION: Final = {"headers": [SESSION], "address": True}
@@ -70,7 +63,7 @@ ROUTERS: Final[Mapping[str, Router]] = {
         Router("RoundRobin", "one engine after the other", ours(loadBalancing="RoundRobin")),
         Router("Session", "by a header of the client's", ours(affinity=_BY_SESSION)),
         Router(OURS, "by how the prompt begins", ours(affinity={**_BY_SESSION, "prefix": True})),
-        Router("cache_aware", f"of {rivals.PACKAGE} {rivals.VERSION}, as it comes", cache_aware),
+        Router("cache_aware", f"of {rivals.VLLM_ROUTER.title}, as it comes", cache_aware),
     )
 }
 

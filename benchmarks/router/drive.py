@@ -1,4 +1,4 @@
-"""A round: one workload against one Envoy, and what processes used meanwhile. A process of its own (`python -m
+"""A round: one workload against one router, and what processes used meanwhile. A process of its own (`python -m
 benchmarks.router.drive`) that takes orders as lines of JSON and answers each with one."""
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import uvloop
 
 from benchmarks.percentile import percentile
 from benchmarks.router import clock
-from benchmarks.router.flight import Connection, Flight, WrongAnswer, expected
-from benchmarks.router.workloads import KNOWN, Workload, events, json_answer
+from benchmarks.router.flight import Connection, Expected, Flight, WrongAnswer
+from benchmarks.router.workloads import KNOWN
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,16 @@ class Order:
 
     workload: str
     port: int
-    """Of the Envoy."""
+    """Of the router."""
+    wanted: tuple[int, int]
+    """Bytes and line ends of an answer."""
     seconds: float
-    pids: dict[str, int]
-    """Processes whose CPU is asked for, by names of the caller's; `envoy` is among them."""
+    router: dict[str, int]
+    """Its processes, by names of the caller's, whose CPU is asked for; with all that descend from them."""
+    beside: dict[str, int]
+    """The same of those that are no part of it."""
     core: int
-    """Envoy's."""
+    """The router's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Driven:
     cpu: dict[str, int] = field(default_factory=dict)
     """Nanoseconds, by the order's names."""
     others: float = 0.0
-    """Share of Envoy's core that other processes used; 0 when it could not be told (ticks of 10 ms)."""
+    """Share of the router's core that other processes used; 0 when it could not be told (ticks of 10 ms)."""
     p50: float = 0.0
     """Seconds, as p99."""
     p99: float = 0.0
@@ -50,16 +54,14 @@ class Driven:
 
 
 async def drive(order: Order) -> Driven:
-    """One round. A warm-up opens the connections on both sides of Envoy."""
+    """One round. A warm-up opens the connections on both sides of the router."""
     workload = KNOWN[order.workload]
     async with asyncio.timeout(order.seconds + 60):
         connections = await _connected(order.port, workload.connections)
         try:
-            warm_up = Flight(connections, workload.request("held"), expected(json_answer()), 0)
-            await warm_up.run()
-            flight = Flight(
-                connections, workload.request(), expected(_said(workload)), workload.asks_for(order.seconds)
-            )
+            await Flight(connections, workload.request("held"), None, 0).run()
+            wanted, seconds = Expected(*order.wanted), workload.asks_for(order.seconds)
+            flight = Flight(connections, workload.request(), wanted, seconds, workload.rate)
             return await _measured(order, flight)
         finally:
             for connection in connections:
@@ -71,20 +73,20 @@ async def _connected(port: int, count: int) -> list[Connection]:
     return [(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(count)]
 
 
-def _said(workload: Workload) -> bytes:
-    usage = workload.answer != "fitting"
-    return b"".join(events(usage=usage)) if workload.streamed else json_answer()
-
-
 async def _measured(order: Order, flight: Flight) -> Driven:
-    cpu = {name: clock.used(pid) for name, pid in order.pids.items()}
+    before = _used(order)
     busy, begin = clock.busy(order.core), time.perf_counter()
     await flight.run()
     seconds = time.perf_counter() - begin
-    cpu = {name: clock.used(pid) - cpu[name] for name, pid in order.pids.items()}
-    others = (clock.busy(order.core) - busy - cpu["envoy"]) / 1e9 / seconds
+    cpu = {name: used - before[name] for name, used in _used(order).items()}
+    own = sum(cpu[name] for name in order.router)
+    others = (clock.busy(order.core) - busy - own) / 1e9 / seconds
     p50, p99 = (percentile(flight.latencies, share) for share in (0.5, 0.99))
     return Driven(len(flight.latencies), seconds, cpu, max(0.0, others), p50, p99)
+
+
+def _used(order: Order) -> dict[str, int]:
+    return {name: clock.used_by_all(pid) for name, pid in {**order.router, **order.beside}.items()}
 
 
 def main() -> None:

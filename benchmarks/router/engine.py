@@ -1,18 +1,19 @@
-"""The engine behind every form: `python -m benchmarks.router.engine PORT`. The query says how it answers.
+"""The engine behind every form: `python -m benchmarks.router.engine PORT`. A message says how it answers.
 
-answer   what comes
+[word]   what comes
 ------   ------------------------------------------
 json     a chat completion at once
 held     the same after HELD seconds
 burst    a stream, all its chunks in one write
-fitting  the same, without its usage where the request does not ask for it
 paced    a stream, a chunk each GAP seconds
 echo     the request's body as it came
+none     its list of models, for routers that look at engines
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable
 from typing import cast
@@ -20,9 +21,10 @@ from typing import cast
 import httptools
 import uvloop
 
-from benchmarks.router.workloads import GAP, HELD, events, json_answer
+from benchmarks.router.workloads import GAP, HELD, SERVED, compact, events, json_answer
 
 _SERVER = b"HTTP/1.1 200 OK\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\nserver: uvicorn\r\n"
+_MARK = re.compile(rb'"\[(json|held|burst|paced|echo)\] ')
 _STREAM = _SERVER + b"content-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
@@ -35,16 +37,16 @@ def _chunk(data: bytes) -> bytes:
 
 
 JSON = _whole(json_answer())
+MODELS = _whole(compact({"object": "list", "data": [{"id": SERVED, "object": "model"}]}))
 
 
-def _pieces(*, usage: bool) -> list[bytes]:
-    pieces = [_chunk(event) for event in events(usage=usage)]
+def _pieces() -> list[bytes]:
+    pieces = [_chunk(event) for event in events()]
     return [_STREAM + pieces[0], *pieces[1:-1], pieces[-1] + b"0\r\n\r\n"]
 
 
-PIECES = _pieces(usage=True)
+PIECES = _pieces()
 BURST = b"".join(PIECES)
-SHORTER = b"".join(_pieces(usage=False))
 
 
 class Connection(asyncio.Protocol):
@@ -53,15 +55,14 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
         self._body: list[bytes] = []
         self._answers: dict[bytes, Callable[[], None]] = {
             b"json": lambda: self._transport.write(JSON),
             b"held": lambda: self._later(HELD, lambda: self._transport.write(JSON)),
             b"burst": lambda: self._transport.write(BURST),
-            b"fitting": lambda: self._transport.write(BURST if b"include_usage" in b"".join(self._body) else SHORTER),
             b"paced": lambda: self._piece(self._loop.time(), 0),
             b"echo": lambda: self._transport.write(_whole(b"".join(self._body))),
+            b"": lambda: self._transport.write(MODELS),
         }
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,12 +70,11 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
-        """Asyncio: bytes."""
-        self._parser.feed_data(data)
-
-    def on_url(self, url: bytes) -> None:
-        """httptools: path and query."""
-        self._url += url
+        """Asyncio: bytes. Who asks for HTTP/2 first is left."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.close()
 
     def on_body(self, body: bytes) -> None:
         """httptools: a piece of the body."""
@@ -82,8 +82,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """httptools: the request is whole."""
-        self._answers[self._url.rpartition(b"=")[2]]()
-        self._url = b""
+        found = _MARK.search(b"".join(self._body))
+        self._answers[found[1] if found else b""]()
         self._body.clear()
 
     def _later(self, seconds: float, what: Callable[[], None]) -> None:

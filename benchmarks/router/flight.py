@@ -42,14 +42,15 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.flight: Flight | None = None
         self._parser = httptools.HttpResponseParser(self)
-        self._asked = 0.0
+        self.asked = 0.0
+        """When its last request began, in seconds of `perf_counter`."""
         self._length = self._lines = 0
         self._begin = b""
 
     def ask(self, request: bytes) -> None:
         """Sends it."""
         self._length = self._lines = 0
-        self._asked = time.perf_counter()
+        self.asked = time.perf_counter()
         self.transport.write(request)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -79,10 +80,10 @@ class Connection(asyncio.Protocol):
         if not self.flight:
             return
         found = Expected(self._length, self._lines, self._parser.get_status_code())
-        if found != self.flight.wanted:
+        if found.status != 200 or self.flight.wanted not in (None, found):
             self._fail(f"{found} instead of {self.flight.wanted}, beginning with {self._begin[:LONGEST_REASON]!r}")
         else:
-            self.flight.answered(self, time.perf_counter() - self._asked)
+            self.flight.answered(self, time.perf_counter() - self.asked)
 
     def _fail(self, reason: str) -> None:
         if self.flight:
@@ -90,13 +91,23 @@ class Connection(asyncio.Protocol):
 
 
 class Flight:
-    """The same request on all connections until `seconds` have passed; what has begun then ends, so that each counts whole."""
+    """The same request on all connections until `seconds` have passed; what has begun then ends, so that each counts whole.
 
-    def __init__(self, connections: Sequence[Connection], request: bytes, wanted: Expected, seconds: float) -> None:
+    `wanted` is what answers must be; None: of status 200. `rate`: requests a second of all connections; 0: as many as are answered."""
+
+    def __init__(
+        self,
+        connections: Sequence[Connection],
+        request: bytes,
+        wanted: Expected | None,
+        seconds: float,
+        rate: float = 0.0,
+    ) -> None:
         self.latencies: list[float] = []
         """Seconds from a request's first byte out to its answer's last byte in."""
         self.wanted = wanted
         self._connections, self._request, self._seconds = connections, request, seconds
+        self._every = len(connections) / rate if rate else 0.0
         self._under_way = len(connections)
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -106,7 +117,7 @@ class Flight:
         self._end = time.perf_counter() + self._seconds
         for n, connection in enumerate(self._connections):
             connection.flight = self
-            loop.call_later(n * SPREAD / len(self._connections), connection.ask, self._request)
+            loop.call_later(n * (self._every or SPREAD) / len(self._connections), connection.ask, self._request)
         try:
             await asyncio.wait_for(self._done, self._seconds + 30)
         finally:
@@ -116,12 +127,19 @@ class Flight:
     def answered(self, connection: Connection, seconds: float) -> None:
         """By the connection, of a right answer."""
         self.latencies.append(seconds)
-        if time.perf_counter() < self._end:
-            connection.ask(self._request)
+        due = max(connection.asked + self._every, time.perf_counter())
+        if due < self._end:
+            self._next(connection, due)
             return
         self._under_way -= 1
         if not self._under_way and not self._done.done():
             self._done.set_result(None)
+
+    def _next(self, connection: Connection, due: float) -> None:
+        if not self._every:
+            connection.ask(self._request)
+        else:
+            asyncio.get_running_loop().call_later(due - time.perf_counter(), connection.ask, self._request)
 
     def fail(self, reason: str) -> None:
         """By a connection."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.router.clock import Cores, pinned
+from benchmarks.router.documents import ROOT
 from benchmarks.router.drive import Driven, Order
 from benchmarks.router.flight import WrongAnswer
-from benchmarks.router.trees import ROOT
 
 DEADLINE = 20.0
 """Seconds for a process to answer, and to end."""

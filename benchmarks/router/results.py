@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
@@ -39,23 +39,23 @@ class Round:
     """One form under one workload, once."""
 
     cpu: float
-    """Microseconds of the Envoy process for each request."""
-    helper: float | None
-    """The same of the process beside it; None where there is none."""
+    """Microseconds of the router, all its processes together, for each request."""
+    parts: Mapping[str, float]
+    """The same of each process, by name; also of those beside the router."""
     rate: float
     """Requests per second."""
     p50: float
     """Milliseconds, as p99."""
     p99: float
     others: float
-    """Share of Envoy's core that processes of others used."""
+    """Share of the router's core that processes of others used."""
 
 
-def round_of(driven: Driven) -> Round:
-    """By request."""
+def round_of(driven: Driven, router: Collection[str]) -> Round:
+    """By request; `router` names the processes that are its own."""
     each = {name: used / 1000 / driven.requests for name, used in driven.cpu.items()}
-    rate = driven.requests / driven.seconds
-    return Round(each["envoy"], each.get("helper"), rate, driven.p50 * 1000, driven.p99 * 1000, driven.others)
+    own = sum((each[name] for name in router), 0.0)
+    return Round(own, each, driven.requests / driven.seconds, driven.p50 * 1000, driven.p99 * 1000, driven.others)
 
 
 @dataclass(frozen=True)
@@ -93,16 +93,26 @@ class Results:
         return self.rounds[workload][form]
 
     def cpu(self, workload: str, form: str) -> Middle:
-        """Microseconds of Envoy."""
+        """Microseconds of the router."""
         return middle(one.cpu for one in self.of(workload, form))
 
-    def ratio(self, workload: str, form: str) -> Middle:
-        """Times the base, round by round: a form and the base met the same minute of a noisy machine."""
-        pairs = zip(self.of(workload, form), self.of(workload, BASE), strict=True)
-        return middle(one.cpu / base.cpu for one, base in pairs)
+    def part(self, workload: str, form: str, name: str) -> Middle | None:
+        """Microseconds of one of its processes; None where it has none of that name."""
+        found = [one.parts[name] for one in self.of(workload, form) if name in one.parts]
+        return middle(found) if found else None
+
+    def pairs_of(self, workload: str, form: str, base: str) -> list[tuple[Round, Round]]:
+        """Rounds of two forms, which met the same minute of a noisy machine; none where one was not measured."""
+        known = self.rounds.get(workload, {})
+        return list(zip(known.get(form, ()), known.get(base, ()), strict=False))
+
+    def ratio(self, workload: str, form: str, base: str = BASE) -> Middle | None:
+        """CPU times the base's, round by round; None where there is nothing to compare."""
+        found = [one.cpu / other.cpu for one, other in self.pairs_of(workload, form, base) if one.cpu and other.cpu]
+        return middle(found) if found else None
 
     def others(self) -> list[float]:
-        """Share of Envoy's core that others used, of each round."""
+        """Share of the router's core that others used, of each round."""
         return [one.others for pair in self.pairs() for one in self.of(*pair)]
 
     def pairs(self) -> Iterator[tuple[str, str]]:
@@ -111,12 +121,14 @@ class Results:
 
     def unsteady(self, most: float) -> list[tuple[str, str]]:
         """Workloads and forms whose ratio spreads further than `most`, a share of its median."""
-        return [pair for pair in self.pairs() if self.ratio(*pair).spread > most]
+        return [pair for pair in self.pairs() if (found := self.ratio(*pair)) and found.spread > most]
 
     def json(self) -> dict[str, Any]:
         """For the file."""
-        middles = [
-            {"workload": w, "form": f, "cpu": asdict(self.cpu(w, f)), "ratio": asdict(self.ratio(w, f))}
-            for w, f in self.pairs()
-        ]
+        middles = [self._middles(*pair) for pair in self.pairs()]
         return {**asdict(self), "middles": middles}
+
+    def _middles(self, workload: str, form: str) -> dict[str, Any]:
+        ratio = self.ratio(workload, form)
+        told = {"cpu": asdict(self.cpu(workload, form)), "ratio": ratio and asdict(ratio)}
+        return {"workload": workload, "form": form, **told}

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.router import envoys, processes
+from benchmarks.rivals import Missing
+from benchmarks.router import processes, sides
 from benchmarks.router.clock import Cores, cores
 from benchmarks.router.drive import Order
-from benchmarks.router.envoys import Running
 from benchmarks.router.flight import WrongAnswer
-from benchmarks.router.forms import FORMS, Form, Ground
-from benchmarks.router.processes import Load
+from benchmarks.router.forms import FORMS, Form, Ground, envoy
+from benchmarks.router.processes import Load, free_port
 from benchmarks.router.results import Machine, Results, Round, round_of
-from benchmarks.router.trees import NoSuchCommit
-from benchmarks.router.workloads import WORKLOADS
+from benchmarks.router.sides import Running
+from benchmarks.router.workloads import KNOWN
 
-AROUND = 0.7
-"""Seconds beside the driving: a share of the starts, the connections and their warm-up, and a paced stream that ends late."""
+AROUND = 1.4
+"""Seconds beside the driving: a share of the starts, the connections and their warm-up, and what is slow to end."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Place:
     engine: int
     """Its port."""
     load: Load
-    against: str
     machine: Machine
     begin: float = field(default_factory=time.monotonic)
 
@@ -45,75 +44,85 @@ class Place:
 
 
 @contextmanager
-def place(against: str) -> Iterator[Place]:
+def place() -> Iterator[Place]:
     """One engine and one load, which end with the block."""
     here, before = cores(os.sched_getaffinity(0)), machine()
     with processes.engine(here) as port, processes.load(here) as load:
-        yield Place(here, port, load, against, before)
+        yield Place(here, port, load, before)
 
 
 @contextmanager
 def started(place: Place, forms: Iterable[Form]) -> Iterator[list[Running]]:
-    """An Envoy for each form, all new: by where its memory happens to lie, one is some per cent faster than the next one."""
+    """All of them, all new: by where its memory happens to lie, one Envoy is some per cent faster than the next one."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
-        running = []
-        for form in forms:
-            ground = Ground(Path(folder) / form.name, place.engine, place.against)
-            ground.folder.mkdir()
-            made = envoys.running(form, form.bootstrap(ground), ground, place.cores)
-            running.append(stack.enter_context(made))
-        yield running
+        yield [
+            stack.enter_context(sides.running(form, _ground(form, Path(folder), place), place.cores)) for form in forms
+        ]
 
 
-def possible(place: Place) -> tuple[list[Form], dict[str, str]]:
-    """The forms that can be made here, and why the others cannot."""
+def _ground(form: Form, folder: Path, place: Place) -> Ground:
+    own = folder / form.name
+    own.mkdir()
+    return Ground(own, place.engine, free_port(), free_port())
+
+
+def possible(place: Place, names: Iterable[str]) -> tuple[list[Form], dict[str, str]]:
+    """The forms that can be had here, and why the others cannot."""
     forms, left_out = [], {}
-    for form in FORMS.values():
+    for form in (FORMS[name] for name in names):
         with TemporaryDirectory() as folder:
             try:
-                form.bootstrap(Ground(Path(folder), place.engine, place.against))
+                form.parts(_ground(form, Path(folder), place))
                 forms.append(form)
-            except NoSuchCommit as error:
+            except Missing as error:
                 left_out[form.name] = str(error)
     return forms, left_out
 
 
-def run(place: Place, rounds: int, minutes: float, workloads: Sequence[str] = tuple(WORKLOADS)) -> Results:
-    """All rounds. Raises WrongAnswer, with which form it was."""
-    forms, left_out = possible(place)
-    titles = {form.name: form.title.format(against=place.against) for form in forms}
-    results = Results(place.machine, titles, left_out, {name: WORKLOADS[name].title for name in workloads})
-    seconds = seconds_each(minutes, rounds, len(forms) * len(workloads))
-    for n in range(rounds):
-        with started(place, forms) as running:
+def run(
+    place: Place, rounds: int, minutes: float, forms: Iterable[str] = FORMS, workloads: Sequence[str] = tuple(KNOWN)
+) -> Results:
+    """All rounds, of the workloads that a form knows. Raises WrongAnswer, with which form it was."""
+    found, left_out = possible(place, forms)
+    pairs = [(workload, form.name) for workload in workloads for form in found if workload in form.workloads]
+    titles = {name: KNOWN[name].title for name in workloads}
+    results = Results(place.machine, {form.name: form.title for form in found}, left_out, titles)
+    seconds = seconds_each(minutes, rounds, len(pairs))
+    with started(place, (form for form in found if form.slow)) as slow:
+        for n in range(rounds):
             place.say(f"round {n + 1} of {rounds}, {seconds:.1f} s for each form and workload")
-            for workload, one in turns(workloads, running):
-                done = _drive(place, workload, one, seconds)
-                results.add(workload, one.form.name, done)
-                place.say(
-                    f"{workload:6} {one.form.name:8} {done.cpu:7.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}"
-                )
+            with started(place, (form for form in found if not form.slow)) as fast:
+                _round(place, workloads, [*fast, *slow], seconds, results)
     return results
 
 
-def _drive(place: Place, workload: str, running: Running, seconds: float) -> Round:
-    order = Order(workload, running.port, seconds, running.pids, place.cores.envoy)
+def _round(place: Place, workloads: Sequence[str], all_: list[Running], seconds: float, results: Results) -> None:
+    for workload, one in turns(workloads, all_):
+        done = drive(place, workload, one, seconds)
+        results.add(workload, one.form.name, done)
+        place.say(f"{workload:6} {one.form.name:13} {done.cpu:8.1f} us, {done.rate:6.0f}/s, others {done.others:.0%}")
+
+
+def drive(place: Place, workload: str, running: Running, seconds: float) -> Round:
+    """One round. Raises WrongAnswer, with which form it was."""
+    wanted = running.answers[workload]
+    order = Order(workload, running.port, wanted, seconds, running.router, running.beside, place.cores.router)
     try:
-        return round_of(place.load.drive(order))
+        return round_of(place.load.drive(order), running.router)
     except WrongAnswer as error:
-        raise WrongAnswer(f"{running.form.name}, {WORKLOADS[workload].title}: {error}") from error
+        raise WrongAnswer(f"{running.form.name}, {KNOWN[workload].title}: {error}") from error
 
 
 def turns(workloads: Sequence[str], running: Sequence[Running]) -> Iterator[tuple[str, Running]]:
     """Forms take turns one right after the other, so that they meet the same noise."""
-    return ((workload, one) for workload in workloads for one in running)
+    return ((workload, one) for workload in workloads for one in running if workload in one.form.workloads)
 
 
 def machine() -> Machine:
     """This one, at this moment."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "CPU part")))
-    version = subprocess.run([envoys.envoy(), "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run([envoy(), "--version"], capture_output=True, text=True, check=True).stdout
     return Machine(len(os.sched_getaffinity(0)), next(names, "unknown"), version.split("/")[-4], os.getloadavg()[0])
 
 

@@ -38,10 +38,13 @@ class Workload:
     body: bytes
     """JSON."""
     answer: str
-    """Name of the engine's answer: `json`, `burst`, `fitting` or `paced`."""
+    """Name of the engine's answer: `json`, `burst` or `paced`. A message begins with it: routers pass those on, whatever they do with
+    queries, headers and other fields."""
     connections: int
     lasts: float = 0.0
     """Seconds that the engine takes for an answer."""
+    rate: float = 0.0
+    """Requests a second over all connections together; 0: each is followed by the next at once."""
 
     @property
     def streamed(self) -> bool:
@@ -52,12 +55,19 @@ class Workload:
         """How long requests begin in a round of `seconds`: of answers that last, each connection gets the same whole number."""
         return max(1, round(seconds / self.lasts)) * self.lasts - self.lasts / 2 if self.lasts else seconds
 
+    def asking(self, answer: str) -> bytes:
+        """The body with which the engine gives another answer than the workload's own."""
+        return self.body.replace(_mark(self.answer).encode(), _mark(answer).encode())
+
     def request(self, answer: str = "") -> bytes:
         """Head and body; `answer` is another one than the workload's own."""
-        lines = [f"POST {PATH}?answer={answer or self.answer} HTTP/1.1"]
-        lines += [f"{name}: {value}" for name, value in HEADERS.items()]
-        lines += [f"content-length: {len(self.body)}", "", ""]
-        return "\r\n".join(lines).encode() + self.body
+        body = self.asking(answer) if answer else self.body
+        lines = [f"POST {PATH} HTTP/1.1", *(f"{name}: {value}" for name, value in HEADERS.items())]
+        return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+def _mark(answer: str) -> str:
+    return f"[{answer}] "
 
 
 def compact(value: Any) -> bytes:
@@ -65,8 +75,11 @@ def compact(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _asked(**more: Any) -> dict[str, Any]:
-    system = {"role": "system", "content": "You are a helpful assistant. Answer in two sentences at most."}
+def _asked(answer: str, **more: Any) -> dict[str, Any]:
+    system = {
+        "role": "system",
+        "content": f"{_mark(answer)}You are a helpful assistant. Answer in two sentences at most.",
+    }
     user = {"role": "user", "content": "What is the difference between a mutex and a semaphore, and when is each used?"}
     return {"model": PUBLIC, "messages": [system, user], "temperature": 0.7, "max_tokens": 128, **more}
 
@@ -77,7 +90,7 @@ def _prompt() -> list[dict[str, str]]:
     words = "Explain what this function does, and what has to change when the name may be missing.\n"
     turn = words * 12 + code * 5
     turns = [{"role": ("user", "assistant")[n % 2], "content": turn} for n in range(PROMPT // len(compact(turn)))]
-    return [*turns, {"role": "user", "content": "Go on."}]
+    return [*turns, {"role": "user", "content": f"{_mark('json')}Go on."}]
 
 
 def _long(model_first: bool) -> bytes:
@@ -85,20 +98,25 @@ def _long(model_first: bool) -> bytes:
     return compact({"model": PUBLIC, **rest} if model_first else {**rest, "model": PUBLIC})
 
 
-_STREAM: Final = compact(_asked(stream=True, stream_options={"include_usage": True}))
+def _stream(answer: str) -> bytes:
+    return compact(_asked(answer, stream=True, stream_options={"include_usage": True}))
+
+
+RATE: Final = 500.0
+"""Requests a second at which a router is asked that is not at its limits."""
 WORKLOADS: Final = {
-    "json": Workload("short prompt, JSON answer", compact(_asked()), "json", 64),
+    "json": Workload("short prompt, JSON answer", compact(_asked("json")), "json", 64),
+    "steady": Workload(f"the same, {RATE:.0f} a second", compact(_asked("json")), "json", 64, rate=RATE),
     "first": Workload("32 KiB prompt, `model` first", _long(True), "json", 32),
     "last": Workload("32 KiB prompt, `model` last", _long(False), "json", 32),
-    "burst": Workload("stream of 100 chunks at once", _STREAM, "burst", 64),
-    "unasked": Workload("the same, whose client asks for no usage", compact(_asked(stream=True)), "fitting", 64),
-    "paced": Workload("stream of 100 chunks, one each 10 ms", _STREAM, "paced", 128, GAP * (CHUNKS - 1)),
+    "burst": Workload("stream of 100 chunks at once", _stream("burst"), "burst", 64),
+    "paced": Workload("stream of 100 chunks, one each 10 ms", _stream("paced"), "paced", 128, GAP * (CHUNKS - 1)),
 }
 
 
 def _question(size: int, *, model_first: bool = True) -> bytes:
     """One message of a user that fills a body of about that size: all of it tells how the prompt begins."""
-    rest = {"messages": [{"role": "user", "content": "Go on. " * (size // 7)}], "temperature": 0.7}
+    rest = {"messages": [{"role": "user", "content": _mark("json") + "Go on. " * (size // 7)}], "temperature": 0.7}
     return compact({"model": PUBLIC, **rest} if model_first else {**rest, "model": PUBLIC})
 
 
@@ -107,7 +125,7 @@ QUESTIONS: Final = {
     "long": Workload("32 KiB, `model` first", _question(PROMPT), "json", 32),
     "behind": Workload("32 KiB, `model` last", _question(PROMPT, model_first=False), "json", 32),
 }
-"""For benchmarks/affinity."""
+"""Whose text is all the beginning of a prompt: for benchmarks/affinity, and for what a decision costs."""
 KNOWN: Final = WORKLOADS | QUESTIONS
 
 _USAGE: Final = {"prompt_tokens": 38, "completion_tokens": 98, "total_tokens": 136}
@@ -123,10 +141,10 @@ def json_answer() -> bytes:
 
 
 @cache
-def events(*, usage: bool = True) -> tuple[bytes, ...]:
-    """The server-sent events of a stream, one a chunk; with its usage or without."""
+def events() -> tuple[bytes, ...]:
+    """The server-sent events of a stream, one a chunk."""
     head = {**_ANSWER, "object": "chat.completion.chunk"}
     texts = [{"index": 0, "delta": {"content": " word"}, "logprobs": None, "finish_reason": None}] * (CHUNKS - 2)
     said = [compact({**head, "choices": [choice]}) for choice in texts]
-    said += [compact({**head, "choices": [], "usage": _USAGE})] * usage + [b"[DONE]"]
+    said += [compact({**head, "choices": [], "usage": _USAGE}), b"[DONE]"]
     return tuple(b"data: " + one + b"\n\n" for one in said)

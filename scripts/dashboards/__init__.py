@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from scripts.dashboards.autoscaling import autoscaling
+from scripts.dashboards.caches import caches
 from scripts.dashboards.models import models
 from scripts.dashboards.rollout import rollout
 from scripts.dashboards.routers import routers
@@ -15,5 +16,11 @@ FOLDER = Path(__file__).resolve().parents[2] / "manifests/monitoring/dashboards"
 
 def files() -> dict[Path, str]:
     """Texts by path."""
-    made = {"models": models(), "routers": routers(), "rollout": rollout(), "autoscaling": autoscaling()}
+    made = {
+        "models": models(),
+        "routers": routers(),
+        "rollout": rollout(),
+        "autoscaling": autoscaling(),
+        "caches": caches(),
+    }
     return {FOLDER / f"{name}.json": json.dumps(content, indent=2) + "\n" for name, content in made.items()}

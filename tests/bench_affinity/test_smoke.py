@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from benchmarks.affinity import cost, run
-from benchmarks.affinity.rivals import Missing
 from benchmarks.affinity.routers import BASE, OURS, ROUTERS, Router
 from benchmarks.affinity.talks import Talk, Workload, turns
+from benchmarks.rivals import Missing
 from benchmarks.router.workloads import QUESTIONS
 from tidegate.brain.native import built
 

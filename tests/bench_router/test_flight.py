@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +51,13 @@ async def test_requests_follow_each_other_until_the_time_is_over() -> None:
         assert len(flight.latencies) > 10
 
 
+async def test_requests_come_at_a_rate() -> None:
+    async with connections(4) as made:
+        flight = Flight(made, WORKLOADS["json"].request(), expected(json_answer()), 0.5, rate=40)
+        await flight.run()
+        assert 12 <= len(flight.latencies) <= 24
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
@@ -69,6 +78,16 @@ async def test_a_connection_that_ends_is_a_wrong_answer() -> None:
         asyncio.get_running_loop().call_later(0.05, made[0].transport.abort)
         with pytest.raises(WrongAnswer, match="the connection ended"):
             await flight.run()
+
+
+def test_a_family_is_a_process_and_all_that_descend_from_it() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 60 & wait"], start_new_session=True) as shell:
+        deadline = time.monotonic() + 10
+        while len(found := clock.family(shell.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(shell.pid, signal.SIGKILL)
+    assert found[0] == shell.pid
+    assert len(found) == 2
 
 
 def test_the_clock_of_a_process() -> None:

@@ -7,43 +7,68 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import rivals
+from benchmarks.rivals import Missing, Package
+from benchmarks.router import documents
 from benchmarks.router.clock import Cores, cores
-from benchmarks.router.envoys import Running, listening
-from benchmarks.router.forms import FORMS, Bootstrap, Ground, form
+from benchmarks.router.forms import FORMS, Ground, Part, form, listening
 from benchmarks.router.results import BASE
 from benchmarks.router.run import seconds_each, turns
-from benchmarks.router.trees import TODAY, NoSuchCommit, exported, rendered
+from benchmarks.router.sides import Running
 from benchmarks.router.workloads import CHUNKS, PUBLIC, SERVED, WORKLOADS, events, json_answer
+from tidegate.contract.router_config import load
 
 
-def test_the_others_are_compared_with_the_first_form() -> None:
-    assert next(iter(FORMS)) == BASE
-
-
-def test_a_form_is_a_function(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_form_names_its_processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("benchmarks.router.forms.FORMS", {})
 
-    @form("asking", "asks somebody", helper=lambda ground: ["ask", str(ground.folder)])
-    def asking(ground: Ground) -> Bootstrap:
-        return {"port": ground.engine_port}
+    @form("asking", "asks somebody", workloads=["json"])
+    def asking(ground: Ground) -> list[Part]:
+        return [Part("envoy", ["envoy", str(ground.port)]), Part("store", ["store"])]
 
     from benchmarks.router.forms import FORMS as found
 
-    made, ground = found["asking"], Ground(tmp_path, 80, "HEAD")
-    assert made.bootstrap(ground) == asking(ground) == {"port": 80}
-    assert made.helper
-    assert made.helper(ground) == ["ask", str(tmp_path)]
+    parts = found["asking"].parts(Ground(tmp_path, 80, 81, 82))
+    assert [(part.name, part.beside) for part in parts] == [("envoy", False), ("store", True)]
+    assert found["asking"].workloads == ["json"]
 
 
-def test_todays_tree_is_rendered() -> None:
-    text = json.dumps(rendered(TODAY, 1234, Path("/run")))
-    assert '"port_value": 1234' in text
+@pytest.mark.parametrize(
+    "made",
+    [documents.document(), documents.lined(), documents.recorded(), documents.guarded(), documents.asked(), documents.reserved(1)],
+)  # fmt: skip
+def test_documents_are_read_as_they_are_meant(made: dict[str, object]) -> None:
+    read = json.loads(load(json.dumps(made)).model_dump_json(by_alias=True, exclude_none=True))
+    assert made.keys() <= read.keys()
+    assert read["destinations"][0]["engine"]["model"] == SERVED
+
+
+def test_the_static_one_is_the_same_policy(tmp_path: Path) -> None:
+    text = json.dumps(documents.static(tmp_path, [1234, 1235]))
+    assert '"port_value": 1235' in text
     assert SERVED in text
 
 
-def test_a_commit_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(NoSuchCommit, match="commit no-such-commit is not in this clone"):
-        exported("no-such-commit", tmp_path)
+def test_what_cannot_be_installed_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+    monkeypatch.setattr(rivals, "_do", _refused)
+    with pytest.raises(Missing, match="no such package"):
+        Package("nothing", "1.0").program()
+    (tmp_path / "there-1.0/bin").mkdir(parents=True)
+    (tmp_path / "there-1.0/bin/there").touch()
+    assert Package("there", "1.0").program() == f"{tmp_path}/there-1.0/bin/there"
+
+
+def _refused(_: object) -> None:
+    raise Missing("no such package")
+
+
+def test_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Package, "program", lambda self: self.name)
+    for command in (rivals.vllm_router(1, 2, [3], "round_robin"), rivals.sglang_router(1, 2, [3], "round_robin")):
+        assert command[command.index("--worker-urls") + 1] == "http://127.0.0.1:3"
+    assert "--num_workers" in rivals.litellm(1, [3], tmp_path)
+    assert json.loads((tmp_path / "config.yaml").read_text())["model_list"][0]["model_name"] == PUBLIC
 
 
 def test_a_form_listens_where_it_shall() -> None:
@@ -85,19 +110,17 @@ def test_a_paced_round_is_of_whole_streams(seconds: float, streams: int) -> None
     assert WORKLOADS["json"].asks_for(seconds) == seconds
 
 
-@pytest.mark.parametrize(("pairs", "seconds"), [(15, 2.73), (30, 1.01), (300, 0.1)])
+@pytest.mark.parametrize(("pairs", "seconds"), [(15, 2.03), (30, 0.31), (300, 0.1)])
 def test_more_forms_get_less_time_each(pairs: int, seconds: float) -> None:
     assert seconds_each(6, 7, pairs) == pytest.approx(seconds, abs=0.01)
 
 
 def test_forms_take_turns() -> None:
-    plain, now = (Running(FORMS[name], 80, {}, Path("log")) for name in ("plain", "now"))
-    assert list(turns(["json", "burst"], [plain, now])) == [
-        ("json", plain), ("json", now), ("burst", plain), ("burst", now),
-    ]  # fmt: skip
+    plain, lines = (Running(FORMS[name], 80) for name in (BASE, "lines"))
+    assert list(turns(["json", "burst"], [plain, lines])) == [("json", plain), ("json", lines), ("burst", plain)]
 
 
-def test_envoy_has_a_core_for_itself() -> None:
+def test_a_router_has_a_core_for_itself() -> None:
     assert cores({3, 5, 4}) == Cores(5, frozenset({3, 4}))
     with pytest.raises(ValueError, match="two cores"):
         cores({0})

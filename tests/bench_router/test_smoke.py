@@ -1,28 +1,37 @@
-"""One tiny round of every form under three workloads, on real Envoys."""
+"""One tiny round of every form that needs no package of others, on real Envoys, brains and a Valkey."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.router.forms import FORMS
-from benchmarks.router.run import place, run
+from benchmarks.rivals import Missing
+from benchmarks.router import forms, run
+from benchmarks.router.forms import FORMS, STORE, Form
+from tidegate.brain.native import built
 
-pytestmark = pytest.mark.envoy
-ASKED = ("json", "unasked", "paced")
-"""The others send the same to the same places: longer prompts, and a stream whose client asks for its usage."""
-
-
-def test_every_form_gives_right_answers() -> None:
-    with place("HEAD") as here:
-        results = run(here, rounds=1, minutes=0, workloads=ASKED)
-    assert set(results.forms) == set(FORMS)
-    assert results.forms["earlier"] == "the router of commit HEAD"
-    assert set(results.pairs()) == {(workload, form) for workload in ASKED for form in FORMS}
-    assert all(results.cpu(*pair).median > 10 for pair in results.pairs())
+pytestmark = [
+    pytest.mark.envoy,
+    pytest.mark.redis,
+    pytest.mark.skipif(not built(), reason="no native filters: make native, where cargo is"),
+]
+OURS = ["direct", "plain", "route", "lines", "records", "guarded", "asked", "reserved"]
+ASKED = ["json", "steady", "paced", "short"]
+"""The others send the same to the same places: longer prompts, and a stream at once."""
 
 
-def test_a_commit_that_is_not_there_leaves_its_form_out() -> None:
-    with place("no-such-commit") as here:
-        results = run(here, rounds=1, minutes=0, workloads=["json"])
-    assert results.left_out == {"earlier": "commit no-such-commit is not in this clone"}
-    assert "earlier" not in results.rounds["json"]
+def _missing(_: forms.Ground) -> list[forms.Part]:
+    raise Missing("not to be had")
+
+
+def test_every_form_gives_right_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FORMS, "other", Form("other", "somebody else's", _missing))
+    with run.place() as here:
+        results = run.run(here, 1, 0, [*OURS, "other"], ASKED)
+    assert results.left_out == {"other": "not to be had"}
+    expected = {(w, name) for w in ASKED for name in OURS if w in FORMS[name].workloads}
+    assert set(results.pairs()) == expected
+    assert all(results.cpu(*pair).median > 10 for pair in results.pairs() if pair[1] != "direct")
+    for name, part in (("asked", "brain"), ("reserved", "brain"), ("reserved", STORE)):
+        found = results.part("json", name, part)
+        assert found
+        assert found.median > 1, (name, part)

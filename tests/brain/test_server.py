@@ -179,6 +179,7 @@ async def test_before_and_after_envoy_has_started(envoy: RealEnvoy, tmp_path: Pa
             "keys": [],
             "certificate": "",
             "limits": [],
+            "caches": {},
             "providers": [],
         }
         assert (await brain.get("/status")).json() == wanted

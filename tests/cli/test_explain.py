@@ -58,7 +58,7 @@ def test_tokens(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 def test_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "nope", "routingpolicy.yaml") == (
-        1, "no route has the model nope; there are chat, gpt-4o-mini, support\n"
+        1, "no route has the model nope; there are chat, gpt-4o-mini, judge, support\n"
     )  # fmt: skip
     assert said(capsys, "chat", "modeldeployment.yaml") == (1, "no route has the model chat; there are none\n")
 

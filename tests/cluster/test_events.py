@@ -69,6 +69,13 @@ def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
             [("Warning", "EnvoyUntested", "NativeFilters is False: about NativeFilters")],
         ),
         (None, status(ResponseCache=("True", "AsSpecified")), []),
+        (FINE, status(ResponseCache=("False", "LayerIdle")), []),
+        (status(ResponseCache=("False", "LayerIdle")), status(ResponseCache=("True", "AsSpecified")), []),
+        (
+            status(ResponseCache=("False", "LayerIdle")),
+            status(ResponseCache=("False", "FalseHits")),
+            [("Warning", "FalseHits", "ResponseCache is False: about ResponseCache")],
+        ),
         (
             FINE,
             status(ResponseCache=("False", "FalseHits")),

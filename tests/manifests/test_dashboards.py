@@ -96,7 +96,7 @@ def test_panels_lie_side_by_side(file: Path) -> None:
 
 
 def test_addresses_differ() -> None:
-    assert len({_content(file)["uid"] for file in FILES}) == len(FILES) == 4
+    assert len({_content(file)["uid"] for file in FILES}) == len(FILES) == 5
 
 
 def test_the_sidecar_finds_them() -> None:

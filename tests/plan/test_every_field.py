@@ -128,7 +128,7 @@ SAID = ("protocol", "holdRequests")
 """What a provider speaks; there is one so far, and a policy that says it can be read when there are others. How long requests are held is
 for the policies that name a model: router/test_traffic.py."""
 OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"))
-"""There is one model so far. A rule's name tells rules apart for whoever applies the manifest, and `tidegate cache explain` says it."""
+"""There is one model so far. A rule's name tells rules apart for whoever applies the manifest."""
 CASES = [
     (m, path, value)
     for _, m in MANIFESTS

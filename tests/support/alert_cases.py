@@ -67,6 +67,12 @@ def passes(outcome: str, values: str) -> Series:
     }
 
 
+def cached(reason: str, values: str) -> Series:
+    """A policy whose caches do not do what it asks for."""
+    named = ",".join(f'{name}="{value}"' for name, value in (OF_CACHE | {"reason": reason}).items())
+    return {f"tidegate_condition{{{named}}}": values}
+
+
 def leader(values: str, pod: str) -> Series:
     """Whether an operator acts."""
     return {f'tidegate_leader{{namespace="tidegate-system",pod="{pod}"}}': values}
@@ -79,6 +85,13 @@ def condition(reason: str, values: str, kind: str = "Stalled", status: str = "Tr
 
 
 OF_OBJECT: Final = {"kind": "ModelDeployment", "namespace": "ml", "name": "chat", "type": "Stalled", "status": "True"}
+OF_CACHE: Final = {
+    "kind": "RoutingPolicy",
+    "namespace": "ml",
+    "name": "chat",
+    "type": "ResponseCache",
+    "status": "False",
+}
 OF_MODEL: Final = {"namespace": "ml", "policy": "chat", "model": "qwen"}
 OF_BACKEND: Final = {"namespace": "ml", "policy": "chat", "backend": "small"}
 OF_POLICY: Final = {"namespace": "ml", "tidegate_dev_policy": "chat"}
@@ -259,6 +272,21 @@ OF_THE_REST: Final = {
         summary="ml/chat: ModelDeployment waits for a person (GateUnanswered)",
         bad={"for five minutes": condition("GateUnanswered", "1x80")},
         good={"taken back": condition("RolledBack", "1x80"), "for a moment": condition("GateUnanswered", "1x8 _x80")},
+    ),
+    "TidegateFalseHits": Alert(
+        at="1m",
+        labels=OF_CACHE | {"reason": "FalseHits"},
+        summary="ml/chat: too many answers to similar questions were wrong",
+        bad={"at once": cached("FalseHits", "1x80")},
+        good={"the store is away": cached("LayerIdle", "1x80"), "no more": cached("FalseHits", "1x1 0x80")},
+    ),
+    "TidegateCacheIdle": Alert(
+        at="17m",
+        labels=OF_CACHE | {"reason": "LayerIdle"},
+        severity="info",
+        summary="ml/chat: answers are not given again as the policy asks (LayerIdle)",
+        bad={"for a quarter of an hour": cached("LayerIdle", "1x80")},
+        good={"too many were wrong": cached("FalseHits", "1x80"), "for a moment": cached("LayerIdle", "1x40 _x80")},
     ),
     "TidegateRolloutLong": Alert(
         at="6h30m",

@@ -107,7 +107,8 @@ class ExistingStore(Part):
     """A Redis or Valkey of yours."""
 
     url_secret_ref: SecretKeyRef
-    """Its URL with credentials: redis://user:password@host:6379/0, or rediss:// for TLS."""
+    """Its URL with credentials: redis://user:password@host:6379/0, or rediss:// for TLS. Where Sentinels say where it is:
+    redis+sentinel://user:password@host:26379,host:26379/group/0, or rediss+sentinel://."""
     ca_secret_ref: SecretKeyRef | None = None
     """The certificate authority of a rediss:// store, PEM. Default: the system's."""
 

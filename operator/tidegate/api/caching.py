@@ -120,10 +120,10 @@ class Judge(Part):
 
 
 class Quality(Part):
-    """Some requests that got an answer to a similar question are asked of an engine, too, and the two answers are compared."""
+    """Some requests that would get an answer to a similar question are asked of an engine instead, and the two answers are compared."""
 
     sample: Percent = "2%"
-    """Share of these requests. Nobody waits for it; the engine's tokens are spent."""
+    """Share of these requests."""
     max_false_hits: Percent = "1%"
     """Share of answers that say something else than the engine. Where it is higher for sure (95 % confidence), only questions that are the
     same word for word are answered, until the share is lower again; the policy's condition ResponseCache and an Event say so."""

@@ -64,6 +64,7 @@ PROCESS: Final = (
     Metric("tidegate_native_panics_total", "counter", "Requests in which our filter failed; none should."),
     Metric("http_rds_update_rejected", "counter", "Configurations that Envoy refused."),
     Metric("access_logs_fluentd_records_entries_lost", "counter", "Records that no brain was there for."),
+    Metric("access_logs_fluentd_answers_entries_lost", "counter", "Answers to keep that no brain was there for."),
 )
 CURRENT: Final = Metric(
     "tidegate_router_configuration_current", "gauge", "1 while Envoy runs the newest configuration."

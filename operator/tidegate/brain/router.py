@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 from tidegate.brain import avoided, certificate
 from tidegate.brain.admin import Admin, Reading, Silent
+from tidegate.brain.cache.judge import EngineJudge
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.cache.meters import CacheMeters
 from tidegate.brain.decide.server import Decisions
@@ -107,7 +109,7 @@ class Router:
     def __post_init__(self) -> None:
         self.presence = Presence(self.admin, lambda: self._running, self._news)
         self.limits = Keeper(self.decisions.counting)
-        self.caches = CacheKeeper(self.decisions.cache, time.time)
+        self.caches = CacheKeeper(self.decisions.cache, time.time, self._judge())
         self.trust = Trust(self.files, (self.limits, self.caches), self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
         self.cache_meters = CacheMeters(self.decisions.cache)
@@ -116,6 +118,9 @@ class Router:
             self.decisions.follow(self._config_running, {})
             self._tell(self._config_running, 0.0)
             self.trust.restore(self._config_running)
+
+    def _judge(self) -> EngineJudge:
+        return EngineJudge(lambda: (self._config_running, self.engines or {}), random.random)
 
     def _tell(self, config: RouterConfig, now: float) -> None:
         """Envoy runs it."""

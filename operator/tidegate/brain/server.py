@@ -80,7 +80,8 @@ class Server:
         except Silent as error:
             return web.Response(status=503, text=f"{error}\n")
         router = self._router
-        own = "".join(generate_latest(m).decode() for m in (router.meters, router.limit_meters, router.cache_meters))
+        meters = (router.meters, router.limit_meters, router.cache_meters, router.caches.meters)
+        own = "".join(generate_latest(each).decode() for each in meters)
         held = self._router.decisions.waiting.held
         return web.Response(text=text + metrics.of_brain(self._router.current, held, expires) + own)
 

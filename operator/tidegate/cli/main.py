@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tidegate import __version__
-from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, BRAIN_PORT
+from tidegate.cli.caching.main import cache
+from tidegate.names import ANY_ADDRESS, BIND_VARIABLE, BRAIN_PORT, RUN_DIR
 
 if TYPE_CHECKING:
     from tidegate.settings import Settings
 
 PEOPLE = "For people, without a cluster"
+CLUSTER = "For people, with a cluster"
 PROCESSES = "Processes, as the chart and the operator start them"
 EXAMPLES = """
 Examples:
@@ -51,6 +53,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(cache, name="cache", rich_help_panel=CLUSTER)
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILE", help="Manifests, folders of them, or - for standard input.")
@@ -235,3 +239,15 @@ def brain(
         trusted_hops=trusted_hops,
     )
     uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))
+
+
+@app.command(hidden=True)
+def forget(
+    criteria: Annotated[str, typer.Argument(help="As JSON.")],
+    run_dir: Annotated[Path, typer.Option(help="Folder of the brain's socket.")] = Path(RUN_DIR),
+) -> None:
+    """In a router's Pod: what `tidegate cache purge` runs there."""
+    _leave_out_httpx_command()
+    from tidegate.cli.caching.here import purge
+
+    raise typer.Exit(purge(run_dir, criteria))

@@ -13,6 +13,7 @@ from tidegate.errors import Conflict, TidegateError
 from tidegate.names import short_hash
 from tidegate.plan.conditions import (
     ENGINES_HANG,
+    LAYER_IDLE,
     METRICS_AVAILABLE,
     NATIVE_FILTERS,
     ON_ITS_WAY,
@@ -63,9 +64,13 @@ def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, 
 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
-    """A new object is neither stalled nor without its references, filters or caches: no news. Nor is whether metrics are asked for at all."""
+    """A new object is neither stalled nor without its references, filters or caches: no news. Nor is a layer of a cache that is away for a
+    moment, as each is before a new router is connected: the condition tells of it. Nor is whether metrics are asked for at all."""
     if condition["type"] == METRICS_AVAILABLE:
         return "False" not in (condition["status"], before.get(METRICS_AVAILABLE, ("",))[0])
+    over = condition["status"] == "True" and before.get(condition["type"]) == ("False", LAYER_IDLE)
+    if over or condition["reason"] == LAYER_IDLE:
+        return True
     good = {STALLED: "False", RESOLVED_REFS: "True", NATIVE_FILTERS: "True", RESPONSE_CACHE: "True"}.get(
         condition["type"]
     )

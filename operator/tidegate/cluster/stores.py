@@ -7,22 +7,25 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio as redis
+from redis.asyncio.sentinel import Sentinel
 from redis.exceptions import RedisError
 
 from tidegate import names
 from tidegate.api.base import SecretKeyRef
 from tidegate.api.cachetier import CacheTier, ExistingStore
 from tidegate.cluster.client import Api
+from tidegate.contract import sentinels
 from tidegate.plan.cache.plan import address
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import StoreCheck
 
 UNREADABLE_URL = (
     "the URL in the Secret cannot be read; it looks like redis://user:password@host:6379/0, "
-    "with / # ? and @ of the password percent-encoded"
+    "or redis+sentinel://user:password@host:26379,host:26379/group/0, with / # ? and @ of the password percent-encoded"
 )
 TIMEOUT = 3.0
 """Seconds for connecting and for the answer."""
+SCHEMES = ("redis://", "rediss://", *(f"{scheme}://" for scheme in sentinels.SCHEMES))
 
 
 class Missing(LookupError):
@@ -46,11 +49,14 @@ async def check(api: Api, owner: Manifest) -> StoreCheck:
 async def _existing(api: Api, namespace: str, store: ExistingStore) -> StoreCheck:
     url = (await _secret(api, namespace, store.url_secret_ref)).strip()
     authority = await _secret(api, namespace, store.ca_secret_ref) if store.ca_secret_ref else None
-    if not url.startswith(("redis://", "rediss://")):
-        return StoreCheck(error="the URL in the Secret must begin with redis:// or rediss://")
-    if authority and url.startswith("redis://"):
+    if not url.startswith(SCHEMES):
         return StoreCheck(
-            error="a certificate authority is for TLS; write rediss:// in the URL, or leave caSecretRef out"
+            error="the URL in the Secret must begin with redis:// or rediss://, or with redis+sentinel:// or rediss+sentinel://"
+        )
+    scheme = url.partition("://")[0]
+    if authority and not scheme.startswith("rediss"):
+        return StoreCheck(
+            error=f"a certificate authority is for TLS; write {scheme.replace('redis', 'rediss')}:// in the URL, or leave caSecretRef out"
         )
     return await _ask(url, authority, None)
 
@@ -72,10 +78,30 @@ async def _ask(url: str, authority: str | None, password: str | None) -> StoreCh
     if password:
         options["password"] = password
     try:
-        where = _address(url)
-        store = redis.Redis.from_url(url, **options)
+        if sentinels.watched(url):
+            return await _watched(sentinels.read(url), options)
+        where, store = _address(url), redis.Redis.from_url(url, **options)
     except ValueError:
         return StoreCheck(error=UNREADABLE_URL)
+    return await _greet(where, store)
+
+
+async def _watched(known: sentinels.Sentinels, options: dict[str, Any]) -> StoreCheck:
+    """One that Sentinels watch: those that want a password get the store's."""
+    login = {"username": known.user or None, "password": known.password or None}
+    secure = {**options, "ssl": True} if known.tls else options
+    found = StoreCheck()
+    for theirs in ({}, login) if known.password else ({},):
+        asked = Sentinel(known.hosts, sentinel_kwargs=secure | theirs, db=known.database, **secure, **login)  # type: ignore[no-untyped-call]
+        found = await _greet(known.said, asked.master_for(known.group))
+        for each in asked.sentinels:
+            await each.aclose()
+        if not found.error:
+            break
+    return found
+
+
+async def _greet(where: str, store: redis.Redis) -> StoreCheck:
     try:
         info = await store.info("server")
         return StoreCheck(where, _server(info), eviction=_eviction(await store.info("memory")))

@@ -43,7 +43,7 @@ class Quality(Piece):
     """How answers to similar questions are watched."""
 
     sample: float
-    """Share of such hits, 0 to 1, for which an engine is asked besides."""
+    """Share of such hits, 0 to 1, for which an engine is asked instead."""
     max_false_hits: float
     """Share of these, 0 to 1, above which no more answers are given to similar questions for a while."""
     judge: str = ""

@@ -41,7 +41,7 @@ CACHED: Final = "cached"
 CACHED_SOCKET: Final = "cached.sock"
 ANSWERS: Final = "answers"
 ANSWERS_SOCKET: Final = "answers.sock"
-TIMEOUT: Final = 1.0
+TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as away."""
 LARGEST: Final = 256 << 10
 """Bytes of a request's body that the brain reads; a longer one is not cached."""

@@ -15,7 +15,7 @@ from tests.envoy.conftest import config
 from tidegate.brain.cache.answered import Answered
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Heard
+from tidegate.brain.decide.wire import Heard, Promised
 from tidegate.contract.cache import Cache, Memory, TtlRule
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Target
@@ -56,10 +56,13 @@ class Envoy:
 
     def asks(self, text: str = "hello", client: str = "acme", model: str = "chat", **more: Any) -> Told:
         """And fetches, where there is something."""
+        return asyncio.run(self._asks(self.made(text, client, model, **more)))
+
+    def made(self, text: str, client: str = "acme", model: str = "chat", **more: Any) -> Ask:
+        """A request, as Envoy tells of it."""
         headers = {name.encode(): value.encode() for name, value in more.pop("headers", {}).items()}
         body = json.dumps({"messages": [{"role": "user", "content": text}], **more}).encode()
-        ask = Ask(model, body, path="/v1/chat/completions", cache=f"to-{model} {client}", headers=headers)
-        return asyncio.run(self._asks(ask))
+        return Ask(model, body, path="/v1/chat/completions", cache=f"to-{model} {client}", headers=headers)
 
     async def _asks(self, ask: Ask) -> Told:
         reply = self.desk.ask(ask)
@@ -124,6 +127,27 @@ def test_who_is_no_target_answers_for_nobody_else() -> None:
     assert not envoy.asks().hit
 
 
+def test_a_question_that_nobody_waits_for_any_more_is_no_reason_to_wait() -> None:
+    envoy = Envoy(cached())
+
+    async def run() -> None:
+        reply = envoy.desk.ask(envoy.made("hello"))
+        assert isinstance(reply, Promised)
+        second = head(bytes(envoy.desk.ask(envoy.made("hello"))))  # type: ignore[arg-type]
+        later = envoy.desk.give(Heard({TICKET_HEADER.encode(): second[TICKET_HEADER].encode()}, b"", b""))
+        assert not isinstance(later, bytes)
+        waits = asyncio.ensure_future(later)
+        await asyncio.sleep(0)
+        reply.broken()
+        told = await waits
+        assert isinstance(told, Promised)
+        assert bytes(told).startswith(b"HTTP/1.1 503")
+        envoy.brings(Told(False, ticket=second[TICKET_HEADER]), "an answer")
+
+    asyncio.run(run())
+    assert envoy.asks().text == "an answer"
+
+
 def test_tickets_of_nobody() -> None:
     envoy = Envoy(cached())
     envoy.brings(Told(False, ticket="nobody's"), "x")
@@ -170,6 +194,17 @@ def test_times_of_rules() -> None:
     envoy.brings(told, "", status=400)
     envoy.now += 50
     assert not envoy.asks("always").hit
+
+
+def test_an_answer_that_somebody_finds_wrong_is_forgotten() -> None:
+    envoy = Envoy(cached())
+    envoy.brings(envoy.asks(), "wrong")
+    envoy.brings(envoy.asks("another"), "right")
+    told = envoy.asks(headers={"x-tidegate-cache": "forget"})
+    assert not told.hit
+    envoy.brings(told, "", status=500)
+    assert not envoy.asks().hit, "although no better one has come"
+    assert envoy.asks("another").hit
 
 
 def test_nobody_knows_whose_it_is() -> None:

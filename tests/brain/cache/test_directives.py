@@ -18,6 +18,8 @@ from tidegate.brain.cache.directives import Wishes, read
         (("", ""), Wishes()),
         (("no-store",), Wishes(store=False, look=False)),
         (("", "No-Cache"), Wishes(look=False)),
+        (("forget",), Wishes(look=False, forget=True)),
+        (("forget, no-store",), Wishes(store=False, look=False)),
         (("max-age=5", "max-age=3"), Wishes(max_age=3.0)),
         (("max-age=0",), Wishes(max_age=0.0)),
         (("no-cache, max-age=9",), Wishes(look=False, max_age=9.0)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.brain.decide.test_step import asking
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Heard, Wire, ask_of
+from tidegate.brain.decide.wire import Answer, Heard, Wire, ask_of, promised
 from tidegate.envoy.clusters import Endpoint
 
 REQUEST = (
@@ -141,3 +142,41 @@ async def test_a_request_that_does_not_wait_for_the_one_before_ends_the_connecti
     wire.connection_lost(None)
     await asyncio.sleep(0)
     assert answer.cancelled()
+
+
+def test_a_promise_is_broken_when_its_connection_ends_before_another_request_comes() -> None:
+    broken: list[str] = []
+    wire, transport = Wire(lambda _: promised(b"x", lambda: broken.append("broken"))), Transport()
+    wire.connection_made(transport)
+    wire.data_received(REQUEST)
+    wire.data_received(REQUEST[:10])
+    wire.connection_lost(None)
+    assert broken == [], "another request had begun"
+    other = Wire(lambda _: promised(b"x", lambda: broken.append("broken")))
+    other.connection_made(Transport())
+    other.data_received(REQUEST)
+    assert broken == []
+    other.connection_lost(None)
+    assert broken == ["broken"]
+
+
+def test_a_promise_to_nobody_is_broken_at_once() -> None:
+    broken: list[str] = []
+
+    async def run() -> None:
+        gate = asyncio.Event()
+
+        async def later() -> bytes:
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+            return promised(b"x", lambda: broken.append("broken"))
+
+        wire = Wire(lambda _: later())
+        wire.connection_made(Transport())
+        wire.data_received(REQUEST)
+        await asyncio.sleep(0)
+        wire.connection_lost(None)
+        await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert broken == ["broken"]

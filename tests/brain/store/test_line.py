@@ -89,6 +89,22 @@ async def test_the_node_of_a_cluster_that_has_the_keys_is_asked(valkey: Valkey, 
             assert await line.send("GET", "{a}:b") is None
 
 
+async def test_a_node_without_the_keys_is_left_after_the_first_question(valkey: Valkey) -> None:
+    """Where no key is known before, as of limits."""
+
+    def moved(asked: bytes) -> bytes:
+        return b"+OK\r\n" if b"AUTH" in asked else b"-MOVED 3999 127.0.0.1:%d\r\n" % valkey.where.port
+
+    async with saying(moved) as port:
+        where = Where("127.0.0.1", port, password=valkey.where.password)
+        async with kept(Line(where, Use("it is tried"), lambda: 0.0)) as line:
+            await becomes(lambda: line.ready)
+            with pytest.raises(Away, match="MOVED"):
+                await line.send("GET", "{a}:b")
+            await becomes(lambda: line.ready)
+            assert await line.send("GET", "{a}:b") is None
+
+
 async def test_two_nodes_that_send_to_each_other_are_asked_with_pauses() -> None:
     asked: list[bytes] = []
     ports: list[int] = []

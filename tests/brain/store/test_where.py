@@ -46,3 +46,17 @@ def test_what_is_missing_and_certificates() -> None:
         where(store, {"s": secret(url="rediss://h"), "c": secret(**{"ca.crt": "PEM"})}).context()
     assert Where("h", 1).context() is None
     assert Where("h", 1, tls=True).context()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"), [("rediss+sentinel://:p@a:1,b/shop/2", "shop of a:1, b:26379"), ("redis+sentinel://:secret@a", "")]
+)
+def test_sentinels(url: str, said: str) -> None:
+    store, known = Store(secret="s", key="url"), {"s": secret(url=url)}
+    if said:
+        found = where(store, known)
+        assert (found.said, found.password, found.database, found.tls) == (said, "p", 2, True)
+        assert found.context()
+        return
+    with pytest.raises(Unusable, match="cannot be read"):
+        where(store, known)

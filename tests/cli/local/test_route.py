@@ -17,7 +17,9 @@ import pytest
 import yaml
 
 from tests.envoy.conftest import free_port
-from tests.support.builders import policy
+from tests.support.builders import cached, owner, policy
+from tidegate.brain.native import built
+from tidegate.names import CACHE_TIER
 
 pytestmark = pytest.mark.envoy
 CHAT = {"model": "chat", "max_tokens": 2, "messages": [{"role": "user", "content": "Hi"}]}
@@ -107,6 +109,22 @@ def test_limits_are_counted_here(tmp_path: Path, started: Callable[..., subproce
     assert (
         "storeRef shared: there is no store of that name without a cluster; limits are counted here" in log.read_text()
     )
+
+
+@pytest.mark.skipif(not built(), reason="answers are kept by the native filters")
+def test_answers_are_given_again(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    engine, port, file = free_port(), free_port(), tmp_path / "policy.yaml"
+    tier = owner(CACHE_TIER, "shared", {"memory": {}, "sharing": "Policy"})
+    file.write_text(yaml.safe_dump_all([cached(policy("chat")), tier]))
+    started("e2e.engine_sim", "serve", "acme/tiny", "--port", str(engine), "--served-model-name", "org/tiny")
+    until(lambda: httpx.get(f"http://127.0.0.1:{engine}/v1/models").status_code == 200, "the engine answers")
+    where = ("--endpoint", f"to-llama=http://127.0.0.1:{engine}", "--listen", f"127.0.0.1:{port}")
+    started("tidegate", "route", str(file), *where)
+    until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200, "the router answers")
+    whole = CHAT | {"max_tokens": 200}
+    said = [httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=whole, timeout=20) for _ in range(2)]
+    assert [answer.headers.get("x-tidegate-cache") for answer in said] == ["miss", "hit-memory"]
+    assert said[0].json()["choices"] == said[1].json()["choices"]
 
 
 def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:

@@ -19,13 +19,23 @@ SHAPE: Final = (bytes, str, str, str, str, str, str, bytes, int, int, float, flo
 """Of an entry's fields, in their order."""
 
 
-def encode(entry: Entry) -> bytes:
-    """As it is stored."""
+class Unfit(ValueError):
+    """An answer that nobody could read again."""
+
+
+def encode(entry: Entry, most: int) -> bytes:
+    """As it is stored; an answer has at most so many bytes. Raises Unfit."""
     fields = (
         entry.key, entry.kind, entry.tenant, entry.model, entry.backend, entry.revision, entry.question, entry.answer,
         entry.prompt_tokens, entry.completion_tokens, float(entry.stored), float(entry.expires),
     )  # fmt: skip
-    return seal(msgpack.packb(fields, unicode_errors="surrogatepass"))
+    try:
+        plain = msgpack.packb(fields, unicode_errors="surrogatepass")
+    except (OverflowError, TypeError) as error:
+        raise Unfit("it has what no store keeps") from error
+    if not _sensible(entry) or len(entry.answer) > most or len(plain) > most + BESIDES:
+        raise Unfit("it is too long, or says what no answer says")
+    return seal(plain)
 
 
 def decode(data: bytes, key: bytes, most: int) -> Entry:
@@ -34,10 +44,10 @@ def decode(data: bytes, key: bytes, most: int) -> Entry:
     if not isinstance(found, list) or [type(field) for field in found] != list(SHAPE):
         raise Unreadable("it is no answer")
     entry = Entry(*found)
-    if entry.key != key or len(key) != KEY:
-        raise Unreadable("it stands under another key")
     if not _sensible(entry):
         raise Unreadable("it is no answer")
+    if entry.key != key:
+        raise Unreadable("it stands under another key")
     if len(entry.answer) > most:
         raise Unreadable(f"its answer is longer than {most} bytes")
     return entry
@@ -53,4 +63,4 @@ def unpacked(plain: bytes) -> Any:
 
 def _sensible(entry: Entry) -> bool:
     tokens, times = (entry.prompt_tokens, entry.completion_tokens), (entry.stored, entry.expires)
-    return entry.kind in KINDS and min(tokens) >= 0 and all(map(isfinite, times))
+    return len(entry.key) == KEY and entry.kind in KINDS and min(tokens) >= 0 and all(map(isfinite, times))

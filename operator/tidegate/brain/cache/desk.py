@@ -11,7 +11,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from tidegate.brain.cache.lines import Line, lines
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.cache.whole import NotWhole, whole
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire
+from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, promised
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import (
     BACKEND_HEADER,
@@ -66,6 +66,8 @@ class Lead:
     tier: Tier
     asked: Asked
     flight: Flight
+    doubted: Given | None = None
+    """What it would have been given, had nobody wanted to compare that with an engine's answer."""
 
 
 class Desk:
@@ -133,6 +135,8 @@ class Desk:
             else Flight(asked.digest, asked.keys, moment)
         )
         lead = Lead(tier, asked, flight)
+        if asked.wishes.forget:
+            return self._forget(lead)
         return self._look_further(lead) if asked.wishes.look and tier.deep else self._miss(lead)
 
     async def _look_further(self, lead: Lead) -> bytes:
@@ -148,14 +152,22 @@ class Desk:
             raise
         if given is None:
             return self._miss(lead)
+        doubts = lead.tier.doubts
+        if doubts and doubts.doubted(given):
+            return self._miss(replace(lead, doubted=given))
         flights.answered(lead.flight, given)
         return self._fetch(Wanted(lead.tier, lead.asked, None, given))
+
+    async def _forget(self, lead: Lead) -> bytes:
+        await lead.tier.forget(lead.asked)
+        return self._miss(lead)
 
     def _miss(self, lead: Lead) -> bytes:
         lead.tier.results["miss", ""] += 1
         ticket = self._ticket()
         _keep(self._leads, ticket, lead)
-        return Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
+        answer = Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
+        return promised(answer, lambda: self._broken(ticket))
 
     def _fetch(self, wanted: Wanted) -> bytes:
         ticket = self._ticket()
@@ -186,9 +198,15 @@ class Desk:
         outcome = await wanted.tier.flights.wait(wanted.flight)
         if isinstance(outcome, Given):
             return self._given(wanted, outcome, waited=True)
-        if outcome.leads:
-            _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
-        return _AGAIN
+        if not outcome.leads:
+            return _AGAIN
+        _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
+        return promised(_AGAIN, lambda: self._broken(ticket))
+
+    def _broken(self, ticket: str) -> None:
+        """Its request has gone on without it, or has ended."""
+        if lead := self._leads.pop(ticket, None):
+            lead.tier.flights.failed(lead.flight)
 
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
         entry = given.entry
@@ -220,6 +238,8 @@ class Desk:
             flights.given_up(flight)
             return
         lead.tier.keep(lead.asked, entry)
+        if lead.doubted and lead.tier.doubts:
+            lead.tier.doubts.compare(lead.asked, lead.doubted, entry)
         flights.answered(flight, Given(entry, "memory"))
 
     def _entry(self, lead: Lead, said: Answered) -> Entry:

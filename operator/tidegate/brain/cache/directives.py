@@ -2,6 +2,7 @@
 
 no-store     it is asked of an engine, and its answer is not kept
 no-cache     it is asked of an engine, and its answer is kept
+forget       the same; and the answer that it would have been given is given to nobody any more: somebody found it wrong
 max-age=N    it gets no answer that is older than N seconds
 
 What is none of these says nothing. https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1
@@ -19,6 +20,7 @@ class Wishes:
 
     store: bool = True
     look: bool = True
+    forget: bool = False
     max_age: float = inf
 
 
@@ -32,7 +34,8 @@ def read(*values: str) -> Wishes:
         return NONE
     return Wishes(
         store="no-store" not in said,
-        look="no-store" not in said and "no-cache" not in said,
+        look=not {"no-store", "no-cache", "forget"}.intersection(said),
+        forget="forget" in said and "no-store" not in said,
         max_age=min((_seconds(word) for word in said), default=inf),
     )
 

@@ -7,12 +7,15 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
 
 from tidegate.brain.cache.admin import CannotTell, Criteria, Found
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.judge import Judge, nobody
 from tidegate.brain.cache.match import Match, about, question_digest
+from tidegate.brain.cache.stored.meters import StoredMeters
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
 from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.cache.tier import Tier
@@ -23,12 +26,11 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.embedding.embedder import EmbeddingMissing
 
 if TYPE_CHECKING:  # these need numpy, which is there where a tier asks for it
+    from tidegate.brain.cache.doubts import Doubts
     from tidegate.brain.cache.embedders import Embedders
     from tidegate.brain.cache.similar import SimilarQuestions
 
 log = logging.getLogger("tidegate.brain")
-
-NO_STORE: Final = "the tier has no store: nothing but this router's memory"
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Layers:
     where: Where | None
     shared: Shared | None = None
     similar: SimilarQuestions | None = None
+    doubts: Doubts | None = None
     running: asyncio.Task[None] | None = None
     troubles: list[str] = field(default_factory=list)
     """Why there is less than the tier asks for."""
@@ -49,6 +52,8 @@ class Layers:
             self.running.cancel()
         if self.similar:
             self.similar.stop()
+        if self.doubts:
+            self.doubts.stop()
 
     def problems(self) -> list[str]:
         """Sentences; none when all is as the tier asks."""
@@ -58,12 +63,19 @@ class Layers:
 class CacheKeeper:
     """Of one router. `draw` gives numbers from 0 to 1, `now` the time of the world."""
 
-    def __init__(self, desk: Desk, now: Callable[[], float], draw: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        now: Callable[[], float],
+        judge: Judge = nobody,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
         self.desk = desk
-        self._now, self._draw = now, draw
+        self._now, self._judge, self._draw = now, judge, draw
         self._secrets: dict[str, Mapping[str, Any] | None] = {}
         self._embedders: Embedders | None = None
         self._layers: dict[str, Layers] = {}
+        self.meters = StoredMeters(lambda: [each.shared.meters for each in self._layers.values() if each.shared])
         self._scope = ""
         self._changed = asyncio.Event()
 
@@ -125,6 +137,8 @@ class CacheKeeper:
                 made.similar = await self._similar(cache.semantic, made.shared)
             except (EmbeddingMissing, ImportError) as error:
                 troubles.append(f"only questions that are the same word for word are answered: {error}")
+            else:
+                made.doubts = self._doubts(cache.semantic, made.similar)
         made.running = group.create_task(made.shared.run()) if made.shared else None
         return made
 
@@ -139,10 +153,18 @@ class CacheKeeper:
         announce = shared.announce if shared else lambda _: None
         return SimilarQuestions(semantic.Semantic(embedder, settings), settings, self._now, announce)
 
+    def _doubts(self, settings: Semantic, similar: SimilarQuestions) -> Doubts | None:
+        from tidegate.brain.cache.doubts import Doubts
+
+        if not settings.quality:
+            return None
+        return Doubts(settings.quality, similar, settings, self._judge, self._now, self._draw, lambda: token_hex(8))
+
     @staticmethod
     def _join(tier: Tier, layers: Layers) -> None:
         tier.shared = layers.shared if layers.cache.exact else None
         tier.similar = layers.similar
+        tier.doubts = layers.doubts
 
     def _hear(self, tier: Tier, layers: Layers, news: News) -> None:
         """What another router says, or this one."""
@@ -179,6 +201,7 @@ class CacheKeeper:
             "entries": len(tier.memory),
             "bytes": tier.memory.bytes,
             **store,
+            **({"semantic": layers.doubts.told()} if layers and layers.doubts else {}),
             "hits": hits,
             "misses": tier.results["miss", ""],
             "trouble": layers.problems() if layers else [],
@@ -193,7 +216,7 @@ class CacheKeeper:
 
     async def _purge(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
         if criteria.similar_to:
-            raise CannotTell("answers cannot be forgotten by similarity here")
+            return await self._purge_similar(tier, layers, criteria)
         match = _match(criteria)
         memory = sum(match.fits(about(entry)) for entry in tier.memory.entries())
         shared = layers.shared if layers and layers.cache.exact else None
@@ -204,6 +227,24 @@ class CacheKeeper:
         if criteria.really and layers:
             self._forget(tier, layers, lambda entry: match.fits(about(entry)))
         return Found(memory, exact)
+
+    async def _purge_similar(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
+        """Whosever they are, so that nothing else may be asked for besides."""
+        if _match(criteria) != Match():
+            raise CannotTell("similarTo stands alone: vectors do not know whose, and of which model, an answer is")
+        similar = layers.similar if layers else None
+        keys = await similar.like(criteria.similar_to, criteria.threshold) if similar else []
+        if keys is None:
+            raise CannotTell("there is no vector of that text at present")
+        meant = frozenset(keys)
+        memory = sum(entry.key in meant for entry in tier.memory.entries())
+        if criteria.really and layers and keys:
+            self._forget(tier, layers, lambda entry: entry.key in meant)
+            for key in keys:
+                similar.forget(key) if similar else None
+            if layers.shared:
+                layers.shared.forget(keys)
+        return Found(memory, 0, len(keys))
 
 
 def _match(criteria: Criteria) -> Match:

@@ -41,6 +41,16 @@ class CacheMeters:
         )
         entries = GaugeMetricFamily("tidegate_cache_entries", "Answers in this router's memory.", labels=LABELS)
         size = GaugeMetricFamily("tidegate_cache_bytes", "Bytes of them.", labels=LABELS)
+        judged = CounterMetricFamily(
+            "tidegate_cache_judged",
+            "Answers to similar questions that were compared with an engine's, by verdict: right, wrong, none (nobody could tell).",
+            labels=[*LABELS, "verdict"],
+        )
+        similar = GaugeMetricFamily(
+            "tidegate_cache_similar_on",
+            "1 while similar questions are answered, 0 after too many false hits.",
+            labels=LABELS,
+        )
         for name, tier in self._desk.tiers.items():
             of = [*self._of, name]
             for (result, reason), number in tier.results.items():
@@ -48,6 +58,10 @@ class CacheMeters:
                 family.add_metric([*of, result, reason], number)
             for kind, number in tier.saved.items():
                 saved.add_metric([*of, kind], number)
+            if tier.doubts:
+                similar.add_metric(of, int(tier.doubts.on))
+                for verdict, number in tier.doubts.verdicts.items():
+                    judged.add_metric([*of, verdict], number)
             entries.add_metric(of, len(tier.memory))
             size.add_metric(of, tier.memory.bytes)
-        return requests, stored, saved, entries, size
+        return requests, stored, saved, judged, similar, entries, size

@@ -20,7 +20,8 @@ PLAIN, ZLIB = 0, 1
 WORTH: Final = 512
 """Bytes from which on it is tried to make them fewer."""
 LEVEL: Final = 1
-"""Of zlib's 1 to 9: an answer in JSON gets to a third with the first, and to a tenth less than that with the last."""
+"""Of zlib's 1 to 9. English prose in JSON, of 2 to 70 KB, gets to 0.50 to 0.40 of its length with the first, and to 0.48 to 0.34 with the sixth,
+which takes up to four times as long."""
 
 
 class Unreadable(ValueError):

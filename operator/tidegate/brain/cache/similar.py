@@ -46,6 +46,14 @@ class SimilarQuestions:
                 return found.key, found.similarity
         return None
 
+    async def similarity(self, one: str, other: str) -> float | None:
+        """Cosine of two answers; None: nobody can tell."""
+        return await self.semantic.similarity(one, other)
+
+    async def like(self, text: str, least: float) -> list[bytes] | None:
+        """The keys of answers to all that is so similar; `least` of 0 is the tier's. None: nobody can tell."""
+        return await self.semantic.like(text, least or self._settings.threshold, self._now())
+
     def learn(self, asked: Asked, entry: Entry) -> None:
         """Soon; an answer of who is none of the asked is nobody's."""
         name = next((name for name, key in asked.keys.items() if key == entry.key), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from tidegate.brain.cache.asked import Asked
@@ -22,6 +22,9 @@ class Shared(Protocol):
     def put(self, entry: Entry) -> None:
         """Soon."""
 
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """In the store and in all routers, soon."""
+
 
 class Similar(Protocol):
     """L3: answers to questions that are similar. Never raises; a model of vectors that is away knows nothing."""
@@ -36,6 +39,23 @@ class Similar(Protocol):
         """There is no such answer any more."""
 
 
+class Doubts(Protocol):
+    """Whether answers to similar questions can be trusted."""
+
+    verdicts: Counter[str]
+    """Comparisons, by how they came out."""
+
+    @property
+    def on(self) -> bool:
+        """Whether they are given."""
+
+    def doubted(self, given: Given) -> bool:
+        """Whether an engine is asked instead of giving it."""
+
+    def compare(self, asked: Asked, given: Given, fresh: Entry) -> None:
+        """What would have been given, and what an engine has said. Soon."""
+
+
 class Tier:
     """Of one router."""
 
@@ -46,6 +66,7 @@ class Tier:
         self.flights = Flights()
         self.shared: Shared | None = None
         self.similar: Similar | None = None
+        self.doubts: Doubts | None = None
         self.results: Counter[tuple[str, str]] = Counter()
         """Requests, by result and reason."""
         self.saved: Counter[str] = Counter()
@@ -116,6 +137,19 @@ class Tier:
         if self.similar:
             self.similar.learn(asked, entry)
         self.results["stored", ""] += 1
+
+    async def forget(self, asked: Asked) -> None:
+        """The answers that a request would be given: its own of each who may answer, and one to a similar question."""
+        keys = set(asked.keys.values())
+        if found := await self.similar.find(asked, self._now()) if self.similar else None:
+            keys.add(found[0])
+        for key in keys:
+            self.memory.forget(key)
+            if self.similar:
+                self.similar.forget(key)
+        if self.shared:
+            self.shared.forget(keys)
+        self.results["forgotten", ""] += 1
 
     def count(self, given: Given, *, waited: bool) -> None:
         """An answer that is given again."""

@@ -1,6 +1,6 @@
 """HTTP/1.1 between Envoy and the decision server: requests come one after the other on a connection that is kept.
 
-A parser in C and a protocol without streams: a framework costs ten times what a decision does (docs/benchmarks.md).
+A parser in C and a protocol without streams: a framework would cost more than a decision does (docs/benchmarks.md has the microseconds).
 https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext_authz_filter
 """
 
@@ -45,6 +45,20 @@ class Answer:
 Reply = bytes | Awaitable[bytes]
 """An answer: at once, or when it is there. One that is waited for is cancelled when its connection ends: then Envoy's client has left, or
 Envoy waits no longer."""
+
+
+class Promised(bytes):
+    """An answer to a request of which something else is heard later. `broken` is called when its connection ends before another request comes
+    on it: Envoy has stopped waiting, and nothing more will be heard."""
+
+    broken: Callable[[], None]
+
+
+def promised(answer: bytes, broken: Callable[[], None]) -> Promised:
+    """The same answer."""
+    made = Promised(answer)
+    made.broken = broken
+    return made
 
 
 class Heard(NamedTuple):
@@ -92,6 +106,8 @@ class Wire(asyncio.Protocol):
         self._transport = None
         if self._later:
             self._later.cancel()
+        if self._broken:
+            self._broken()
 
     def data_received(self, data: bytes) -> None:
         """asyncio's. What is not HTTP ends the connection."""
@@ -108,6 +124,8 @@ class Wire(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._path = b""
         self._body = bytearray()
+        self._broken: Callable[[], None] | None = None
+        """What is to be done when the connection ends now."""
 
     def on_url(self, url: bytes) -> None:
         """httptools'. In pieces, where it comes so."""
@@ -147,6 +165,9 @@ class Wire(asyncio.Protocol):
     def _write(self, answer: bytes) -> None:
         if self._transport:
             self._transport.write(answer)
+            self._broken = answer.broken if isinstance(answer, Promised) else None
+        elif isinstance(answer, Promised):
+            answer.broken()
 
     def _close(self) -> None:
         if self._transport:

@@ -114,7 +114,8 @@ class Meters:
 
     def count(self, record: Record) -> None:
         """One more. A request is the one's whom the weights chose, and an error of his if another one had to be asked; tokens are those
-        of who gave them. How long both took together is nobody's time."""
+        of who gave them. How long both took together is nobody's time, nor what an answer was
+        waited for that is given again."""
         place = self._place(record, record.destination)
         for kind, number in self._said(record):
             self._tokens[place, kind] += number
@@ -125,6 +126,8 @@ class Meters:
             return
         ended = outcome(record)
         self._requests[place, ended] += 1
+        if record.waited:
+            return
         histograms = self._histograms.get(place) or self._begun(place)
         if ended == "ok":
             histograms.durations.observe(record.duration)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tidegate.envoy.caching import CACHED
+
 OF_ENGINE: Final = "via_upstream"
 NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -41,8 +43,14 @@ class Record:
 
     @property
     def moved(self) -> bool:
-        """Whether another one was asked after it: it has failed then, whatever became of the request."""
-        return bool(self.first and self.destination and self.first != self.destination)
+        """Whether another one was asked after it: it has failed then, whatever became of the request. A brain that has no answer to give again
+        has failed nobody."""
+        return bool(self.first and self.destination and self.first not in (self.destination, CACHED))
+
+    @property
+    def waited(self) -> bool:
+        """Whether the brain was asked before for an answer that it would be given again, and had none in the end."""
+        return self.first == CACHED != self.destination
 
 
 def read(said: Mapping[str, Any]) -> Record:

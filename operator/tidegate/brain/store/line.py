@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 from tidegate.brain.store.resp import TIMEOUT, Away, Connection, Word
 from tidegate.brain.store.scripts import Script
+from tidegate.brain.store.sentinel import primary
 from tidegate.brain.store.where import Unusable, Where
 
 log = logging.getLogger("tidegate.brain")
@@ -82,20 +84,30 @@ class Line:
 
     async def run(self) -> None:
         """Keeps it connected; until it is cancelled."""
-        loop, failures = asyncio.get_running_loop(), 0
+        loop, failures, told = asyncio.get_running_loop(), 0, ""
         while True:
             begun, moved = loop.time(), self._moved
-            try:
-                self.trouble = await self._once()
-            except (OSError, TimeoutError, Unusable, Away) as error:
-                self.trouble = str(error) if isinstance(error, Unusable | Away) else type(error).__name__
+            self.trouble = await self._lived()
             self._moved = self._elsewhere(self.trouble)
             self._gone(self.trouble)
             if self._moved and not moved:
                 continue
-            failures = 0 if loop.time() - begun > STEADY else failures + 1
-            log.warning("the store at %s is away: %s", self.where.said, self.trouble)
-            await asyncio.sleep(PAUSES[min(failures, len(PAUSES)) - 1 if failures else 0] * (0.5 + self._draw()))
+            if loop.time() - begun > STEADY:
+                failures, told = 0, ""
+            if self.trouble != told:
+                log.warning("the store at %s is away: %s", self.where.said, self.trouble)
+            told = self.trouble
+            await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)] * (0.5 + self._draw()))
+            failures += 1
+
+    async def _lived(self) -> str:
+        """One connection, from its beginning; why it ended."""
+        try:
+            return await self._once()
+        except (Unusable, Away) as error:
+            return str(error)
+        except (OSError, TimeoutError) as error:
+            return type(error).__name__
 
     def _elsewhere(self, why: str) -> tuple[str, int] | None:
         """The node that has the keys, where another one said so; an empty host is the same host."""
@@ -103,7 +115,7 @@ class Line:
         return (found[1] or self.where.host, int(found[2])) if found else None
 
     async def _once(self) -> str:
-        """One connection's life; why it ended."""
+        """Why it ended. Raises what else kept it from beginning."""
         connection = await self._connect()
         try:
             await self._greet(connection)
@@ -117,8 +129,8 @@ class Line:
 
     async def _connect(self) -> Connection:
         context = self.where.context()
-        host, port = self._moved or (self.where.host, self.where.port)
         async with asyncio.timeout(CONNECT):
+            host, port = self._moved or await self._there(context)
             _, connection = await asyncio.get_running_loop().create_connection(
                 partial(Connection, self._use.timeout),
                 host,
@@ -127,6 +139,10 @@ class Line:
                 server_hostname=host if context else None,
             )
         return connection
+
+    async def _there(self, context: ssl.SSLContext | None) -> tuple[str, int]:
+        where = self.where
+        return await primary(where.sentinels, context) if where.sentinels else (where.host, where.port)
 
     async def _greet(self, connection: Connection) -> None:
         """Who we are, and the scripts. Raises Away."""

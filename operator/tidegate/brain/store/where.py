@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tidegate import names
+from tidegate.contract import sentinels
 from tidegate.contract.limits import Store
+from tidegate.contract.sentinels import Sentinels
 
 
 class Unusable(ValueError):
@@ -29,10 +31,14 @@ class Where:
     tls: bool = False
     authority: str = field(default="", repr=False)
     """PEM; empty for the system's."""
+    sentinels: Sentinels | None = None
+    """Who says where it is, instead of host and port."""
 
     @property
     def said(self) -> str:
         """For people."""
+        if self.sentinels:
+            return self.sentinels.said
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def context(self) -> ssl.SSLContext | None:
@@ -69,6 +75,9 @@ def _entry(secrets: Mapping[str, Mapping[str, Any] | None], name: str, key: str)
 
 def _of_url(url: str, authority: str) -> Where:
     try:
+        if sentinels.watched(url):
+            known = sentinels.read(url)
+            return Where("", 0, known.user, known.password, known.database, known.tls, authority, sentinels=known)
         parts = urlsplit(url)
         if parts.scheme not in ("redis", "rediss") or not parts.hostname:
             raise ValueError

@@ -14,6 +14,7 @@ from typing import Final
 
 import typer
 
+from tidegate.cli.caching.main import cache
 from tidegate.cli.plugin.main import plan, rollout, scale
 
 PROGRAM: Final = "kubectl-tidegate"
@@ -23,6 +24,7 @@ app = typer.Typer()
 app.command()(plan)
 app.add_typer(rollout, name="rollout")
 app.add_typer(scale, name="scale")
+app.add_typer(cache, name="cache")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from tidegate import __version__
+from tidegate.cli.caching.main import cache
 
 EXAMPLES = """
 Examples:
@@ -36,6 +37,7 @@ rollout = typer.Typer(
 app.add_typer(rollout, name="rollout")
 scale = typer.Typer(help="Why a model has as many engines as it has.", no_args_is_help=True, context_settings=HELP)
 app.add_typer(scale, name="scale")
+app.add_typer(cache, name="cache")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A ModelDeployment: qwen, or mdep/qwen.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Its namespace. Default: the context's.")]

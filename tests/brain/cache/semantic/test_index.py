@@ -7,9 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tests.brain.cache.semantic.support import vector
 from tidegate.brain.cache.semantic.guards import features
-from tidegate.brain.cache.semantic.index import Index
+from tidegate.brain.cache.semantic.index import BESIDE, Index
 
 MAX_ENTRIES, MAX_NAMESPACES, MAX_VECTORS = 4, 3, 8
+EACH = 4 * 64 + BESIDE
+PLENTY = 100 * EACH
 TEXTS = ("how do I cancel", "how can I cancel", "how do I pay", "what is the price", "what was the price")
 namespaces = st.sampled_from([bytes([number]) * 16 for number in range(5)])
 keys = st.sampled_from([bytes([number]) * 32 for number in range(30)])
@@ -21,7 +23,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = Index(MAX_ENTRIES, MAX_NAMESPACES, MAX_VECTORS, flat=MAX_VECTORS)
+        self.index = Index(MAX_ENTRIES, MAX_VECTORS * EACH, MAX_NAMESPACES, flat=MAX_VECTORS)
         self.told: dict[bytes, tuple[bytes, str, float]] = {}
         self.now = 0.0
 
@@ -58,6 +60,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         assert len(self.index) <= MAX_VECTORS
+        assert self.index.size == len(self.index) * EACH
         assert self.index.namespaces <= MAX_NAMESPACES
         homes = [found[0] for key in self.told if (found := self.index.get(key))]
         assert len(homes) == len(self.index)
@@ -69,14 +72,14 @@ TestIndex = Machine.TestCase
 
 
 def test_the_oldest_of_a_namespace_goes_first() -> None:
-    index = Index(max_entries=2)
+    index = Index(2, PLENTY)
     for number in range(3):
         index.add(b"n", bytes([number]), vector("same"), features("same"), "same", 10.0, 0.0)
     assert {near.key for near in index.near(b"n", vector("same"), 0.9, 0.0)} == {b"\x01", b"\x02"}
 
 
 def test_a_namespace_that_nobody_uses_goes_first() -> None:
-    index = Index(max_entries=9, max_namespaces=2)
+    index = Index(9, PLENTY, max_namespaces=2)
     for name in (b"a", b"b"):
         index.add(name, name, vector("same"), features("same"), "same", 10.0, 0.0)
     assert list(index.near(b"a", vector("same"), 0.9, 0.0))
@@ -85,7 +88,7 @@ def test_a_namespace_that_nobody_uses_goes_first() -> None:
 
 
 def test_vectors_of_other_dimensions_begin_a_namespace_anew() -> None:
-    index = Index(max_entries=9)
+    index = Index(9, PLENTY)
     index.add(b"n", b"old", vector("same"), features("same"), "same", 10.0, 0.0)
     short = vector("same")[:32]
     index.add(b"n", b"new", short, features("same"), "same", 10.0, 0.0)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.brain.cache.semantic.support import Letters, settings
+from tidegate.brain.cache.semantic.index import BESIDE
 from tidegate.brain.cache.semantic.semantic import LONGEST, Semantic
 
 NAMESPACE, OTHER = b"n" * 16, b"o" * 16
@@ -129,11 +130,12 @@ async def test_an_answer_of_another_namespace_or_fingerprint_is_never_found(
 
 
 async def test_the_bound_of_a_tier_holds() -> None:
-    semantic = Semantic(Letters(), settings(max_entries=4), max_namespaces=3, max_vectors=8)
+    semantic = Semantic(Letters(), settings(max_entries=4), max_namespaces=3, room=5_000)
     sizes = []
     for number in range(60):
-        namespace = bytes([number % 5]) * 16
+        namespace = bytes([number % 2]) * 16
         await semantic.add(namespace, bytes([number]) * 32, f"question {number}", 60.0, 0.0)
         sizes.append(len(semantic))
-    assert max(sizes) <= 8
+    assert max(sizes) == 4 * 5_000 // (4 * 64 + BESIDE)
+    assert semantic.size <= 4 * 5_000
     assert all(after <= before + 1 for before, after in pairwise(sizes))

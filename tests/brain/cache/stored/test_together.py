@@ -13,6 +13,7 @@ from tests.brain.cache.support import entry, key, tier
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
 from tidegate.brain.cache.match import Match, question_digest
+from tidegate.brain.cache.stored.meters import StoredMeters, TierMeters
 from tidegate.brain.cache.stored.names import Names
 from tidegate.brain.cache.stored.news import Forgotten, News, Purge, Vector
 
@@ -162,12 +163,18 @@ async def test_series(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one:
         await stored(one, entry())
         await one.get([key("a")])
-        lines = [line for line in generate_latest(one.meters).decode().splitlines() if not line.startswith("#")]
+        other = TierMeters("shop/front", "other")
+        lines = [
+            line
+            for line in generate_latest(StoredMeters(lambda: [one.meters, other])).decode().splitlines()
+            if not line.startswith("#")
+        ]
         who = '{cache="answers",namespace="shop",policy="front"}'
         assert f"tidegate_cache_store_hits_total{who} 1.0" in lines
         assert f"tidegate_cache_store_puts_total{who} 1.0" in lines
         assert f"tidegate_cache_store_shared{who} 1.0" in lines
         assert f"tidegate_cache_store_entries{who} 1.0" in lines
+        assert len(lines) == 2 * (7 + 3)
         valkey.die()
         await becomes(lambda: one.meters.shared == 0)
         valkey.start()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import Features
 from tidegate.brain.cache.semantic.vectors import FLAT, Vector, Vectors
 
 MAX_NAMESPACES: Final = 10_000
-MAX_VECTORS: Final = 100_000
-"""Of all namespaces: about 200 MB at 384 dimensions, words and all."""
+NUMBER: Final = 4
+"""Bytes of a number of a vector."""
+BESIDE: Final = 2_048
+"""Bytes of a question beside its vector: text, what guards look at, key and places in dicts. 950 were measured with ten words."""
 
 
 class Stored(NamedTuple):
@@ -97,13 +100,15 @@ class Index:
     """All namespaces; which was used longest ago is the first to lose something."""
 
     def __init__(
-        self, max_entries: int, max_namespaces: int = MAX_NAMESPACES, max_vectors: int = MAX_VECTORS, flat: int = FLAT
+        self, max_entries: int, max_bytes: int, max_namespaces: int = MAX_NAMESPACES, flat: int = FLAT
     ) -> None:
-        self._max_entries, self._max_namespaces, self._max_vectors = max_entries, max_namespaces, max_vectors
+        self._max_entries, self._max_bytes, self._max_namespaces = max_entries, max_bytes, max_namespaces
         self._flat = flat
         self._shelves: OrderedDict[bytes, Shelf] = OrderedDict()
         self._homes: dict[bytes, bytes] = {}
         """Namespaces by key."""
+        self.size = 0
+        """Of all vectors and what stands beside them."""
 
     def __len__(self) -> int:
         return len(self._homes)
@@ -127,9 +132,10 @@ class Index:
         """A namespace whose vectors had other dimensions begins anew."""
         self.remove(key)
         shelf = self._shelf(namespace, len(vector))
-        self._forget([*shelf.ran_out(now), *shelf.add(key, vector, features, text, expires)])
+        self._forget([*shelf.ran_out(now), *shelf.add(key, vector, features, text, expires)], len(vector))
         self._homes[key] = namespace
-        while len(self._homes) > self._max_vectors or len(self._shelves) > self._max_namespaces:
+        self.size += _size(len(vector))
+        while self.size > self._max_bytes or len(self._shelves) > self._max_namespaces:
             self._make_room()
 
     def get(self, key: bytes) -> tuple[bytes, Stored, Vector] | None:
@@ -145,9 +151,15 @@ class Index:
             return False
         shelf = self._shelves[namespace]
         shelf.remove(key)
+        self.size -= _size(shelf.dimensions)
         if not len(shelf):
             del self._shelves[namespace]
         return True
+
+    def anywhere(self, vector: Vector, least: float, now: float) -> Iterator[Near]:
+        """Of all namespaces."""
+        fitting = [shelf for shelf in self._shelves.values() if shelf.dimensions == len(vector)]
+        return chain.from_iterable(shelf.near(vector, least, now) for shelf in fitting)
 
     def near(self, namespace: bytes, vector: Vector, least: float, now: float) -> Iterator[Near]:
         """Of this namespace alone."""
@@ -170,13 +182,18 @@ class Index:
         if len(self._shelves) > self._max_namespaces or len(shelf) == 1:
             self._drop(namespace)
         else:
-            self._forget([shelf.pop()])
+            self._forget([shelf.pop()], shelf.dimensions)
 
     def _drop(self, namespace: bytes) -> None:
         shelf = self._shelves.pop(namespace, None)
         while shelf is not None and len(shelf):
-            self._forget([shelf.pop()])
+            self._forget([shelf.pop()], shelf.dimensions)
 
-    def _forget(self, keys: list[bytes]) -> None:
+    def _forget(self, keys: list[bytes], dimensions: int) -> None:
         for key in keys:
             del self._homes[key]
+        self.size -= len(keys) * _size(dimensions)
+
+
+def _size(dimensions: int) -> int:
+    return NUMBER * dimensions + BESIDE

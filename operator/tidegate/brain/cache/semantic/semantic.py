@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import differ, features
-from tidegate.brain.cache.semantic.index import MAX_NAMESPACES, MAX_VECTORS, Index
+from tidegate.brain.cache.semantic.index import MAX_NAMESPACES, Index
 from tidegate.brain.cache.semantic.travel import Traveller, heard, told
 from tidegate.brain.cache.semantic.vectors import Vector
 from tidegate.brain.cache.stored import news
@@ -21,6 +21,9 @@ TOP: Final = 8
 """As many of the nearest are shown to the guards."""
 LONGEST: Final = 1_000
 """Characters of a question. What guards cost grows with them, and nobody has measured how often two long texts that are near are not the same."""
+
+ROOM: Final = 4_096
+"""Bytes for each of `max_entries`, by which the operator sizes a router's memory: all namespaces together have no more."""
 
 
 class Found(NamedTuple):
@@ -40,10 +43,10 @@ class Semantic:
         settings: Settings,
         *,
         max_namespaces: int = MAX_NAMESPACES,
-        max_vectors: int = MAX_VECTORS,
+        room: int = ROOM,
     ) -> None:
         self._embedder, self._settings = embedder, settings
-        self._index = Index(settings.max_entries, max_namespaces, max_vectors)
+        self._index = Index(settings.max_entries, settings.max_entries * room, max_namespaces)
         self.refused: Counter[str] = Counter()
         """Near enough, and told apart, by guard."""
         self.away = 0
@@ -51,6 +54,11 @@ class Semantic:
 
     def __len__(self) -> int:
         return len(self._index)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is stored."""
+        return self._index.size
 
     async def find(self, namespace: bytes, text: str, now: float) -> Found | None:
         """The nearest that may answer. A namespace with nothing in it costs nothing; else it is one vector, a search, and the guards."""
@@ -96,6 +104,20 @@ class Semantic:
             return None
         namespace, stored, vector = found
         return told(Traveller(self._embedder.fingerprint, namespace, key, vector, stored.text, stored.expires))
+
+    async def similarity(self, one: str, other: str) -> float | None:
+        """Cosine of two texts, as much of them as the embedder reads; None: nobody can tell."""
+        try:
+            found = await self._embedder.embed([one, other])
+        except EmbeddingAway:
+            self.away += 1
+            return None
+        return float(found[0] @ found[1])
+
+    async def like(self, text: str, least: float, now: float) -> list[bytes] | None:
+        """The keys of all whose cosine to it is `least` or more, whatever guards say and whosever they are; None: nobody can tell."""
+        vector = await self._vector(text)
+        return None if vector is None else [near.key for near in self._index.anywhere(vector, least, now)]
 
     def remove(self, key: bytes) -> bool:
         """Whether it was there."""

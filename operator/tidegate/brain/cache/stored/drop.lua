@@ -5,12 +5,13 @@ local function size(known) return known and tonumber(string.match(known, '^%d+')
 
 local function total() return tonumber(redis.call('HGET', sizes, 'total') or 0) or 0 end
 
--- These answers and all that is known of them go; how many there were.
+-- These answers and all that is known of them go; how many there were. One that is named twice is one.
 local function drop(keys)
   if #keys == 0 then return 0 end
-  local freed, names = 0, {}
+  local freed, names, seen = 0, {}, {}
   for i, known in ipairs(redis.call('HMGET', sizes, unpack(keys))) do
-    freed = freed + size(known)
+    if not seen[keys[i]] then freed = freed + size(known) end
+    seen[keys[i]] = true
     names[i] = prefix .. keys[i]
   end
   redis.call('UNLINK', unpack(names))

@@ -24,7 +24,8 @@ log = logging.getLogger("tidegate.brain")
 
 BLOCK: Final = 0.5
 """Seconds for which a store waits for news, and after which it is seen that it has lost what it had."""
-PAGE: Final = 200
+PAGE: Final = 50
+"""Pieces of news at a time: requests come between two of them, also when a router begins and hears everything."""
 BEGINNING: Final = b"0-0"
 
 

@@ -19,14 +19,15 @@ DAY: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Bytes that a tier may take of its store, and how long what is told stays, in milliseconds."""
+    """Bytes that a tier, and an answer of it, may take of its store, and how long what is told stays, in milliseconds."""
 
+    answer: int
     answers: int
     feed: int
     told_ms: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ground:
     """Of one policy, in one router."""
 
@@ -45,4 +46,4 @@ def room(cache: Cache) -> Room:
     feed = most // FEED_PART if most else FEED_ALONE
     each = (*(part for part in (cache.exact, cache.semantic) if part), *cache.ttl_rules)
     lasts = max([DAY, *(one.ttl_seconds for one in each)])
-    return Room(most - feed if most else 0, feed, int(lasts * 1000))
+    return Room(cache.max_answer_bytes, most - feed if most else 0, feed, int(lasts * 1000))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,14 +43,19 @@ class TierMeters:
     entries: int = 0
     shared: int = 0
 
+
+class StoredMeters:
+    """Of all tiers of one router."""
+
+    def __init__(self, each: Callable[[], Iterable[TierMeters]]) -> None:
+        self._each = each
+
     def collect(self) -> Iterable[Metric]:
         """prometheus-client's."""
-        who = [*self.scope.split("/", 1), self.cache]
-        for name, text in COUNTERS.items():
-            counter = CounterMetricFamily(f"tidegate_cache_store_{name}", text, labels=LABELS)
-            counter.add_metric(who, getattr(self, name))
-            yield counter
-        for name, text in GAUGES.items():
-            gauge = GaugeMetricFamily(f"tidegate_cache_store_{name}", text, labels=LABELS)
-            gauge.add_metric(who, getattr(self, name))
-            yield gauge
+        known = list(self._each())
+        for family, texts in ((CounterMetricFamily, COUNTERS), (GaugeMetricFamily, GAUGES)):
+            for name, text in texts.items():
+                series = family(f"tidegate_cache_store_{name}", text, labels=LABELS)
+                for tier in known:
+                    series.add_metric([*tier.scope.split("/", 1), tier.cache], getattr(tier, name))
+                yield series

@@ -6,7 +6,7 @@ what it is given and at what it stores, as long as such an answer may still be a
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Final
 
 from tidegate.brain.cache.entry import Entry
@@ -17,25 +17,32 @@ KEPT: Final = 3600.0
 """Seconds: longer than the longest request that was answered before the purge, and is stored after it."""
 MOST: Final = 256
 """Purges; the oldest are forgotten first."""
+MOST_KEYS: Final = 10_000
+"""Keys that were forgotten by themselves; so are the oldest of them."""
 
 
 class Recent:
     """Of one tier."""
 
     def __init__(self) -> None:
-        self._known: deque[Purge | Forgotten] = deque(maxlen=MOST)
+        self._purges: deque[Purge] = deque(maxlen=MOST)
+        self._keys: OrderedDict[bytes, float] = OrderedDict()
 
     def add(self, news: Purge | Forgotten) -> None:
         """Whoever says it."""
-        if news not in self._known:
-            self._known.append(news)
+        if isinstance(news, Purge):
+            if news not in self._purges:
+                self._purges.append(news)
+            return
+        for key in news.keys:
+            self._keys[key] = max(news.at, self._keys.pop(key, news.at))
+        while len(self._keys) > MOST_KEYS:
+            self._keys.popitem(last=False)
 
     def forbids(self, entry: Entry, now: float) -> bool:
         """Whether nobody may be given it."""
-        while self._known and self._known[0].at < now - KEPT:
-            self._known.popleft()
-        return any(entry.stored <= each.at and _means(each, entry) for each in self._known)
-
-
-def _means(news: Purge | Forgotten, entry: Entry) -> bool:
-    return news.match.fits(about(entry)) if isinstance(news, Purge) else entry.key in news.keys
+        if entry.stored <= self._keys.get(entry.key, entry.stored - 1):
+            return True
+        while self._purges and self._purges[0].at < now - KEPT:
+            self._purges.popleft()
+        return any(entry.stored <= each.at and each.match.fits(about(entry)) for each in self._purges)

@@ -33,6 +33,8 @@ TIMEOUT: Final = 0.05
 """Seconds for which a request waits for the store; then nobody waits until it has answered a greeting."""
 LARGE: Final = 64 * 1024
 """Bytes from which on answers are decompressed beside the loop."""
+DEMOTED: Final = ("READONLY", "UNBLOCKED")
+"""What it says then to who writes, and to who waits for news."""
 
 
 class Shared:
@@ -54,7 +56,7 @@ class Shared:
         self._names = Names(scope, cache.name)
         self._recent = Recent()
         self._watchers: list[Callable[[News], None]] = []
-        ground = Ground(self._names, room(cache), self.meters, os.urandom(8), now)
+        self._ground = ground = Ground(self._names, room(cache), self.meters, os.urandom(8), now)
         use = Use("answers are looked up", timeout=TIMEOUT, key=self._names.index)
         self._reads = Line(where, use, draw, self._back, self._gone)
         self._writing = Writing(self._line, ground)
@@ -62,6 +64,10 @@ class Shared:
 
     def _line(self, use: Use, back: Callable[[], None]) -> Line:
         return Line(self.where, use, self._draw, back, self._not_taken)
+
+    def follow(self, cache: Cache) -> None:
+        """The same tier, as the configuration has it now."""
+        self._cache, self._ground.room = cache, room(cache)
 
     @property
     def ready(self) -> bool:
@@ -82,10 +88,11 @@ class Shared:
         if not self._reads.ready:
             self.meters.away += 1
             return nothing
-        asked = [self._reads.send("GET", self._names.answer(key)) for key in keys]
+        # each by itself: what is large is read once then; MGET, because what is of another type is nothing to it, and no error
+        asked = [self._reads.send("MGET", self._names.answer(key)) for key in keys]
         told = await asyncio.gather(*asked, return_exceptions=True)
-        found = await self._read(keys, [each if isinstance(each, bytes) else b"" for each in told])
-        self._count(any(found), all(each is None or isinstance(each, bytes) for each in told))
+        found = await self._read(keys, [each[0] or b"" if isinstance(each, list) else b"" for each in told])
+        self._count(any(found), all(isinstance(each, list) for each in told))
         return found
 
     def _count(self, hit: bool, answered: bool) -> None:
@@ -100,9 +107,11 @@ class Shared:
 
     def forget(self, keys: Iterable[bytes]) -> None:
         """Here at once, in the store and in all routers soon; tried again until the store was told."""
-        news = Forgotten(tuple(keys), self._now())
-        self._hear(news)
-        self._writing.add(news)
+        named = tuple(keys)
+        for begin in range(0, len(named), listing.PAGE):
+            news = Forgotten(named[begin : begin + listing.PAGE], self._now())
+            self._hear(news)
+            self._writing.add(news)
 
     async def count(self, match: Match) -> int:
         """How many stored answers somebody means. Raises Away."""
@@ -138,6 +147,10 @@ class Shared:
             ]
         if trouble := writes.refusal or writes.line.trouble:
             return [f"the store at {where} takes no more answers: {trouble}; it gives those that it has"]
+        if trouble := self._feed.line.trouble:
+            return [
+                f"the store at {where} does not say what other routers tell: {trouble}; purges may count later here"
+            ]
         return []
 
     def _hear(self, news: News) -> None:
@@ -154,8 +167,8 @@ class Shared:
         self.meters.shared = 0
 
     def _not_taken(self, why: str) -> None:
-        """One that takes nothing because it is another one's copy now: whoever it was is looked up anew."""
-        if "READONLY" in why:
+        """It is another one's copy now, and takes nothing any more: that one is looked up, by all lines."""
+        if any(word in why for word in DEMOTED):
             self._reads.end(why)
             self._feed.line.end(why)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from tidegate.brain.cache.codec import encode
+from tidegate.brain.cache.codec import Unfit, encode
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.match import about
 from tidegate.brain.cache.stored import listing
@@ -40,7 +40,9 @@ AT_ONCE: Final = 16
 LARGE: Final = 16 * 1024
 """Bytes from which on an answer is compressed beside the loop: 0.2 ms of it."""
 BESIDES: Final = 512
-"""Bytes that an answer takes in a store besides its own: its name twice, its place by expiry, its TTL, and what the allocator rounds up."""
+"""Bytes that an answer takes in a store besides its own: its name twice, its place by expiry, its TTL, what is known of it."""
+ROUNDED: Final = 8
+"""One part in so many of an answer is what an allocator rounds up, on average: https://jemalloc.net/jemalloc.3.html#size_classes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,18 @@ class Writing:
                 return [self.forget(job.keys)]
 
     async def _put(self, entry: Entry) -> list[asyncio.Future[Any]]:
-        large = len(entry.answer) > LARGE
-        value = await asyncio.to_thread(encode, entry) if large else encode(entry)
-        lasts = int((entry.expires - self._ground.now()) * 1000)
-        known = listing.written(len(value) + BESIDES, about(entry))
-        if lasts <= 0 or len(value) > self._ground.room.answers:
+        room = self._ground.room
+        try:
+            large = len(entry.answer) > LARGE
+            value = await asyncio.to_thread(encode, entry, room.answer) if large else encode(entry, room.answer)
+            lasts = int((entry.expires - self._ground.now()) * 1000)
+        except Unfit:
+            value, lasts = b"", 0
+        if lasts <= 0 or len(value) > room.answers:
             self._ground.meters.dropped += 1
             return []
-        return [self._script(PUT, entry.key, value, lasts, known, self._ground.room.answers)]
+        known = listing.written(len(value) + len(value) // ROUNDED + BESIDES, about(entry))
+        return [self._script(PUT, entry.key, value, lasts, known, room.answers)]
 
     def forget(self, keys: tuple[bytes, ...]) -> asyncio.Future[list[int]]:
         """How many there were, and the bytes that are left. Fails with Away."""

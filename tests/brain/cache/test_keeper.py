@@ -1,0 +1,64 @@
+"""What people ask of a router's caches, with a real store and two routers that share it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.brain.cache.test_desk import KEPT, cached
+from tests.brain.store.conftest import PASSWORD, Valkey
+from tidegate.brain.cache.desk import Desk
+from tidegate.brain.cache.keeper import CacheKeeper
+from tidegate.contract.cache import Cache, Exact
+from tidegate.contract.limits import Store
+
+pytestmark = pytest.mark.redis
+SECRET = {"data": {"password": base64.b64encode(PASSWORD.encode()).decode()}}
+
+
+def tier(valkey: Valkey) -> Cache:
+    """Memory and store."""
+    store = Store(secret="s", key="password", address=valkey.where.said)
+    return KEPT.model_copy(update={"exact": Exact(ttl_seconds=600, max_bytes=1 << 22), "store": store})
+
+
+class Router:
+    """A keeper and its desk."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.desk = Desk(time.time, "t")
+        self.keeper = CacheKeeper(self.desk, time.time)
+        self.desk.follow(cached(cache), {"a"})
+        self.keeper.secret_changed("s", SECRET)
+        self.keeper.follow(cached(cache))
+
+    @property
+    def tier(self):  # type: ignore[no-untyped-def]
+        """The only one."""
+        return self.desk.tiers["kept"]
+
+
+@asynccontextmanager
+async def running(*routers: Router) -> AsyncIterator[None]:
+    """Until all are connected, and as long as it is entered."""
+    tasks = [asyncio.create_task(router.keeper.run()) for router in routers]
+    for router in routers:
+        await until(lambda router=router: router.tier.shared and not router.keeper.stats()["kept"]["trouble"])  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(found: Callable[[], object]) -> None:
+    """It is so."""
+    async with asyncio.timeout(10):
+        while not found():
+            await asyncio.sleep(0.02)
