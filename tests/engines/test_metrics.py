@@ -44,7 +44,7 @@ def test_what_is_no_number_is_missing(value: bytes) -> None:
     page = BUSY.replace(
         b'kv_cache_usage_perc{engine="0",model_name="tiny"} 0.002441704309608106', b"kv_cache_usage_perc{} " + value
     )
-    assert read(page) == Unread("vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc")
+    assert read(page) == Unread("vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc", "kv")
 
 
 def test_several_ranks_are_one_engine() -> None:
@@ -71,7 +71,7 @@ def test_a_label_with_blanks_and_braces() -> None:
 
 
 def test_a_page_of_something_else() -> None:
-    assert read(b"<html>") == read(b"") == Unread("vllm:num_requests_running")
+    assert read(b"<html>") == read(b"") == Unread("vllm:num_requests_running", "running")
 
 
 LATER = replace(SEEN, generated=4500.0, prompt=120.0, finished=8.0, tokens=4485.0, token_seconds=12.256944876000944)

@@ -13,6 +13,7 @@ from tidegate.plan.containers import policy_beside
 from tidegate.plan.plan import Manifest, ObjectKey
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.gaps import Gap
 from tidegate.plan.scaling.hung import Hung, Load
 from tidegate.plan.scaling.prefixes import Rates
 from tidegate.plan.world import CacheWorld, Capabilities, Defaults, ModelWorld, RouterWorld
@@ -33,6 +34,8 @@ class Gatherer:
     """How many engines a model should have by what they do."""
     hung: Callable[[ObjectKey], tuple[Hung, ...] | None] = lambda _: None
     """Engines of a model that hang; None while nobody reads them."""
+    gaps: Callable[[ObjectKey], tuple[Gap, ...] | None] = lambda _: None
+    """What a model should be decided by and cannot be; None before the first look."""
     loads: Callable[[ObjectKey], Mapping[str, Load]] = lambda _: {}
     """What its engines have under way."""
     rates: Callable[[ObjectKey], Rates | None] = lambda _: None
@@ -60,6 +63,7 @@ class Gatherer:
             scrape=self.scrape,
             scaled=self.scaled(key),
             hung=self.hung(key),
+            gaps=self.gaps(key),
             loads=self.loads(key),
             rates=self.rates(key),
             tier=self._tier(owner["metadata"]["namespace"], kv_tier_of(owner)),

@@ -80,6 +80,7 @@ class Operator:
             scaled=self.scaler.decision,
             hung=self.scaler.hung,
             rates=self.scaler.rates,
+            gaps=self.scaler.gaps,
             loads=self.scaler.loads,
             prometheus=settings.prometheus_url,
             serves_metrics=bool(settings.external_metrics_folder),

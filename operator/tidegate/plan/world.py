@@ -9,6 +9,7 @@ from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.gaps import Gap
 from tidegate.plan.scaling.hung import Hung, Load
 from tidegate.plan.scaling.prefixes import Rates
 
@@ -37,6 +38,8 @@ class Defaults:
     """Where the operator runs, from which it asks engines and stores."""
     engine_peers: tuple[Manifest, ...] | None = None
     """NetworkPolicyPeers that may reach engines besides routers and the operator; None where everybody may."""
+    keda_authentication: str = ""
+    """ClusterTriggerAuthentication with which KEDA asks Prometheus; empty where that asks for nothing."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class ModelWorld:
     """How many engines there should be by what they do, at the newest look; None before the first."""
     hung: tuple[Hung, ...] | None = None
     """Engines that hang, as far as was read; None while nobody reads them."""
+    gaps: tuple[Gap, ...] | None = None
+    """What it should be decided by and cannot be; None before the first look."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
     rates: Rates | None = None

@@ -105,7 +105,7 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
     if (wanted := decision.model.spec.autoscaling) and decision.provided and decision.provided.made:
-        made.append(autoscaler(owner, wanted, world.prometheus))
+        made.append(autoscaler(owner, wanted, world.prometheus, world.defaults.keda_authentication))
     there = any(child["kind"] == "NetworkPolicy" for child in world.children)
     groups = any(kind_of(facts, decision, revision) == "LeaderWorkerSet" for revision in decision.revisions)
     besides, us = world.defaults.engine_peers, from_us(world.defaults.operator_namespace)

@@ -13,7 +13,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer, part
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import beside, hanging, provider, scaling, sharing
+from tidegate.plan.model import hanging, measured, provider, scaling, sharing
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.forecast import sentence
@@ -79,16 +79,18 @@ def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
 
 
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
-    if decision.model.spec.suspend:
-        suspended = conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)
-        return [suspended, *hanging.condition(world)]
+    wanted, suspended = decision.model.spec.autoscaling, decision.model.spec.suspend
+    told = [measured.condition(world, wanted, suspended=suspended)] if wanted else []
+    told += hanging.condition(world)
+    if suspended:
+        return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED), *told]
     found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
         found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
     found += sharing.condition(world, decision.model)
-    if (wanted := decision.model.spec.autoscaling) and decision.provided:
+    if wanted and decision.provided:
         found.append(provider.condition(world, wanted, decision.provided))
-    return found + beside.condition(world, decision.model) + hanging.condition(world)
+    return found + told
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:
