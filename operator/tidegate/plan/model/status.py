@@ -13,7 +13,7 @@ from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
 from tidegate.plan.kube.reading import integer, part
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import hanging, measured, provider, scaling, sharing
+from tidegate.plan.model import beside, hanging, measured, provider, scaling, sharing
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.forecast import sentence
@@ -90,7 +90,7 @@ def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
     found += sharing.condition(world, decision.model)
     if wanted and decision.provided:
         found.append(provider.condition(world, wanted, decision.provided))
-    return found + told
+    return found + beside.condition(world, decision.model) + told
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:
