@@ -113,8 +113,6 @@ async def test_what_is_missing_is_told_once_and_taken_back(world: World) -> None
     assert world.scaler.gaps(KEY) is None
     world.pages["a"] = page()
     world.scaler.want(KEY, world.order("a", "b", replicas=2))
-    await world.until(2)
-    assert world.scaler.gaps(KEY) == ()
     await world.until(5)
     [gap] = world.scaler.gaps(KEY) or ()
     assert (gap.reason, "vllm:num_requests_running, which the load needs" in gap.words) == ("MetricMissing", True)
@@ -124,6 +122,28 @@ async def test_what_is_missing_is_told_once_and_taken_back(world: World) -> None
     world.pages["b"] = page()
     await world.until(22)
     assert (world.scaler.gaps(KEY), len(world.woken) > before) == ((), True)
+
+
+@scaling
+async def test_an_operator_that_has_just_begun_takes_nothing_back(world: World) -> None:
+    """What the one before it said stays until this one has waited as long: an engine that is silent on is not well in between."""
+    world.pages["a"] = page()
+    world.scaler.want(KEY, world.order("a", "b", replicas=2))
+    told = []
+    while len(world.scaler.looks(KEY)) < 8:
+        await asyncio.sleep(1)
+        told.append(world.scaler.gaps(KEY))
+    assert () not in told
+    assert told[0] is None
+    assert told[-1]
+
+
+@scaling
+async def test_an_operator_that_finds_nothing_missing_says_so_at_once(world: World) -> None:
+    world.pages["a"] = page()
+    world.scaler.want(KEY, world.order("a"))
+    await world.until(1)
+    assert world.scaler.gaps(KEY) == ()
 
 
 @scaling

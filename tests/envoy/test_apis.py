@@ -13,7 +13,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
 from tidegate.envoy import apis, hold
 from tidegate.envoy.routes import route_configuration
-from tidegate.names import CACHED_HEADER
+from tidegate.names import CACHED_HEADER, LONGER_HEADER
 
 CLAUDE = Destination(name="claude", backend="claude", anthropic=External(host="a.example", port=443, model="c"))
 ONE, OTHER, THEIRS = (Target(destination=name, weight=1) for name in ("a.r1", "b.r1", "claude"))
@@ -76,3 +76,16 @@ def test_who_is_asked_after_a_cache() -> None:
     assert '"claude"' in json.dumps(by_api["matcher_list"])
     assert '"claude"' not in json.dumps(by_api["on_no_match"])
     assert '"a.r1"' in json.dumps(by_api["on_no_match"])
+
+
+def test_who_is_left_alone_is_not_asked_again_in_vain() -> None:
+    """Nobody follows: it is a route without a fallback, whose attempts are the user's, and whom nothing longer stands behind."""
+    made = asking((THEIRS,), (ONE,))
+    fallback = Fallback(steps=((ONE,),), longer=True)
+    route = made.routes[0].model_copy(update={"fallback": fallback})
+    left = apis.others(route, made)
+    assert (left.targets, left.fallback) == ((ONE,), None)
+    retry = made.retry.model_copy(update={"attempts": 0})
+    table = json.dumps(route_configuration(made.model_copy(update={"routes": (route,), "retry": retry})))
+    alone = next(text for text in table.split('"retry_policy"')[1:] if LONGER_HEADER not in text)
+    assert '"retry_on": "retriable-headers"' in alone

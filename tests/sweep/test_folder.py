@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -17,6 +18,7 @@ import pytest
 from tidegate.sweep.folder import Swept, blocks, keep_sweeping, sweep
 
 BLOCK = 64 * 1024
+NOBODY = 65534
 
 
 def eventually(holds: Callable[[], bool], within: float = 20.0) -> None:
@@ -108,3 +110,68 @@ def test_the_process_removes_and_ends_with_sigterm(tmp_path: Path) -> None:
         eventually(lambda: sum(path.exists() for path in made) == 1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.fixture
+def nobodys() -> Iterator[Path]:
+    """A folder as a process sees it that is not root, which may do everything."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        if root := os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            for path in folder.rglob("*"):
+                path.chmod(0o700)
+
+
+def test_what_nobody_lets_it_read_or_remove_keeps_no_other_block(nobodys: Path) -> None:
+    """`lost+found` of a new file system is root's; another process' folder may be closed, too."""
+    lost = nobodys / "lost+found"
+    lost.mkdir(mode=0)
+    closed, other = write(nobodys, "aaaaa1", 1000), write(nobodys, "bbbbb1", 500)
+    closed.parent.chmod(0o500)
+    assert sweep(nobodys, BLOCK // 2).blocks == 1
+    assert (closed.exists(), other.exists()) == (True, False)
+
+
+def test_that_nothing_can_be_removed_is_said(nobodys: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(nobodys, "aaaaa1", 1000).parent.chmod(0o500)
+    ended = Event()
+    with caplog.at_level(logging.WARNING, "tidegate.sweep"):
+        thread = Thread(target=keep_sweeping, args=(nobodys, 1, ended))
+        thread.start()
+        try:
+            eventually(lambda: "too much" in caplog.text)
+        finally:
+            ended.set()
+            thread.join(10)
+
+
+def test_what_a_file_system_hides_is_no_block(tmp_path: Path) -> None:
+    """Snapshots of a file server have every block once more, and cannot be changed; a file that is open on NFS comes back under another name."""
+    kept = write(tmp_path / ".snapshot/hourly", "aaaaa1", 1000)
+    silly = tmp_path / ".nfs0001.bin"
+    silly.write_bytes(os.urandom(BLOCK))
+    write(tmp_path, "aaaaa1", 1000)
+    assert sweep(tmp_path, BLOCK) == Swept(BLOCK, 0, 0)
+    assert kept.exists() and silly.exists()
+
+
+def test_a_link_goes_and_what_it_leads_to_stays(tmp_path: Path) -> None:
+    """Neither a file nor a folder elsewhere is ours."""
+    away = tmp_path / "away"
+    far = write(away, "aaaaa1", 1000)
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "x.bin").symlink_to(far)
+    (here / "y").symlink_to(away)
+    for number in range(3):
+        write(here, f"bbb{number:02}", age=1)
+    sweep(here, 1)
+    assert far.exists()
+    assert not list(here.rglob("bbb*.bin"))

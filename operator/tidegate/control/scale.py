@@ -69,7 +69,7 @@ class _Scaled:
     """Of engines whose last page is no reading."""
     gaps: tuple[Gap, ...] = ()
     told: tuple[Gap, ...] | None = None
-    """Those of them that count; None before the first look."""
+    """Those of them that count; None before the first look, and while none of them has lasted since that."""
     standings: dict[str, Standing] = field(default_factory=dict)
     hung: tuple[Hung, ...] = ()
     prefixes: Prefixes = field(default_factory=Prefixes)
@@ -289,8 +289,11 @@ class Scaler:
         found = [of_engine(one.pod, one.image, said, settings.signals, seen.now) for one, said in pages if said]
         found += of_signals(settings.signals, seen.readings, seen.now)
         model.gaps, before = lasting(model.gaps, found, seen.now), model.told
-        model.told = counted(model.gaps, seen.now)
-        return model.told != before
+        told = counted(model.gaps, seen.now)
+        if before is None and model.gaps and not told:
+            return False  # this operator has just begun: what the last one said is not taken back before it is known better
+        model.told = told
+        return told != before
 
     def _seen(self, key: ObjectKey, model: _Scaled, settings: Settings, now: float) -> Seen:
         order, samples = model.order, self._samples(key)

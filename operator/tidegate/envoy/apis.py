@@ -35,7 +35,9 @@ def others(route: Route, config: RouterConfig) -> Route:
     left = [some for step in (route.targets, *later) if (some := _without(step, gone))]
     if not left:
         return route.model_copy(update={"targets": (), "fallback": None})
-    fallback = route.fallback and route.fallback.model_copy(update={"steps": tuple(left[1:])})
+    steps, said = tuple(left[1:]), route.fallback
+    # without anybody who follows it is a route without a fallback, whose attempts are retry's own
+    fallback = said.model_copy(update={"steps": steps}) if said and (steps or said.answer) else None
     return route.model_copy(update={"targets": left[0], "fallback": fallback})
 
 

@@ -2,6 +2,14 @@
 
 A block is a file `….bin`, which comes by rename and is never changed; one that is written has another name, which ends with `.tmp`. Who has a
 block open reads it to its end; who looks for it afterwards finds none, and computes it anew.
+
+what is found                                          then
+----------------------------------------------------   -------------------------------------------------------------
+a link                                                 it counts and goes as a file; what it leads to stays
+a name that begins with a dot (snapshots of a file     it is no block
+  server, what is open on NFS)
+a folder that may not be read (`lost+found`)           what is in it counts for nothing
+a block that may not be removed                        it stays, and the next one goes; that too much is left is said
 """
 
 from __future__ import annotations
@@ -66,7 +74,7 @@ def _remove(folder: Path, wanted: Cut, found: int) -> Swept:
         if removed >= wanted.surplus:
             break
         if block.used <= wanted.until:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # gone already, or not ours to remove
                 Path(block.path).unlink()
                 removed, count = removed + block.size, count + 1
     return Swept(found, removed, count)
@@ -76,8 +84,11 @@ def blocks(folder: Path | str) -> Iterator[Block]:
     """All below a folder, as they are found; what goes meanwhile is not there."""
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
+            if entry.name.startswith("."):
+                continue
             if entry.is_dir(follow_symlinks=False):
-                yield from blocks(entry.path)
+                with suppress(PermissionError):
+                    yield from blocks(entry.path)
             elif entry.name.endswith(ENDINGS):
                 yield from _block(entry)
 
@@ -106,6 +117,10 @@ def _sweep(folder: Path, size: int) -> Swept:
     except OSError as error:
         log.warning("%s: %s", folder, error)
         return Swept(size, 0, 0)
+    if swept.found - swept.removed > size:
+        log.warning(
+            "%s: %d MiB are too much, and cannot be removed", folder, (swept.found - swept.removed - size) >> 20
+        )
     if swept.blocks:
         log.info("%s: %d of %d MiB removed, in %d blocks", folder, swept.removed >> 20, swept.found >> 20, swept.blocks)
     return swept

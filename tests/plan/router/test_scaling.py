@@ -28,7 +28,8 @@ BY_HPA = {"manager": "kube-controller-manager", "operation": "Update", "subresou
 
 
 def ours(*conditions: dict[str, str]) -> dict[str, Any]:
-    metadata = {"name": "chat-router", "namespace": "shop"}
+    controller = {"kind": names.ROUTING_POLICY, "uid": "uid-of-chat", "controller": True}
+    metadata = {"name": "chat-router", "namespace": "shop", "ownerReferences": [controller]}
     return {"kind": "HorizontalPodAutoscaler", "metadata": metadata, "status": {"conditions": list(conditions)}}
 
 
@@ -174,3 +175,20 @@ def test_the_scale_subresource_finds_exactly_the_routers() -> None:
     simulation = Simulation(policy())
     status = simulation.run().status
     assert status["selector"] == f"{names.POLICY_LABEL}=chat,{names.ROLE_LABEL}=router"
+
+
+def test_an_autoscaler_that_a_deleted_policy_left_decides_nothing() -> None:
+    """`kubectl delete --cascade=orphan`, and made anew without replicas: what there is stays, and the autoscaler is this policy's own."""
+    simulation = Simulation(policy(router={"autoscaling": BOUNDS}))
+    for _ in range(2):
+        simulation.run()
+    edit(simulation, {"autoscaling": BOUNDS, "replicas": 5})
+    simulation.run()
+    assert deployed(simulation) == 5
+    metadata = {**simulation.owner["metadata"], "uid": "another"}
+    simulation.owner = {**simulation.owner, "metadata": metadata, "status": {}}
+    edit(simulation, {"autoscaling": BOUNDS})
+    for _ in range(3):
+        hand_over(simulation)
+        assert deployed(simulation) == 5
+    assert len(hpas(simulation)) == 1

@@ -15,6 +15,13 @@ from tidegate.plan.world import Defaults
 DATA_DIR: Final = "/data"
 SECRET_DIR: Final = "/etc/store"  # noqa: S105 - a path
 SERVER_FILE: Final = "auth.conf"
+BESIDE_ENGINES: Final = {
+    "podSelector": {
+        "matchLabels": {names.ROLE_LABEL: names.ROLE_ENGINE},
+        "matchExpressions": [{"key": names.POLICY_LABEL, "operator": "Exists"}],
+    }
+}
+"""NetworkPolicyPeer: Pods of engines with a router in them."""
 SECRET_UID_ANNOTATION: Final = f"{names.GROUP}/secret-uid"
 
 
@@ -132,10 +139,10 @@ def service(owner: Manifest) -> dict[str, Any]:
 
 
 def network_policy(owner: Manifest, defaults: Defaults) -> dict[str, Any]:
-    """Only routers of the namespace, and the operator, reach the store."""
+    """Only routers of the namespace, those in engines' Pods among them, and the operator reach the store."""
     tier = owner["metadata"]["name"]
     labels = store_labels(tier)
     ports = [{"port": names.STORE_PORT, "protocol": "TCP"}]
-    ingress = [{"from": from_us(defaults.operator_namespace), "ports": ports}]
+    ingress = [{"from": [*from_us(defaults.operator_namespace), BESIDE_ENGINES], "ports": ports}]
     spec = {"podSelector": {"matchLabels": labels}, "policyTypes": ["Ingress"], "ingress": ingress}
     return child("NetworkPolicy", names.store(tier), owner, labels, {"spec": spec})

@@ -9,7 +9,7 @@ requestsPerReplica     tidegate-signal: running, waiting, held   vllm:num_reques
 query                  tidegate-signal: what Prometheus said     the query                                                its own
 
 Every target is an AverageValue: total / target = engines. `behavior` is passed on as it was written. Names of metrics are those that the
-operator itself reads (`engine_metrics`), the first that an engine has.
+operator itself reads (`engines/metrics`), the first that an engine has.
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
 https://keda.sh/docs/latest/reference/scaledobject-spec/
 """

@@ -3,7 +3,8 @@
 what is known                                              status     reason
 --------------------------------------------------------   --------   ------------------------------------------
 suspended                                                  Unknown    NotAsked
-nobody has looked yet: the operator has just begun         as it was; Unknown and NotAsked where nothing was said
+nobody has looked for long enough: the operator has just   as it was; Unknown and NotAsked where nothing was said
+  begun
 something that is looked at is missing, and has been for   False      the gravest one's (`gaps`), each in words
   as long as is waited
 no engine serves, and no signal is Prometheus'             Unknown    NotAsked
@@ -24,7 +25,7 @@ from tidegate.plan.scaling.gaps import ASKED, Gap
 from tidegate.plan.world import ModelWorld
 
 NOBODY = "no engine serves at present that could be asked"
-NOT_YET = "the operator has just begun, and has asked nobody yet"
+NOT_YET = "the operator has just begun, and does not know yet"
 SUSPENDED = "a suspended model's engines are not asked"
 
 

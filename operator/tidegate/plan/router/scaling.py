@@ -8,8 +8,8 @@
     a HorizontalPodAutoscaler that targets the Deployment,     live                       the Deployment's number is left to it
       somebody's own or one of KEDA's
     no spec.router.autoscaling                                 spec.router.replicas       an autoscaler of ours is deleted
-    its HorizontalPodAutoscaler is there                       spec.router.replicas,      it is as it should be
-                                                                 which that one writes
+    its HorizontalPodAutoscaler is there, and not one          spec.router.replicas,      it is as it should be
+      that a deleted policy of its name left                     which that one writes
     no Deployment yet, or live is spec.router.replicas         spec.router.replicas       it is made
     else: replicas was left out with the same edit             live, within its bounds    spec.router.replicas is written, once, through
                                                                                             /scale, and the next pass makes it
@@ -29,7 +29,7 @@ from tidegate import names
 from tidegate.api.routerscaling import RouterAutoscaling
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan import conditions
-from tidegate.plan.kube.objects import child, router_labels
+from tidegate.plan.kube.objects import child, controlled_by, router_labels
 from tidegate.plan.kube.reading import integer, maps, part, text
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router.facts import RouterFacts
@@ -90,7 +90,8 @@ def scaled(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> Sca
 
 
 def _ours(world: RouterWorld) -> Manifest | None:
-    return next((each for each in world.children if each["kind"] == KIND), None)
+    uid = world.owner["metadata"]["uid"]
+    return next((each for each in world.children if each["kind"] == KIND and controlled_by(each, uid)), None)
 
 
 def _written_through_scale(deployment: Manifest) -> bool:
