@@ -21,7 +21,8 @@ UNREAD: Final = dict.fromkeys((*PLURALS, "Deployment", "StatefulSet", "LeaderWor
     "Pod": "spec",
 }
 """The part of an object that no plan depends on, by kind; of all others it is the status (of budgets it changes often)."""
-
+TOLD: Final = ("HorizontalPodAutoscaler", "ScaledObject")
+"""Kinds of whose status the conditions alone are read: figures in it change every few seconds."""
 
 REMEMBERED: Final = 1000
 
@@ -118,6 +119,8 @@ def _slim(manifest: Manifest) -> dict[str, Any]:
     apply has to turn into an Apply."""
     unread = UNREAD.get(manifest["kind"], "status")
     slim = {key: value for key, value in manifest.items() if key != unread}
+    if manifest["kind"] in TOLD:
+        slim["status"] = {"conditions": (manifest.get("status") or {}).get("conditions", [])}
     metadata = dict(manifest["metadata"])
     if "managedFields" in metadata:
         metadata["managedFields"] = [
