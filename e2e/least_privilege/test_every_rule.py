@@ -358,6 +358,17 @@ def handed_over(stage: Stage) -> None:
     provide(stage, "by-hpa", "HPA", replicas=2)
 
 
+def routers_handed_over(stage: Stage) -> None:
+    """spec.router.replicas becomes what there is, before an HPA writes it."""
+    _routers(stage, replicas=1, autoscaling=None)
+    stage.place.wait(lambda: stage.place.get("deploy/front-router")["spec"]["replicas"] == 1, "there is one router")
+    _routers(stage, replicas=None, autoscaling={"minReplicas": 1, "maxReplicas": 3})
+
+
+def _routers(stage: Stage, **router: Any) -> None:
+    stage.place.kubectl("patch", "rpol/front", "--type=merge", "-p", json.dumps({"spec": {"router": router}}))
+
+
 def _provider(stage: Stage, name: str) -> str:
     return str(stage.place.get(f"mdep/{name}")["status"]["autoscaling"].get("provider", ""))
 
@@ -388,6 +399,7 @@ def _asked(url: str, body: Object) -> None:
 
 RARE = {
     ("patch", "modeldeployments/scale"): handed_over,
+    ("patch", "routingpolicies/scale"): routers_handed_over,
     ("patch", "pods"): one_of_two_leaves,
     ("create", "pods/eviction"): one_of_two_hangs,
 }

@@ -12,12 +12,13 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Node, Nodes
 from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 from tidegate.plan.scaling.decide import Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.hung import Hung
+from tidegate.plan.scaling.prefixes import Rates
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal
 from tidegate.plan.scaling.state import State
@@ -307,3 +308,18 @@ async def test_what_was_decided_for_another_provider_is_not_obeyed(world: World)
     assert world.scaler.decision(KEY) is None, "until the next look"
     await world.until(2)
     assert world.scaler.decision(KEY)
+
+
+@scaling
+async def test_what_prefix_caches_find_is_told_when_it_moves(world: World) -> None:
+    idle = replace(world.order("a"), settings=None)
+    world.pages["a"] = page(running=0)
+    world.scaler.want(KEY, idle)
+    await asyncio.sleep(6)
+    assert world.scaler.rates(KEY) is None
+    world.pages["a"] = replace(page(running=0), queries=2000, hits=500, external_queries=1500, external_hits=1500)
+    await asyncio.sleep(6)
+    assert world.scaler.rates(KEY) == Rates(25, 100)
+    assert world.woken == [KEY]
+    await asyncio.sleep(60)
+    assert world.woken == [KEY], "nothing moved"

@@ -17,15 +17,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from tidegate.control.doors import Ask, Doors, Held
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Nodes
 from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.gaps import Gap, counted, lasting, of_engine, of_signals
 from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads, resumed
+from tidegate.plan.scaling.prefixes import Prefixes, Rates, rates, shown
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings
@@ -71,6 +72,9 @@ class _Scaled:
     """Those of them that count; None before the first look."""
     standings: dict[str, Standing] = field(default_factory=dict)
     hung: tuple[Hung, ...] = ()
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    rates: Rates | None = None
+    """Of what its engines look up and find in their prefix caches, as people are shown it."""
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
@@ -144,6 +148,11 @@ class Scaler:
         known = self._models.get(key)
         return known.hung if known else None
 
+    def rates(self, key: ObjectKey) -> Rates | None:
+        """What a model's engines find in their prefix caches; None while nobody knows."""
+        known = self._models.get(key)
+        return known.rates if known else None
+
     def gaps(self, key: ObjectKey) -> tuple[Gap, ...] | None:
         """What a model should be decided by and cannot be; None of one that was not looked at."""
         known = self._models.get(key)
@@ -189,6 +198,7 @@ class Scaler:
             try:
                 await self._read_all(model)
                 self._watch(key, model)
+                self._tell(key, model)
                 if model.order.settings and began - model.looked >= EVERY - READ_EVERY / 2:
                     model.looked = began
                     self._look(key, model, model.order.settings, clock())
@@ -216,6 +226,7 @@ class Scaler:
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)
             model.standings[one.uid] = self._standing(model, one.uid, page, now)
+            model.prefixes = model.prefixes.then(before.page, page, now) if before else model.prefixes
         here = {one.uid for one in model.order.engines}
         model.pages = {uid: read for uid, read in model.pages.items() if uid in here}
         model.standings = {uid: standing for uid, standing in model.standings.items() if uid in here}
@@ -232,6 +243,12 @@ class Scaler:
         model.hung = judge(model.standings, serving, model.hung, self._clock())
         if before != {(one.uid, one.out, one.evicted) for one in model.hung}:
             log.info("%s: %s", key, model.hung or "no engine hangs any more")
+            self._wake(key)
+
+    def _tell(self, key: ObjectKey, model: _Scaled) -> None:
+        """Do they find more, or less, than people are shown?"""
+        before, model.rates = model.rates, shown(model.rates, rates(model.prefixes))
+        if model.rates != before:
             self._wake(key)
 
     async def _page(self, address: str, room: asyncio.Semaphore) -> Page | Unread:

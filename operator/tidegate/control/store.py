@@ -14,15 +14,17 @@ from typing import Any, Final
 from tidegate.cluster.metadata import ListedObject
 from tidegate.control.terms import Term, controlled_by, of_kind, terms
 from tidegate.names import PLURALS
+from tidegate.plan.kube.reading import maps
 from tidegate.plan.plan import Manifest, ObjectKey
 
+AUTOSCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
+"""Of these it is the status but for its conditions: what they measure changes every 15 s."""
 UNREAD: Final = dict.fromkeys((*PLURALS, "Deployment", "StatefulSet", "LeaderWorkerSet")) | {
     "Secret": "data",
     "Pod": "spec",
 }
 """The part of an object that no plan depends on, by kind; of all others it is the status (of budgets it changes often)."""
-TOLD: Final = ("HorizontalPodAutoscaler", "ScaledObject")
-"""Kinds of whose status the conditions alone are read: figures in it change every few seconds."""
+
 
 REMEMBERED: Final = 1000
 
@@ -119,8 +121,8 @@ def _slim(manifest: Manifest) -> dict[str, Any]:
     apply has to turn into an Apply."""
     unread = UNREAD.get(manifest["kind"], "status")
     slim = {key: value for key, value in manifest.items() if key != unread}
-    if manifest["kind"] in TOLD:
-        slim["status"] = {"conditions": (manifest.get("status") or {}).get("conditions", [])}
+    if manifest["kind"] in AUTOSCALERS:
+        slim["status"] = {"conditions": maps(manifest.get("status"), "conditions")}
     metadata = dict(manifest["metadata"])
     if "managedFields" in metadata:
         metadata["managedFields"] = [

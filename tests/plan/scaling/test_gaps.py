@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, SERVES, Unread, read
+from tidegate.engines.metrics import NAMES, NEEDED, SERVES, Unread, read
 from tidegate.plan.scaling.gaps import COUNTS_AFTER, Gap, counted, lasting, of_engine, of_signals
 from tidegate.plan.scaling.seen import Reading
 from tidegate.plan.scaling.settings import Signal

@@ -21,9 +21,9 @@ from typing import Any, Final
 from tidegate import names
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.values import fraction
+from tidegate.engines.metrics import NAMES
 from tidegate.plan.kube.objects import child, model_labels
 from tidegate.plan.plan import Manifest
-from tidegate.plan.scaling.engine_metrics import NAMES
 
 KINDS: Final = {"HPA": "HorizontalPodAutoscaler", "KEDA": "ScaledObject"}
 EVERY: Final = 15

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tidegate.plan.scaling.engine_metrics import SERVES, Unread
+from tidegate.engines.metrics import SERVES, Unread
 from tidegate.plan.scaling.seen import FRESH, FRESH_ANSWER, Reading
 from tidegate.plan.scaling.settings import Signal
 

@@ -13,6 +13,8 @@ several names the first that is on the page counts:
     finished        vllm:request_success_total                   every version
     token_seconds   vllm:inter_token_latency_seconds_sum         0.11 and newer     vllm:time_per_output_token_seconds_sum
     tokens          vllm:inter_token_latency_seconds_count       0.11 and newer     vllm:time_per_output_token_seconds_count
+    queries, hits   vllm:prefix_cache_queries_total, _hits_      0.32 (recorded)    none
+    external_...    vllm:external_prefix_cache_..._total         0.32 (recorded)    none
 
 Those that something is decided by (`SERVES`) are needed: a page without one of them is no reading, and `missing` names what was looked for.
 The others help to learn. 0.32.0's page was recorded; when names changed: vllm/v1/metrics/loggers.py of v0.11.0; older names:
@@ -35,6 +37,10 @@ NAMES: Final[dict[str, tuple[bytes, ...]]] = {
     "finished": (b"vllm:request_success_total",),
     "token_seconds": (b"vllm:inter_token_latency_seconds_sum", b"vllm:time_per_output_token_seconds_sum"),
     "tokens": (b"vllm:inter_token_latency_seconds_count", b"vllm:time_per_output_token_seconds_count"),
+    "queries": (b"vllm:prefix_cache_queries_total",),
+    "hits": (b"vllm:prefix_cache_hits_total",),
+    "external_queries": (b"vllm:external_prefix_cache_queries_total",),
+    "external_hits": (b"vllm:external_prefix_cache_hits_total",),
 }
 SERVES: Final[dict[str, tuple[str, ...]]] = {
     "running": ("requestsPerReplica",),
@@ -65,6 +71,14 @@ class Page:
     """Counter: seconds between tokens."""
     tokens: float = 0.0
     """Counter: of these."""
+    queries: float = 0.0
+    """Counter: tokens of prompts that were looked up in the GPU's prefix cache."""
+    hits: float = 0.0
+    """Counter: of these, found."""
+    external_queries: float = 0.0
+    """Counter: tokens that were not, and were looked up in the tiers below it."""
+    external_hits: float = 0.0
+    """Counter: of these, found."""
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster.engines import page
-from tidegate.plan.scaling.engine_metrics import Page, Unread, read
+from tidegate.engines.metrics import Page, Unread, read
+from tidegate.engines.page import page
 
-PAGES = Path(__file__).parents[1] / "plan/scaling/pages"
+PAGES = Path(__file__).parent / "pages"
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
+from tidegate.engines.metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
 
 BUSY = (Path(__file__).parent / "pages/vllm-0.32.0-busy.txt").read_bytes()
-SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0)
+SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0, 106.0)
 
 
 def test_a_recorded_page() -> None:
@@ -57,6 +57,7 @@ def test_several_ranks_are_one_engine() -> None:
         SEEN,
         running=8,
         prompt=212.0,
+        queries=212.0,
         generated=8890.0,
         finished=12.0,
         token_seconds=SEEN.token_seconds * 2,
