@@ -1,4 +1,4 @@
-"""Promise: with provider KEDA a real KEDA decides, by what Prometheus has of our engines; whoever begins to decide begins with what there is."""
+"""Promise: with provider KEDA a real KEDA decides, by what Prometheus has of our engines."""
 
 from __future__ import annotations
 
@@ -85,13 +85,3 @@ def _current(place: Place) -> int:
     [hpa] = place.items("hpa")
     found = hpa["status"].get("currentMetrics") or []
     return sum("averageValue" in metric.get("external", {}).get("current", {}) for metric in found)
-
-
-def test_what_the_operator_would_ask_for(place: Place) -> None:
-    """Without signals its own number is followed, which Prometheus has from its metrics."""
-    place.apply(scaled(behavior=FAST), policy())
-    place.ready("mdep/small", "rpol/front")
-    decides(place)
-    with Load(place.router()).running(streams=24, tokens=60, short=2) as tally:
-        place.wait(lambda: replicas(place) > 1, "KEDA asks for more", 120)
-    assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
