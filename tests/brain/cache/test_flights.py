@@ -45,6 +45,22 @@ def test_an_answer_is_given_to_all() -> None:
     assert told(lambda flights, flight: flights.answered(flight, GIVEN)) == [GIVEN] * 3
 
 
+def test_who_comes_when_it_is_over_is_told_how_it_ended() -> None:
+    async def run() -> None:
+        for end, wanted in (
+            (lambda flights, flight: flights.answered(flight, GIVEN), GIVEN),
+            (Flights.given_up, Yourself(leads=False)),
+            (Flights.failed, Yourself(leads=False)),
+        ):
+            flights = Flights()
+            flight = flights.begin(b"q", {}, 0.0)
+            end(flights, flight)
+            async with asyncio.timeout(1):
+                assert await flights.wait(flight) == wanted
+
+    asyncio.run(run())
+
+
 def test_one_asks_in_the_place_of_who_failed() -> None:
     assert told(Flights.failed) == [Yourself(leads=True), None, None]
 
