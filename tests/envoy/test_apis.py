@@ -13,6 +13,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
 from tidegate.envoy import apis, hold
 from tidegate.envoy.routes import route_configuration
+from tidegate.envoy.walk import followed
 from tidegate.names import CACHED_HEADER, LONGER_HEADER
 
 CLAUDE = Destination(name="claude", backend="claude", anthropic=External(host="a.example", port=443, model="c"))
@@ -89,3 +90,15 @@ def test_who_is_left_alone_is_not_asked_again_in_vain() -> None:
     table = json.dumps(route_configuration(made.model_copy(update={"routes": (route,), "retry": retry})))
     alone = next(text for text in table.split('"retry_policy"')[1:] if LONGER_HEADER not in text)
     assert '"retry_on": "retriable-headers"' in alone
+
+
+def test_whom_nobody_follows_in_one_api_is_never_left_alone_altogether() -> None:
+    """Behind it is a provider for requests of Anthropic's API; the others have nobody else."""
+    made = asking((ONE,), (THEIRS,))
+    fallback = Fallback(steps=((THEIRS,),))
+    route = made.routes[0].model_copy(update={"fallback": fallback})
+    assert followed(made.model_copy(update={"routes": (route,)})) == set()
+    alone = route.model_copy(update={"name": "alone", "models": ("alone",), "fallback": None})
+    both = route.model_copy(update={"fallback": Fallback(steps=((OTHER,),))})
+    assert followed(made.model_copy(update={"routes": (both,)})) == {"a.r1"}
+    assert followed(made.model_copy(update={"routes": (both, alone)})) == set()

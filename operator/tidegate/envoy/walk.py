@@ -57,17 +57,20 @@ def walked(config: RouterConfig) -> frozenset[str]:
 
 
 def followed(config: RouterConfig) -> frozenset[str]:
-    """Of these, those after whom another one is asked in every walk: they may be left alone altogether."""
-    walks = list(_walks(config))
-    last = {t.destination for steps in walks for t in _last(steps)}
-    asked = {t.destination for steps in walks for group in steps for t in group}
-    return frozenset(name for name in asked - last if not name.startswith(_END))
+    """Of these, those after whom another one is asked whatever the request is: they may be left alone altogether."""
+    last = {t.destination for steps in _asked(config) for t in _last(steps)}
+    return frozenset(name for name in walked(config) - last if not name.startswith(_END))
 
 
 def _walks(config: RouterConfig) -> Iterator[tuple[Group, ...]]:
-    """Of several groups, as requests of each API take them."""
+    """Of several groups."""
+    return (steps for steps in _asked(config) if len(steps) > 1)
+
+
+def _asked(config: RouterConfig) -> Iterator[tuple[Group, ...]]:
+    """Who is asked, one after the other, as requests of each API have it; not of routes that nobody answers."""
     routes = (variant for route in config.routes for variant in apis.variants(route, config))
-    return (steps for route in routes if len(steps := groups(route, config)) > 1)
+    return (steps for route in routes if (steps := groups(route, config)))
 
 
 def _last(steps: Sequence[Group]) -> Group:
