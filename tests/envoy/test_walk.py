@@ -65,5 +65,7 @@ def test_who_may_be_left_alone_altogether() -> None:
     """Where somebody else is asked afterwards, whatever the walk; words at the end are nobody."""
     assert followed(made(ONE, 2, "b")) == {"a.r1"}
     assert followed(made(ONE, 0, "", LATER)) == frozenset()
-    assert followed(made(ONE, 0, "bc", LATER)) == {"a.r1", "b.r1"}
+    several = made(ONE, 0, "bc", LATER)
+    assert followed(several.model_copy(update={"routes": several.routes[:1]})) == {"a.r1", "b.r1"}
+    assert followed(several) == {"a.r1"}, "the other route has b and c, and nobody after them"
     assert followed(made(TWO, 1)) == frozenset(), "one stands in for the other, and nobody for both"
