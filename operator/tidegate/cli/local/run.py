@@ -150,12 +150,12 @@ class Follower:
         except (TidegateError, Unreadable) as error:
             self._say((str(error),))
             return
-        self._tell_of_secrets(secrets.found(documents, self._sources, os.environ), made)
         self._follow(made)
+        self._tell_of_secrets(secrets.found(documents, self._sources, os.environ), made)
         self._say((*made.warnings, *self._router.troubles))
 
     def _tell_of_secrets(self, there: secrets.Secrets, made: Local) -> None:
-        """Of those that the policy names, where they are not what they were."""
+        """Of those that the policy names, where they are not what they were; after the policy, which says what each is for."""
         for name in made.secrets:
             secret = there.get(name)
             if name not in self._secrets or self._secrets[name] != secret:
