@@ -126,7 +126,9 @@ def some_json() -> st.SearchStrategy[Any]:
     names = st.sampled_from(
         ["choices", "delta", "message", "tool_calls", "function", "arguments", "index", "text", "object", "usage"]
     )
-    leaves = st.sampled_from([None, True, 0, -1, 1e999, "", "x", "stop", "chat.completion.chunk", [], {}])
+    leaves: st.SearchStrategy[Any] = st.sampled_from(
+        [None, True, 0, -1, 1e999, "", "x", "stop", "chat.completion.chunk", [], {}]
+    )
     return st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=4), max_leaves=8
     )

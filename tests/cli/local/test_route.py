@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -152,6 +153,15 @@ def test_a_store_of_yours_is_asked(
 
     for url in asked:
         until(partial(hit, url), "the store gives an answer again")
+
+
+def test_a_port_that_another_one_has(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy("chat")))
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        second = started("tidegate", "route", str(file), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
+        assert second.wait(30) == 1
+    assert "another program listens on 127.0.0.1:" in (tmp_path / "log").read_text()
 
 
 def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:

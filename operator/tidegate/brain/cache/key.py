@@ -10,8 +10,7 @@ so that whatever is new in an API makes another key until it is known here. Neve
 the request                                                            reason
 --------------------------------------------------------------------   -------------
 another path than chat, completions or embeddings                      path
-a body that is no JSON object, or longer than is read, or that says    body
-  something twice: another parser may take the other one
+a body that is no JSON object, longer than is read, or has a name twice body
 a `temperature` above the cache's bound (1 where it says none)         temperature
 more than one answer (`n`, `best_of`, beams)                           choices
 probabilities of tokens, or tokens' numbers                            logprobs
@@ -123,7 +122,7 @@ def read(text: bytes) -> Body | None:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> Body:
-    """Raises ValueError."""
+    """Raises ValueError where a name is there twice: another parser may take the other one, and answer what was not asked here."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a name is there twice")
