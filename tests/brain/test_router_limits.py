@@ -55,6 +55,17 @@ async def test_a_stores_secret_is_watched_and_is_no_list_of_keys(tmp_path: Path)
     assert made.limits._secrets == {}
 
 
+async def test_a_secret_that_is_named_for_a_store_later_is_known_there(tmp_path: Path) -> None:
+    made, limited = router(tmp_path), configured(requests(1), store=SHARED)
+    changed(configured(requests(1)), made)
+    made.trust.changed("shared-store", secret(password="sesame"))
+    assert made.limits._secrets == {}
+    changed(keyed(limited, "keys"), made)
+    assert made.limits._secrets.keys() == {"shared-store"}
+    made.trust.changed("keys", secret(acme="sk-acme"))
+    assert made.trust._seen.keys() == {"shared-store"}, "clients' keys are not kept as they are"
+
+
 async def test_a_brain_that_comes_after_another_counts_at_once(tmp_path: Path) -> None:
     made = router(tmp_path, configured(requests(1)))
     made.decisions._answers = {"chat": b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"}

@@ -42,6 +42,9 @@ class Trust:
     def __init__(self, files: Files, readers: Sequence[Reader], news: Callable[[], None]) -> None:
         self._files, self._readers, self._news = files, readers, news
         self._configs: tuple[RouterConfig, ...] = ()
+        self._seen: dict[str, Mapping[str, Any] | None] = {}
+        """What the watches told last, but of clients' keys, which nobody keeps as they are: a Secret that is named for something else later
+        is not told of again."""
         self._entries: dict[str, Entries] = {}
         self._providers = Providers(files)
         self.issuers = Issuers(self._issuers_changed, self._authorities)
@@ -54,8 +57,11 @@ class Trust:
 
     def follow(self, *configs: RouterConfig | None) -> None:
         """Those whose Secrets and issuers count from now on."""
+        stores, others = self._of_stores(), self._of_others()
         self._configs = tuple(config for config in configs if config)
         self.issuers.name(*(config.tokens for config in self._configs))
+        for name in self._seen.keys() & ((self._of_stores() - stores) | (self._of_others() - others)):
+            self.changed(name, self._seen[name])
 
     def named(self) -> frozenset[str]:
         """The Secrets that are needed."""
@@ -63,6 +69,8 @@ class Trust:
 
     def changed(self, name: str, secret: Mapping[str, Any] | None) -> None:
         """The watch of a Secret; None when it is not there."""
+        if name not in self._of_clients():
+            self._seen[name] = secret
         stores = self._of_stores()
         if name in stores:
             for reader in self._readers:
@@ -75,6 +83,7 @@ class Trust:
 
     def forgotten(self, name: str) -> None:
         """Its watch has ended: what it said may be wrong when it is named again."""
+        self._seen.pop(name, None)
         self._entries.pop(name, None)
         self._providers.forgotten(name)
         for reader in self._readers:
@@ -112,9 +121,11 @@ class Trust:
 
     def _of_others(self) -> frozenset[str]:
         """Secrets that are not of stores."""
-        clients = frozenset(name for config in self._configs if config.api_keys for name in config.api_keys.secrets)
         authorities = {config.tokens.ca.secret for config in self._configs if config.tokens and config.tokens.ca}
-        return clients.union(authorities, *map(named_secrets, self._configs))
+        return self._of_clients().union(authorities, *map(named_secrets, self._configs))
+
+    def _of_clients(self) -> frozenset[str]:
+        return frozenset(name for config in self._configs if config.api_keys for name in config.api_keys.secrets)
 
     def _of_stores(self) -> frozenset[str]:
         limits = (config.limits.store for config in self._configs if config.limits)

@@ -183,12 +183,19 @@ def test_each_row_of_what_is_never_kept(more: dict[str, Any], reason: str) -> No
     assert why_not("chat", BODY | more, 1.0) == reason
 
 
+def test_numbers_that_no_float_holds() -> None:
+    assert why_not("chat", BODY | {"temperature": 10**400}, 1.0) == "temperature"
+    assert why_not("chat", BODY | {"n": 10**400}, 1.0) == "choices"
+
+
 def test_the_default_temperature_counts() -> None:
     assert why_not("chat", BODY, 0.5) == "temperature"
     assert why_not("embedding", {"input": "x"}, 0.0) == ""
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"x"'])
+@pytest.mark.parametrize(
+    "text", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"x"', b'{"n": 1, "n": 2}', b'[{"a": {"n": 1, "n": 1}}]']
+)
 def test_no_body(text: bytes) -> None:
     assert read(text) is None
 

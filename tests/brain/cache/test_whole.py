@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.brain.cache.support import plain
@@ -41,6 +41,10 @@ def why(kind: Kind, text: str, *, streamed: bool) -> str:
         ({"error": {"message": "no"}}, "broken"),
         ({"choices": []}, "broken"),
         ({"choices": [1]}, "broken"),
+        (chat({"content": "x"}, ["stop"]), "broken"),
+        (chat({"content": "x"}, score=float("nan")), "broken"),
+        (chat({"content": "x", "tool_calls": "x"}), "broken"),
+        ({"choices": [{"index": 0, "message": "x", "finish_reason": "stop"}]}, "broken"),
         ([], "broken"),
     ],
 )
@@ -115,6 +119,37 @@ def test_usage_says_that_it_was_kept() -> None:
 @given(st.text())
 def test_pieces_are_the_text(text: str) -> None:
     assert "".join(replay.pieces(text)) == text
+
+
+def some_json() -> st.SearchStrategy[Any]:
+    """With the names that answers have, wherever they do not belong."""
+    names = st.sampled_from(
+        ["choices", "delta", "message", "tool_calls", "function", "arguments", "index", "text", "object", "usage"]
+    )
+    leaves: st.SearchStrategy[Any] = st.sampled_from(
+        [None, True, 0, -1, 1e999, "", "x", "stop", "chat.completion.chunk", [], {}]
+    )
+    return st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=4), max_leaves=8
+    )
+
+
+@settings(max_examples=500)
+@given(
+    st.sampled_from(["chat", "completion"]), st.lists(some_json(), min_size=1, max_size=3), some_json(), st.booleans()
+)
+def test_of_whatever_shape_it_is_given_both_ways_or_not_kept(
+    kind: Kind, parts: list[Any], more: Any, streamed: bool
+) -> None:
+    choices = [{"index": 0, "delta": p, "message": p, "text": p, "finish_reason": "stop"} for p in parts]
+    events = [
+        json.dumps({"choices": [choice], "object": more} if streamed else {"choices": choices}) for choice in choices
+    ]
+    text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]) if streamed else events[0]
+    with suppress(NotWhole):
+        kept = plain(kind=kind, answer=json.dumps(whole(kind, text, streamed=streamed), allow_nan=False).encode())
+        for stream in (False, True):
+            replay.body(kept, Manner(stream=stream, usage=True))
 
 
 @given(st.text(), st.booleans())

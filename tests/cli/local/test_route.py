@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,11 +18,13 @@ import httpx
 import pytest
 import yaml
 
+from tests.brain.store.conftest import PASSWORD, Valkey, valkey
 from tests.envoy.conftest import free_port
 from tests.support.builders import cached, owner, policy
 from tidegate.brain.native import built
 from tidegate.names import CACHE_TIER
 
+__all__ = ["valkey"]
 pytestmark = pytest.mark.envoy
 CHAT = {"model": "chat", "max_tokens": 2, "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -125,6 +129,39 @@ def test_answers_are_given_again(tmp_path: Path, started: Callable[..., subproce
     said = [httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=whole, timeout=20) for _ in range(2)]
     assert [answer.headers.get("x-tidegate-cache") for answer in said] == ["miss", "hit-memory"]
     assert said[0].json()["choices"] == said[1].json()["choices"]
+
+
+@pytest.mark.skipif(not built(), reason="answers are kept by the native filters")
+def test_a_store_of_yours_is_asked(
+    tmp_path: Path, valkey: Valkey, started: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    engine, ports, file = free_port(), (free_port(), free_port()), tmp_path / "policy.yaml"
+    store = {"existing": {"urlSecretRef": {"name": "redis", "key": "url"}}}
+    tier = owner(CACHE_TIER, "shared", {"store": store, "exact": {}, "sharing": "Policy"})
+    file.write_text(yaml.safe_dump_all([cached(policy("chat")), tier]))
+    (tmp_path / "url").write_text(f"redis://:{PASSWORD}@127.0.0.1:{valkey.where.port}")
+    started("e2e.engine_sim", "serve", "acme/tiny", "--port", str(engine), "--served-model-name", "org/tiny")
+    until(lambda: httpx.get(f"http://127.0.0.1:{engine}/v1/models").status_code == 200, "the engine answers")
+    where = ("--secret", f"redis/url={tmp_path / 'url'}", "--endpoint", f"to-llama=http://127.0.0.1:{engine}")
+    for port in ports:
+        started("tidegate", "route", str(file), *where, "--listen", f"127.0.0.1:{port}")
+    asked = [f"http://127.0.0.1:{port}/v1/chat/completions" for port in ports]
+
+    def hit(url: str) -> bool:
+        answer = httpx.post(url, json=CHAT | {"max_tokens": 200}, timeout=20)
+        return bool(answer.headers["x-tidegate-cache"] == "hit-exact")
+
+    for url in asked:
+        until(partial(hit, url), "the store gives an answer again")
+
+
+def test_a_port_that_another_one_has(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy("chat")))
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        second = started("tidegate", "route", str(file), "--listen", f"127.0.0.1:{other.getsockname()[1]}")
+        assert second.wait(30) == 1
+    assert "another program listens on 127.0.0.1:" in (tmp_path / "log").read_text()
 
 
 def test_wrong(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:

@@ -10,7 +10,7 @@ so that whatever is new in an API makes another key until it is known here. Neve
 the request                                                            reason
 --------------------------------------------------------------------   -------------
 another path than chat, completions or embeddings                      path
-a body that is no JSON object, or longer than is read                  body
+a body that is no JSON object, longer than is read, or has a name twice body
 a `temperature` above the cache's bound (1 where it says none)         temperature
 more than one answer (`n`, `best_of`, beams)                           choices
 probabilities of tokens, or tokens' numbers                            logprobs
@@ -95,7 +95,7 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
 def _number(body: Body, name: str, otherwise: float) -> float:
     """What is no number is for the engine to refuse, whose refusal is not kept."""
     value = body.get(name)
-    return float(value) if isinstance(value, int | float) else otherwise
+    return value if isinstance(value, int | float) else otherwise
 
 
 def _said(body: Body, *names: str) -> bool:
@@ -115,10 +115,18 @@ def _of_a_tool(message: Any) -> bool:
 def read(text: bytes) -> Body | None:
     """A request's body; None where it is no JSON object."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Body:
+    """Raises ValueError where a name is there twice: another parser may take the other one, and answer what was not asked here."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 class Question:

@@ -69,7 +69,7 @@ def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
 
 
 def _of_chat(choice: Answer) -> Iterator[Answer]:
-    index, message = choice["index"], choice.get("message") or {}
+    index, message = choice.get("index", 0), choice.get("message") or {}
     texts = {name: value for name, value in message.items() if isinstance(value, str) and name != "role"}
     calls = message.get("tool_calls") or []
     others = {k: v for k, v in message.items() if k not in texts and k not in ("role", "tool_calls") and v is not None}

@@ -3,7 +3,8 @@
 the bytes                                                              then
 --------------------------------------------------------------------   ------------------------
 no JSON, no events, events without `[DONE]`, an error among them       broken
-no choices, or none that ended                                         broken
+no choices, or none that ended; parts of another shape than the API's  broken
+numbers that JSON has not (`NaN`, `1e999`)                             broken
 one that ended for its length                                          cut off
 one that a filter ended, or that ended for another reason              filtered
 each ended by itself (`stop`), or with a call of a tool                a whole answer
@@ -16,11 +17,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from math import isfinite
+from typing import Any, Final, TypeVar
 
 from tidegate.brain.cache.entry import Kind
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
 DONE: Final = "[DONE]"
 OBJECTS: Final = {"chat.completion.chunk": "chat.completion"}
@@ -40,28 +43,48 @@ def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
         if not answer.get("data"):
             raise NotWhole("broken")
         return answer
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices:
+    choices = _is(list, answer.get("choices"))
+    if not choices:
         raise NotWhole("broken")
     for choice in choices:
-        _check(choice)
+        _check(kind, _is(dict, choice))
     return answer
 
 
-def _check(choice: Any) -> None:
-    reason = choice.get("finish_reason") if isinstance(choice, dict) else None
-    if reason in ENDS:
-        return
-    raise NotWhole({None: "broken", "length": "cut-off"}.get(reason, "filtered"))
+def _is(shape: type[T], value: Any) -> T:
+    """Whatever an engine writes where something else belongs ends here, and not where an answer is put together, or given again."""
+    if not isinstance(value, shape):
+        raise NotWhole("broken")
+    return value
+
+
+def _check(kind: Kind, choice: Answer) -> None:
+    reason = choice.get("finish_reason")
+    if reason is None:
+        raise NotWhole("broken")
+    if _is(str, reason) not in ENDS:
+        raise NotWhole("cut-off" if reason == "length" else "filtered")
+    _is(int, choice.get("index", 0))
+    if kind == "chat":
+        for call in _is(list, _is(dict, choice.get("message")).get("tool_calls") or []):
+            _is(str, _is(dict, _is(dict, call).get("function") or {}).get("arguments") or "")
+    else:
+        _is(str, choice.get("text") or "")
 
 
 def _parsed(text: str) -> Answer:
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise NotWhole("broken") from None
-    if not isinstance(found, dict):
-        raise NotWhole("broken")
+    return _is(dict, found)
+
+
+def _finite(number: str) -> float:
+    """Raises ValueError."""
+    found = float(number)
+    if not isfinite(found):
+        raise ValueError(f"{number} is no number of JSON's")
     return found
 
 
@@ -89,21 +112,21 @@ def _joined(events: Iterator[Answer]) -> Answer:
                 _add(choices, value)
             elif value is not None or name not in answer:
                 answer[name] = value
-    answer["object"] = OBJECTS.get(answer.get("object", ""), answer.get("object"))
+    said = _is(str, answer.get("object") or "")
+    answer["object"] = OBJECTS.get(said, answer.get("object"))
     answer["choices"] = [choices[index] for index in sorted(choices)]
     return answer
 
 
 def _add(choices: dict[int, Answer], pieces: Any) -> None:
     for piece in pieces if isinstance(pieces, list) else ():
-        if not isinstance(piece, dict) or not isinstance(piece.get("index", 0), int):
-            raise NotWhole("broken")
-        choice = choices.setdefault(piece.get("index", 0), {"index": piece.get("index", 0)})
+        index = _is(int, _is(dict, piece).get("index", 0))
+        choice = choices.setdefault(index, {"index": index})
         for name, value in piece.items():
             if name == "delta":
-                _join(choice.setdefault("message", {}), value or {})
+                _join(_is(dict, choice.setdefault("message", {})), _is(dict, value or {}))
             elif name == "text":
-                choice["text"] = choice.get("text", "") + (value or "")
+                choice["text"] = choice.get("text", "") + _is(str, value or "")
             elif value is not None or name not in choice:
                 choice[name] = value
 
@@ -112,7 +135,7 @@ def _join(message: Answer, delta: Answer) -> None:
     for name, value in delta.items():
         before = message.get(name)
         if name == "tool_calls":
-            _join_calls(message, value or [])
+            _join_calls(message, _is(list, value or []))
         elif isinstance(value, str) and isinstance(before, str) and name != "role":
             message[name] = before + value
         elif isinstance(value, dict) and isinstance(before, dict):
@@ -121,15 +144,15 @@ def _join(message: Answer, delta: Answer) -> None:
             message[name] = value
 
 
-def _join_calls(message: Answer, deltas: list[Answer]) -> None:
-    calls: list[Answer] = message.setdefault("tool_calls", [])
+def _join_calls(message: Answer, deltas: list[Any]) -> None:
+    calls = _is(list, message.setdefault("tool_calls", []))
     for delta in deltas:
-        index = delta.get("index", len(calls))
+        index = _is(dict, delta).get("index", len(calls))
         if not isinstance(index, int) or not 0 <= index <= len(calls):
             raise NotWhole("broken")
         if index == len(calls):
             calls.append({})
         rest = {name: value for name, value in delta.items() if name != "index"}
         named = {name: rest.pop(name) for name in ("id", "type") if rest.get(name)}
-        _join(calls[index], rest)
+        _join(_is(dict, calls[index]), rest)
         calls[index].update(named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -66,6 +67,8 @@ def route(said: Asked) -> int:
 
 
 async def _run(said: Asked, program: str, endpoints: tuple[Endpoint, ...]) -> int:
+    if _taken(said.host, said.port):
+        raise TidegateError(f"another program listens on {said.host}:{said.port}; end it, or write another --listen")
     with tempfile.TemporaryDirectory(prefix="tidegate-") as folder:
         home = Path(folder)
         start = Start(
@@ -150,12 +153,12 @@ class Follower:
         except (TidegateError, Unreadable) as error:
             self._say((str(error),))
             return
-        self._tell_of_secrets(secrets.found(documents, self._sources, os.environ), made)
         self._follow(made)
+        self._tell_of_secrets(secrets.found(documents, self._sources, os.environ), made)
         self._say((*made.warnings, *self._router.troubles))
 
     def _tell_of_secrets(self, there: secrets.Secrets, made: Local) -> None:
-        """Of those that the policy names, where they are not what they were."""
+        """Of those that the policy names, where they are not what they were; after the policy, which says what each is for."""
         for name in made.secrets:
             secret = there.get(name)
             if name not in self._secrets or self._secrets[name] != secret:
@@ -182,6 +185,17 @@ class Follower:
             if each not in self._told:
                 _tell(each)
         self._told = words
+
+
+def _taken(host: str, port: int) -> bool:
+    """Envoy would share the port with another Envoy, and each would get some of the requests."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+        return False
 
 
 def _free(host: str) -> int:

@@ -37,11 +37,15 @@ APART: list[tuple[Guard, str, str]] = [
     ("Negation", "is the fee included", "is the fee excluded"),
     ("Negation", "are dogs allowed", "are dogs banned"),
     ("Entities", "trains to Bristol", "trains to Brighton"),
+    ("Entities", "convert celsius to fahrenheit", "convert fahrenheit to celsius"),
+    ("Entities", "does the dog bite the man", "does the man bite the dog"),
+    ("Entities", "is python better than java", "is java better than python"),
     ("Entities", "move from MySQL to Postgres", "move from Postgres to MySQL"),
     ("Entities", "Paris in the rain", "London in the rain"),
     ("Entities", "what does GPT-4 cost", "what does it cost"),
 ]
 ALIKE = [
+    ("How do I set up voicemail on my phone?", "On my phone, how do I set up voicemail?"),
     ("What is the speed limit in the UK?", "what is the speed limit in the uk"),
     ("Is it 1kg?", "Is it 1 kg?"),
     ("Do you open at 2 p.m.?", "Do you open at 2pm?"),

@@ -6,7 +6,7 @@
 | Dates    | the same clock times, dates, years, days, months, and words such as `tomorrow`, `weekly`, `last`                   |
 | Negation | as many negations; no word beside its opposite (words/opposites.txt, or `un-`, `in-`, `dis-`, ... before it)               |
 | Entities | what is written like a name in one (a capital letter inside a sentence, letters with digits) stands in the other, however it is |
-|          | written, and names stand in the same order                                                                         |
+|          | written, and names stand in the same order; the same words do, too, but where a clause has moved from one end to the other |
 
 A guard that is too strict costs a hit, one that is too lax gives a wrong answer: where in doubt they do not let pass.
 """
@@ -71,11 +71,21 @@ def _sides(words: set[str]) -> dict[int, set[int]]:
 
 
 def _entities(one: Features, other: Features) -> bool:
+    if _exchanged(one.words, other.words):
+        return True
     ours, theirs = set(one.words), set(other.words)
     names = {*one.names, *other.names}
     if not names:
         return False
     return not names <= ours & theirs or _order(one, names) != _order(other, names)
+
+
+def _exchanged(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
+    """`celsius to fahrenheit`, `fahrenheit to celsius`: all words are the same, and somebody or something has another place. A clause that has
+    moved from the end to the beginning (`on my phone, how do I ...`) leaves the words in their order, seen as a ring."""
+    if ours == theirs or len(ours) != len(theirs) or Counter(ours) != Counter(theirs):
+        return False
+    return f" {' '.join(theirs)} " not in f" {' '.join(ours * 2)} "
 
 
 def _order(text: Features, names: set[str]) -> list[str]:
