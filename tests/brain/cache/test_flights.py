@@ -87,14 +87,14 @@ def test_who_is_waited_for_and_how_long() -> None:
     async def run() -> None:
         flights = Flights()
         flight = flights.begin(b"q", {}, 0.0)
-        assert flights.of(b"q", module.PATIENCE - 1) is flight
-        assert flights.of(b"q", module.PATIENCE) is None
-        assert flights.of(b"other", 0.0) is None
+        assert flights.of(b"q", {}, module.PATIENCE - 1) is flight
+        assert flights.of(b"q", {}, module.PATIENCE) is None
+        assert flights.of(b"other", {}, 0.0) is None
         newer = flights.begin(b"q", {}, 100.0)
         flights.answered(flight, GIVEN)
-        assert flights.of(b"q", 100.0) is newer, "the end of an older one is not its"
+        assert flights.of(b"q", {}, 100.0) is newer, "the end of an older one is not its"
         flights.answered(newer, GIVEN)
-        assert (flights.of(b"q", 100.0), len(flights)) == (None, 0)
+        assert (flights.of(b"q", {}, 100.0), len(flights)) == (None, 0)
 
     asyncio.run(run())
 
@@ -108,7 +108,7 @@ def test_nobody_is_forgotten(steps: list[str], answered: bool) -> None:
         flight = flights.begin(b"q", {}, 0.0)
         tasks: list[asyncio.Task[Outcome]] = []
         for step in steps:
-            if step == "wait" and flights.of(b"q", 0.0):
+            if step == "wait" and flights.of(b"q", {}, 0.0):
                 tasks += await waiting(flights, flight, 1)
             elif step == "fail":
                 flights.failed(flight)

@@ -11,6 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from tidegate.brain.cache.admin import CannotTell, Criteria, Found
+from tidegate.brain.cache.asked import LONGEST_QUESTION
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.judge import Judge, nobody
@@ -131,7 +132,7 @@ class CacheKeeper:
         made = Layers(cache, found, troubles=troubles)
         if found:
             made.shared = Shared(cache, self._scope, found, self._now, self._draw)
-            made.shared.watch(lambda news: self._hear(tier, made, news))
+            made.shared.watch(lambda news: self._hear(self.desk.tiers.get(cache.name, tier), made, news))
         if cache.semantic:
             try:
                 made.similar = await self._similar(cache.semantic, made.shared)
@@ -252,5 +253,5 @@ def _match(criteria: Criteria) -> Match:
         tenant=criteria.tenant or None,
         model=criteria.model or None,
         revision=criteria.revision or None,
-        question=question_digest(criteria.prompt) if criteria.prompt else None,
+        question=question_digest(criteria.prompt[:LONGEST_QUESTION]) if criteria.prompt else None,
     )

@@ -3,7 +3,8 @@
 the bytes                                                              then
 --------------------------------------------------------------------   ------------------------
 no JSON, no events, events without `[DONE]`, an error among them       broken
-no choices, or none that ended                                         broken
+no choices, one that did not end, or that is none of the API's         broken
+pieces of a stream that nobody here can put together                   broken
 one that ended for its length                                          cut off
 one that a filter ended, or that ended for another reason              filtered
 each ended by itself (`stop`), or with a call of a tool                a whole answer
@@ -23,6 +24,7 @@ from tidegate.brain.cache.entry import Kind
 Answer = dict[str, Any]
 ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
 DONE: Final = "[DONE]"
+NOTHING: Final[tuple[Any, ...]] = (None, "", [])
 OBJECTS: Final = {"chat.completion.chunk": "chat.completion"}
 """What a whole answer is called instead."""
 
@@ -33,8 +35,15 @@ class NotWhole(ValueError):
 
 def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
     """The answer as JSON has it. Raises NotWhole."""
+    try:
+        return _whole(kind, text, streamed)
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        raise NotWhole("broken") from None  # whoever wrote it, it is of no shape that the API has
+
+
+def _whole(kind: Kind, text: str, streamed: bool) -> Answer:
     answer = _joined(_events(text)) if streamed else _parsed(text)
-    if "error" in answer:
+    if answer.get("error") is not None:
         raise NotWhole("broken")
     if kind == "embedding":
         if not answer.get("data"):
@@ -43,16 +52,25 @@ def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise NotWhole("broken")
-    for choice in choices:
-        _check(choice)
+    for number, choice in enumerate(choices):
+        _check(kind, choice)
+        choice.setdefault("index", number)
     return answer
 
 
-def _check(choice: Any) -> None:
-    reason = choice.get("finish_reason") if isinstance(choice, dict) else None
-    if reason in ENDS:
-        return
-    raise NotWhole({None: "broken", "length": "cut-off"}.get(reason, "filtered"))
+def _check(kind: Kind, choice: Answer) -> None:
+    reason = choice.get("finish_reason")
+    if reason not in ENDS:
+        raise NotWhole({None: "broken", "length": "cut-off"}.get(reason, "filtered"))
+    said = choice.get("message") if kind == "chat" else choice.get("text")
+    if not isinstance(said, dict if kind == "chat" else str):
+        raise NotWhole("broken")
+    if isinstance(said, dict) and not all(_is_call(call) for call in said.get("tool_calls") or ()):
+        raise NotWhole("broken")
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, dict) and isinstance(call.get("function"), dict)
 
 
 def _parsed(text: str) -> Answer:
@@ -117,8 +135,10 @@ def _join(message: Answer, delta: Answer) -> None:
             message[name] = before + value
         elif isinstance(value, dict) and isinstance(before, dict):
             _join(before, value)
-        elif value is not None or name not in message:
-            message[name] = value
+        elif name == "role" or before in NOTHING:
+            message[name] = value if value is not None else before
+        elif value not in (*NOTHING, before):
+            raise NotWhole("broken")  # lists, for example, of which some servers mean the next part and some the whole
 
 
 def _join_calls(message: Answer, deltas: list[Answer]) -> None:
