@@ -11,7 +11,7 @@ INPUTS ?= 10000000
 SEED ?= 1
 SEEDS ?= 1
 
-.PHONY: help init native model fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-limits bench-gates bench-affinity bench-autoscaling e2e-vllm e2e-kind demo demo-rollout crds golden \
+.PHONY: help init native model fuzz lock check check-native fix test test-fast e2e e2e-long bench-operator bench-router bench-limits bench-gates bench-affinity bench-cache bench-similar bench-autoscaling e2e-vllm e2e-kind demo demo-rollout crds golden \
 	cluster-up cluster-down cluster-shell clean
 
 help: ## this list
@@ -92,6 +92,13 @@ bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 
 
 bench-affinity: init native ## what PrefixAffinity does for prefix caches and first tokens, and what it costs (5 to 6 minutes); tables in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.affinity --docs
+
+bench-cache: init native model ## what the response cache costs and saves, beside LiteLLM's (10 minutes); tables and plots in docs/cache.md and docs/semantic-cache.md
+	$(PYTHON) -m benchmarks.cache --docs
+	$(PYTHON) -m benchmarks.similar --docs
+
+bench-similar: model ## answers to similar questions: right and wrong ones by the rule, and what they cost (a minute; a part of bench-cache); tables and a plot in docs/semantic-cache.md
+	$(PYTHON) -m benchmarks.similar --docs
 
 bench-autoscaling: init ## what autoscaling costs and what it saves, beside others, simulated (12 minutes; SEEDS=1); tables and a plot in docs/autoscaling.md
 	$(PYTHON) -m benchmarks.autoscaling --seeds $(SEEDS) --docs

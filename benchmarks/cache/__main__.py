@@ -10,7 +10,7 @@ from benchmarks.router.documents import ROOT
 
 OUT = ROOT / "benchmarks/out"
 PAGE = ROOT / "docs/cache.md"
-PICTURE = ROOT / "docs/images/cache.svg"
+PICTURE = ROOT / "docs/cache.svg"
 
 
 def main() -> None:

@@ -42,33 +42,35 @@ AT_A_TIME: Final = 64
 RPS: Final = contract.Limit(name="rps", per="Client", of="requests", amount=10**9, window_seconds=60)
 TOKENS: Final = contract.Limit(name="tokens", per="Client", of="tokens", amount=10**12, window_seconds=60)
 ALL: Final = contract.Limit(name="all", per="Policy", of="requests", amount=10**9, window_seconds=3600)
+BODIES: Final = (0, 2 << 10, 32 << 10)
+"""Bytes that come with a question about a route: none, where the decision does not read them."""
 CASES: Final[dict[str, tuple[contract.Limit, ...]]] = {
-    "none (a decision alone)": (),
     "1 limit": (RPS,),
     "3 limits, one of tokens": (RPS, TOKENS, ALL),
 }
 
 
 def config(each: tuple[contract.Limit, ...], store: contract.Store | None = None) -> RouterConfig:
-    """One model."""
+    """One model; where there are no limits, the brain decides who answers it."""
+    decided = {} if each else {"decision": {"among": ["chat"]}}
     document: dict[str, Any] = {
         "namespace": "bench", "policy": "front", "loadBalancing": "Random", "destinations": [],
-        "routes": [{"name": "chat", "models": ["chat"], "targets": []}],
+        "routes": [{"name": "chat", "models": ["chat"], "targets": [], **decided}],
         "retry": {"attempts": 0, "codes": [], "reasons": [], "backoffSeconds": 1}, "timeouts": {"requestSeconds": 1, "idleSeconds": 1},
     }  # fmt: skip
     limits = contract.Limits(each=each, open=True, replicas=2, store=store)
     return RouterConfig.model_validate(document).model_copy(update={"limits": limits})
 
 
-def question(number: int, *, limited: bool = True) -> bytes:
-    """As Envoy asks."""
+def question(number: int, *, limited: bool = True, body: int = 0) -> bytes:
+    """As Envoy asks; `body` bytes come with it."""
     ask = (f"x-tidegate-in-ask: 2048 256 1 0 10.0.0.1 client-{number % CLIENTS}",) if limited else ()
     lines = (
-        "POST /v1/chat/completions HTTP/1.1", "host: brain", "content-length: 0", "x-tidegate-in-model: chat",
+        "POST /v1/chat/completions HTTP/1.1", "host: brain", f"content-length: {body}", "x-tidegate-in-model: chat",
         "x-request-id: 4d2f2c3a-7c6b-4f0e-9d6e-2f4f0c1b2a3d", *ask,
         "x-forwarded-for: 10.0.0.1", "x-envoy-internal: true",
     )  # fmt: skip
-    return "\r\n".join((*lines, "", "")).encode()
+    return "\r\n".join((*lines, "", "")).encode() + b"x" * body
 
 
 class Answers(asyncio.Transport):
@@ -84,14 +86,14 @@ class Answers(asyncio.Transport):
         self._on(self.last)
 
 
-def alone(each: tuple[contract.Limit, ...], count: int) -> float:
+def alone(each: tuple[contract.Limit, ...], count: int, body: int = 0) -> float:
     """Microseconds of CPU a decision."""
     decisions, answers = Decisions(), Answers()
     decisions.counting.follow(config(each))
     decisions.follow(config(each), {})
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(answers)
-    asked = [question(number, limited=bool(each)) for number in range(CLIENTS)]
+    asked = [question(number, limited=bool(each), body=body) for number in range(CLIENTS)]
     for each_ in asked:
         wire.data_received(each_)
     begin = time.process_time()
@@ -108,7 +110,7 @@ def settled(each: tuple[contract.Limit, ...], count: int) -> float:
     decisions, answers = Decisions(), Answers()
     decisions.counting.follow(config(each))
     decisions.follow(config(each), {})
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(answers)
     wire.data_received(question(1))
     reserved = answers.last.split(f"{RESERVED_HEADER}: ".encode())[1].split(b"\r\n")[0].decode()
@@ -153,7 +155,7 @@ async def _lane(decisions: Decisions, count: int, lane: int) -> None:
         else:
             done.set_result(None)
 
-    wire = Wire(decisions.decide)
+    wire = Wire(decisions.reply)
     wire.connection_made(Answers(answered))
 
     def ask() -> None:
@@ -172,7 +174,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)  # a store that has just begun
     head = ("limits", "counted here", "counted in a store", "the store's own", "a record settled")
-    lines = [_line(name, each, arguments.count, range(arguments.rounds)) for name, each in CASES.items()]
+    rounds = range(arguments.rounds)
+    lines = [_decision(body, arguments.count, rounds) for body in BODIES]
+    lines += [_line(name, each, arguments.count, rounds) for name, each in CASES.items()]
     load = os.getloadavg()[0]
     text = f"Medians of {arguments.rounds} rounds; load average {load:.1f} on {os.cpu_count()} cores.\n\n{table(head, lines)}"
     print(text)
@@ -180,10 +184,13 @@ def main() -> None:
         insert(PAGE, "limits", text)
 
 
+def _decision(body: int, count: int, rounds: range) -> list[str]:
+    name = f"none, a decision that reads {body >> 10} KiB" if body else "none, a decision"
+    return [name, _said([alone((), count, body) for _ in rounds]), "-", "-", "-"]
+
+
 def _line(name: str, each: tuple[contract.Limit, ...], count: int, rounds: range) -> list[str]:
     own = [alone(each, count) for _ in rounds]
-    if not each:
-        return [name, _said(own), "-", "-", "-"]
     both = [_with_valkey(each, count // 4) for _ in rounds]
     ended = _said([settled(each, count) for _ in rounds]) if TOKENS in each else "-"
     return [name, _said(own), _said([brain for brain, _ in both]), _said([store for _, store in both]), ended]

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="(default: all)")
     parser.add_argument("--workloads", nargs="+", choices=KNOWN, default=list(KNOWN), help="(default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="of each form under each workload (default: %(default)s)")
-    parser.add_argument("--minutes", type=float, default=13.0, help="of all rounds together (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=12.0, help="of all rounds together (default: %(default)s)")
     parser.add_argument("--docs", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument(
         "--spread",

@@ -16,11 +16,9 @@ from benchmarks.router.processes import free_port
 from tidegate.brain.admin import Admin
 from tidegate.brain.endpoints import SERVICE_LABEL
 from tidegate.brain.native import provided
-from tidegate.brain.records import record
-from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
+from tidegate.brain.sockets import listening
 from tidegate.brain.xds import Files
-from tidegate.envoy import decide, observe
 from tidegate.envoy.start import Start
 from tidegate.names import ROUTER_CONFIG_KEY
 
@@ -31,17 +29,13 @@ async def main(folder: Path, port: int, engine: int) -> None:
     """Until it is ended."""
     start = Start(str(folder), "127.0.0.1", port, free_port(), module=provided(folder))
     router = Router(MAP, Files(start), Admin(folder / "admin.sock"))
-    async with (
-        await router.decisions.serve(folder / decide.SOCKET),
-        await listen(folder / observe.SOCKET, router.heard, record.read),
-        asyncio.TaskGroup() as parts,
-    ):
+    async with listening(router, folder), asyncio.TaskGroup() as parts:
         for name, secret in secrets().items():
             router.trust.changed(name, secret)
             router.limits.secret_changed(name, secret)
         router.config_changed({MAP: {"data": {ROUTER_CONFIG_KEY: (folder / "document.json").read_text()}}})
         router.engines_changed({SERVICE: slice_of(engine)})
-        for part in (router.run(), router.limits.run(), router.presence.run()):
+        for part in (router.run(), router.limits.run(), router.caches.run(), router.presence.run()):
             parts.create_task(part)
 
 

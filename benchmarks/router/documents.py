@@ -54,16 +54,20 @@ def recorded() -> dict[str, Any]:
     return document(observation={"records": 100, "streamTokens": True})
 
 
-def guarded() -> dict[str, Any]:
-    """A thousand clients with keys, one in ten of whom gets a new revision, each with a limit of requests; and records."""
+def known() -> dict[str, Any]:
+    """A thousand clients with keys, one in ten of whom gets a new revision; and records."""
     weights = [{"destination": "llama.r1", "weight": 9}, {"destination": "llama.r2", "weight": 1}]
     kept = {"headers": ["authorization", "x-api-key"], "address": True}
     return recorded() | {
         "destinations": [_destination("r1"), _destination("r2")],
         "routes": [{"name": _CHAT, "models": [PUBLIC], "targets": weights, "sticky": kept}],
         "apiKeys": {"secrets": [KEYS]},
-        "limits": {"each": [REQUESTS], "open": True, "replicas": 1},
     }
+
+
+def guarded() -> dict[str, Any]:
+    """Each of them with a limit of requests."""
+    return known() | {"limits": {"each": [REQUESTS], "open": True, "replicas": 1}}
 
 
 def asked() -> dict[str, Any]:

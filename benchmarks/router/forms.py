@@ -212,9 +212,13 @@ def records(ground: Ground) -> Sequence[Part]:
     return ours(ground, documents.recorded())
 
 
-@form(
-    "guarded", "`records` with a thousand clients' keys, a limit of requests, and a canary whose clients stay with it"
-)
+@form("known", "`records` with a thousand clients' keys, and a canary whose clients stay with it", workloads=["json"])
+def known(ground: Ground) -> Sequence[Part]:
+    """What needs no question to the brain."""
+    return ours(ground, documents.known())
+
+
+@form("guarded", "`known` with a limit of requests for each client")
 def guarded(ground: Ground) -> Sequence[Part]:
     """What a gateway of a company does."""
     return ours(ground, documents.guarded())

@@ -21,6 +21,8 @@ PROMETHEUS_VERSION = re.sub(
     r"v0\.(\d)0?(\d+)\.", r"\1.\2.", golang.pinned(BINARIES / "prometheus", "github.com/prometheus/prometheus")
 )
 """Prometheus 3.15.0 is the Go module's v0.315.0."""
+KEDA_MODULE = "github.com/kedacore/keda/v2"
+KEDA_VERSION = golang.pinned(BINARIES / "keda", KEDA_MODULE).removeprefix("v")
 KEEP_COMMANDS = 7 * 24 * 3600.0  # seconds after which a build of our own programs that nobody used is deleted
 
 CLUSTER = Module(
@@ -34,6 +36,12 @@ MONITORING = Module(
     "building Prometheus with Go, about 2 minutes on 2 cores, once",
     tags="remove_all_sd,enable_kubernetes_sd",  # without the clients of all other clouds
     linked={"github.com/prometheus/common/version.Version": PROMETHEUS_VERSION},
+)
+SCALING = Module(
+    BINARIES / "keda",
+    "building KEDA with Go, about 6 minutes on 2 cores, once",
+    linked={f"{KEDA_MODULE}/version.Version": KEDA_VERSION},
+    renamed={"operator": "keda", "adapter": "keda-adapter"},  # as its own images call them
 )
 
 
@@ -61,6 +69,16 @@ def prometheus_folder() -> Path:
     """Where they lie, or will lie when they have been built."""
     named = Path(os.environ.get(NAMED[0]) or "/nowhere").resolve()
     return golang.cached(MONITORING.key) if _missing(named, PROMETHEUS) else named
+
+
+def keda(tell: Tell) -> Path:
+    """The folder of keda and keda-adapter: separate, because one test alone wants them."""
+    return golang.built(SCALING, SCALING.key, ["tool"], tell)
+
+
+def keda_source(tell: Tell) -> Path:
+    """The folder of the Go module that they are built from, with KEDA's manifests."""
+    return golang.source(SCALING, KEDA_MODULE, tell)
 
 
 def _named_folder(tell: Tell) -> Path | None:

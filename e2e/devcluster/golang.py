@@ -71,6 +71,16 @@ def built(module: Module, key: str, packages: list[str], tell: Tell) -> Path:
     return folder
 
 
+def source(module: Module, path: str, tell: Tell) -> Path:
+    """The folder of a module that this one requires, as it was downloaded. Raises BuildError."""
+    go = _go(tell)
+    for argv in ([go, "mod", "download", path], [go, "list", "-m", "-f", "{{.Dir}}", path]):
+        told = subprocess.run(argv, cwd=module.folder, env=_environment(), capture_output=True, text=True, check=False)
+        if told.returncode != 0:
+            raise BuildError(f"{' '.join(argv)}: {told.stderr.strip()}")
+    return Path(told.stdout.strip())
+
+
 def cached(key: str) -> Path:
     """Where the programs lie, or will lie."""
     return cache_folder() / "bin" / key

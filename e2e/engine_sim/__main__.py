@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from e2e.engine_sim import VERSION, argv
+from e2e.engine_sim.connector import BadConnector
 from e2e.engine_sim.faults import BadFault
 from e2e.engine_sim.server import LoadFailure, serve
 from e2e.engine_sim.settings import BadSettings, engine_settings, server_settings
@@ -22,7 +23,7 @@ def main(arguments: list[str]) -> int:
     args = argv.parse(arguments[1:])
     try:
         uvloop.run(serve(engine_settings(args, os.environ), server_settings(args, os.environ)))
-    except (BadSettings, BadFault) as error:
+    except (BadConnector, BadSettings, BadFault) as error:
         sys.stderr.write(f"ValueError: {error}\nRuntimeError: Engine core initialization failed.\n")
         return 1
     except LoadFailure as error:

@@ -137,6 +137,7 @@ class App:
             os._exit(1)
         self.engine.settings.timing.slow_factor = faults.slow_factor
         self.engine.freeze(faults.hang)
+        self.engine.metrics.hidden = faults.without_metric.encode()
 
     def _change_faults(self, _engine: Engine, call: Call) -> None:
         """POST /sim/faults: changes the given faults, keeps the others, and answers with all of them."""

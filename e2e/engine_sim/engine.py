@@ -6,6 +6,7 @@ from collections.abc import Sequence as Many
 from typing import Protocol
 
 from e2e.engine_sim.kvcache import BlockPool
+from e2e.engine_sim.kvfiles import BlockFiles
 from e2e.engine_sim.metrics import Metrics
 from e2e.engine_sim.scheduler import Limits, Scheduler
 from e2e.engine_sim.sequence import Sequence
@@ -38,7 +39,10 @@ class Engine:
         self.settings = settings
         self.metrics = Metrics(settings.name, lora=settings.lora_enabled)
         self.telemetry = Telemetry(self.metrics, settings)
-        pool = BlockPool(settings.num_blocks, caching=settings.prefix_caching, host_blocks=settings.host_blocks)
+        below = BlockFiles(settings.tiers, settings.root, settings.block_file_bytes) if settings.tiers else None
+        pool = BlockPool(
+            settings.num_blocks, caching=settings.prefix_caching, host_blocks=settings.host_blocks, below=below
+        )
         limits = Limits(settings.max_num_seqs, settings.token_budget, settings.max_adapters)
         self.scheduler = Scheduler(limits, pool, settings.block_size, settings.timing)
         self.on_idle: Callable[[], None] | None = None

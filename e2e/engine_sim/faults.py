@@ -21,6 +21,8 @@ class Faults:
     """Multiplies the time of every forward pass."""
     hang: bool = False
     """The engine stops: requests are accepted and never answered, `/health` stays 200."""
+    without_metric: str = ""
+    """Name of a metric that `/metrics` does not show, as an engine of another version."""
     crash: bool = False
     """The process exits with status 1 at once."""
     load_failure: bool = False

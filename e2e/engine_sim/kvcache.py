@@ -6,6 +6,7 @@ all tokens before them, as vLLM's prefix cache does). Block 0 of vLLM is a place
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 
 def chain_hash(parent: int, tokens: Sequence[int]) -> int:
@@ -13,13 +14,26 @@ def chain_hash(parent: int, tokens: Sequence[int]) -> int:
     return hash((parent, *tokens))
 
 
+class Below(Protocol):
+    """Tiers below host memory: every block that is computed is kept there, until somebody removes it."""
+
+    def has(self, block_hash: int, /) -> bool:
+        """Whether it is there."""
+
+    def keep(self, block_hash: int, /) -> None:
+        """It is computed."""
+
+
 class BlockPool:
     """`num_blocks` blocks on the device, and a second tier of `host_blocks` that takes what is evicted."""
 
-    def __init__(self, num_blocks: int, *, caching: bool = True, host_blocks: int = 0) -> None:
+    def __init__(
+        self, num_blocks: int, *, caching: bool = True, host_blocks: int = 0, below: Below | None = None
+    ) -> None:
         self.size = num_blocks - 1
         self._caching = caching
         self._host_size = host_blocks
+        self._below = below
         self._unused = self.size
         self._free: OrderedDict[int, None] = OrderedDict()
         self._users: dict[int, int] = {}
@@ -47,15 +61,18 @@ class BlockPool:
             blocks.append(block)
         return blocks
 
-    def offloaded(self, hashes: Iterable[int]) -> int:
-        """How many leading blocks the host tier holds."""
-        count = 0
+    def offloaded(self, hashes: Iterable[int]) -> tuple[int, int]:
+        """How many leading blocks are in host memory or below, and how many of these below alone."""
+        count = below = 0
         for block_hash in hashes:
-            if block_hash not in self._host:
+            if block_hash in self._host:
+                self._host.move_to_end(block_hash)
+            elif self._below and self._below.has(block_hash):
+                below += 1
+            else:
                 break
-            self._host.move_to_end(block_hash)
             count += 1
-        return count
+        return count, below
 
     def idle(self, blocks: Iterable[int]) -> int:
         """How many of these cached blocks nobody uses: taking them makes fewer blocks free."""
@@ -80,6 +97,8 @@ class BlockPool:
         if self._caching and block not in self._hash_of and block_hash not in self._block_of:
             self._hash_of[block] = block_hash
             self._block_of[block_hash] = block
+            if self._below:
+                self._below.keep(block_hash)
 
     def release(self, blocks: Sequence[int]) -> None:
         """Gives one user's blocks back; the end of a sequence is evicted before its beginning."""

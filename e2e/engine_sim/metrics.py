@@ -109,6 +109,8 @@ class Metrics(Collector):
     """All families of one engine."""
 
     def __init__(self, model_name: str, *, lora: bool = False) -> None:
+        self.hidden = b""
+        """Name of a metric that is not shown."""
         rows = FAMILIES + ([LORA_FAMILY] if lora else [])
         self._families = {row["name"]: Family(row, model_name) for row in rows}
         self._registry = CollectorRegistry()
@@ -125,4 +127,8 @@ class Metrics(Collector):
 
     def exposition(self) -> bytes:
         """The body of `GET /metrics`."""
-        return generate_latest(self._registry)
+        page = generate_latest(self._registry)
+        if not self.hidden:
+            return page
+        gone = (self.hidden + b"{", self.hidden + b" ")
+        return b"".join(line for line in page.splitlines(keepends=True) if not line.startswith(gone))

@@ -167,7 +167,7 @@ class Scheduler:
         if missing > self.pool.free - self.pool.idle(shared):
             return False
         self.pool.share(shared)
-        host = self.pool.offloaded(hashes[len(shared) :])
+        host, below = self.pool.offloaded(hashes[len(shared) :])
         sequence.blocks = shared + (self.pool.allocate(missing) or [])
         for index in range(len(shared), len(shared) + host):
             self.pool.fill(sequence.blocks[index], hashes[index])
@@ -175,6 +175,7 @@ class Scheduler:
         if sequence.scheduled_at is None:
             sequence.cached = len(shared) * self.block_size
             sequence.offloaded = host * self.block_size
+            sequence.from_disk = below * self.block_size
         return True
 
     def _finish(self, step: Step) -> None:

@@ -37,7 +37,9 @@ class Sequence:
     cached: int = 0
     """Prompt tokens found in the prefix cache when first scheduled (device tier)."""
     offloaded: int = 0
-    """The same in the host tier."""
+    """The same in the tiers below the device."""
+    from_disk: int = 0
+    """Of these, in those below host memory."""
     preemptions: int = 0
     scheduled_at: float | None = None
     first_token_at: float | None = None

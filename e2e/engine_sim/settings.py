@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from e2e.engine_sim.connector import connector_of
 from e2e.engine_sim.faults import Faults, faults_of
 from e2e.engine_sim.timing import Timing
 
@@ -73,6 +74,9 @@ class EngineSettings:
     prompt_tokens_details: bool
     track_load: bool
     parallelism: tuple[tuple[str, int], ...]
+    tiers: tuple[str, ...] = ()
+    """Folders of blocks below host memory."""
+    block_file_bytes: int = 4096
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
 
@@ -120,6 +124,7 @@ def engine_settings(args: Namespace, environment: Mapping[str, str]) -> EngineSe
     adapters = tuple(_adapters(args.lora_modules or []))
     if adapters and not args.enable_lora:
         raise BadSettings("LoRA is not enabled. Use --enable-lora to enable LoRA.")
+    connector = connector_of(args.kv_transfer_config)
     return EngineSettings(
         root=args.model,
         served_names=tuple(args.served_model_name or [args.model]),
@@ -135,7 +140,7 @@ def engine_settings(args: Namespace, environment: Mapping[str, str]) -> EngineSe
         block_size=block_size,
         block_size_given=args.block_size is not None,
         num_blocks=num_blocks,
-        host_blocks=int((args.kv_offloading_size or 0) * _blocks_per_gib(block_size)),
+        host_blocks=int((connector.gib or args.kv_offloading_size or 0) * _blocks_per_gib(block_size)),
         offloading_gib=args.kv_offloading_size,
         prefix_caching=args.enable_prefix_caching is not False,
         gpu_memory_utilization=args.gpu_memory_utilization,
@@ -143,6 +148,8 @@ def engine_settings(args: Namespace, environment: Mapping[str, str]) -> EngineSe
         prompt_tokens_details=args.enable_prompt_tokens_details,
         track_load=args.enable_server_load_tracking,
         parallelism=_parallelism(args),
+        tiers=connector.tiers,
+        block_file_bytes=int(_number(environment, "KV_FILE_KIB", 4) * 1024),
         seed=int(_number(environment, "SEED", 0)),
         timing=_timing(environment),
     )

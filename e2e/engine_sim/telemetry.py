@@ -49,7 +49,8 @@ class Telemetry:
             metrics["vllm:external_prefix_cache_queries"].add(len(sequence.prompt) - sequence.cached, _ENGINE)
             metrics["vllm:external_prefix_cache_hits"].add(sequence.offloaded, _ENGINE)
         metrics["vllm:prompt_tokens_cached_by_source"].add(sequence.cached, _ENGINE, "device")
-        metrics["vllm:prompt_tokens_cached_by_source"].add(sequence.offloaded, _ENGINE, "host")
+        metrics["vllm:prompt_tokens_cached_by_source"].add(sequence.offloaded - sequence.from_disk, _ENGINE, "host")
+        metrics["vllm:prompt_tokens_cached_by_source"].add(sequence.from_disk, _ENGINE, "disk")
 
     def _prompt_done(self, sequence: Sequence) -> None:
         metrics, prompt = self._metrics, len(sequence.prompt)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -26,27 +29,19 @@ CHILD = {
     "statefulsets": "statefulset/shared-store", "poddisruptionbudgets": "pdb/front-router",
     "networkpolicies": "networkpolicy/shared-store", "roles": "role/front-router",
     "rolebindings": "rolebinding/front-router", "podmonitors": "podmonitor/small-engine",
+    "horizontalpodautoscalers": "hpa/by-hpa", "scaledobjects": "scaledobjects.keda.sh/by-keda",
 }  # fmt: skip
 """A child of each kind whose name stays the same."""
 BY_REVISION = {"controllerrevisions": "small", "leaderworkersets": "group"}
 """Kinds whose names follow from the revision, and the model that has one."""
 OWNERS = {"modeldeployments": "mdep/small", "routingpolicies": "rpol/front", "cachetiers": "ctier/shared"}
 OPTIONAL = {
-    "podmonitors": ("monitoring.coreos.com", "PodMonitor"),
-    "leaderworkersets": ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+    "podmonitors": ("monitoring.coreos.com", "v1", "PodMonitor"),
+    "leaderworkersets": ("leaderworkerset.x-k8s.io", "v1", "LeaderWorkerSet"),
+    "scaledobjects": ("keda.sh", "v1alpha1", "ScaledObject"),
 }
-ELSEWHERE = {
-    ("modeldeployments/scale", "patch"),
-    ("pods", "patch"),
-    ("pods/eviction", "create"),
-    *(
-        (kind, verb)
-        for kind in ("horizontalpodautoscalers", "scaledobjects")
-        for verb in ("get", "list", "watch", "create", "patch", "delete")
-    ),
-}
-"""Rights that need more than this stage has; hpa_provider, scale_down_victim and hung_engine fail without theirs, and nothing here shows that KEDA's are
-needed."""
+PROVIDERS = {"horizontalpodautoscalers": "by-hpa", "scaledobjects": "by-keda"}
+"""Whose child each is; what KEDA itself makes of its object is keda_provider's."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +73,6 @@ def grants() -> list[Grant]:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
-        if (resource, verb) not in ELSEWHERE
     ]
 
 
@@ -123,9 +117,9 @@ class Stage:
     def settle(self) -> None:
         """Everything is as specified again."""
         self.place.kubectl("delete", "controllerrevisions", "-l", "of=somebody-else")
-        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits", "mdep/scales")
+        self.place.kubectl("delete", "--ignore-not-found", "mdep/waits", "mdep/scales", "mdep/pair")
         self.cluster.apply(WORKLOADS, namespace=self.place.name)
-        for ref in (*OWNERS.values(), "mdep/group"):
+        for ref in (*OWNERS.values(), "mdep/group", *(f"mdep/{name}" for name in PROVIDERS.values())):
             self.place.wait(partial(self._goes_on, ref), f"{ref} goes on")
 
     def _goes_on(self, ref: str) -> bool:
@@ -171,14 +165,25 @@ WAITS = model(
 some container mounts."""
 SCALES = model("scales", autoscaling={"minReplicas": 1, "maxReplicas": 2})
 """A model for which it is asked how many more engines have room."""
-WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER]
+CPU = {"gpus": {"count": 0}}
+PAIR = model("pair", engine=CPU, replicas=2, drain={"timeout": "15s"})
+"""Two engines, of which one may leave, or hang."""
+
+
+def provided(name: str, provider: str, **spec: Any) -> Object:
+    """A model that somebody else scales."""
+    return model(name, engine=CPU, autoscaling={"provider": provider, "minReplicas": 1, "maxReplicas": 2}, **spec)
+
+
+BY_OTHERS = [provided("by-hpa", "HPA"), provided("by-keda", "KEDA")]
+WORKLOADS: list[Object] = [model(model=CLAIM, replicas=0, suspend=False), GROUP, policy(), TIER, *BY_OTHERS]
 
 
 def optional_kind(resource: str) -> Object:
     """A CRD of the same name as another operator's, without its schema."""
-    group, kind = OPTIONAL[resource]
+    group, version, kind = OPTIONAL[resource]
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    served = {"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"kind": kind, "plural": resource, "singular": kind.lower()}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -187,8 +192,12 @@ def optional_kind(resource: str) -> Object:
             "name": f"{resource}.{group}",
             "annotations": {"api-approved.kubernetes.io": "unapproved, a stand-in of a test"},
         },
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [served]},
     }
+
+
+NOBODY = "http://prometheus.nowhere:9090"
+"""Named to KEDA, of which there is only the kind."""
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +205,7 @@ def stage() -> Iterator[Stage]:
     """A cluster of its own, because its rights are changed."""
     with Cluster.start("every-rule", nodes=1, gpus=2) as cluster:
         cluster.apply([optional_kind(resource) for resource in OPTIONAL])
-        install_chart(cluster, "replicas=1")
+        install_chart(cluster, "replicas=1", "externalMetrics.enabled=true", f"prometheus.url={NOBODY}")
         place = Place.make(cluster)
         rules = {
             "tidegate": cluster.get("clusterrole", "tidegate")["rules"],
@@ -217,7 +226,7 @@ def test_without_it_something_fails(stage: Stage, grant: Grant) -> None:
     try:
         provoke(stage, grant)
         refused = grant.refusal()
-        stage.cluster.wait(lambda: any(text in stage.said() for text in refused), f"{refused[0]} is told", 100)
+        stage.cluster.wait(lambda: any(text in stage.said() for text in refused), f"{refused[0]} is told", 150)
     finally:
         stage.grant(grant.role, stage.rules[grant.role])
         if grant.verb in ("list", "watch") or more:
@@ -236,6 +245,8 @@ def provoke(stage: Stage, grant: Grant) -> None:
         stage.place.apply(WAITS)
     elif (grant.verb, resource) == ("list", "nodes"):
         stage.place.apply(SCALES)
+    elif (grant.verb, resource) in RARE:
+        RARE[grant.verb, resource](stage)
     elif (grant.verb, resource) == ("patch", "controllerrevisions"):
         record_is_orphaned(stage)
     elif grant.verb in ("list", "watch"):
@@ -303,6 +314,8 @@ def deleted(stage: Stage, resource: str) -> None:
         stage.place.kubectl("patch", "mdep/small", "--type=merge", "-p", '{"spec":{"model":{"storage":null}}}')
     elif resource == "leaderworkersets":
         stage.revised("group")
+    elif resource in PROVIDERS:
+        provide(stage, PROVIDERS[resource], "Operator")
     else:
         stage.revised("small")
 
@@ -332,4 +345,62 @@ def record_is_orphaned(stage: Stage) -> None:
     stage.place.apply(WORKLOADS[0])
 
 
+def provide(stage: Stage, name: str, provider: str, **spec: Any) -> None:
+    """Somebody else is to scale this model."""
+    patch = {"spec": {"autoscaling": {"provider": provider}, **spec}}
+    stage.place.kubectl("patch", f"mdep/{name}", "--type=merge", "-p", json.dumps(patch))
+
+
+def handed_over(stage: Stage) -> None:
+    """spec.replicas becomes what there is, before an HPA writes it."""
+    provide(stage, "by-hpa", "Operator")
+    stage.place.wait(lambda: not _provider(stage, "by-hpa"), "the operator decides")
+    provide(stage, "by-hpa", "HPA", replicas=2)
+
+
+def routers_handed_over(stage: Stage) -> None:
+    """spec.router.replicas becomes what there is, before an HPA writes it."""
+    _routers(stage, replicas=1, autoscaling=None)
+    stage.place.wait(lambda: stage.place.get("deploy/front-router")["spec"]["replicas"] == 1, "there is one router")
+    _routers(stage, replicas=None, autoscaling={"minReplicas": 1, "maxReplicas": 3})
+
+
+def _routers(stage: Stage, **router: Any) -> None:
+    stage.place.kubectl("patch", "rpol/front", "--type=merge", "-p", json.dumps({"spec": {"router": router}}))
+
+
+def _provider(stage: Stage, name: str) -> str:
+    return str(stage.place.get(f"mdep/{name}")["status"]["autoscaling"].get("provider", ""))
+
+
+def one_of_two_leaves(stage: Stage) -> None:
+    """Which one, is written on it."""
+    stage.place.apply(PAIR)
+    stage.place.ready("mdep/pair")
+    stage.place.kubectl("scale", "mdep/pair", "--replicas=1")
+
+
+def one_of_two_hangs(stage: Stage) -> None:
+    """With a stream under way; a minute after it is out its Pod is evicted."""
+    stage.place.apply(PAIR)
+    stage.place.ready("mdep/pair")
+    engine = stage.place.items("pods", "tidegate.dev/model=pair")[0]
+    url = stage.cluster.forward_address(engine["status"]["podIP"], 8000)
+    httpx.post(f"{url}/sim/faults", json={"hang": True}, timeout=10).raise_for_status()
+    body = {"model": "pair", "messages": [{"role": "user", "content": "Well?"}], "max_tokens": 20, "stream": True}
+    threading.Thread(target=_asked, args=(f"{url}/v1/chat/completions", body), daemon=True).start()
+
+
+def _asked(url: str, body: Object) -> None:
+    """Waits for an answer that does not come, until the engine ends."""
+    with suppress(httpx.HTTPError):
+        httpx.post(url, json=body, timeout=300)
+
+
+RARE = {
+    ("patch", "modeldeployments/scale"): handed_over,
+    ("patch", "routingpolicies/scale"): routers_handed_over,
+    ("patch", "pods"): one_of_two_leaves,
+    ("create", "pods/eviction"): one_of_two_hangs,
+}
 PROVOCATIONS = {"create": created, "patch": patched, "delete": deleted, "get": read}

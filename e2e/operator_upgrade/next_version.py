@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION = "0.2.0"
 EDITS = (
     ("plan/model/engine.py", '{"name": "VLLM_NO_USAGE_STATS"', '{"name": "NEXT_VERSION", "value": "1"},\n    {"name": "VLLM_NO_USAGE_STATS"'),
-    ("plan/router/workload.py", '"--log-level", "warning"', '"--log-level", "error"'),
+    ("plan/containers.py", '"--log-level", "warning"', '"--log-level", "error"'),
     ("api/modeldeployment.py", "    drain: Drain = Drain()\n", '    drain: Drain = Drain()\n    next_field: bool = False\n    """A field that came later."""\n'),
     ("contract/router_config.py", "    timeouts: Timeouts\n", '    timeouts: Timeouts\n    next_rule: str = "a rule that came later"\n'),
     ("contract/destinations.py", "    engine: Engine | None = None\n", "    engine: Engine | None = None\n    oracle: str | None = None\n"),

@@ -11,8 +11,9 @@
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
 //! |          |   token is                                                                                         |
-//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; of a provider `host NAME`,             |
-//! |          |   `path PREFIX`, `keep HEADER` and `drop HEADER` any number                                        |
+//! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; `longer HEADER`: marks answers that     |
+//! |          |   say that the context is too long; of a provider `refused HEADER`: marks those that do not take    |
+//! |          |   our key, `name NAME`, `host NAME`, `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
 //! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
@@ -137,13 +138,23 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
 
 fn engine(text: &str) -> Result<engine::Config, String> {
     let (lines, headers) = split(text)?;
-    let mut config = engine::Config { model: Vec::new(), external: None, hold: false, headers };
+    let mut config = engine::Config {
+        model: Vec::new(),
+        external: None,
+        hold: false,
+        longer: String::new(),
+        refused: String::new(),
+        headers,
+    };
     for line in lines {
         match line {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
-            ("host" | "path" | "keep" | "drop", value) => {
-                external(config.external.get_or_insert_default(), line.0, value);
+            ("longer", header) if !header.is_empty() => config.longer = header.to_string(),
+            ("refused", header) if !header.is_empty() => config.refused = header.to_string(),
+            ("name" | "host" | "path" | "keep" | "drop" | "default", value) => {
+                external(config.external.get_or_insert_default(), line.0, value)
+                    .ok_or_else(|| unknown(line.0, value))?;
             }
             (word, value) => return Err(unknown(word, value)),
         }
@@ -155,13 +166,19 @@ fn engine(text: &str) -> Result<engine::Config, String> {
     }
 }
 
-fn external(external: &mut External, word: &str, value: &str) {
+fn external(external: &mut External, word: &str, value: &str) -> Option<()> {
     match word {
+        "name" => external.name = value.as_bytes().to_vec(),
         "host" => external.host = value.as_bytes().to_vec(),
         "path" => external.path = value.as_bytes().to_vec(),
         "keep" => external.kept.push(value.to_string()),
+        "default" => {
+            let (name, value) = value.split_once(' ')?;
+            external.defaults.push((name.to_string(), value.as_bytes().to_vec()));
+        }
         _ => external.dropped.push(value.to_string()),
     }
+    Some(())
 }
 
 fn unknown(word: &str, value: &str) -> String {
@@ -205,16 +222,19 @@ mod tests {
         assert_eq!((route.first_token.as_slice(), route.prefix.as_str()), (&b"600"[..], "x-prefix"));
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
         assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
-        let text = format!("{HEADERS}model a b\nhold");
+        let text = format!("{HEADERS}model a b\nhold\nlonger x-longer");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
-        assert_eq!(engine.headers.draining, "x-draining");
+        assert_eq!((engine.headers.draining.as_str(), engine.longer.as_str()), ("x-draining", "x-longer"));
         assert!(engine.external.is_none());
-        let text = format!("{HEADERS}model a\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c");
+        let text =
+            format!("{HEADERS}model a\nrefused x-refused\nname hosted\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c\ndefault x-d 1 2");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         let external = engine.external.as_ref().unwrap();
         assert_eq!((external.host.as_slice(), external.path.as_slice()), (&b"api.example.com"[..], &b""[..]));
         assert_eq!((external.kept.len(), external.dropped.len()), (2, 1));
+        assert_eq!((external.name.as_slice(), engine.refused.as_str()), (&b"hosted"[..], "x-refused"));
+        assert_eq!(external.defaults, [("x-d".to_string(), b"1 2".to_vec())]);
         assert!(matches!(Config::read(b"panics", b""), Some(Config::Panics)));
     }
 
@@ -249,6 +269,9 @@ mod tests {
             ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
+            ("engine", format!("{HEADERS}model a\ndefault x-d")),
+            ("engine", format!("{HEADERS}model a\nlonger")),
+            ("engine", format!("{HEADERS}model a\nrefused")),
             ("nothing", HEADERS.to_string()),
         ] {
             assert!(Config::read(filter.as_bytes(), text.as_bytes()).is_none(), "{filter} {text}");

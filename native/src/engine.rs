@@ -6,12 +6,14 @@
 //! | 200 with a body to come                       | headers wait for its first byte; an engine that breaks off |
 //! |                                               |   or keeps silent until then is one that did not answer    |
 //! | 500 with `connection: close`                  | marked: the engine is draining, another is asked           |
+//! | 400, 401 of a provider                        | read to its end (refused.rs)                               |
 //! | otherwise                                     | passed on                                                  |
 
 use crate::config::Headers;
 use crate::digits::Digits;
 use crate::external::{restore, External};
 use crate::filter::{Filter, Host, Request, Response, Side};
+use crate::refused::Refused;
 use crate::splice::{apply, Edit, Place};
 use std::sync::Arc;
 
@@ -27,6 +29,10 @@ pub struct Config {
     pub external: Option<External>,
     /// Whether headers are held.
     pub hold: bool,
+    /// Header that marks an answer which says that the context is too long; empty: nobody wants to know.
+    pub longer: String,
+    /// Header that marks a provider's answer which says that our key is wrong.
+    pub refused: String,
     /// Headers that the filters tell each other things in.
     pub headers: Headers,
 }
@@ -39,12 +45,14 @@ pub struct Engine {
     /// Bytes of the body so far.
     at: usize,
     held: bool,
+    /// An answer that is read first.
+    read: Option<Refused>,
 }
 
 impl Engine {
     /// At its beginning.
     pub fn new(config: Arc<Config>) -> Engine {
-        Engine { config, edits: None, at: 0, held: false }
+        Engine { config, edits: None, at: 0, held: false, read: None }
     }
 
     /// The piece of this hook, changed.
@@ -66,6 +74,9 @@ impl Filter for Engine {
     /// moment the length must be that of the body: an engine would take what is left over for another request.
     fn request_headers(&mut self, host: &mut dyn Host, _end: bool) -> Request {
         let names = &self.config.headers;
+        if !self.config.longer.is_empty() {
+            host.remove_header(Side::Request, &self.config.longer);
+        }
         if host.header(Side::Request, &names.splice, 0).is_none() {
             restore(host);
         }
@@ -100,9 +111,16 @@ impl Filter for Engine {
             Some(b"500") if host.header(Side::Response, "connection", 0) == Some(b"close") => {
                 host.set_header(Side::Response, &self.config.headers.draining, b"1");
             }
+            Some(b"400") if !end && !self.config.longer.is_empty() => self.read = Some(Refused::Read(Vec::new())),
+            Some(b"401") if !self.config.refused.is_empty() => {
+                if let Some(external) = &self.config.external {
+                    host.set_text("refused", &external.name);
+                    self.read = Some(Refused::replaced(host, &self.config.refused, end));
+                }
+            }
             _ => (),
         }
-        if self.held {
+        if self.held || (self.read.is_some() && !end) {
             Response::Hold
         } else {
             Response::Continue
@@ -110,6 +128,11 @@ impl Filter for Engine {
     }
 
     fn response_body(&mut self, host: &mut dyn Host, end: bool) -> Response {
+        if let Some(mut read) = self.read.take() {
+            let said = read.body(host, &self.config.longer, end);
+            self.read = (said == Response::Hold).then_some(read);
+            return said;
+        }
         self.held = self.held && !end && host.body_size(Side::Response) == 0;
         if self.held {
             Response::Hold
@@ -126,7 +149,8 @@ mod tests {
 
     fn engine(model: &str) -> Engine {
         let (model, headers) = (model.as_bytes().to_vec(), Headers::for_tests());
-        Engine::new(Arc::new(Config { model, external: None, hold: true, headers }))
+        let (longer, refused) = ("x-longer".into(), String::new());
+        Engine::new(Arc::new(Config { model, external: None, hold: true, longer, refused, headers }))
     }
 
     /// What an engine is sent of a body in slices and pieces of `size` bytes.
@@ -208,6 +232,9 @@ mod tests {
         assert_eq!(answered("500", "close", false), (Response::Continue, true));
         assert_eq!(answered("500", "keep-alive", false), (Response::Continue, false));
         assert_eq!(answered("503", "close", false), (Response::Continue, false));
+        assert_eq!(answered("400", "keep-alive", false), (Response::Hold, false));
+        assert_eq!(answered("400", "keep-alive", true), (Response::Continue, false));
+        assert_eq!(answered("401", "keep-alive", false), (Response::Continue, false), "an engine's is its own");
     }
 
     #[test]

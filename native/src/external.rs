@@ -6,13 +6,15 @@
 //! | `:authority`, `:path`                   | the provider's  | as the client sent them  |
 //! | what filters and routes tell each other | none            | as before                |
 //! | what says who asks, or how              | none            | none                     |
-//! | `authorization`                         | of a filter     | none, until a filter     |
+//! | `authorization`, `x-api-key`            | of a filter     | none, until a filter     |
 //! |                                         |   after this    |   sets one               |
+//! | what the provider wants to be told, and | set             | none                     |
+//! |   the client has not said               |                 |                          |
 
 use crate::filter::{Host, Side};
 
 const KEPT: &str = "kept";
-const KEY: &str = "authorization";
+const KEYS: [&str; 2] = ["authorization", "x-api-key"];
 const ADDRESSED: [&str; 2] = [":authority", ":path"];
 /// What stands before the names of things in our paths; a provider has its own there.
 const VERSION: &[u8] = b"/v1/";
@@ -28,6 +30,10 @@ pub struct External {
     pub kept: Vec<String>,
     /// Headers that do not.
     pub dropped: Vec<String>,
+    /// What the policy calls it, told where it does not take our key.
+    pub name: Vec<u8>,
+    /// Headers, with a value each, that are set where the client sent none.
+    pub defaults: Vec<(String, Vec<u8>)>,
 }
 
 impl External {
@@ -39,6 +45,11 @@ impl External {
         for name in self.kept.iter().chain(&self.dropped) {
             host.remove_header(Side::Request, name);
         }
+        for (name, value) in &self.defaults {
+            if host.header(Side::Request, name, 0).is_none() {
+                host.set_header(Side::Request, name, value);
+            }
+        }
         host.set_header(Side::Request, ":authority", &self.host);
         host.set_header(Side::Request, ":path", &path);
     }
@@ -48,7 +59,7 @@ impl External {
         [&self.path, rest].concat()
     }
 
-    /// Lines of a name and a value, which has no line ends.
+    /// Lines of a name and a value, which has no line ends; a name alone is that of a header that was not there.
     fn kept_of(&self, host: &dyn Host) -> Vec<u8> {
         let mut kept = Vec::new();
         for name in ADDRESSED.into_iter().chain(self.kept.iter().map(String::as_str)) {
@@ -56,8 +67,20 @@ impl External {
                 kept.extend([name.as_bytes(), b" ", value, b"\n"].concat());
             }
         }
+        for (name, _) in &self.defaults {
+            if host.header(Side::Request, name, 0).is_none() {
+                kept.extend([name.as_bytes(), b"\n"].concat());
+            }
+        }
         kept
     }
+}
+
+/// The path that the client asked for, while an attempt at a provider has another one.
+pub fn path_before(host: &dyn Host) -> Vec<u8> {
+    let kept = host.text(KEPT).unwrap_or_default();
+    let found = kept.split(|c| *c == b'\n').find_map(|line| line.strip_prefix(b":path "));
+    found.unwrap_or_default().to_vec()
 }
 
 /// The request's headers as they were before an attempt at a provider, and nothing that such an attempt has added.
@@ -66,13 +89,17 @@ pub fn restore(host: &mut dyn Host) {
     if kept.is_empty() {
         return;
     }
-    for line in kept.split(|c| *c == b'\n') {
-        let Some(space) = line.iter().position(|c| *c == b' ') else { continue };
-        if let Ok(name) = std::str::from_utf8(&line[..space]) {
-            host.set_header(Side::Request, name, &line[space + 1..]);
+    for line in kept.split(|c| *c == b'\n').filter(|line| !line.is_empty()) {
+        let name = line.split(|c| *c == b' ').next().unwrap_or_default();
+        match (std::str::from_utf8(name), line.get(name.len() + 1..)) {
+            (Ok(name), Some(value)) => host.set_header(Side::Request, name, value),
+            (Ok(name), None) => host.remove_header(Side::Request, name),
+            _ => (),
         }
     }
-    host.remove_header(Side::Request, KEY);
+    for name in KEYS {
+        host.remove_header(Side::Request, name);
+    }
     host.set_text(KEPT, b"");
 }
 
@@ -83,7 +110,15 @@ mod tests {
 
     fn external() -> External {
         let (kept, dropped) = (vec!["x-model".into()], vec!["x-forwarded-for".into()]);
-        External { host: b"api.example.com".to_vec(), path: b"/openai/v1".to_vec(), kept, dropped }
+        let defaults = vec![("x-version".into(), b"1".to_vec())];
+        External {
+            host: b"api.example.com".to_vec(),
+            path: b"/openai/v1".to_vec(),
+            kept,
+            dropped,
+            defaults,
+            ..External::default()
+        }
     }
 
     fn asked(path: &str) -> Fake {
@@ -107,15 +142,28 @@ mod tests {
         assert_eq!(header(&host, ":authority").unwrap(), "api.example.com");
         assert_eq!(header(&host, ":path").unwrap(), "/openai/v1/chat/completions?a=b c");
         assert_eq!((header(&host, "x-model"), header(&host, "x-forwarded-for")), (None, None));
+        assert_eq!(header(&host, "x-version").unwrap(), "1");
         host.set_header(Side::Request, "authorization", b"Bearer of a filter");
+        host.set_header(Side::Request, "x-api-key", b"of a filter");
         restore(&mut host);
         assert_eq!(header(&host, ":authority").unwrap(), "router");
         assert_eq!(header(&host, ":path").unwrap(), "/v1/chat/completions?a=b c");
         assert_eq!(header(&host, "x-model").unwrap(), "chat");
         assert_eq!((header(&host, "authorization"), header(&host, "x-forwarded-for")), (None, None));
+        assert_eq!((header(&host, "x-api-key"), header(&host, "x-version")), (None, None));
         host.set_header(Side::Request, "authorization", b"of somebody else");
         restore(&mut host);
         assert!(header(&host, "authorization").is_some(), "once is enough");
+    }
+
+    #[test]
+    fn what_the_client_says_itself_stays() {
+        let mut host = asked("/v1/messages");
+        host.set_header(Side::Request, "x-version", b"2");
+        external().address(&mut host);
+        assert_eq!(header(&host, "x-version").unwrap(), "2");
+        restore(&mut host);
+        assert_eq!(header(&host, "x-version").unwrap(), "2");
     }
 
     #[test]

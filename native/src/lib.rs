@@ -29,6 +29,7 @@ pub mod name;
 pub mod panics;
 pub mod parameters;
 pub mod prefix;
+pub mod refused;
 pub mod route;
 pub mod scanner;
 pub mod search;

@@ -41,6 +41,9 @@ use std::time::Instant;
 /// Read, and taken off, by Envoy's router; a client's own is dropped before.
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-upstream-rq-per-try-timeout-ms>
 const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
+/// As `operator/tidegate/names.py` has them: how many were asked, and who answered, by what the route would have asked.
+const ATTEMPTS: &str = "x-tidegate-attempts";
+const ANSWERED_BY: [&str; 2] = ["x-tidegate-backend", "x-tidegate-revision"];
 const BEARER: (&str, &str) = ("www-authenticate", "Bearer");
 /// As `operator/tidegate/envoy/limits.py` has it.
 const AGAIN: (&str, &str) = ("retry-after", "5");
@@ -313,6 +316,9 @@ impl Filter for Route {
     fn response_headers(&mut self, host: &mut dyn Host, end: bool) -> Response {
         if self.api == Api::Anthropic {
             name_request(host);
+        }
+        if self.ours && host.header(Side::Response, ATTEMPTS, 0) == Some(b"0") {
+            ANSWERED_BY.iter().for_each(|name| host.remove_header(Side::Response, name));
         }
         if !end && !self.ours && is_stream(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");

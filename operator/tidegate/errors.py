@@ -9,6 +9,7 @@ TidegateError
     ├── InvalidManifest   the object cannot be read as the API describes it
     ├── NotOurs           an object with the name of one of our children belongs to somebody else
     ├── Overridden        something changes what we write whenever we write it
+    ├── EngineTooOld      its image is older than what the model asks for (plan/model/decision.py)
     ├── MissingKind       the cluster lacks a kind that the model needs (plan/model/decision.py)
     ├── StatusRefused     the API server does not take a status (control/reconcile.py)
     └── Refused           the API server will not take what we write (cluster/client.py)

@@ -40,6 +40,7 @@ ROLE_ENGINE: Final = "engine"
 ROLE_WORKER: Final = "engine-worker"
 ROLE_ROUTER: Final = "router"
 ROLE_STORE: Final = "store"
+ROLE_SWEEPER: Final = "kv-sweeper"
 
 # annotations on the ControllerRevision that keeps a revision's rendered Pod template
 OPERATOR_VERSION_ANNOTATION: Final = f"{GROUP}/rendered-by"
@@ -78,6 +79,10 @@ ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
 """Who asks for how much: from Envoy to the brain, where a policy has limits."""
 RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
 """What limits have reserved: from the brain to Envoy, for the request's record."""
+LONGER_HEADER: Final = f"{INTERNAL_PREFIX}longer"
+"""Set where an answer says that the request's context is too long for the model: on it, and on the request until the next attempt."""
+REFUSED_HEADER: Final = f"{INTERNAL_PREFIX}refused"
+"""Set on the answer of a provider that does not take our key."""
 CACHE_HEADER: Final = f"{INTERNAL_PREFIX}cache"
 """Asks the brain for an answer that is kept, and says for which route and client."""
 CACHED_HEADER: Final = f"{INTERNAL_PREFIX}cached"
@@ -96,6 +101,8 @@ INTERNAL_HEADERS: Final = (
     PREFIX_HEADER,
     FIRST_HEADER,
     CLIENT_HEADER,
+    LONGER_HEADER,
+    REFUSED_HEADER,
     CACHE_HEADER,
     CACHED_HEADER,
     TICKET_HEADER,
@@ -120,6 +127,8 @@ BIND_VARIABLE: Final = "TIDEGATE_BIND_ADDRESS"
 # ports
 ENGINE_PORT: Final = 8000
 ROUTER_PORT: Final = 8080
+ROUTER_PORT_NAME: Final = "router"
+"""Of a router's port in an engine's Pod, where the engine's is called `http`."""
 PROBE_PORT: Final = 8081
 """Of a router's Envoy, for kubelet."""
 BRAIN_PORT: Final = 9092
@@ -151,6 +160,7 @@ ENGINE_CONTAINER: Final = "engine"
 ENVOY_CONTAINER: Final = "envoy"
 BRAIN_CONTAINER: Final = "brain"
 STORE_CONTAINER: Final = "valkey"
+SWEEPER_CONTAINER: Final = "sweeper"
 
 ROUTER_CONFIG_KEY: Final = "router.json"
 AVOIDED_KEY: Final = "avoided.json"
@@ -223,6 +233,11 @@ def store(tier: str) -> str:
 def store_address(tier: str, namespace: str) -> str:
     """Host and port of a managed store."""
     return f"{store(tier)}.{namespace}.svc:{STORE_PORT}"
+
+
+def kv_tier(tier: str) -> str:
+    """What a tier has for KV blocks: a claim, and the Deployment that keeps it within its size."""
+    return f"{tier}-kv"
 
 
 def store_claim(tier: str) -> str:

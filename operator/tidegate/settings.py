@@ -101,6 +101,11 @@ class Settings(BaseSettings):
     prometheus_scrape_interval: Annotated[float, Field(ge=1, le=300, description="seconds, from 1 to 300")] = 15.0
     """Seconds between two scrapes of a router: what PodMonitors of ours ask for, and what others must not be slower than."""
 
+    keda_authentication: Annotated[
+        str, Field(pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$", description="empty, or a Kubernetes name")
+    ] = ""
+    """ClusterTriggerAuthentication with which KEDA asks that Prometheus."""
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -127,6 +132,7 @@ class Settings(BaseSettings):
             log_format=self.log_format,
             operator_namespace=self.namespace,
             engine_peers=tuple(json.loads(self.engine_peers)) if self.network_policies else None,
+            keda_authentication=self.keda_authentication,
         )
 
     @property

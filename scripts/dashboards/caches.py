@@ -23,7 +23,7 @@ SHARE: Final = "Of the requests that could have been answered so; `coalesced` wa
 
 def caches() -> Json:
     """The dashboard."""
-    return dashboard("caches", ABOUT, [NAMESPACE, POLICY, CACHE], [_requests(), _kept(), _stored()])
+    return dashboard("caches", ABOUT, [NAMESPACE, POLICY, CACHE], [_requests(), _kept(), _stored(), _similar()])
 
 
 def _requests() -> Row:
@@ -80,3 +80,20 @@ def _of_store(what: str) -> Query:
 def _largest(what: str) -> Query:
     """Each router says it of the one store."""
     return Query(f"max by (policy, cache) (tidegate_cache_store_{what}{{{OF}}})", "{{policy}} {{cache}}")
+
+
+def _similar() -> Row:
+    verdicts = rate(f"tidegate_cache_judged_total{{{OF}}}", "verdict")
+    wrong, told = (
+        f'sum by (policy, cache) (increase(tidegate_cache_judged_total{{{OF}, verdict=~"{verdict}"}}[1d]))'
+        for verdict in ("wrong", "right|wrong")
+    )
+    answered = f"min by (policy, cache) (tidegate_cache_similar_on{{{OF}}})"
+    return Row(
+        "Similar questions",
+        [
+            Panel("Answers that were compared", "ops", [Query(verdicts, "{{verdict}}")], stacked=True),
+            Panel("Wrong ones of a day", "percentunit", [Query(f"{wrong} / {told}", "{{policy}} {{cache}}")]),
+            Panel("Answered by every router", "short", [Query(answered, "{{policy}} {{cache}}")]),
+        ],
+    )

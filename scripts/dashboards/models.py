@@ -74,6 +74,10 @@ def _engines() -> Row:
     grouped = f"by ({', '.join(by)})"
     queued = rate(f"vllm:request_queue_time_seconds_bucket{{{ENGINES}}}", "le", *by)
     preempted = rate(f"vllm:num_preemptions_total{{{ENGINES}}}", *by)
+
+    def found(counter: str) -> str:
+        return f"vllm:{counter}_total{{{ENGINES}}}"
+
     return Row(
         "Engines",
         [
@@ -94,6 +98,21 @@ def _engines() -> Row:
                     Query(f"avg {grouped} (vllm:kv_cache_usage_perc{{{ENGINES}}})", f"{legend} average"),
                     Query(f"max {grouped} (vllm:kv_cache_usage_perc{{{ENGINES}}})", f"{legend} fullest"),
                 ],
+            ),
+            Panel(
+                "Prompt tokens found in prefix caches",
+                "percentunit",
+                [
+                    Query(
+                        f"{rate(found('prefix_cache_hits'), *by)} / {rate(found('prefix_cache_queries'), *by)}",
+                        f"{legend} GPU",
+                    ),
+                    Query(
+                        f"{rate(found('external_prefix_cache_hits'), *by)} / {rate(found('external_prefix_cache_queries'), *by)}",
+                        f"{legend} below it",
+                    ),
+                ],
+                about="Below it: of the tokens that the GPU had not, those that kvOffload's tiers had.",
             ),
             Panel(
                 "Preemptions a second",

@@ -127,6 +127,10 @@ def bounded(path: str, piece: Schema) -> bool:
     )
 
 
+SCALED = ("ModelDeployment.spec.replicas", "RoutingPolicy.spec.router", "RoutingPolicy.spec.router.replicas")
+"""What /scale needs a default of."""
+
+
 def test_structural() -> None:
     assert [path for path, piece in PIECES if not structural(path, piece)] == []
 
@@ -134,7 +138,7 @@ def test_structural() -> None:
 def structural(path: str, piece: Schema) -> bool:
     typed = ("type" in piece) != bool(piece.get("x-kubernetes-int-or-string"))
     foreign = {"anyOf", "oneOf", "allOf", "not", "$ref", "title", "const", "nullable"} & piece.keys()
-    defaulted = "default" in piece and path != "ModelDeployment.spec.replicas"
+    defaulted = "default" in piece and path not in SCALED
     keys = set(piece.get("x-kubernetes-list-map-keys", []))
     keyed = piece.get("x-kubernetes-list-type") != "map" or (keys and keys <= set(piece["items"]["required"]))
     return (
@@ -222,6 +226,8 @@ def test_scale() -> None:
         "labelSelectorPath": ".status.selector",
     }
     assert root("ModelDeployment")["properties"]["spec"]["properties"]["replicas"]["default"] == 1
+    router = root("RoutingPolicy")["properties"]["spec"]["properties"]["router"]
+    assert (router["default"], router["properties"]["replicas"]["default"]) == ({"replicas": 2}, 2)
 
 
 def test_a_union_is_refused() -> None:

@@ -91,7 +91,7 @@ def test_the_goals() -> None:
     lines = [goal.line() for goal in found.values()]
     assert lines[0][1:] == ("<= 1.8", "2.00 (2.00 to 2.00)", "**missed**")
     assert [line[2] for line in lines].count("not measured") == 2
-    assert lines[-1][1:] == (">= 50", "100 (100 to 100)", "met")
+    assert lines[-1][1:] == (">= 50", "100.0 (100.0 to 100.0)", "met")
 
 
 def test_the_text_says_on_what_and_what_is_not_there() -> None:

@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.skipif(not built(), reason="no native filters: make native, where cargo is"),
 ]
-OURS = ["direct", "plain", "route", "lines", "records", "guarded", "asked", "reserved"]
+OURS = ["direct", "plain", "route", "lines", "records", "known", "guarded", "asked", "reserved"]
 ASKED = ["json", "steady", "paced", "short"]
 """The others send the same to the same places: longer prompts, and a stream at once."""
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.brain.records.test_outcome import GOOD
 from tests.envoy.conftest import config
 from tests.support.authority import Authority
-from tidegate.brain.providers import Providers, machines, named_secrets
+from tidegate.brain.authorities import machines
+from tidegate.brain.providers import Providers, named_secrets
 from tidegate.brain.xds import Files
-from tidegate.contract.destinations import Destination, External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.providers import named
 from tidegate.envoy.start import Start
@@ -124,3 +128,56 @@ def test_the_machines_own(providers: Providers) -> None:
 def test_only_what_is_named() -> None:
     assert named_secrets(asked(ca=CA)) == {"openai", "ca"}
     assert named_secrets(asked(key=None)) == frozenset()
+
+
+LOGIN = SecretEntry(secret="egress", entry="login")
+
+
+def through(credentials: SecretEntry | None = LOGIN) -> RouterConfig:
+    """The provider behind a proxy."""
+    made = asked()
+    proxy = Proxy(host="proxy.example.com", port=3128, credentials=credentials)
+    external = made.destinations[0].external
+    assert external
+    behind = external.model_copy(update={"proxy": proxy})
+    return made.model_copy(update={"destinations": (made.destinations[0].model_copy(update={"external": behind}),)})
+
+
+def test_what_a_proxy_is_shown(providers: Providers, tmp_path: Path) -> None:
+    providers.changed("openai", secret(token=b"sk-1"))
+    providers.changed("egress", secret(login=b"me:pass word\n"))
+    assert named_secrets(through()) == {"openai", "egress"}
+    assert providers.credentials(through()).reach("hosted")
+    [file] = (tmp_path / "proxies").iterdir()
+    assert file.read_bytes() == b"Basic " + base64.b64encode(b"me:pass word")
+    assert oct(file.parent.stat().st_mode)[-3:] == "700"
+    providers.changed("egress", None)
+    assert not providers.credentials(through()).reach("hosted")
+    assert (file.read_bytes(), providers.problems(through())) == (b"", ("Secret 'egress' does not exist",))
+
+
+@pytest.mark.parametrize("value", [b"", b"me", b":secret", b"me:\xc3\xa9", b"me:a\nb"])
+def test_what_is_no_user_and_password(providers: Providers, value: bytes) -> None:
+    providers.changed("openai", secret(token=b"sk-1"))
+    providers.changed("egress", secret(login=value))
+    assert not providers.credentials(through()).reach("hosted")
+    assert providers.problems(through()) == ("Secret 'egress': entry 'login' is not USER:PASSWORD in printable ASCII",)
+
+
+def test_a_key_that_is_not_taken(providers: Providers) -> None:
+    """It is told until the provider answers, or the Secret is another one; it is asked all the same."""
+    said = ("backend 'hosted': the provider answers 401 to entry 'token' of Secret 'openai'",)
+    providers.changed("openai", secret(token=b"sk-1"))
+    good = replace(GOOD, destination="hosted")
+    ends: tuple[Callable[[], None], ...] = (
+        lambda: providers.heard(good),
+        lambda: providers.changed("openai", secret(token=b"sk-2")),
+    )
+    for end in ends:
+        providers.heard(replace(good, status=502, refused="hosted"))
+        for other in (replace(good, destination="a.r1"), replace(good, status=503), replace(good, of_engine=False)):
+            providers.heard(other)
+        assert providers.problems(asked()) == said
+        assert providers.credentials(asked()).reach("hosted")
+        end()
+        assert providers.problems(asked()) == ()

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import httpx
 import pytest
 
 from tests.brain.decide.test_step import asking
-from tests.brain.support import CONFIG_MAP, changed, come_true, looping
+from tests.brain.support import CONFIG_MAP, changed, come_true, going, looping
 from tests.brain.test_router_decisions import served, told
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tidegate.brain import presence
@@ -24,11 +24,13 @@ from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Answer, Wire
 from tidegate.brain.native import built
 from tidegate.brain.router import Router
+from tidegate.brain.xds import assigned
 from tidegate.contract.destinations import Destination, External, Hold
 from tidegate.contract.patience import Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, Target
 from tidegate.envoy import hold
+from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.decide import SOCKET
 
 pytestmark = pytest.mark.envoy
@@ -296,6 +298,25 @@ async def test_who_has_a_provider_beside_waits_for_nobody(envoy: RealEnvoy, engi
         assert {(each.status_code, each.headers["x-tidegate-backend"]) for each in answers} == {(200, "hosted")}
 
 
+@pytest.mark.skipif(not built(), reason="without Rust")
+async def test_who_cannot_be_answered_by_the_provider_beside_waits(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path
+) -> None:
+    """It speaks Anthropic's API alone: requests of that pass by, others wait for the engine."""
+    made = beside(ONE, engines.start().port, "a")
+    those = tuple(
+        d.model_copy(update={"external": None, "anthropic": d.external}) if d.external else d for d in made.destinations
+    )
+    async with running(envoy, tmp_path, made.model_copy(update={"destinations": those})) as router:
+        waits = asyncio.create_task(asked(envoy))
+        await come_true(lambda: held(router) == 1)
+        async with httpx.AsyncClient(base_url=envoy.url, timeout=5) as client:
+            answer = await client.post("/v1/messages", json={"model": "chat"})
+        assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "hosted")
+        router.engines_changed(served(a=engines.start()))
+        assert (await waits).headers["x-tidegate-backend"] == "a"
+
+
 async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
     """Its model is gone, and the next of its chain stands in its place."""
     both = config({"chat": {"a": 1}, "large": {"b": 1}})
@@ -309,6 +330,45 @@ async def test_a_route_that_waits_for_no_engine_any_more(envoy: RealEnvoy, engin
         await come_true(lambda: held(router) == 1)
         await told(router, beside(both, engines.start().port))
         assert (await waits).headers["x-tidegate-backend"] == "b"
+
+
+PATIENT_NO_MORE = config({"chat": {"a": 1}})
+
+
+async def test_nobody_may_wait_any_more_as_the_first_engine_comes(
+    envoy: RealEnvoy, engines: Engines, tmp_path: Path
+) -> None:
+    """Who waits already waits until Envoy has the engine."""
+    async with running(envoy, tmp_path, ONE) as router:
+        waits = [asyncio.create_task(asked(envoy)) for _ in range(8)]
+        await come_true(lambda: held(router) == len(waits))
+        changed(PATIENT_NO_MORE, router)
+        router.engines_changed(served(a=engines.start()))
+        assert [(await each).status_code for each in waits] == [200] * len(waits)
+
+
+class Knowing:
+    """An Envoy that has these engines."""
+
+    def __init__(self) -> None:
+        self.has: dict[str, str] = {}
+
+    async def assignments(self) -> dict[str, str]:
+        return self.has
+
+
+async def test_whom_envoy_has_not_read_of_does_not_answer() -> None:
+    one, envoy = Endpoint("10.0.0.1", 8000), Knowing()
+    made = presence.Presence(cast("Admin", envoy), lambda: None, lambda: None)
+    made.follow(ONE, {"a": ()})
+    made.follow(PATIENT_NO_MORE, {"a": ()})
+    made.follow(PATIENT_NO_MORE, {"a": (one,)})
+    assert made.answering({"a": (one,)}) == frozenset()
+    envoy.has = {"a-r1": assigned("a.r1", (one,))}
+    async with going(made.run()):
+        await come_true(lambda: made.answering({"a": (one,)}) == {"a"})
+    made.follow(PATIENT_NO_MORE, {"a": (one,)})
+    assert made.answering({"a": (one,)}) == {"a"}
 
 
 def test_a_route_that_is_called_otherwise() -> None:

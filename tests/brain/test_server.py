@@ -14,6 +14,7 @@ from aiohttp import web
 from tests.envoy.conftest import Engine, RealEnvoy, config, free_port
 from tidegate.brain import server
 from tidegate.brain.admin import Admin, Gone, Incarnation, Reading, Silent
+from tidegate.brain.own import Own
 from tidegate.brain.router import Router
 from tidegate.brain.server import Server
 from tidegate.brain.xds import Files
@@ -80,9 +81,11 @@ def _reading(routes: str = "abc", active: int = 0, live: bool = True) -> Reading
 
 
 @asynccontextmanager
-async def _brain(admin: Admin, folder: Path, drain_seconds: float = DEADLINE) -> AsyncIterator[httpx.AsyncClient]:
+async def _brain(
+    admin: Admin, folder: Path, drain_seconds: float = DEADLINE, own: Own | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the brain's server. Its router wants CONFIG."""
-    router = Router("front-router", Files(Start(str(folder))), admin)
+    router = Router("front-router", Files(Start(str(folder))), admin, own=own)
     router.config_changed({"front-router": {"data": {ROUTER_CONFIG_KEY: CONFIG.text()}}})
     router.started.set()
     port = free_port()
@@ -246,6 +249,25 @@ async def test_a_drain_ends_when_the_last_stream_has(envoy: RealEnvoy, tmp_path:
         assert b"".join([piece async for piece in rest]) == b"last"
         async with asyncio.timeout(DEADLINE):
             assert (await drain).text == "drained\n"
+
+
+@pytest.mark.envoy
+async def test_beside_an_engine_envoy_ends_with_its_last_request(envoy: RealEnvoy, tmp_path: Path) -> None:
+    """Nobody goes on with a connection to an engine that is about to end; and where the Pod stays, kubelet starts another Envoy."""
+    admin = Admin(tmp_path / "admin.sock")
+    async with (
+        _routed(envoy) as engine,
+        _brain(admin, tmp_path, own=Own("r1", "small")) as brain,
+        _stream(envoy) as rest,
+        _drained(brain) as drain,
+        httpx.AsyncClient(base_url=envoy.url, timeout=DEADLINE) as newcomer,
+    ):
+        assert (await newcomer.post(CHAT, content=BODY)).status_code == 200
+        engine.finish.set()
+        assert b"".join([piece async for piece in rest]) == b"last"
+        async with asyncio.timeout(DEADLINE):
+            assert (await drain).text == "drained\n"
+        await _until(brain.get, "/metrics", lambda answer: answer.status_code == 503)
 
 
 @pytest.mark.envoy

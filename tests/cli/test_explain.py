@@ -14,7 +14,7 @@ RoutingPolicy/front-door: chat takes route chat
   asked by  clients with a key in Secret chat-keys
   first     small               90%  ModelDeployment llama-3-8b, whose engines call it llama-3-8b
   first     large               10%  ModelDeployment qwen-32b, whose engines call it qwen-32b
-  then      hosted                   https://api.openai.com/v1, which calls it gpt-4o-mini, with the key token of Secret openai
+  then      hosted                   https://api.openai.com/v1, which calls it gpt-4o-mini, with the key token of Secret openai, through http://proxy.example.com:3128
   at last   503 The service is busy. Please try again in a minute.
   cache     CacheTier shared
   again     the first ones 2 times more, after 429, 503, no connection, a reset

@@ -13,6 +13,7 @@ import yaml
 from tests.support.simulation import Simulation
 from tidegate.cli.main import main
 from tidegate.names import GROUP
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.samples import StoreCheck
 from tidegate.settings import from_environment
 
@@ -42,9 +43,11 @@ def planned(files: list[Path]) -> list[dict[str, Any]]:
     models: dict[str, dict[str, Any]] = {}
     made: list[dict[str, Any]] = []
     for owner in sorted(owners, key=lambda o: order.index(o["kind"])):
-        meta = {**owner["metadata"], "namespace": "default", "uid": UID, "resourceVersion": "1", "generation": 1}
+        meta = {**owner["metadata"], **ADDED}
         simulation = Simulation({**owner, "metadata": meta}, defaults=from_environment({}).defaults, models=models)
         simulation.tiers = {o["metadata"]["name"]: o for o in owners if o["kind"] == "CacheTier"}
+        beside = next((o for o in owners if o["metadata"]["name"] == policy_beside(owner)), None)
+        simulation.beside = {**beside, "metadata": {**beside["metadata"], **ADDED}} if beside else None
         simulation.check = StoreCheck(error="it was not asked")
         first = simulation.run()
         models |= {meta["name"]: simulation.owner} if owner["kind"] == "ModelDeployment" else {}
@@ -55,6 +58,8 @@ def planned(files: list[Path]) -> list[dict[str, Any]]:
 
 
 UID = "00000000-0000-0000-0000-000000000000"
+ADDED = {"namespace": "default", "uid": UID, "resourceVersion": "1", "generation": 1}
+"""By the API server."""
 
 
 def by_name(manifests: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

@@ -201,6 +201,20 @@ def test_a_tier_that_is_not_among_the_files(tmp_path: Path, capsys: Capture) -> 
     assert warning in capsys.readouterr().err
 
 
+def test_a_sidecars_policy_that_is_not_among_the_files(tmp_path: Path, capsys: Capture) -> None:
+    beside = "engine: {sidecarRouter: {routingPolicyRef: {name: edge}}, "
+    assert validate(file(tmp_path, MODEL.replace("engine: {", beside))) == 0
+    warning = "spec.engine.sidecarRouter.routingPolicyRef.name: no RoutingPolicy edge in these files"
+    assert warning in capsys.readouterr().err
+
+
+def test_replicas_that_an_autoscaler_writes(tmp_path: Path, capsys: Capture) -> None:
+    """No rule: admission cannot tell who wrote them."""
+    scaled = POLICY.replace("spec:", "spec:\n  router: {replicas: 3, autoscaling: {maxReplicas: 5}}", 1)
+    assert validate(file(tmp_path, f"{scaled}---\n{MODEL}")) == 0
+    assert "spec.router.replicas: each apply takes back" in capsys.readouterr().err
+
+
 def test_a_null_that_kubectl_apply_loses(tmp_path: Path, capsys: Capture) -> None:
     patch = "engine: {podTemplatePatch: {spec: {securityContext: {fsGroup: null}}}, "
     assert validate(file(tmp_path, MODEL.replace("engine: {", patch))) == 0

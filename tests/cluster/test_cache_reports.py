@@ -11,7 +11,7 @@ from tidegate.plan.samples import CacheReport
 
 WHOLE = {
     "entries": 1234, "bytes": 99999, "storeBytes": 8, "hits": {"memory": 150, "exact": 0, "semantic": 7}, "misses": 99,
-    "trouble": ["the store is away"], "semantic": {"state": "ExactOnly", "judged": 120, "falseHits": 6, "low": 0.02, "high": 0.1},
+    "trouble": ["the store is away"], "semantic": {"state": "ExactOnly", "judged": 129, "falseHits": 6, "says": "6 of 129 were wrong"},
 }  # fmt: skip
 
 
@@ -19,7 +19,7 @@ def test_a_whole_report() -> None:
     [found] = reports({"caches": {"shared": WHOLE}})
     away = ("the store is away",)
     assert found == CacheReport(
-        "shared", 1200, 99000, 8, 150, 0, 7, 99, away, exact_only=True, judged=120, false_hits=6
+        "shared", 1200, 99000, 8, 150, 0, 7, 99, away, exact_only="6 of 129 were wrong", judged=120, false_hits=6
     )
 
 

@@ -81,6 +81,18 @@ def told(old: Status | None, new: Status) -> list[tuple[str, str, str]]:
             status(ResponseCache=("False", "FalseHits")),
             [("Warning", "FalseHits", "ResponseCache is False: about ResponseCache")],
         ),
+        (None, status(MetricsAvailable=("Unknown", "NotAsked")), []),
+        (status(MetricsAvailable=("Unknown", "NotAsked")), status(MetricsAvailable=("True", "AsSpecified")), []),
+        (
+            status(MetricsAvailable=("True", "AsSpecified")),
+            status(MetricsAvailable=("False", "MetricMissing")),
+            [("Warning", "MetricMissing", "MetricsAvailable is False: about MetricsAvailable")],
+        ),
+        (
+            status(MetricsAvailable=("False", "MetricMissing")),
+            status(MetricsAvailable=("True", "AsSpecified")),
+            [("Normal", "AsSpecified", "MetricsAvailable is True: about MetricsAvailable")],
+        ),
         (FINE, status(Reconciling=("True", "Starting")), []),
         (FINE, status(UpdatePending=("True", "Adopted")), []),
     ],

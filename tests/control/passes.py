@@ -12,9 +12,9 @@ from tidegate.control.observe import Observer
 from tidegate.control.reconcile import Reconciler
 from tidegate.control.scale import Scaler
 from tidegate.control.store import Store
+from tidegate.engines.metrics import Unread
 from tidegate.errors import Unavailable
 from tidegate.plan.plan import ObjectKey, Question
-from tidegate.plan.scaling.engine_metrics import Unread
 
 SERVICE = ObjectKey("v1", "Service", "shop", "llama")
 OTHER = model(source={"uri": "hf://acme/other"})

@@ -52,6 +52,14 @@ def test_a_model() -> None:
     assert world.samples == SAMPLES
 
 
+def test_a_model_that_shares_the_blocks_of_a_tier() -> None:
+    shared = {"cacheTierRef": {"name": "shared"}, "weightsVersion": "1"}
+    sharing = model(engine={"kvOffload": {"hostMemory": "16Gi", "shared": shared}})
+    assert gatherer(TIER, managed_tier("other")).model(sharing).tier == TIER
+    assert gatherer(managed_tier("other")).model(sharing).tier is None
+    assert gatherer(TIER).model(MODEL).tier is None
+
+
 def test_a_policy_that_counts_in_a_store() -> None:
     counting = {**POLICY, "spec": POLICY["spec"] | {"storeRef": {"name": "shared"}}}
     assert gatherer(TIER, managed_tier("other")).router(counting).tiers == {"shared": TIER}

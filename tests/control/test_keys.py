@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import cached, managed_tier, model, pod, policy
+from tests.support.builders import cached, live, managed_tier, model, pod, policy
 from tidegate import names
 from tidegate.control.keys import interested, policies_beyond, policies_naming
 from tidegate.control.store import Store
-from tidegate.control.terms import models_of
+from tidegate.control.terms import models_of, orphans_of, scaling
 from tidegate.plan.kube.objects import child, model_labels, router_labels, store_labels
 from tidegate.plan.plan import Manifest, ObjectKey
 
 MODEL, POLICY, TIER = model("llama"), policy("chat", ("llama", "mistral")), managed_tier("shared")
+SHARED = {"cacheTierRef": {"name": "shared"}, "weightsVersion": "1"}
+SHARING = model("sharing", engine={"kvOffload": {"hostMemory": "16Gi", "shared": SHARED}})
 CACHED = cached(policy("cached", ("llama",)))
 COUNTING = policy("counting", storeRef={"name": "shared"})
 BOTH = {("ModelDeployment", "llama"), ("RoutingPolicy", "chat")}
@@ -36,6 +38,7 @@ def asked(manifest: Manifest, *around: Manifest, known: Manifest | None = None) 
         (POLICY, [MODEL], {("RoutingPolicy", "chat"), ("ModelDeployment", "llama"), ("ModelDeployment", "mistral")}),
         (TIER, [MODEL, POLICY], {("CacheTier", "shared")}),
         (TIER, [COUNTING, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "counting")}),
+        (TIER, [SHARING, MODEL], {("CacheTier", "shared"), ("ModelDeployment", "sharing")}),
         (TIER, [CACHED, POLICY], {("CacheTier", "shared"), ("RoutingPolicy", "cached")}),
         (CACHED, [], {("RoutingPolicy", "cached"), ("ModelDeployment", "llama"), ("CacheTier", "shared")}),
         (child("Service", "s", MODEL, {}, {}), [], {("ModelDeployment", "llama")}),
@@ -65,6 +68,15 @@ def test_interested(manifest: Manifest, around: list[Manifest], expected: set[tu
 )
 def test_what_a_store_throws_out_is_news_for_who_counts_there(now: dict[str, Any], woken: bool) -> None:
     assert (("RoutingPolicy", "counting") in asked(TIER | {"status": now}, COUNTING, known=TIER)) == woken
+
+
+@pytest.mark.parametrize(
+    ("spec", "woken"),
+    [({"store": {"managed": {}}}, True), ({"store": {"managed": {}}, "kv": {"size": "2Gi"}}, False)],
+)
+def test_whether_a_tier_has_blocks_is_news_for_who_shares_them(spec: dict[str, Any], woken: bool) -> None:
+    before = TIER | {"spec": {"store": {"managed": {}}, "kv": {"size": "1Gi"}}}
+    assert (("ModelDeployment", "sharing") in asked(TIER | {"spec": spec}, SHARING, known=before)) == woken
 
 
 def serving(**revision: Any) -> dict[str, Any]:
@@ -146,6 +158,59 @@ def test_what_models_read_of_a_policy(now: Manifest, woken: set[str]) -> None:
     """Also models that it named before are told."""
     found = asked(now, known=with_status(configuration={"live": 1}))
     assert found == {("RoutingPolicy", "chat")} | {("ModelDeployment", name) for name in woken}
+
+
+def hpa(kind: str, name: str, **labels: str) -> dict[str, Any]:
+    """Somebody's own."""
+    api = "apps/v1" if kind == "Deployment" else names.API_VERSION
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "mine", "namespace": "shop", "uid": "u", "resourceVersion": "3", "labels": labels},
+        "spec": {"scaleTargetRef": {"apiVersion": api, "kind": kind, "name": name}},
+    }
+
+
+ROUTERS = live(child("Deployment", "chat-router", POLICY, router_labels("chat"), {}))
+STRANGER = live({**ROUTERS, "metadata": {"name": "web", "namespace": "shop"}})
+
+
+@pytest.mark.parametrize(
+    ("now", "known", "woken"),
+    [
+        (hpa("Deployment", "chat-router"), None, {("RoutingPolicy", "chat")}),
+        (hpa("Deployment", "web"), hpa("Deployment", "chat-router"), {("RoutingPolicy", "chat")}),
+        (hpa("Deployment", "web"), None, set()),
+        (hpa("Deployment", "gone"), None, set()),
+        (hpa("RoutingPolicy", "chat"), None, set()),
+    ],
+)
+def test_somebodys_autoscaler_of_routers(now: Manifest, known: Manifest | None, woken: set[tuple[str, str]]) -> None:
+    assert asked(now, ROUTERS, STRANGER, known=known) == woken
+
+
+def test_what_is_not_ours_is_nobodys_orphan() -> None:
+    """Whatever labels somebody writes on an autoscaler: what a plan finds as a child it may delete."""
+    store = Store()
+    store.put(hpa("Deployment", "chat-router", **router_labels("chat")))
+    assert store.find(orphans_of(ObjectKey.of(POLICY))) == ()
+    assert len(store.find(scaling(ObjectKey.of(ROUTERS)))) == 1
+
+
+BESIDE = model("phi", engine={"sidecarRouter": {"routingPolicyRef": {"name": "chat"}}})
+
+
+def test_a_model_reads_the_policy_whose_router_is_in_its_pods() -> None:
+    """Also one that does not name it, so that it is told when that is mended."""
+    assert ("ModelDeployment", "phi") in asked(POLICY, BESIDE)
+    placed = {**POLICY, "spec": POLICY["spec"] | {"router": {"placement": "Sidecar"}}}
+    larger = {
+        **POLICY,
+        "spec": POLICY["spec"] | {"router": {"placement": "Sidecar", "resources": {"requests": {"cpu": "1"}}}},
+    }
+    assert ("ModelDeployment", "phi") in asked(larger, BESIDE, known=placed)
+    apart = {**POLICY, "spec": POLICY["spec"] | {"router": {"resources": {"requests": {"cpu": "1"}}}}}
+    assert asked(apart, BESIDE, known=POLICY) == {("RoutingPolicy", "chat")}
 
 
 def test_routers_that_may_send_to_more_than_a_status_names() -> None:

@@ -12,12 +12,13 @@ import pytest
 from tests.support.builders import key_of, model
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import Scaler, reading
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Node, Nodes
 from tidegate.plan.plan import Door, Footprint, ObjectKey, Query, Question, Replica, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples, Series
 from tidegate.plan.scaling.decide import Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.hung import Hung
+from tidegate.plan.scaling.prefixes import Rates
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings, Signal
 from tidegate.plan.scaling.state import State
@@ -49,7 +50,7 @@ class World:
 
     async def _page(self, address: str) -> Page | Unread:
         self.read.append(address)
-        return self.pages.get(address, Unread("vllm:num_requests_running"))
+        return self.pages.get(address, Unread("vllm:num_requests_running", "running"))
 
     def order(self, *addresses: str, replicas: int = 1) -> Scale:
         engines = tuple(Replica(f"uid-{a}", a, 0.0, 500.0, False) for a in addresses)
@@ -107,6 +108,25 @@ async def test_an_engine_that_says_nothing_holds(world: World) -> None:
 
 
 @scaling
+async def test_what_is_missing_is_told_once_and_taken_back(world: World) -> None:
+    """Not before 15 s, and in the same words for as long as it lasts."""
+    assert world.scaler.gaps(KEY) is None
+    world.pages["a"] = page()
+    world.scaler.want(KEY, world.order("a", "b", replicas=2))
+    await world.until(2)
+    assert world.scaler.gaps(KEY) == ()
+    await world.until(5)
+    [gap] = world.scaler.gaps(KEY) or ()
+    assert (gap.reason, "vllm:num_requests_running, which the load needs" in gap.words) == ("MetricMissing", True)
+    await world.until(20)
+    assert world.scaler.gaps(KEY) == (gap,)
+    before = len(world.woken)
+    world.pages["b"] = page()
+    await world.until(22)
+    assert (world.scaler.gaps(KEY), len(world.woken) > before) == ((), True)
+
+
+@scaling
 async def test_a_newer_plan_is_followed(world: World) -> None:
     world.pages["a"] = world.pages["b"] = page()
     world.scaler.want(KEY, world.order("a"))
@@ -144,8 +164,9 @@ ONE = Question(KEY, query=Query("x", 0.0))
     ("sample", "wanted"),
     [
         (None, Reading(error="it was not asked yet")),
-        (Sample(None, 0.0, "gone"), Reading(error="gone")),
-        (Sample(Measurement(error="no Prometheus"), 3.0), Reading(error="no Prometheus")),
+        (Sample(None, 0.0, "gone"), Reading(error="gone", asked=False)),
+        (Sample(Measurement(error="refused", fault="refused"), 3.0), Reading(error="refused", asked=False)),
+        (Sample(Measurement(error="no PromQL", fault="query"), 3.0), Reading(error="no PromQL")),
         (Sample(Measurement(), 3.0), Reading(error="the query gives 0 series: it must give one")),
         (Sample(Measurement((Series({}, ((1.0, 0.4),)),)), 3.0), Reading(0.4, 3.0)),
     ],
@@ -287,3 +308,18 @@ async def test_what_was_decided_for_another_provider_is_not_obeyed(world: World)
     assert world.scaler.decision(KEY) is None, "until the next look"
     await world.until(2)
     assert world.scaler.decision(KEY)
+
+
+@scaling
+async def test_what_prefix_caches_find_is_told_when_it_moves(world: World) -> None:
+    idle = replace(world.order("a"), settings=None)
+    world.pages["a"] = page(running=0)
+    world.scaler.want(KEY, idle)
+    await asyncio.sleep(6)
+    assert world.scaler.rates(KEY) is None
+    world.pages["a"] = replace(page(running=0), queries=2000, hits=500, external_queries=1500, external_hits=1500)
+    await asyncio.sleep(6)
+    assert world.scaler.rates(KEY) == Rates(25, 100)
+    assert world.woken == [KEY]
+    await asyncio.sleep(60)
+    assert world.woken == [KEY], "nothing moved"

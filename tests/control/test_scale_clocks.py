@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.support.virtual_time import now, run
 from tidegate.control.scale import TOLD, Scaler
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.plan import ObjectKey, Replica, Scale
-from tidegate.plan.scaling.engine_metrics import Page, Unread
 from tidegate.plan.scaling.settings import Settings
 from tidegate.plan.scaling.state import State
 

@@ -210,3 +210,16 @@ def test_of_managed_fields_only_who_and_how_is_kept() -> None:
         {"manager": "tidegate", "operation": "Update", "subresource": "status"},
     ]
     assert given["metadata"]["managedFields"][0] == entry
+
+
+def test_of_autoscalers_conditions_are_news_and_what_they_measure_is_not() -> None:
+    """They measure every 15 s."""
+
+    def saying(version: int, measured: int, active: str) -> dict[str, Any]:
+        conditions = [{"type": "ScalingActive", "status": active}]
+        status = {"currentReplicas": measured, "conditions": conditions}
+        return {**thing(version, kind="HorizontalPodAutoscaler"), "spec": {}, "status": status}
+
+    store = Store()
+    said = (saying(1, 1, "True"), saying(2, 2, "True"), saying(3, 2, "False"))
+    assert [store.put(each) for each in said] == [True, False, True]

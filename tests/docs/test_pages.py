@@ -35,7 +35,10 @@ TYPES = {
     "RESOLVED_REFS",
     "UPDATE_PENDING",
     "SCALING_ACTIVE",
+    "METRICS_AVAILABLE",
     "ENGINES_HANG",
+    "KV_READY",
+    "KV_SHARED",
     "RESPONSE_CACHE",
 }
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -92,6 +92,16 @@ def test_a_slow_engine() -> None:
         assert seconds[0] < 0.45 < seconds[1]  # 10 passes of 5 ms, and of 50 ms
 
 
+def test_a_metric_that_is_not_shown(sim: Sim) -> None:
+    shown = sim.get("/metrics").body
+    sim.post("/sim/faults", {"without_metric": "vllm:num_requests_waiting"})
+    hidden = sim.get("/metrics").body
+    sim.post("/sim/faults", {"without_metric": ""})
+    assert b"\nvllm:num_requests_waiting{" in shown
+    assert b"\nvllm:num_requests_waiting{" not in hidden
+    assert b"\nvllm:num_requests_waiting_by_reason{" in hidden
+
+
 def test_a_crash() -> None:
     with running() as sim:
         thread = threading.Thread(target=_ignoring_the_cut, args=(sim,))

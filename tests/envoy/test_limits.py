@@ -68,6 +68,8 @@ def test_a_client_over_its_limit_is_refused_and_no_other(envoy: RealEnvoy, engin
     brain.follow(wanted, "a")
     told = [post(envoy) for _ in range(3)]
     assert [answer.status_code for answer in told] == [200, 200, 429]
+    assert [answer.headers.get("x-tidegate-backend") for answer in told] == ["a", "a", None]
+    assert "x-tidegate-revision" not in told[-1].headers
     assert [answer.headers["x-ratelimit-remaining-requests"] for answer in told] == ["1", "0", "0"]
     assert told[0].headers["x-ratelimit-limit-requests"] == "2"
     assert 1 <= int(told[2].headers["retry-after"]) <= 62

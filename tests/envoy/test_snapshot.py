@@ -12,11 +12,24 @@ from tests.envoy.conftest import config, environment, envoy_binary, sticky
 from tidegate.brain.native import provided
 from tidegate.contract.browsers import Cors
 from tidegate.contract.clients import ApiKeys
+from tidegate.contract.destinations import Destination, External, Proxy
 from tidegate.contract.router_config import RouterConfig
+from tidegate.contract.routes import Fallback, Target
 from tidegate.envoy.clusters import Endpoint, load_assignment
 from tidegate.envoy.lua import _quoted
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
+
+
+def behind_a_proxy() -> RouterConfig:
+    """One, and an engine before it."""
+    external = External(host="a.example", port=80, tls=False, model="big", proxy=Proxy(host="proxy.example", port=3128))
+    made = config({"chat": {"a": 1}})
+    hosted = Destination(name="hosted", backend="hosted", external=external)
+    fallback = Fallback(steps=((Target(destination="hosted", weight=1),),))
+    route = made.routes[0].model_copy(update={"fallback": fallback})
+    return made.model_copy(update={"destinations": (*made.destinations, hosted), "routes": (route,)})
+
 
 SHAPES: dict[str, RouterConfig] = {
     "one model": config({"chat": {"a": 1}}),
@@ -34,6 +47,7 @@ SHAPES: dict[str, RouterConfig] = {
     "pages": config({"chat": {"a": 1}}, cors=Cors(allow_origins=("*", "https://a.example", "https://*.example.com"))),
     "clients with keys": config({"chat": {"a": 1}}, api_keys=ApiKeys(secrets=("keys",))),
     "many models": config({f"model-{i}": {f"b{i % 64}": 1} for i in range(2048)}),
+    "a provider behind a proxy": behind_a_proxy(),
     "names with slashes": config({"meta-llama/Llama-3.1:8b": {"a": 1}}),
 }
 

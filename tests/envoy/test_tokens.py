@@ -123,7 +123,8 @@ def _unsigned() -> str:
         (ISSUER.token(sub=None), "does not say whose it is"),
         (ISSUER.token(sub="two words"), "does not say whose it is"),
         (ISSUER.token(sub="x" * 254), "does not say whose it is"),
-        (ISSUER.token(sub={"a": 1}), ""),
+        (ISSUER.token(sub={"a": 1}), "a claim of the wrong kind"),
+        (ISSUER.token(sub=7), "a claim of the wrong kind"),
     ],
 )
 def test_others_are_not(guarded: RealEnvoy, engine: Engine, token: str, says: str) -> None:

@@ -17,8 +17,10 @@ from tidegate.api import KINDS
 from tidegate.api.advice import schema_at
 from tidegate.api.validate import check
 from tidegate.cli.render import followed
-from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, REVISION_LABEL
+from tidegate.errors import Stall
+from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, REVISION_LABEL, ROUTING_POLICY
 from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.containers import is_beside, policy_beside
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router.plan import plan_router
@@ -70,7 +72,10 @@ def made(manifest: Manifest) -> str:
     """Everything that a plan makes and says of an object that is new, as text, without the hash of its own spec."""
     owner = {**manifest, "metadata": {**manifest["metadata"], **CREATED}}
     if owner["kind"] == MODEL_DEPLOYMENT:
-        plan = plan_model(ModelWorld(owner, DEFAULTS, EVERYTHING, scrape=15.0), NOW)
+        try:
+            plan = plan_model(ModelWorld(owner, DEFAULTS, EVERYTHING, scrape=15.0, beside=beside(owner)), NOW)
+        except Stall as stall:
+            return str(stall)
         records = [m["metadata"]["labels"][REVISION_LABEL] for m in plan.apply if m["kind"] == "ControllerRevision"]
         return json.dumps([plan.apply, plan.status, repr(plan.scale)]).replace(
             records[0] if records else "none", "REVISION"
@@ -85,7 +90,23 @@ def routed(owner: Manifest, tiers: dict[str, Manifest]) -> str:
     """The same of a policy."""
     world = RouterWorld(owner, DEFAULTS, models=MODELS, tiers=tiers)
     plan = followed(lambda children: plan_router(replace(world, children=children), NOW))
-    return json.dumps([plan.apply, plan.status])
+    return json.dumps([plan.apply, plan.status]) + _in_engines(owner)
+
+
+def beside(owner: Manifest) -> Manifest | None:
+    """The policy that a model names for a router in its Pods."""
+    found = (m for _, m in MANIFESTS if m["kind"] == ROUTING_POLICY and m["metadata"]["name"] == policy_beside(owner))
+    policy = next((m for m in found if is_beside(m)), None)
+    return {**policy, "metadata": {**policy["metadata"], **CREATED}} if policy else None
+
+
+def _in_engines(policy: Manifest) -> str:
+    """What a policy makes of the Pods in which its routers are."""
+    if policy["kind"] != ROUTING_POLICY or not is_beside(policy):
+        return ""
+    name = policy["spec"]["backends"][0]["modelDeploymentRef"]["name"]
+    owner = model(name, engine={"sidecarRouter": {"routingPolicyRef": {"name": policy["metadata"]["name"]}}})
+    return json.dumps(plan_model(ModelWorld(owner, DEFAULTS, beside=policy), NOW).apply)
 
 
 def served(name: str) -> Manifest:
@@ -124,9 +145,9 @@ ASKED = ("spec", "store", "existing")
 """Whose store it is, the operator asks the store itself (cluster/stores.py); a plan is told the answer."""
 WALKED = (("spec", "rollout"), ("spec", "objectives"))
 """Count when a second revision comes: model/test_trial.py and test_gated.py walk through its steps, holds, approvals, pauses and looks."""
-SAID = ("protocol", "holdRequests")
-"""What a provider speaks; there is one so far, and a policy that says it can be read when there are others. How long requests are held is
-for the policies that name a model: router/test_traffic.py."""
+SAID = frozenset({"alsoOn", "holdRequests"})
+"""What goes on to the next backend besides: there is one such thing so far, and router/test_chains.py says what it does. How long requests are
+held is for the policies that name a model: router/test_traffic.py."""
 OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"))
 """There is one model so far. A rule's name tells rules apart for whoever applies the manifest."""
 CASES = [
@@ -136,7 +157,7 @@ CASES = [
     for path, value in leaves(m["spec"], ("spec",))
     if path[:3] != ASKED
     and path[:2] not in WALKED
-    and path[-1] not in SAID
+    and SAID.isdisjoint(path[-2:])
     and not any(path[-len(end) :] == end for end in OF_CACHES)
 ]
 

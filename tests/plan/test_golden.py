@@ -117,6 +117,11 @@ def policies(simulation: Simulation, said: list[dict[str, Any]]) -> None:
         simulation.policies.append(simulation.confirm(policy) if entry.get("confirmed") else policy)
 
 
+def beside(simulation: Simulation, said: dict[str, Any]) -> None:
+    """The policy whose router is to be in the model's Pods."""
+    simulation.beside = owner(names.ROUTING_POLICY, said["name"], said["spec"])
+
+
 def models(simulation: Simulation, said: dict[str, Any]) -> None:
     """Models with the status that they report."""
     for name, status in said.items():
@@ -163,6 +168,7 @@ HAPPENINGS: dict[str, Any] = {
     "workload": workload,
     "pods": pods,
     "policies": policies,
+    "beside": beside,
     "models": models,
     "reports": reports,
     "check": check,

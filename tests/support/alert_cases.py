@@ -78,9 +78,9 @@ def leader(values: str, pod: str) -> Series:
     return {f'tidegate_leader{{namespace="tidegate-system",pod="{pod}"}}': values}
 
 
-def condition(reason: str, values: str) -> Series:
-    """A model that is Stalled."""
-    labels = f'kind="ModelDeployment",namespace="ml",name="chat",type="Stalled",status="True",reason="{reason}"'
+def condition(reason: str, values: str, kind: str = "Stalled", status: str = "True") -> Series:
+    """A model that is Stalled, or of which another condition says something."""
+    labels = f'kind="ModelDeployment",namespace="ml",name="chat",type="{kind}",status="{status}",reason="{reason}"'
     return {f"tidegate_condition{{{labels}}}": values}
 
 
@@ -254,6 +254,17 @@ OF_THE_REST: Final = {
         summary="ml/chat: a new revision was taken back",
         bad={"at once": condition("RolledBack", "1x80")},
         good={"another reason": condition("NoCapacity", "1x80"), "no more": condition("RolledBack", "1x1 stale")},
+    ),
+    "TidegateMetricsMissing": Alert(
+        at="7m",
+        labels=OF_OBJECT | {"type": "MetricsAvailable", "status": "False", "reason": "MetricMissing"},
+        summary="ml/chat: what it is scaled by cannot be read (MetricMissing)",
+        bad={"for five minutes": condition("MetricMissing", "1x80", "MetricsAvailable", "False")},
+        good={
+            "for a moment": condition("MetricMissing", "1x8 _x80", "MetricsAvailable", "False"),
+            "nobody is asked": condition("NotAsked", "1x80", "MetricsAvailable", "Unknown"),
+            "Stalled": condition("MetricMissing", "1x80"),
+        },
     ),
     "TidegateStalled": Alert(
         at="7m",

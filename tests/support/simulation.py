@@ -41,6 +41,8 @@ class Simulation:
     children: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     pods: list[dict[str, Any]] = field(default_factory=list)
     policies: list[dict[str, Any]] = field(default_factory=list)
+    beside: dict[str, Any] | None = None
+    """The policy whose router is to be in a model's Pods."""
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     tiers: dict[str, dict[str, Any]] = field(default_factory=dict)
     reports: dict[str, RouterReport] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Simulation:
             children,
             tuple(self.pods),
             policies=tuple(self.policies),
+            beside=self.beside,
             samples=self._heard(),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from hypothesis import strategies as st
@@ -95,12 +96,23 @@ PARALLEL: Drawn = st.one_of(
 )
 
 
+BELOW_MEMORY: Drawn = st.sampled_from(
+    [{}, {"disk": {"size": "2Pi"}}, {"shared": {"cacheTierRef": {"name": "kv"}, "weightsVersion": "1"}}]
+)
+
+
 def _sized(engine: dict[str, Any]) -> dict[str, Any]:
-    """Shared memory that was drawn too small for what is offloaded is left out."""
-    if "kvOffload" in engine and amount(engine.get("sharedMemory", "1Ti")) < 2 * amount(
-        engine["kvOffload"]["hostMemory"]
-    ):
-        engine.pop("sharedMemory", None)
+    """What was drawn and does not go together is left out: offloading without GPUs, tiers below memory in a group of Pods, and shared memory
+    that is too small for what is offloaded."""
+    spread, gpus = engine.get("parallelism", {}), engine["gpus"]["count"]
+    pods = prod(spread.get(axis, 1) for axis in ("tensor", "pipeline", "data")) // gpus if spread else 1
+    if not gpus:
+        engine.pop("kvOffload", None)
+    if offload := engine.get("kvOffload"):
+        if pods > 1:
+            engine["kvOffload"] = offload = {"hostMemory": offload["hostMemory"]}
+        if amount(engine.get("sharedMemory", "1Pi")) < max(2, pods) * amount(offload["hostMemory"]):
+            engine.pop("sharedMemory", None)
     return engine
 
 
@@ -119,7 +131,7 @@ ENGINES: Drawn = st.builds(
         gpuMemoryUtilization=st.sampled_from(["90%", "0.5%", "100%"]),
         dtype=st.sampled_from(["auto", "bfloat16", "float", "float16", "float32", "half"]),
         quantization=st.just("fp8"),
-        kvOffload=st.builds(lambda q: {"hostMemory": q}, QUANTITIES),
+        kvOffload=st.builds(lambda q, below: {"hostMemory": q, **below}, QUANTITIES, BELOW_MEMORY),
         args=st.just(["--enable-chunked-prefill"]),
         env=st.just([{"name": "A", "value": "b"}, {"name": "USER", "value": "me"}]),
         startupTimeout=st.sampled_from(["30s", "20m", "1h30m"]),

@@ -42,3 +42,7 @@ def test_a_named_folder_may_hold_prometheus(tmp_path: Path, monkeypatch: pytest.
     for name in build.PROMETHEUS:
         (tmp_path / name).touch()
     assert build.prometheus_folder() == build.prometheus(print) == tmp_path
+
+
+def test_keda_is_built_from_the_module_that_its_manifests_are_in() -> None:
+    assert build.keda_source(print).name == f"v2@v{build.KEDA_VERSION}"

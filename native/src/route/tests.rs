@@ -266,6 +266,22 @@ fn refusals_speak_the_language_of_the_api() {
 }
 
 #[test]
+fn a_refusal_of_ours_names_nobody() {
+    for (attempts, ours, named) in [("0", true, false), ("2", true, true), ("0", false, true)] {
+        let (mut route, mut host) = (Route::new(config()), Fake::default());
+        for (name, value) in [("x-tidegate-attempts", attempts), ("x-tidegate-backend", "small")] {
+            host.set_header(Side::Response, name, value.as_bytes());
+        }
+        if ours {
+            route.local_reply(&mut host, 429);
+        }
+        route.response_headers(&mut host, false);
+        let there = host.header(Side::Response, "x-tidegate-backend", 0).is_some();
+        assert_eq!(there, named, "{attempts} {ours}");
+    }
+}
+
+#[test]
 fn answers_of_anthropics_api_name_their_request() {
     for (path, wanted) in [("/v1/messages", Some(&b"order-4711"[..])), (CHAT, None)] {
         let (mut route, mut host) = asked("POST", path, &[("x-request-id", "order-4711")]);

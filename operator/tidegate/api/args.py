@@ -42,6 +42,7 @@ OWNED_FLAGS: Final = {
     "--dtype": "write spec.engine.dtype",
     "--quantization": "write spec.engine.quantization",
     "--kv-offloading-size": "write spec.engine.kvOffload.hostMemory",
+    "--kv-offloading-backend": "leave it out: spec.engine.kvOffload is vLLM's own; for another one write --kv-transfer-config instead of it",
     "--shutdown-timeout": "write spec.drain.timeout",
     "--nnodes": "write spec.engine.parallelism, from which the number of Pods follows",
     "--node-rank": _GROUPED,

@@ -7,11 +7,9 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from tidegate.api import bounds
-from tidegate.api.base import KEYED_BY_NAME, SET, Part, Rule, SecretKeyRef
+from tidegate.api.base import KEYED_BY_NAME, SET, Part, Rule, SecretKeyRef, SecretName
 from tidegate.api.values import HOST, PORT
 from tidegate.contract.jwks import published
-
-SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
 class Anonymous(Part):

@@ -192,7 +192,7 @@ class Behavior(Part):
     scale_down: Direction = Direction()
     """Fewer replicas."""
 
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "!(has(self.scaleUp) && has(self.scaleUp.selectPolicy) && self.scaleUp.selectPolicy == 'Disabled' && "
             "has(self.scaleDown) && has(self.scaleDown.selectPolicy) && self.scaleDown.selectPolicy == 'Disabled')",

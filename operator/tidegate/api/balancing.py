@@ -15,8 +15,11 @@ HASHED: tuple[str, ...] = ("PrefixAffinity", "Session")
 class LoadBalancing(Part):
     """Which engine of a model gets a request."""
 
-    algorithm: Literal["LeastRequest", "RoundRobin", "Random", "PrefixAffinity", "Session"] = "LeastRequest"
-    """LeastRequest takes the less busy of two random engines. PrefixAffinity sends requests whose prompts begin alike, up to the first
+    algorithm: Literal["LeastRequest", "RoundRobin", "Random", "PrefixAffinity", "Session", "EngineLoad"] = (
+        "LeastRequest"
+    )
+    """LeastRequest takes the less busy of two random engines, by what this router has sent. EngineLoad asks the engines besides how much of
+    their KV cache is in use and how many requests wait, and sends the more of them the freer an engine is. PrefixAffinity sends requests whose prompts begin alike, up to the first
     message of a user, to one engine, which has that beginning in its cache: the turns of a conversation. Session
     goes by `headers`, and by the client's address where a request has none of them. With either an engine that has 1.5 times as many requests
     under way as the average is passed over, so that what is hot spreads. Routers without the native filters read no prompts: there

@@ -192,10 +192,13 @@ FreeForm = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]
 """An object of core Kubernetes that is passed on as it is; the API server checks it where it is used."""
 
 
+SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+
+
 class SecretKeyRef(Part):
     """A key of a Secret in the same namespace."""
 
-    name: ObjectName
+    name: SecretName
     """Name of the Secret."""
     key: Annotated[str, Field(min_length=1, max_length=253)]
     """Key inside the Secret."""

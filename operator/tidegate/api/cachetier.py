@@ -21,6 +21,7 @@ from tidegate.api.base import (
 )
 from tidegate.api.caching import ExactLayer, MemoryLayer, SemanticLayer, Temperature, TtlRule
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.kvtier import KVTier
 from tidegate.api.modeldeployment import Retention, same_class, unless_changed
 from tidegate.api.status import CacheTierStatus
 from tidegate.api.values import Quantity, amount
@@ -156,6 +157,9 @@ class CacheTierSpec(Part):
     max_answer_size: Quantity = "256Ki"
     """A longer answer is not kept."""
 
+    kv: KVTier | None = None
+    """A volume of KV-cache blocks that engines share. Default: none."""
+
     @property
     def keeps(self) -> bool:
         """Whether any answer is given again."""
@@ -171,9 +175,10 @@ class CacheTierSpec(Part):
 
     rules: ClassVar = (
         Rule(
-            "has(self.store) || has(self.memory)",
-            "a CacheTier needs a store, which routers share, or memory, which each has itself: store: {managed: {memory: 1Gi}} or memory: {}",
-            lambda s: s.store is not None or s.memory is not None,
+            "has(self.store) || has(self.memory) || has(self.kv)",
+            "a CacheTier needs a store, which routers share, memory, which each has itself, or kv, which engines share: "
+            "store: {managed: {memory: 1Gi}}, memory: {} or kv: {size: 500Gi}",
+            lambda s: s.store is not None or s.memory is not None or s.kv is not None,
         ),
         Rule(
             "!has(self.exact) || has(self.store)",

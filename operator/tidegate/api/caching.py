@@ -116,7 +116,7 @@ class Judge(Part):
     """Who compares two answers."""
 
     model: ServedName
-    """A public model of the policies that use the tier; none whose answers it would judge itself."""
+    """A public model of the policies that use the tier, answered by a ModelDeployment; none whose answers it would judge itself."""
 
 
 class Quality(Part):
@@ -125,7 +125,7 @@ class Quality(Part):
     sample: Percent = "2%"
     """Share of these requests."""
     max_false_hits: Percent = "1%"
-    """Share of answers that say something else than the engine. Where it is higher for sure (95 % confidence), only questions that are the
+    """Share of answers that say something else than the engine. Where it is higher for sure (99 % confidence), only questions that are the
     same word for word are answered, until the share is lower again; the policy's condition ResponseCache and an Event say so."""
     judged_by: Judge | None = None
     """Default: the two answers' vectors, and the guards."""

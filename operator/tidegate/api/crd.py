@@ -2,8 +2,8 @@
 
 Kubernetes wants structural schemas, which differ from pydantic's JSON Schema: references are inlined, `anyOf [x, null]`
 becomes x, titles and `additionalProperties: false` go. Defaults stand in descriptions, not in schemas, because a default
-that the API server writes into objects is a permanent difference to what is in Git; the one exception is spec.replicas,
-which /scale needs.
+that the API server writes into objects is a permanent difference to what is in Git; the one exception is the number that
+/scale reads and writes, which without one would read as 0, and 0 switches a HorizontalPodAutoscaler off.
 https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from tidegate.api import KINDS
+from tidegate.api.routerscaling import ROUTERS
 from tidegate.names import GROUP, PLURALS, VERSION
 
 Schema = dict[str, Any]
@@ -82,8 +83,7 @@ def _root(kind: str) -> Schema:
     """The schema of the whole object; metadata is Kubernetes' own."""
     schema = KINDS[kind].model_json_schema(by_alias=True)
     properties = {part: _field(schema["properties"][part], schema["$defs"]) for part in ("spec", "status")}
-    if kind == "ModelDeployment":
-        properties["spec"]["properties"]["replicas"]["default"] = 1
+    _default_replicas(kind, properties["spec"])
     own = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": {"type": "object"}}
     return {
         "type": "object",
@@ -92,6 +92,15 @@ def _root(kind: str) -> Schema:
         "properties": own | properties,
         "x-kubernetes-validations": schema["x-kubernetes-validations"],
     }
+
+
+def _default_replicas(kind: str, spec: Schema) -> None:
+    """The number that /scale is about, and what is around it."""
+    if kind == "ModelDeployment":
+        spec["properties"]["replicas"]["default"] = 1
+    if kind == "RoutingPolicy":
+        spec["properties"]["router"]["default"] = {"replicas": ROUTERS}
+        spec["properties"]["router"]["properties"]["replicas"]["default"] = ROUTERS
 
 
 def crd(kind: str) -> dict[str, Any]:

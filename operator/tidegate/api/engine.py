@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api.args import ENV_HINTS_CEL, OWNED_ENV, Arg, env_said
 from tidegate.api.base import KEYED_BY_NAME, FreeForm, LocalRef, ObjectName, Part, Rule, Words, cel_list
+from tidegate.api.kvoffload import KVOffload, too_old, too_old_cel, transfers, transfers_cel
 from tidegate.api.podtemplate import LABEL_RULE, PodTemplatePatch
 from tidegate.api.values import Duration, Percent, Quantity, amount, fraction, seconds
 
@@ -67,14 +68,6 @@ class Parallelism(Part):
     )
 
 
-class KVOffload(Part):
-    """KV-cache blocks that leave the GPU."""
-
-    host_memory: Quantity
-    """Host memory for KV blocks, per Pod (`--kv-offloading-size` of the whole replica). The blocks lie in /dev/shm, where models
-    with several kinds of attention take up to twice as much: so much is added to /dev/shm, and to the memory request and limit."""
-
-
 class EnvVar(Part):
     """core/v1 EnvVar."""
 
@@ -118,6 +111,13 @@ class Scheduling(Part):
     """RuntimeClass of the Pods, for example `nvidia`."""
 
 
+class SidecarRouter(Part):
+    """A router in each Pod of the model, before its engine."""
+
+    routing_policy_ref: LocalRef
+    """The RoutingPolicy, in the same namespace: one with `router: {placement: Sidecar}` and a backend for this model."""
+
+
 class PodMetadata(Part):
     """Labels and annotations that are added to Pods."""
 
@@ -154,9 +154,28 @@ several groups of KV blocks, https://github.com/vllm-project/vllm/issues/53042."
 _OFFLOADED_CEL = f"{OFFLOAD_ROOM}.0 * quantity(string(self.kvOffload.hostMemory)).asApproximateFloat()"
 
 
+_PODS_CEL = f"{spread_cel('self.parallelism')} / self.gpus.count"
+_BEYOND_CEL = "has(self.kvOffload) && (has(self.kvOffload.disk) || has(self.kvOffload.shared))"
+
+
 def offloaded(engine: Engine) -> Decimal:
-    """Bytes of /dev/shm that offloaded KV blocks may take in one Pod."""
+    """Bytes of memory that offloaded KV blocks may take in one Pod."""
     return OFFLOAD_ROOM * amount(engine.kv_offload.host_memory) if engine.kv_offload else Decimal(0)
+
+
+def mapped(engine: Engine) -> Decimal:
+    """Bytes that /dev/shm needs for them: in a group of Pods each makes a file as large as the blocks of all, of which it fills its part,
+    and ends where that is more than is free."""
+    return max(offloaded(engine), _of_all_pods(engine))
+
+
+def _of_all_pods(engine: Engine) -> Decimal:
+    pods = gpus_of_replica(engine) // engine.gpus.count if engine.gpus.count else 0
+    return pods * amount(engine.kv_offload.host_memory) if engine.kv_offload else Decimal(0)
+
+
+def _beyond_memory(engine: Engine) -> bool:
+    return engine.kv_offload is not None and engine.kv_offload.beyond_memory()
 
 
 class Engine(Part):
@@ -173,7 +192,7 @@ class Engine(Part):
     resources: Resources = Resources()
     """CPU, memory and further resources of the engine container."""
     shared_memory: Quantity | None = None
-    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi, and twice kvOffload.hostMemory."""
+    """Size of /dev/shm. Default: 2Gi for each GPU, at least 2Gi, and twice kvOffload.hostMemory, or as often as a replica has Pods."""
     parallelism: Parallelism | None = None
     """How the model is spread over GPUs. Default: tensor parallelism over the Pod's GPUs."""
     max_model_len: Annotated[int, Field(ge=1, le=100_000_000)] | None = None
@@ -200,12 +219,28 @@ class Engine(Part):
     """Where Pods may run."""
     pod_metadata: PodMetadata = PodMetadata()
     """Labels and annotations to add to the Pods."""
+    sidecar_router: SidecarRouter | None = None
+    """A policy's router runs inside these Pods, and its Service leads to it. Default: none; routers of other policies reach the engine as ever."""
     pod_template_patch: PodTemplatePatch | None = None
     """A strategic merge patch of the Pod template, the one escape hatch; probes, lifecycle, ports and argv of the engine are refused. To
     leave out what the operator writes, replace the map around it (`securityContext: {$patch: replace, runAsUser: 1000}`) or name the keys
     that stay (`$retainKeys`): a null is lost on its way through kubectl apply."""
 
     rules: ClassVar = (
+        Rule(
+            "!has(self.sidecarRouter) || !has(self.serviceAccountName)",
+            "a sidecar router reads the policy's Secrets by the ServiceAccount of its Pod, and so could every Pod of yours that runs under the "
+            "same one; leave serviceAccountName out, or sidecarRouter",
+            lambda e: e.sidecar_router is None or e.service_account_name is None,
+            ".serviceAccountName",
+        ),
+        Rule(
+            "!has(self.sidecarRouter) || !has(self.parallelism) || self.gpus.count == 0 || "
+            f"{spread_cel('self.parallelism')} <= self.gpus.count",
+            "a replica of several Pods has no sidecar router; leave sidecarRouter out, and let routers of their own lead to it",
+            lambda e: e.sidecar_router is None or e.gpus.count == 0 or gpus_of_replica(e) <= e.gpus.count,
+            ".sidecarRouter",
+        ),
         Rule(
             "!has(self.parallelism) || self.gpus.count > 0",
             "parallelism needs GPUs; set gpus.count, or leave parallelism out",
@@ -257,5 +292,39 @@ class Engine(Part):
             "16Gi; or leave sharedMemory out, and it has that size",
             lambda e: e.shared_memory is None or amount(e.shared_memory) >= offloaded(e),
             ".sharedMemory",
+        ),
+        Rule(
+            "!has(self.kvOffload) || !has(self.sharedMemory) || !has(self.parallelism) || self.gpus.count == 0 || "
+            "quantity(string(self.sharedMemory)).asApproximateFloat() >= "
+            f"double({_PODS_CEL}) * quantity(string(self.kvOffload.hostMemory)).asApproximateFloat()",
+            "sharedMemory must be at least kvOffload.hostMemory times the Pods of a replica, because each of them maps the blocks of all; "
+            "or leave sharedMemory out, and it has that size",
+            lambda e: e.shared_memory is None or not e.parallelism or amount(e.shared_memory) >= _of_all_pods(e),
+            ".sharedMemory",
+        ),
+        Rule(
+            "!has(self.kvOffload) || self.gpus.count > 0",
+            "kvOffload needs GPUs, because vLLM offloads from nothing else; set gpus.count, or leave kvOffload out",
+            lambda e: e.kv_offload is None or e.gpus.count > 0,
+            ".kvOffload",
+        ),
+        Rule(
+            f"!({_BEYOND_CEL}) || !has(self.parallelism) || self.gpus.count == 0 || {spread_cel('self.parallelism')} <= self.gpus.count",
+            "kvOffload.disk and kvOffload.shared work inside one Pod, because vLLM writes what its first Pod holds; set gpus.count to tensor x "
+            "pipeline x data, or leave both out and keep hostMemory",
+            lambda e: not _beyond_memory(e) or e.gpus.count == 0 or gpus_of_replica(e) <= e.gpus.count,
+            ".kvOffload",
+        ),
+        Rule(
+            f"!({_BEYOND_CEL}) || !has(self.image) || !{too_old_cel('self.image')}",
+            "this image's vLLM has no tiers below host memory; name v0.22.0 or newer, or leave kvOffload.disk and kvOffload.shared out",
+            lambda e: not _beyond_memory(e) or not too_old(e.image or ""),
+            ".image",
+        ),
+        Rule(
+            f"!has(self.kvOffload) || !has(self.args) || !self.args.exists(a, {transfers_cel('a')})",
+            "kvOffload and --kv-transfer-config both say which connector the engine has; leave one of them out",
+            lambda e: e.kv_offload is None or not any(map(transfers, e.args)),
+            ".args",
         ),
     )

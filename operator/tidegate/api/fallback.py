@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, Name, Part, Rule
+from tidegate.api.base import KEYED_BY_NAME, SET, Name, Part, Rule
 
 
 class FallbackBackend(Part):
@@ -34,6 +34,9 @@ class Fallback(Part):
 
     backends: Annotated[list[FallbackBackend], Field(max_length=8, json_schema_extra=KEYED_BY_NAME)] = []
     """In this order."""
+    also_on: Annotated[list[Literal["ContextTooLong"]], Field(max_length=1, json_schema_extra=SET)] = []
+    """What goes on besides. ContextTooLong: an answer of 400 that says that prompt and answer do not fit into the model's context, for
+    backends that have a longer one. Needs routers with the native filters. Default: a 400 is the client's."""
     response: FallbackResponse | None = None
     """At the end of the chain. Default: what the last one said."""
 
@@ -42,5 +45,11 @@ class Fallback(Part):
             "(has(self.backends) && self.backends.size() > 0) || has(self.response)",
             "a fallback needs backends or a response, for example fallback: {backends: [{name: large}]}; leave it out for none",
             lambda f: bool(f.backends) or f.response is not None,
+        ),
+        Rule(
+            "!has(self.alsoOn) || self.alsoOn.size() == 0 || (has(self.backends) && self.backends.size() > 0)",
+            "alsoOn is what goes on to the next backend, and there is none; write backends, or leave alsoOn out",
+            lambda f: not f.also_on or bool(f.backends),
+            ".alsoOn",
         ),
     )

@@ -24,8 +24,9 @@ from tidegate.api.base import (
     cel_string,
 )
 from tidegate.api.engine import Engine, gpus_of_replica, gpus_taken, spread_cel
+from tidegate.api.kvoffload import pinned, pinned_cel
 from tidegate.api.objectives import Objectives
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import SHARING, Rollout
 from tidegate.api.status import ModelDeploymentStatus
 from tidegate.api.values import Duration, Quantity, amount, seconds
 from tidegate.names import MAX_GROUP_NAME
@@ -243,6 +244,16 @@ def _surges_by_an_engine(spec: ModelDeploymentSpec) -> bool:
     return most is None or 0 < gpus_taken(spec.engine) <= most
 
 
+_SHARES_CEL = "has(self.engine.kvOffload) && has(self.engine.kvOffload.shared)"
+
+
+def _shares_known_weights(spec: ModelDeploymentSpec) -> bool:
+    offload = spec.engine.kv_offload
+    shared = offload.shared if offload else None
+    uris = (spec.model.uri, *(adapter.uri for adapter in spec.model.adapters))
+    return shared is None or shared.weights_version is not None or all(map(pinned, uris))
+
+
 class ModelDeploymentSpec(Part):
     """What should be served."""
 
@@ -266,6 +277,19 @@ class ModelDeploymentSpec(Part):
     rules: ClassVar = (
         BESIDE_REPLICAS,
         Rule(
+            "!has(self.engine.sidecarRouter) || !has(self.rollout) || has(self.rollout.strategy) && self.rollout.strategy in ['BlueGreen', 'Recreate']",
+            "the Service of a sidecar router leads to one revision at a time and gives none a share, as strategies Canary, which is the default, and "
+            "RollingUpdate would; write strategy: BlueGreen or Recreate, or leave rollout or engine.sidecarRouter out",
+            lambda s: s.engine.sidecar_router is None or s.rollout is None or s.rollout.strategy not in SHARING,
+            ".rollout.strategy",
+        ),
+        Rule(
+            "!has(self.engine.sidecarRouter) || !has(self.autoscaling) || !has(self.autoscaling.scaleToZero)",
+            "without an engine there is no sidecar router at which a request could wait; leave scaleToZero out, or engine.sidecarRouter",
+            lambda s: s.engine.sidecar_router is None or s.autoscaling is None or s.autoscaling.scale_to_zero is None,
+            ".autoscaling.scaleToZero",
+        ),
+        Rule(
             "!has(self.rollout) || !has(self.rollout.capacity) || !has(self.rollout.capacity.maxSurgeGPUs) || "
             "self.engine.gpus.count > 0 && self.rollout.capacity.maxSurgeGPUs >= self.engine.gpus.count && "
             "(!has(self.engine.parallelism) || "
@@ -274,6 +298,14 @@ class ModelDeploymentSpec(Part):
             "rollingUpdate: {maxSurge: 0, maxUnavailable: 1}, or capacity: {whenFull: Swap}; for engines without GPUs leave it out",
             _surges_by_an_engine,
             ".rollout.capacity.maxSurgeGPUs",
+        ),
+        Rule(
+            f"!({_SHARES_CEL}) || has(self.engine.kvOffload.shared.weightsVersion) || {pinned_cel('self.model.uri')} && "
+            f"(!has(self.model.adapters) || self.model.adapters.all(a, {pinned_cel('a.uri')}))",
+            "shared blocks outlive the Pods that made them, and those of other weights give wrong answers: name a commit (hf://org/repo@ and its 40 "
+            "digits) or a digest in every uri, or write kvOffload.shared.weightsVersion and change it with the files",
+            _shares_known_weights,
+            ".engine.kvOffload.shared",
         ),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, cel_string
+from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, SecretName, cel_string
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
+from tidegate.api.routerscaling import ROUTERS, Replicas, RouterAutoscaling
 
 
 class RouterService(Part):
@@ -60,10 +61,17 @@ class Cors(Part):
     """`https://chat.example.com`, `http://localhost:3000`, `https://*.example.com` for every name below it, or `*` for every page."""
 
 
+class CertificateRef(Part):
+    """A Secret in the same namespace."""
+
+    name: SecretName
+    """Name of the Secret."""
+
+
 class Tls(Part):
     """The certificate that the routers show."""
 
-    secret_ref: LocalRef
+    secret_ref: CertificateRef
     """A Secret of type kubernetes.io/tls in the same namespace, as cert-manager makes them: the certificate with its intermediates in
     `tls.crt`, its key in `tls.key`, in PEM. Another certificate in it counts as soon as kubelet has passed it on, within two minutes, and
     cuts no stream; one that cannot be used leaves the last good one in force, and the condition ResolvedRefs says so."""
@@ -77,11 +85,26 @@ class ClientAddress(Part):
     connection, whatever the header says, because anybody may write it."""
 
 
+def unless_changed(_: Any) -> bool:
+    """The twin of a rule about a change: there is nothing to compare with in one manifest."""
+    return True
+
+
+SIDECAR: Final = "Sidecar"
+_SIDECAR_CEL: Final = "has(self.placement) && self.placement == 'Sidecar'"
+_PLACED_CEL: Final = "(has({0}.placement) ? {0}.placement : 'Standalone')"
+
+
 class Router(Part):
     """The Pods that carry the traffic: Envoy with a brain beside it."""
 
-    replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Router Pods."""
+    placement: Literal["Standalone", "Sidecar"] = "Standalone"
+    """Standalone: a Deployment of their own. Sidecar: in each Pod of the model that names this policy in `engine.sidecarRouter`, before that
+    one engine. It cannot be changed later."""
+    replicas: Replicas = ROUTERS
+    """Router Pods; what `/scale` writes. With `autoscaling` leave it out: its HorizontalPodAutoscaler writes it."""
+    autoscaling: RouterAutoscaling | None = None
+    """A HorizontalPodAutoscaler that decides how many router Pods there are. Default: as many as `replicas` says."""
     service: RouterService = RouterService()
     """The Service in front of them."""
     resources: Resources = Resources()
@@ -103,7 +126,32 @@ class Router(Part):
     """Web pages that may ask from within a browser. Default: none, unlike vLLM's own, which is all: where everybody who reaches the
     Service may ask, every page that a person there opens could ask for whoever made the page."""
 
-    beside_pods: ClassVar = frozenset({"replicas", "service", "cors"})
+    beside_pods: ClassVar = frozenset({"placement", "replicas", "autoscaling", "service", "cors"})
+    rules: ClassVar = (
+        Rule(
+            f"{_PLACED_CEL.format('self')} == {_PLACED_CEL.format('oldSelf')}",
+            "placement cannot be changed, because nobody would answer meanwhile; make another policy, and move clients over to its Service",
+            unless_changed,
+            ".placement",
+        ),
+        Rule(
+            f"!({_SIDECAR_CEL}) || (self.replicas == {ROUTERS} && !has(self.autoscaling))",
+            "with placement Sidecar there are as many routers as the model has engines; leave replicas and autoscaling out, and scale the model",
+            lambda r: not r.sidecar or (r.replicas == ROUTERS and r.autoscaling is None),
+            ".replicas",
+        ),
+        Rule(
+            f"!({_SIDECAR_CEL}) || (!has(self.scheduling) && !has(self.podMetadata))",
+            "with placement Sidecar the Pods are the engines'; write engine.scheduling and engine.podMetadata of the ModelDeployment",
+            lambda r: not r.sidecar or not r.model_fields_set & {"scheduling", "pod_metadata"},
+            ".placement",
+        ),
+    )
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether it is in the Pods of engines."""
+        return self.placement == SIDECAR
 
     @property
     def port(self) -> int:

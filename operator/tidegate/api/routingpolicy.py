@@ -320,6 +320,20 @@ class RoutingPolicySpec(Part):
             ".storeRef",
         ),
         Rule(
+            "!has(self.router) || !has(self.router.placement) || self.router.placement != 'Sidecar' || self.routes.all(r, !has(r.cache))",
+            "a router beside an engine gives no answers again; leave cache out of its routes, or let routers of their own lead to the model",
+            lambda s: not s.router.sidecar or all(route.cache is None for route in s.routes),
+            ".routes",
+        ),
+        Rule(
+            "!has(self.router) || !has(self.router.placement) || self.router.placement != 'Sidecar' || "
+            "self.backends.filter(b, has(b.modelDeploymentRef)).size() == 1",
+            "with placement Sidecar the only engine is the one in the router's Pod: name its ModelDeployment in one backend, and no other; "
+            "external backends may stand beside it",
+            lambda s: not s.router.sidecar or sum(bool(b.model) for b in s.backends) == 1,
+            ".backends",
+        ),
+        Rule(
             f"self.routes.all(r, {_NAMED_CEL}.all(n, self.backends.exists(k, k.name == n)))",
             "a route names a backend that is not in spec.backends; add it there, or correct the name",
             lambda s: not any(_unknown(s, r) for r in s.routes),
@@ -360,6 +374,11 @@ class RoutingPolicy(Part):
     rules: ClassVar = (NAME_RULE,)
     crd: ClassVar[dict[str, Any]] = {
         "short_names": ["rpol"],
+        "scale": {
+            "specReplicasPath": ".spec.router.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
         "columns": [
             ("Status", "string", ".status.conditions[?(@.type=='Ready')].reason", 0),
             ("Ready", "string", ".status.ready", 0),

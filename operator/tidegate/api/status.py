@@ -204,6 +204,16 @@ class AutoscalingStatus(Part):
     """What was learned of this model: how much an engine carries, how long it takes to start. For the operator."""
 
 
+class PrefixCacheStatus(Part):
+    """What engines had computed before, of all their prompts of the last quarter of an hour or so; written anew when a share moves by five
+    points."""
+
+    hit_rate: Short = ""
+    """Share of the prompts' tokens that GPUs still had, in whole percent."""
+    external_hit_rate: Short | None = None
+    """Share, of the tokens that they had not, that the tiers below them had (engine.kvOffload); absent where there is none."""
+
+
 class HungEngine(Part):
     """An engine that makes no token although requests are under way."""
 
@@ -240,6 +250,8 @@ class ModelDeploymentStatus(Status):
     """Engines of the active revision that should exist."""
     selector: Annotated[str, Field(max_length=512)] = ""
     """Label selector of the model's engines; read by `/scale`."""
+    prefix_cache: PrefixCacheStatus | None = None
+    """What engines had computed before; absent until a thousand tokens of prompts were read."""
     hung_engines: Annotated[list[HungEngine], Field(max_length=1000)] = []
     """Engines that make no token although requests are under way."""
 
@@ -318,9 +330,11 @@ class RoutingPolicyStatus(Status):
     address: Annotated[str, Field(max_length=512)] = ""
     """Where clients inside the cluster reach the router; empty while the Service of that name leads elsewhere."""
     replicas: Count = 0
-    """Router Pods that exist."""
+    """Router Pods that exist; read by `/scale`."""
     ready_replicas: Count = 0
     """Router Pods that answer."""
+    selector: Annotated[str, Field(max_length=512)] = ""
+    """Label selector of the router Pods; read by `/scale`."""
     models: Annotated[list[ModelName], Field(max_length=bounds.ROUTES * bounds.ROUTE_MODELS)] = []
     """Public model names."""
     configuration: ConfigurationStatus | None = None

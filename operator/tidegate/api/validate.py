@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -78,8 +78,17 @@ def _path(location: tuple[int | str, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
 
 
+BESIDE_AUTOSCALER: Final = (
+    "each apply takes back what router.autoscaling decided, which writes the same field; leave it out"
+)
+
+
 def doubts(manifest: Any) -> list[Problem]:
-    """What is valid and will probably not do what was meant: nulls in a podTemplatePatch, which kubectl apply loses."""
+    """What is valid and will probably not do what was meant: nulls in a podTemplatePatch, which kubectl apply loses, and a number of routers
+    beside an autoscaler that writes it."""
+    router = manifest.get("spec", {}).get("router") or {}
+    if router.get("autoscaling") and router.get("replicas") is not None:
+        return [("spec.router.replicas", BESIDE_AUTOSCALER)]
     engine = manifest.get("spec", {}).get("engine", {})
     patch = engine.get("podTemplatePatch")
     message = "kubectl apply loses a null on its way; write $patch: replace or $retainKeys in the map around it"

@@ -91,6 +91,10 @@ class Admin:
         await self._ask("POST", "/healthcheck/fail")
         await self._ask("POST", "/drain_listeners?graceful&skip_exit")
 
+    async def quit(self) -> None:
+        """Ends this Envoy; kubelet starts another one unless the Pod is on its way out. Raises Silent."""
+        await self._ask("POST", "/quitquitquit")
+
     async def close(self) -> None:
         """Ends the connections."""
         await self._client.aclose()

@@ -19,6 +19,7 @@ from typing import Final
 
 import httpx
 
+from tidegate.brain.authorities import context
 from tidegate.contract.clients import Tokens
 from tidegate.contract.jwks import NoKeys, public
 
@@ -42,9 +43,8 @@ async def fetch(url: str, authorities: bytes) -> str:
 
 
 async def _whole(url: str, authorities: bytes) -> str:
-    verify = ssl.create_default_context(cadata=authorities.decode()) if authorities else ssl.create_default_context()
     async with (
-        httpx.AsyncClient(timeout=TIMEOUT, verify=verify, trust_env=True) as client,
+        httpx.AsyncClient(timeout=TIMEOUT, verify=context(authorities), trust_env=True) as client,
         client.stream("GET", url, headers={"accept": "application/json"}) as answer,
     ):
         answer.raise_for_status()

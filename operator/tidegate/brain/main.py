@@ -12,6 +12,7 @@ from kubernetes.aio import client, config
 
 from tidegate.brain.admin import Admin
 from tidegate.brain.certificate import unusable
+from tidegate.brain.own import Own
 from tidegate.brain.router import Router
 from tidegate.brain.secrets import Secrets
 from tidegate.brain.server import Server
@@ -45,6 +46,8 @@ class Post:
     drain_seconds: float
     drain_key: str
     envoy: Start
+    own: Own | None = None
+    """The engine in whose Pod it is; None where routers have Pods of their own."""
 
 
 async def run(post: Post) -> None:
@@ -53,7 +56,7 @@ async def run(post: Post) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     run_dir = Path(post.envoy.run_dir)
     admin = Admin(run_dir / "admin.sock")
-    router = Router(post.config_map, Files(post.envoy), admin)
+    router = Router(post.config_map, Files(post.envoy), admin, own=post.own)
     if router.files.begun():
         router.started.set()
     elif wrong := unusable(post.envoy.certificate):
@@ -77,18 +80,20 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
     secrets = Secrets(api, namespace, router.trust.changed, router.trust.forgotten)
     router.watch = secrets.name
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    engines = [] if router.own else [follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed)]
     parts = [
         asyncio.create_task(part)
         for part in (
             stop.wait(),
             follow(api, configs, one, router.config_changed),
-            follow(api, slices, {"labelSelector": ENGINES}, router.engines_changed),
+            *engines,
             secrets.run(),
             router.trust.issuers.run(),
             router.limits.run(),
             router.caches.run(),
             router.run(),
             router.presence.run(),
+            router.loads.run(),
         )
     ]
     done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

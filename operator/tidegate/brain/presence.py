@@ -7,6 +7,9 @@ the first one is ready       has not read of it        wait, until Envoy says th
 the last one leaves          sends to it               wait from then on: routes say so first; the engine stays in Envoy's file
                                                          until STAY later, for requests that are on the way
 none                         has none                  wait
+come, and a newer            has none yet              who waits waits until Envoy has one; others are answered as
+  configuration lets nobody                              where nobody waits
+  wait
 
 Where another revision's engines answer the route, nobody has to wait, and the last engine leaves the file at once.
 """
@@ -14,12 +17,13 @@ Where another revision's engines answer the route, nobody has to wait, and the l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tidegate.brain.admin import Admin, Silent
 from tidegate.brain.xds import assigned
+from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import hold
 from tidegate.envoy.clusters import Endpoint, stat_name
@@ -65,7 +69,7 @@ class Presence:
     def follow(self, config: RouterConfig | None, engines: Engines) -> None:
         """`config` is what Envoy runs, `engines` are those that are ready."""
         now = asyncio.get_running_loop().time()
-        before, self._destinations = self._destinations, _may_be_empty(config) if config else {}
+        before, self._destinations = self._destinations, self._watched(config) if config else {}
         if self._begun:  # what Envoy has just begun to run, it runs with its engines
             self._here |= {s for s in self._destinations.keys() - before.keys() if engines.get(s)}
         self._here &= self._destinations.keys()
@@ -76,6 +80,13 @@ class Presence:
         self._engines, self._begun = engines, True
         if self._arriving() or self._untold():
             self._doubt.set()
+
+    def _watched(self, config: RouterConfig) -> dict[str, list[str]]:
+        """Services that may have no engine; and those that might have none before, until Envoy has one: requests may still wait for it."""
+        found = _by_service(config.destinations)
+        may = _by_service(d for d in config.destinations if d.hold).keys()
+        open_ = self._destinations.keys() - self._here
+        return {service: found[service] for service in found if service in may or service in open_}
 
     def _leave(self, config: RouterConfig, gone: set[str], engines: Engines, now: float) -> None:
         self._here -= gone
@@ -137,10 +148,11 @@ class Presence:
         return running is not None and running.version == routes and running.held.issuperset(those)
 
 
-def _may_be_empty(config: RouterConfig) -> dict[str, list[str]]:
+def _by_service(those: Iterable[Destination]) -> dict[str, list[str]]:
+    """Names of destinations of engines."""
     found: dict[str, list[str]] = {}
-    for each in config.destinations:
-        if each.hold and each.engine:
+    for each in those:
+        if each.engine:
             found.setdefault(each.engine.service, []).append(each.name)
     return found
 

@@ -21,6 +21,8 @@ from tidegate.brain.decide.server import Decisions
 from tidegate.brain.endpoints import Engines
 from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.limits.meters import LimitMeters
+from tidegate.brain.load.readings import Loads
+from tidegate.brain.own import HERE, Own, placed
 from tidegate.brain.presence import Presence
 from tidegate.brain.records.meters import Meters
 from tidegate.brain.records.record import Record
@@ -84,6 +86,8 @@ class Router:
     admin: Admin
     decisions: Decisions = field(default_factory=Decisions)
     meters: Meters = field(default_factory=Meters)
+    own: Own | None = None
+    """The engine in whose Pod it is; None of a router with a Pod of its own."""
     config: RouterConfig | None = None
     engines: dict[str, tuple[Endpoint, ...]] | None = None
     watch: Callable[[Collection[str]], None] = lambda _: None
@@ -107,14 +111,17 @@ class Router:
     _leaving: dict[str, Leaving] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.own:
+            self.engines = self._chosen.of(HERE)
         self.presence = Presence(self.admin, lambda: self._running, self._news)
+        self.loads = Loads(self._changed.set)
         self.limits = Keeper(self.decisions.counting)
         self.caches = CacheKeeper(self.decisions.cache, time.time, self._judge())
         self.trust = Trust(self.files, (self.limits, self.caches), self._changed.set)
         self.limit_meters = LimitMeters(self.decisions.counting)
         self.cache_meters = CacheMeters(self.decisions.cache)
         with suppress(UnreadableConfig):
-            self._config_running = load(self.files.last_good())
+            self._config_running = placed(load(self.files.last_good()), self.own)
             self.decisions.follow(self._config_running, {})
             self._tell(self._config_running, 0.0)
             self.trust.restore(self._config_running)
@@ -137,7 +144,7 @@ class Router:
             return
         self.engines = self._chosen.without(avoided.read(found.get("data", {}).get(AVOIDED_KEY, "")))
         try:
-            self.config = load(found.get("data", {}).get(ROUTER_CONFIG_KEY, ""))
+            self.config = placed(load(found.get("data", {}).get(ROUTER_CONFIG_KEY, "")), self.own)
             self.unreadable = ""
         except UnreadableConfig as error:
             self.unreadable = f"the configuration cannot be read: {error}"
@@ -167,6 +174,7 @@ class Router:
         """A request has ended."""
         self.meters.count(record)
         self.decisions.counting.settle(record)
+        self.trust.heard(record)
 
     async def run(self) -> None:
         """Writes nothing before both watches have spoken: half a picture would take engines away."""
@@ -225,6 +233,7 @@ class Router:
         """The running configuration goes on with the engines, the clients and the providers' keys that there are, whatever becomes of
         the one that is wanted. Others of them are no reason for Envoy to refuse it, so nobody waits for its word."""
         if self._config_running and self.engines is not None:
+            self.files.weights = self.loads.of(self._config_running, self.engines)
             now = self._made(self._config_running)
             if self._running and self._running.version != now.version:
                 if not self._offer:  # providers that were told of under the same names
@@ -294,6 +303,7 @@ class Router:
         self._running, self._config_running = wanted, offer.config
         self.decisions.follow(offer.config, self.engines or {})
         self._notice({service: wanted.endpoints[name] for name, service in _services(offer.config).items()})
+        self.files.weights = self.loads.of(offer.config, self.engines or {})
         self._tell(offer.config, loop.time())
         self._offer, self._refused, self.not_taken = None, "", ""
         log.info("Envoy runs %s", wanted.version)

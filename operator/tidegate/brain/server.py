@@ -89,6 +89,10 @@ class Server:
         """Envoy's preStop hook: answers when the last request has ended, or after the longest wait. It takes this Envoy out of
         service for good, so that whoever asks has to show the key that stands in the hook. The next one in the same Pod is
         another: kubelet's hook runs, too, before it ends an Envoy that hangs.
+
+        Beside an engine it is the engine's hook, which runs also before kubelet ends an engine that hangs, in a Pod that stays. So
+        there this Envoy ends with its last request, which closes the connections of those who might ask again; kubelet starts
+        another one where the Pod stays.
         """
         if not hmac.compare_digest(request.headers.get(DRAIN_HEADER, "").encode(), self._drain_key.encode()):
             return web.Response(status=403, text="only this Pod's preStop hook may drain it\n")
@@ -96,9 +100,11 @@ class Server:
         try:
             async with asyncio.timeout(self._drain_seconds):
                 await self._until_quiet(self._drained)
+            if self._router.own:
+                await self._admin.quit()
         except TimeoutError:
             log.warning("requests are still under way after %.0f s", self._drain_seconds)
-        except Gone as error:
+        except Silent as error:
             log.warning("Envoy ended before it was drained: %s", error)
         return web.Response(text="drained\n")
 

@@ -18,6 +18,7 @@ from tidegate.brain import keys
 from tidegate.brain.jwks import Issuers
 from tidegate.brain.keys import Entries
 from tidegate.brain.providers import Providers, named_secrets
+from tidegate.brain.records.record import Record
 from tidegate.brain.xds import Files
 from tidegate.contract.clients import Tokens
 from tidegate.contract.router_config import RouterConfig
@@ -93,6 +94,10 @@ class Trust:
     def unread(self, config: RouterConfig) -> bool:
         """Whether there may be more than is known."""
         return self.clients(config).unread or self._providers.unread(config)
+
+    def heard(self, record: Record) -> None:
+        """A request has ended."""
+        self._providers.heard(record)
 
     def of_clients(self, config: RouterConfig) -> tuple[str, ...]:
         """Sentences about what lets somebody, or nobody, in."""

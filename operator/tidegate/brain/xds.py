@@ -1,7 +1,9 @@
 """Envoy's files: each renamed into place, so that Envoy reads whole ones, and in an order in which nothing dangles.
 
     1. EDS of every destination   so that a new cluster is warm at once
-    2. CDS with old and new       routes of either version find their clusters
+    2. LDS, where there are       listeners inside Envoy, for new clusters; those without a cluster go with step 4
+       tunnels
+       CDS with old and new       routes of either version find their clusters
     3. RTDS and RDS               the switch, once Envoy says that it runs the clusters: a warming one is not found
     4. CDS without the old        once nobody can be on the way to them any more
     5. EDS of what is gone        deleted
@@ -21,7 +23,7 @@ from typing import Any, Final
 import orjson
 
 from tidegate.contract.destinations import SecretEntry
-from tidegate.envoy import tls
+from tidegate.envoy import tls, tunnels
 from tidegate.envoy.bootstrap import bootstrap
 from tidegate.envoy.clusters import UNPARSED, Endpoint, load_assignment, unparsed
 from tidegate.envoy.observe import SWITCHES
@@ -47,7 +49,10 @@ class Files:
         self._written: dict[str, bytes] = {}
         self._settled: Mapping[str, Resource] = _clusters_in(self._xds / "cds.json")
         self._offered: dict[str, Resource] = {}
+        self._tunnels: dict[str, Resource] = _tunnels_in(self._xds / "lds.json")
         self._walked: frozenset[str] = frozenset()
+        self.weights: Mapping[Endpoint, int] = {}
+        """Of engines that are weighed."""
 
     def begun(self) -> bool:
         """Whether an earlier brain of this Pod left a configuration that Envoy can start with, or runs. A disk that was full, or a
@@ -59,7 +64,7 @@ class Files:
         """What never changes, the bootstrap last: Envoy starts with it."""
         if self.start.certificate:
             self._write(Path(tls.path(self.start)), response(SECRET, "1", [tls.secret(self.start)]))
-        self._write(self._xds / "lds.json", listeners(self.start))
+        self._write(self._xds / "lds.json", listeners(self.start, self._tunnels.values()))
         self._write(self._run / "bootstrap.json", bootstrap(self.start))
 
     def clusters(self) -> Collection[str]:
@@ -71,6 +76,7 @@ class Files:
         runs: its clusters stay as well."""
         self.keep(snapshot)
         self._offered.update(snapshot.clusters)
+        self._listen({**self._tunnels, **snapshot.tunnels})
         return self._clusters({**self._settled, **self._offered})
 
     def switch(self, snapshot: Snapshot) -> None:
@@ -85,6 +91,7 @@ class Files:
         self._offered = {}
         self._walked &= self._settled.keys()
         self._clusters(self._settled)
+        self._listen({name: made for name, made in self._tunnels.items() if name in self._settled})
         for path in self._xds.glob("eds.*.json"):
             if path.name.removeprefix("eds.").removesuffix(".json") not in self._settled:
                 path.unlink()
@@ -132,6 +139,18 @@ class Files:
         for file in self._run.glob(f"key.{named(entry)}.*"):
             file.unlink()
 
+    def proxy(self, entry: SecretEntry, value: bytes) -> None:
+        """What is shown to a proxy, for Envoy alone, which reads it again when it is another one."""
+        path = Path(tunnels.file(self.start, entry))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._replace(path, value)
+
+    def forget_proxy(self, entry: SecretEntry) -> None:
+        """Nothing is shown from now on. The file stays: an Envoy that begins anew refuses a listener whose file is not there."""
+        path = Path(tunnels.file(self.start, entry))
+        if path.exists():
+            self._replace(path, b"")
+
     def certificates(self, name: str, value: bytes) -> str:
         """What providers are verified with; the file, which is another one for others."""
         file = self._run / f"ca.{name}.{short_hash(value.decode(errors='replace'))}"
@@ -141,6 +160,8 @@ class Files:
     def has(self, entry: SecretEntry) -> str:
         """The file that an earlier brain has made of an entry, whichever it is; empty if none has."""
         found = [*self._run.glob(f"ca.{named(entry)}.*"), *self._run.glob(f"key.{named(entry)}.*")]
+        through = Path(tunnels.file(self.start, entry))
+        found += [through] if _text(through) else []
         return str(max(found, key=lambda file: file.stat().st_mtime)) if found else ""
 
     def withdraw(self, good: Snapshot, leaving: Collection[str] = ()) -> None:
@@ -158,8 +179,17 @@ class Files:
     def engines(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """Step 1, for some destinations."""
         for name, engines in endpoints.items():
-            assignment = load_assignment(name, engines, self.start, walked=name in self._walked)
+            assignment = load_assignment(name, engines, self.start, walked=name in self._walked, weights=self.weights)
             self._write(self._xds / f"eds.{name}.json", response(ASSIGNMENT, assigned(name, engines), [assignment]))
+
+    def _listen(self, inside: dict[str, Resource]) -> None:
+        """The listeners inside Envoy; before it begins they are but remembered."""
+        if inside != self._tunnels and self._written_before():
+            self._write(self._xds / "lds.json", listeners(self.start, inside.values()))
+        self._tunnels = inside
+
+    def _written_before(self) -> bool:
+        return (self._xds / "lds.json").exists()
 
     def _clusters(self, clusters: Mapping[str, Resource]) -> str:
         resources = [unparsed(), *(clusters[name] for name in sorted(clusters))]
@@ -195,6 +225,12 @@ def _clusters_in(file: Path) -> dict[str, Resource]:
         for name, resource in found.items()
         if name != UNPARSED
     }
+
+
+def _tunnels_in(file: Path) -> dict[str, Resource]:
+    """The listeners inside Envoy that an earlier brain of this Pod left."""
+    found = (r for r in _said(file).get("resources", ()) if r["name"].startswith(tunnels.PREFIX))
+    return {r["name"]: {key: value for key, value in r.items() if key != "@type"} for r in found}
 
 
 def _text(file: Path) -> str:

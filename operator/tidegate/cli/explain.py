@@ -97,7 +97,9 @@ def _whom(backend: Backend, adapter: str | None, models: Models) -> str:
     if external := backend.external:
         key = external.api_key_secret_ref
         shown = f"with the key {key.key} of Secret {key.name}" if key else "without a key"
-        return f"{external.base_url}, which calls it {external.model}, {shown}"
+        through = f", through {external.proxy.url}" if external.proxy else ""
+        alone = ", at /v1/messages alone" if external.protocol == "Anthropic" else ""
+        return f"{external.base_url}, which calls it {external.model}, {shown}{alone}{through}"
     deployed = models.get(backend.model)
     called = adapter or (deployed.served_names()[0] if deployed else "")
     return f"ModelDeployment {backend.model}" + (f", whose engines call it {called}" if called else "")

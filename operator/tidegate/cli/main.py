@@ -209,6 +209,11 @@ def brain(
     collector: Annotated[str, typer.Option(help="URL that traces are sent to, OTLP over HTTP; empty for none.")] = "",
     certificate: Annotated[str, typer.Option(help="Folder with tls.crt and tls.key; empty for plain HTTP.")] = "",
     trusted_hops: Annotated[int, typer.Option(help="Proxies in front whose x-forwarded-for counts.")] = 0,
+    beside_engine: Annotated[
+        bool, typer.Option("--beside-engine", help="The router is in the Pod of one engine, and leads to that alone.")
+    ] = False,
+    revision: Annotated[str, typer.Option(help="Revision of that engine.")] = "",
+    served_name: Annotated[str, typer.Option(help="What that engine calls its model.")] = "",
     port: Annotated[int, typer.Option(help="Port of probes, status and metrics.")] = BRAIN_PORT,
     drain_seconds: Annotated[float, typer.Option(help="Longest wait for open streams at the end, in seconds.")] = 900.0,
     log_level: Level = "INFO",
@@ -221,6 +226,7 @@ def brain(
     from tidegate.brain.kernel import knows_rto_max, only_ipv6
     from tidegate.brain.main import Post, run
     from tidegate.brain.native import provided
+    from tidegate.brain.own import Own
     from tidegate.cli import logs
     from tidegate.envoy import start
 
@@ -238,7 +244,28 @@ def brain(
         certificate=certificate,
         trusted_hops=trusted_hops,
     )
-    uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy)))
+    own = Own(revision, served_name) if beside_engine else None
+    uvloop.run(run(Post(namespace, config_map, port, drain_seconds, drain_key, envoy, own)))
+
+
+@app.command(rich_help_panel=PROCESSES)
+def sweep(
+    folder: Annotated[Path, typer.Option(help="Folder of KV blocks that engines write.")],
+    size: Annotated[int, typer.Option(help="Bytes that blocks may take; above it the oldest are removed.", min=1)],
+    log_level: Level = "INFO",
+    log_format: Format = "text",
+) -> None:
+    """Keep a folder of KV blocks within its size, beside engines or for a CacheTier."""
+    import signal
+    from threading import Event
+
+    from tidegate.cli import logs
+    from tidegate.sweep.folder import keep_sweeping
+
+    logs.begin(log_level, log_format)
+    ended = Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # as a container's first process it would not end without
+    keep_sweeping(folder, size, ended)
 
 
 @app.command(hidden=True)

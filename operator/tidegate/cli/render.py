@@ -22,6 +22,7 @@ from tidegate.envoy.start import Start
 from tidegate.errors import TidegateError
 from tidegate.names import CACHE_TIER, MODEL_DEPLOYMENT, ROUTER_CONFIG_KEY, ROUTING_POLICY, RUN_DIR
 from tidegate.plan.cache.plan import plan_cache
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest, Plan
 from tidegate.plan.router.plan import plan_router
@@ -68,7 +69,7 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
     plans: list[Plan] = []
     models: dict[tuple[str, str], Mapping[str, Any]] = {}
     for owner in (o for o in owners if o["kind"] == MODEL_DEPLOYMENT):
-        plan = plan_model(ModelWorld(owner, defaults, capabilities), EPOCH)
+        plan = plan_model(ModelWorld(owner, defaults, capabilities, beside=_beside(owner, owners)), EPOCH)
         models[owner["metadata"]["namespace"], owner["metadata"]["name"]] = {**owner, "status": plan.status}
         plans.append(plan)
     for owner in (o for o in owners if o["kind"] == ROUTING_POLICY):
@@ -77,6 +78,13 @@ def _plans(documents: list[Document], namespace: str, capabilities: Capabilities
         plans.append(followed(_router(world)))
     plans += [_cache(owner, defaults) for owner in owners if owner["kind"] == CACHE_TIER]
     return plans
+
+
+def _beside(model: Manifest, owners: Iterable[Manifest]) -> Manifest | None:
+    """The policy that it names for a router in its Pods."""
+    place, name = model["metadata"]["namespace"], policy_beside(model)
+    policies = (o for o in owners if o["kind"] == ROUTING_POLICY and o["metadata"]["namespace"] == place)
+    return next((policy for policy in policies if policy["metadata"]["name"] == name), None)
 
 
 def _tiers(policy: Manifest, owners: Iterable[Manifest]) -> dict[str, Manifest]:

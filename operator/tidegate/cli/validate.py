@@ -7,6 +7,8 @@ a field that is wrong                                | file, field, what to writ
 the same object twice                                | where else it stands       | 1
 no manifest of ours                                  | that there is none         | 1
 a policy of a model or tier that is not among them   | a warning: it may be there | 0
+a model of a sidecar's policy that is not            | the same                   | 0
+router.replicas beside router.autoscaling            | a warning: they fight      | 0
 a null in a podTemplatePatch                         | a warning: it gets lost    | 0
 no such file, no YAML, a key twice in one map        | file and line              | 2
 """
@@ -62,13 +64,12 @@ def _problems(documents: Sequence[Document]) -> Iterator[Said]:
 
 
 def _dangling(own: Sequence[Document]) -> Iterator[Said]:
-    """What a policy names and that is not among the files."""
+    """What a policy, or a model, names and that is not among the files."""
     known = {document.identity for document in own}
     for document in own:
-        if document.identity[0] == ROUTING_POLICY:
-            for kind, name, field in _named(document.manifest["spec"]):
-                if name and (kind, document.identity[1], name) not in known:
-                    yield document, field, f"no {kind} {name} in these files; it has to be in the cluster"
+        for kind, name, field in _named(document.manifest["spec"]):
+            if name and (kind, document.identity[1], name) not in known:
+                yield document, field, f"no {kind} {name} in these files; it has to be in the cluster"
 
 
 def _named(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -86,6 +87,8 @@ def _named(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
             f"spec.routes[{index}].cache.cacheTierRef.name",
         )
     yield CACHE_TIER, text(spec.get("storeRef"), "name"), "spec.storeRef.name"
+    policy = part(part(part(spec, "engine"), "sidecarRouter"), "routingPolicyRef")
+    yield ROUTING_POLICY, text(policy, "name"), "spec.engine.sidecarRouter.routingPolicyRef.name"
 
 
 def _doubts(own: Sequence[Document]) -> Iterator[Said]:

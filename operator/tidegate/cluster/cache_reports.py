@@ -32,10 +32,15 @@ def _one(tier: str, said: Mapping[str, Any]) -> CacheReport:
         semantic_hits=_rounded(hits, "semantic"),
         misses=_rounded(said, "misses"),
         trouble=tuple(texts(said, "trouble")),
-        exact_only=text(semantic, "state") == "ExactOnly",
-        judged=max(0, integer(semantic, "judged")),
+        exact_only=_why_exact(semantic),
+        judged=_rounded(semantic, "judged"),
         false_hits=max(0, integer(semantic, "falseHits")),
     )
+
+
+def _why_exact(said: Mapping[str, Any]) -> str:
+    exact = text(said, "state") == "ExactOnly"
+    return (text(said, "says") or "too many answers to similar questions were wrong") if exact else ""
 
 
 def _rounded(said: Mapping[str, Any], field: str) -> int:

@@ -14,6 +14,7 @@ from tidegate.names import short_hash
 from tidegate.plan.conditions import (
     ENGINES_HANG,
     LAYER_IDLE,
+    METRICS_AVAILABLE,
     NATIVE_FILTERS,
     ON_ITS_WAY,
     READY,
@@ -28,7 +29,7 @@ from tidegate.plan.plan import Manifest
 
 log = logging.getLogger("tidegate.events")
 
-TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG, RESPONSE_CACHE)
+TOLD: Final = (READY, STALLED, RESOLVED_REFS, NATIVE_FILTERS, ENGINES_HANG, RESPONSE_CACHE, METRICS_AVAILABLE)
 PACE: Final = 0.1
 """Seconds between two Events."""
 BUSY_PACE: Final = 1.0
@@ -64,7 +65,9 @@ def _scaled(owner: Manifest, status: Manifest, now: datetime) -> list[dict[str, 
 
 def _unremarkable(condition: Manifest, before: dict[str, tuple[str, str]]) -> bool:
     """A new object is neither stalled nor without its references, filters or caches: no news. Nor is a layer of a cache that is away for a
-    moment, as each is before a new router is connected: the condition tells of it."""
+    moment, as each is before a new router is connected: the condition tells of it. Nor is whether metrics are asked for at all."""
+    if condition["type"] == METRICS_AVAILABLE:
+        return "False" not in (condition["status"], before.get(METRICS_AVAILABLE, ("",))[0])
     over = condition["status"] == "True" and before.get(condition["type"]) == ("False", LAYER_IDLE)
     if over or condition["reason"] == LAYER_IDLE:
         return True

@@ -2,6 +2,7 @@
 
 engine     engines of one revision of a model, found by the EndpointSlices of a Service
 external   a provider outside the cluster that speaks OpenAI's API, found by its name in DNS
+anthropic  the same of Anthropic's API: a kind of its own, so that a reader of 5 and before leaves it out instead of asking it in the other API
 
 Others will be the brain itself, and fixed answers. A reader leaves out destinations of kinds that it does not know, and the others
 of a route take over their shares; where that would be wrong, the document's `minReader` says so. A reader of 3 and before knows
@@ -17,11 +18,11 @@ class Engine(Piece):
     """Engines of one revision of one model, or of one of its adapters."""
 
     service: str
-    """Headless Service of the revision; its EndpointSlices are the engines."""
+    """Headless Service of the revision; its EndpointSlices are the engines. Empty: the engine in the router's own Pod, whatever its revision."""
     port: int
     """Port of the engines, used while no EndpointSlice names one."""
     model: str
-    """What the engines call the model: replaces the public name in the body."""
+    """What the engines call the model: replaces the public name in the body. Empty: what the engine in the router's own Pod calls it."""
 
 
 class SecretEntry(Piece):
@@ -29,6 +30,15 @@ class SecretEntry(Piece):
 
     secret: str
     entry: str
+
+
+class Proxy(Piece):
+    """Who is asked for a tunnel to a provider. A document that names one wants a reader of 6: an earlier one would go past it."""
+
+    host: str
+    port: int
+    credentials: SecretEntry | None = None
+    """`USER:PASSWORD`, shown as `proxy-authorization: Basic`."""
 
 
 class External(Piece):
@@ -44,9 +54,11 @@ class External(Piece):
     model: str
     """What it calls the model."""
     key: SecretEntry | None = None
-    """Shown as `authorization: Bearer`."""
+    """Shown as `authorization: Bearer`, or as `x-api-key` where Anthropic's API is spoken."""
     ca: SecretEntry | None = None
     """Certificates that it is verified with; absent: those that the router's machine trusts."""
+    proxy: Proxy | None = None
+    """Absent: it is connected to from here."""
 
 
 class Hold(Piece):
@@ -80,9 +92,15 @@ class Destination(Piece):
     """Whether the model may have no engine on purpose, and its requests wait for one then."""
     engine: Engine | None = None
     external: External | None = None
-    """One of the two; neither in destinations of kinds that are unknown here."""
+    anthropic: External | None = None
+    """One of the three; none in destinations of kinds that are unknown here."""
+
+    @property
+    def provider(self) -> External | None:
+        """Who is outside the cluster, whatever he speaks."""
+        return self.external or self.anthropic
 
     @property
     def known(self) -> bool:
         """Whether it is of a kind that this program knows."""
-        return bool(self.engine or self.external)
+        return bool(self.engine or self.provider)

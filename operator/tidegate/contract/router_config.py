@@ -32,7 +32,7 @@ from tidegate.contract.routes import Route, Target
 from tidegate.contract.streams import Streams
 from tidegate.names import short_hash
 
-READS: Final = 5
+READS: Final = 6
 """What this program reads: documents whose `minReader` is not above it. Raised with each feature that an older reader would
 misread; brains say theirs in /status, and the operator writes no document that a router of the policy cannot read."""
 
@@ -51,6 +51,8 @@ class RouterConfig(Piece):
     load_balancing: Literal["LeastRequest", "RoundRobin", "Random"]
     affinity: Affinity | None = None
     """Absent where any engine will do."""
+    engine_load: bool | None = None
+    """Whether engines are asked how busy they are, and get requests by it. Earlier readers go by `loadBalancing` alone."""
     destinations: tuple[Destination, ...]
     routes: tuple[Route, ...]
     retry: Retry

@@ -47,6 +47,8 @@ class Fallback(Piece):
     """One after the other; of each, one target by weight."""
     answer: FixedAnswer | None = None
     """At the end; absent: the last one's own words are passed on."""
+    longer: bool | None = None
+    """Whether the next one is asked, too, when one says that the context is too long for it."""
 
 
 class Route(Piece):

@@ -13,15 +13,15 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tidegate import names
-from tidegate.plan.conditions import READY, RESPONSE_CACHE, STALLED, SUSPENDED, known
+from tidegate.plan.conditions import METRICS_AVAILABLE, READY, RESPONSE_CACHE, STALLED, SUSPENDED, known
 from tidegate.plan.kube.reading import integer, text
 from tidegate.plan.plan import Manifest
 
-TOLD: Final = (READY, STALLED, SUSPENDED, RESPONSE_CACHE)
+TOLD: Final = (READY, STALLED, SUSPENDED, RESPONSE_CACHE, METRICS_AVAILABLE)
 """Conditions that people are called for."""
 OBJECT: Final = ("namespace", "name")
 TEXTS: Final = {
-    "tidegate_condition": "1 for what a condition (Ready, Stalled, Suspended, ResponseCache) of an object says at present, with its reason.",
+    "tidegate_condition": "1 for what a condition (Ready, Stalled, Suspended, ResponseCache, MetricsAvailable) of an object says at present, with its reason.",
     "tidegate_model_engines": "Engines of a model: desired, and those of the active revision that answer (ready).",
     "tidegate_rollout_share_percent": "Percent of a model's requests that the revision on trial gets, with its phase.",
 }

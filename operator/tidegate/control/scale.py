@@ -17,14 +17,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from tidegate.control.doors import Ask, Doors, Held
+from tidegate.engines.metrics import Page, Unread
 from tidegate.plan.capacity.nodes import Nodes
 from tidegate.plan.capacity.room import room
 from tidegate.plan.plan import ObjectKey, Scale
 from tidegate.plan.samples import Measurement, Sample, Samples
 from tidegate.plan.scaling.account import Look, account
 from tidegate.plan.scaling.decide import EVERY, GAP, Decision, decide
-from tidegate.plan.scaling.engine_metrics import Page, Unread
+from tidegate.plan.scaling.gaps import Gap, counted, lasting, of_engine, of_signals
 from tidegate.plan.scaling.hung import Hung, Load, Standing, follow, judge, loads, resumed
+from tidegate.plan.scaling.prefixes import Prefixes, Rates, rates, shown
 from tidegate.plan.scaling.readings import Read, engine
 from tidegate.plan.scaling.seen import Reading, Seen
 from tidegate.plan.scaling.settings import Settings
@@ -63,8 +65,16 @@ class _Scaled:
     state: State
     task: asyncio.Task[None] | None = None
     pages: dict[str, Read] = field(default_factory=dict)
+    unread: dict[str, Unread] = field(default_factory=dict)
+    """Of engines whose last page is no reading."""
+    gaps: tuple[Gap, ...] = ()
+    told: tuple[Gap, ...] | None = None
+    """Those of them that count; None before the first look."""
     standings: dict[str, Standing] = field(default_factory=dict)
     hung: tuple[Hung, ...] = ()
+    prefixes: Prefixes = field(default_factory=Prefixes)
+    rates: Rates | None = None
+    """Of what its engines look up and find in their prefix caches, as people are shown it."""
     looked: float = -EVERY
     woken: float = 0.0
     """When it was last looked at, and a pass was last asked for, by the loop's clock."""
@@ -138,6 +148,16 @@ class Scaler:
         known = self._models.get(key)
         return known.hung if known else None
 
+    def rates(self, key: ObjectKey) -> Rates | None:
+        """What a model's engines find in their prefix caches; None while nobody knows."""
+        known = self._models.get(key)
+        return known.rates if known else None
+
+    def gaps(self, key: ObjectKey) -> tuple[Gap, ...] | None:
+        """What a model should be decided by and cannot be; None of one that was not looked at."""
+        known = self._models.get(key)
+        return known.told if known else None
+
     def loads(self, key: ObjectKey) -> dict[str, Load]:
         """What a model's engines have under way, by their Pods' uids."""
         known = self._models.get(key)
@@ -178,6 +198,7 @@ class Scaler:
             try:
                 await self._read_all(model)
                 self._watch(key, model)
+                self._tell(key, model)
                 if model.order.settings and began - model.looked >= EVERY - READ_EVERY / 2:
                     model.looked = began
                     self._look(key, model, model.order.settings, clock())
@@ -198,12 +219,14 @@ class Scaler:
         asked = [one for one in model.order.engines if one.ready is not None or one.draining]
         room = self._rooms[model.order.settings is not None]
         found = await asyncio.gather(*(self._page(one.address, room) for one in asked))
+        model.unread = {one.uid: page for one, page in zip(asked, found, strict=True) if isinstance(page, Unread)}
         for one, page in zip(asked, found, strict=True):
             if isinstance(page, Unread):
                 continue
             before, now = model.pages.get(one.uid), self._clock()
             model.pages[one.uid] = before.then(page, now) if before else Read(page, now)
             model.standings[one.uid] = self._standing(model, one.uid, page, now)
+            model.prefixes = model.prefixes.then(before.page, page, now) if before else model.prefixes
         here = {one.uid for one in model.order.engines}
         model.pages = {uid: read for uid, read in model.pages.items() if uid in here}
         model.standings = {uid: standing for uid, standing in model.standings.items() if uid in here}
@@ -222,6 +245,12 @@ class Scaler:
             log.info("%s: %s", key, model.hung or "no engine hangs any more")
             self._wake(key)
 
+    def _tell(self, key: ObjectKey, model: _Scaled) -> None:
+        """Do they find more, or less, than people are shown?"""
+        before, model.rates = model.rates, shown(model.rates, rates(model.prefixes))
+        if model.rates != before:
+            self._wake(key)
+
     async def _page(self, address: str, room: asyncio.Semaphore) -> Page | Unread:
         async with room:
             return await self._read(address)
@@ -234,6 +263,7 @@ class Scaler:
         found = {} if order.obeyed else totals(seen, made.state.ticks, settings)
         model.pages = {uid: read.looked() for uid, read in model.pages.items()}
         news = self._note(model, Look(now, order.replicas, replace(made, state=NOTHING), found))
+        news |= self._missed(model, settings, seen)
         late = order.obeyed and made.replicas != order.replicas
         if late:
             log.info("%s: %d instead of %d engines: %s", key, made.replicas, order.replicas, made.words)
@@ -250,6 +280,17 @@ class Scaler:
         model.limits[look.decision.limit] += 1
         after = model.shown.decision
         return before is None or (before.decision.replicas, before.decision.limit) != (after.replicas, after.limit)
+
+    @staticmethod
+    def _missed(model: _Scaled, settings: Settings, seen: Seen) -> bool:
+        """Whether something else is missing than before."""
+        serving = [one for one in model.order.engines if one.ready is not None and not one.draining]
+        pages = ((one, model.unread.get(one.uid)) for one in serving)
+        found = [of_engine(one.pod, one.image, said, settings.signals, seen.now) for one, said in pages if said]
+        found += of_signals(settings.signals, seen.readings, seen.now)
+        model.gaps, before = lasting(model.gaps, found, seen.now), model.told
+        model.told = counted(model.gaps, seen.now)
+        return model.told != before
 
     def _seen(self, key: ObjectKey, model: _Scaled, settings: Settings, now: float) -> Seen:
         order, samples = model.order, self._samples(key)
@@ -282,9 +323,9 @@ def reading(sample: Sample | None) -> Reading:
         return Reading(error="it was not asked yet")
     said = sample.value
     if sample.error or not isinstance(said, Measurement):
-        return Reading(error=sample.error or "no answer")
+        return Reading(error=sample.error or "no answer", asked=False)
     if said.error:
-        return Reading(error=said.error)
+        return Reading(error=said.error, asked=said.fault == "query")
     if len(said.series) != 1 or not said.series[0].points:
         return Reading(error=f"the query gives {len(said.series)} series: it must give one")
     return Reading(said.series[0].points[-1][1], sample.age)

@@ -21,7 +21,7 @@ import kopf
 from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster import complaints, engines, held, routers, smoke, stores
+from tidegate.cluster import complaints, held, routers, smoke, stores
 from tidegate.cluster.capacity import Inventory
 from tidegate.cluster.client import Api, connect
 from tidegate.cluster.events import Recorder
@@ -40,6 +40,7 @@ from tidegate.control.scaling_metrics import ScalingMetrics
 from tidegate.control.store import Store
 from tidegate.control.watch import WATCHED, capabilities, fill, register, select, sweep
 from tidegate.control.workqueue import WorkQueue
+from tidegate.engines.page import page
 from tidegate.errors import TidegateError
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.settings import Settings
@@ -68,7 +69,7 @@ class Operator:
         self.prometheus = prometheus_of(settings)
         self.observer = Observer(asking(api, http, self.store, self.prometheus), self.queue.add)
         self.scaler = Scaler(
-            partial(engines.page, pages), self.observer.samples, self.queue.add, time.time, partial(held.ask, pages)
+            partial(page, pages), self.observer.samples, self.queue.add, time.time, partial(held.ask, pages)
         )
         self.gatherer = Gatherer(
             self.store,
@@ -78,6 +79,8 @@ class Operator:
             scrape=settings.scrape,
             scaled=self.scaler.decision,
             hung=self.scaler.hung,
+            rates=self.scaler.rates,
+            gaps=self.scaler.gaps,
             loads=self.scaler.loads,
             prometheus=settings.prometheus_url,
             serves_metrics=bool(settings.external_metrics_folder),

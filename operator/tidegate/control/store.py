@@ -14,8 +14,11 @@ from typing import Any, Final
 from tidegate.cluster.metadata import ListedObject
 from tidegate.control.terms import Term, controlled_by, of_kind, terms
 from tidegate.names import PLURALS
+from tidegate.plan.kube.reading import maps
 from tidegate.plan.plan import Manifest, ObjectKey
 
+AUTOSCALERS: Final = ("HorizontalPodAutoscaler", "ScaledObject")
+"""Of these it is the status but for its conditions: what they measure changes every 15 s."""
 UNREAD: Final = dict.fromkeys((*PLURALS, "Deployment", "StatefulSet", "LeaderWorkerSet")) | {
     "Secret": "data",
     "Pod": "spec",
@@ -118,6 +121,8 @@ def _slim(manifest: Manifest) -> dict[str, Any]:
     apply has to turn into an Apply."""
     unread = UNREAD.get(manifest["kind"], "status")
     slim = {key: value for key, value in manifest.items() if key != unread}
+    if manifest["kind"] in AUTOSCALERS:
+        slim["status"] = {"conditions": maps(manifest.get("status"), "conditions")}
     metadata = dict(manifest["metadata"])
     if "managedFields" in metadata:
         metadata["managedFields"] = [

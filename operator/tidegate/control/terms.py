@@ -6,7 +6,8 @@ from typing import Final
 
 from tidegate import names
 from tidegate.plan.cache.users import cached_in
-from tidegate.plan.kube.reading import maps, text, truth
+from tidegate.plan.containers import policy_beside
+from tidegate.plan.kube.reading import maps, part, text, truth
 from tidegate.plan.plan import Manifest, ObjectKey
 
 Term = tuple[str, ...]
@@ -43,6 +44,11 @@ def sending_anywhere(namespace: str) -> Term:
     return "sending anywhere", namespace
 
 
+def beside(policy: ObjectKey) -> Term:
+    """ModelDeployments that name this policy for a router in their Pods."""
+    return "beside", policy.namespace, policy.name
+
+
 def models_in(namespace: str) -> Term:
     """ModelDeployments of a namespace."""
     return "models", namespace
@@ -51,6 +57,16 @@ def models_in(namespace: str) -> Term:
 def using(tier: ObjectKey) -> Term:
     """RoutingPolicies that name this tier: to count in its store, or to give its answers again."""
     return "using", tier.namespace, tier.name
+
+
+def sharing_in(tier: ObjectKey) -> Term:
+    """ModelDeployments that share the KV blocks of this tier."""
+    return "sharing", tier.namespace, tier.name
+
+
+def scaling(workload: ObjectKey) -> Term:
+    """HorizontalPodAutoscalers that target this workload."""
+    return "scaling", workload.namespace, workload.kind, workload.name
 
 
 def orphans_of(owner: ObjectKey) -> Term:
@@ -70,15 +86,26 @@ def terms(manifest: Manifest) -> list[Term]:
     ]
     if kind == "Pod":
         found += [pods_of(owner) for owner in labelled]
-    elif not controllers:
+    elif not controllers and meta.get("labels", {}).get(names.MANAGED_BY_LABEL) == names.MANAGED_BY:
         found += [orphans_of(owner) for owner in labelled]
     if kind == names.ROUTING_POLICY:
         found += [("naming", meta["namespace"], model) for model in models_of(manifest)]
         found += [sending_anywhere(meta["namespace"])] if sends_anywhere(manifest) else []
         found += [("using", meta["namespace"], tier) for tier in tiers_of(manifest)]
+    if kind == "HorizontalPodAutoscaler":
+        found.append(scaling(scaled_by(manifest)))
     if kind == names.MODEL_DEPLOYMENT:
         found.append(models_in(meta["namespace"]))
+        found += [("sharing", meta["namespace"], tier) for tier in [kv_tier_of(manifest)] if tier]
+        found += [("beside", meta["namespace"], policy) for policy in [policy_beside(manifest)] if policy]
     return found
+
+
+def scaled_by(autoscaler: Manifest) -> ObjectKey:
+    """What a HorizontalPodAutoscaler targets."""
+    target = part(autoscaler.get("spec"), "scaleTargetRef")
+    namespace = autoscaler["metadata"]["namespace"]
+    return ObjectKey(text(target, "apiVersion"), text(target, "kind"), namespace, text(target, "name"))
 
 
 def sends_anywhere(policy: Manifest) -> bool:
@@ -89,6 +116,12 @@ def sends_anywhere(policy: Manifest) -> bool:
 def tiers_of(policy: Manifest) -> set[str]:
     """Names of the CacheTiers that a policy names."""
     return {text((policy.get("spec") or {}).get("storeRef"), "name"), *cached_in(policy)} - {""}
+
+
+def kv_tier_of(model: Manifest) -> str:
+    """Name of the CacheTier whose KV blocks a model shares; empty for none."""
+    offload = part(part(model.get("spec"), "engine"), "kvOffload")
+    return text(part(part(offload, "shared"), "cacheTierRef"), "name")
 
 
 def models_of(policy: Manifest) -> set[str]:

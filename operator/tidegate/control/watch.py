@@ -1,6 +1,7 @@
 """What kopf watches, and what becomes of an event: it is remembered, and the owners' keys are queued. Nothing else.
 
-Children are watched by our label, so that other people's objects never reach this process. kopf never tells of what was
+Children are watched by our label, so that other people's objects never reach this process; but HorizontalPodAutoscalers, because one may
+target a Deployment of ours. kopf never tells of what was
 deleted while its watch was interrupted; sweep() does.
 """
 
@@ -57,7 +58,7 @@ def select(settings: kopf.OperatorSettings) -> None:
 
 def labels(kind: str) -> str:
     """The label selector of what we watch of a kind: every custom resource of ours, and of other kinds our children."""
-    return "" if kind in names.PLURALS else OURS
+    return "" if kind in names.PLURALS or kind == "HorizontalPodAutoscaler" else OURS
 
 
 def remember(store: Store, queue: Queue, what: str | None, manifest: Manifest) -> None:

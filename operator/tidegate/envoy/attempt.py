@@ -15,7 +15,7 @@ from tidegate.envoy.lua import answer, rewrite_model
 from tidegate.envoy.providers import Credentials
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
-from tidegate.names import DRAINING_HEADER
+from tidegate.names import DRAINING_HEADER, LONGER_HEADER, REFUSED_HEADER
 
 PICKS: Final = 20
 """How often a retry picks again when the pick was asked before. Least request likes engines that have just lost all their
@@ -27,12 +27,16 @@ RETRY_ON: Final = {"ConnectFailure": ("connect-failure", "refused-stream"), "Res
 
 def filters(destination: Destination, start: Start, credentials: Credentials) -> list[Resource]:
     """Between the choice of an engine and the wire."""
-    provider, engine = destination.external, destination.engine
+    provider, engine = destination.provider, destination.engine
     if provider and start.module and credentials.reach(destination.name):
-        shown = [providers.injector(provider.key, start)] if provider.key else []
-        return [native.engine(start.module, provider.model, *providers.lines(provider)), *shown, _codec()]
+        shown = [providers.injector(destination, provider.key, start)] if provider.key else []
+        return [native.engine(start.module, provider.model, *providers.lines(destination, provider)), *shown, _codec()]
     model = engine.model if engine else destination.name
     return [native.engine(start.module, model) if start.module else rewrite_model(model), _codec()]
+
+
+def _marks(walk: int, *, longer: bool) -> list[str]:
+    return [DRAINING_HEADER, *([REFUSED_HEADER] if walk > 1 else []), *([LONGER_HEADER] if longer else [])]
 
 
 def answering(fixed: FixedAnswer) -> list[Resource]:
@@ -46,11 +50,14 @@ def _codec() -> Resource:
     )
 
 
-def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False, last: bool = False) -> Resource:
+def retry_policy(
+    config: RouterConfig, walk: int = 1, *, onward: bool = False, longer: bool = False, last: bool = False
+) -> Resource:
     """Another engine each time. The answer of one that is shutting down is tried again even when attempts are 0:
     the client would see an error for nothing but our own roll-out. `walk` is the number of groups that are asked one after the other;
-    `onward`: they go on to others than the route's own targets, who need not be waited for; `last`: after the first of them, which is no
-    engine, there is one attempt, so that whatever becomes of the first may be tried again."""
+    `onward`: they go on to others than the route's own targets, who need not be waited for, and `longer`: also
+    where one says that the context is too long for it. A provider that does not take our key is left for the next one, where there is one.
+    `last`: after the first of the groups, which is no engine, there is one attempt, so that whatever becomes of the first may be tried again."""
     retry = config.retry
     conditions = ["retriable-headers"]
     tried = bool(retry.attempts) or onward
@@ -64,7 +71,7 @@ def retry_policy(config: RouterConfig, walk: int = 1, *, onward: bool = False, l
         "num_retries": walk - 1 if walk > 1 else max(retry.attempts, 1),
         **({"per_try_timeout": duration(config.timeouts.attempt_seconds)} if config.timeouts.attempt_seconds else {}),
         **({"refresh_cluster_on_retry": True} if walk > 1 else {}),
-        "retriable_headers": [{"name": DRAINING_HEADER, "present_match": True}],
+        "retriable_headers": [{"name": name, "present_match": True} for name in _marks(walk, longer=longer)],
         "retry_host_predicate": [
             extension(
                 "envoy.retry_host_predicates.previous_hosts",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tidegate.envoy import fixed_clusters, observe
+from tidegate.envoy import fixed_clusters, observe, tunnels
 from tidegate.envoy.listener import listen, manager
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension
@@ -32,6 +32,7 @@ def bootstrap(start: Start) -> Resource:
         "static_resources": {"listeners": [_probe_listener(start)], "clusters": fixed_clusters.clusters(start)},
         "layered_runtime": {"layers": [_switches(f"{start.xds}/{observe.SWITCHES}.json")]},
         "overload_manager": _overload(start.memory),
+        **tunnels.allowed(),
     }
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tidegate.contract.destinations import Destination
+from tidegate.contract.destinations import Destination, External, Proxy
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import FixedAnswer
-from tidegate.envoy import affinity, attempt, providers
+from tidegate.envoy import affinity, attempt, providers, tunnels
 from tidegate.envoy.breaking import ALONE, left_alone
 from tidegate.envoy.providers import NOTHING, Credentials
 from tidegate.envoy.start import TCP_RTO_MAX_MS, Start
@@ -60,7 +60,7 @@ def cluster(
         **_named(destination.name),
         "metadata": {"filter_metadata": {METADATA: {"backend": destination.backend, "revision": destination.revision}}},
         **_members(destination, start, credentials),
-        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT if destination.external else CONNECT_TIMEOUT),
+        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT if destination.provider else CONNECT_TIMEOUT),
         **affinity.balancing(config),
         "per_connection_buffer_limit_bytes": BUFFER,
         "circuit_breakers": {
@@ -74,10 +74,7 @@ def cluster(
                 }
             ]
         },
-        "upstream_connection_options": {
-            "tcp_keepalive": {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
-        },
-        "upstream_bind_config": {"socket_options": [_lost(start)]},
+        **({} if destination.provider and destination.provider.proxy else _wire(start)),
         "outlier_detection": left_alone(config.circuit_breaker, most_ejected),
         # however many are left alone, the others get the requests; and at once, not with what happens within the next second
         "common_lb_config": {
@@ -86,6 +83,26 @@ def cluster(
             **affinity.bounded(config),
         },
         "typed_extension_protocol_options": _protocol(attempt.filters(destination, start, credentials)),
+    }
+
+
+def proxy(provider: External, asked: Proxy, start: Start) -> Resource:
+    """The proxy of a tunnel (tunnels.py)."""
+    own = tunnels.name(provider, asked)
+    return {
+        **_named(own),
+        **providers.found_by_name(own, asked, start, []),
+        "connect_timeout": duration(PROVIDER_CONNECT_TIMEOUT),
+        **_wire(start),
+    }
+
+
+def _wire(start: Start) -> Resource:
+    """What becomes of connections to a machine that says nothing."""
+    asked = {"keepalive_time": KEEPALIVE, "keepalive_interval": 1, "keepalive_probes": 5}
+    return {
+        "upstream_connection_options": {"tcp_keepalive": asked},
+        "upstream_bind_config": {"socket_options": [_lost(start)]},
     }
 
 
@@ -107,14 +124,22 @@ def _named(name: str) -> Resource:
 
 def _members(destination: Destination, start: Start, credentials: Credentials) -> Resource:
     """Who can be connected to, and how. A provider that cannot be asked is there, so that who is asked after it can be."""
-    provider = destination.external
+    provider = destination.provider
     if not provider:
         return {"type": "EDS", "eds_cluster_config": {"eds_config": _file(eds_path(start, destination.name))}}
     if not start.module or not credentials.reach(destination.name):
         nobody = {"cluster_name": destination.name, "endpoints": [{"lb_endpoints": [_nobody(start)]}]}
         return {"type": "STATIC", "load_assignment": nobody}
+    if provider.proxy:
+        inside = [
+            {"lb_endpoints": [tunnels.entrance(provider, provider.proxy)]},
+            {"priority": 1, "lb_endpoints": [_nobody(start)]},
+        ]
+        found: Resource = {"type": "STATIC", "load_assignment": {"cluster_name": destination.name, "endpoints": inside}}
+    else:
+        found = providers.found_by_name(destination.name, provider, start, [{"priority": 1, "lb_endpoints": [NOWHERE]}])
     return {
-        **providers.found_by_name(destination.name, provider, start, [{"priority": 1, "lb_endpoints": [NOWHERE]}]),
+        **found,
         **providers.transport(provider, credentials.file(destination.name, provider)),
     }
 
@@ -170,18 +195,30 @@ def unparsed() -> Resource:
     return {"name": UNPARSED, "type": "STATIC", "connect_timeout": duration(CONNECT_TIMEOUT)}
 
 
-def load_assignment(destination: str, endpoints: Sequence[Endpoint], start: Start, *, walked: bool = False) -> Resource:
-    """The engines of a destination; none is an empty assignment, because a response without resources is ignored.
+def load_assignment(
+    destination: str,
+    endpoints: Sequence[Endpoint],
+    start: Start,
+    *,
+    walked: bool = False,
+    weights: Mapping[Endpoint, int] | None = None,
+) -> Resource:
+    """The engines of a destination; none is an empty assignment, because a response without resources is ignored. `weights` are those of
+    engines that are weighed: other ones change how many of the next requests an engine gets, and nothing for those under way.
 
     `walked`: after them another destination is asked. Envoy asks nobody after one that has nobody to connect to, so there is somebody
     to whom no connection can be made, for the times when there is no engine, or all are left alone.
     """
-    hosts = [{"endpoint": {"address": _socket(endpoint)}} for endpoint in endpoints]
+    hosts = [{"endpoint": {"address": _socket(endpoint)}, **_weight(endpoint, weights or {})} for endpoint in endpoints]
     if not walked:
         return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}] if hosts else []}
     nobody = {"priority": 1, "lb_endpoints": [_nobody(start)]}
     policy = {"overprovisioning_factor": 1_000_000}  # one engine that is left is enough for all
     return {"cluster_name": destination, "endpoints": [{"lb_endpoints": hosts}, nobody], "policy": policy}
+
+
+def _weight(endpoint: Endpoint, weights: Mapping[Endpoint, int]) -> Resource:
+    return {"load_balancing_weight": weights[endpoint]} if endpoint in weights else {}
 
 
 def _nobody(start: Start) -> Resource:

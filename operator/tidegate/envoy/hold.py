@@ -21,7 +21,7 @@ from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route
-from tidegate.envoy import question
+from tidegate.envoy import apis, question
 from tidegate.envoy.types import Resource, duration
 from tidegate.names import HOLD_HEADER, LET_GO_HEADER
 
@@ -35,12 +35,14 @@ ASKED_AGAIN: Final = 8
 
 
 def patience(config: RouterConfig) -> dict[str, float]:
-    """The routes whose requests may wait, and how many seconds; none that has a provider beside, who is always there."""
-    providers = {d.name for d in config.destinations if d.external}
+    """The routes whose requests may wait, and how many seconds; none that has a provider beside, who is always there. One who speaks
+    Anthropic's API alone is there for requests of that (routes.py)."""
+    providers = {d.name for d in config.destinations if d.provider}
     seconds = {d.name: d.hold.seconds for d in config.destinations if d.hold}
+    asked = [apis.others(route, config) if apis.several(route, config) else route for route in config.routes]
     waits = {
         route.name: [seconds.get(t.destination, 0.0) for t in route.targets]
-        for route in config.routes
+        for route in asked
         if providers.isdisjoint(t.destination for t in route.targets)
     }
     return {name: max(found) for name, found in waits.items() if any(found)}

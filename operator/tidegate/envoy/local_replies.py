@@ -129,8 +129,10 @@ _TOKENS: Final = {
     "Jwt_issuer_is_not_configured": "The token is of another issuer.",
     "Audiences_in_Jwt_are_not_allowed": "The token was made for another service: its audience is not this one.",
 }
+_NO_CLAIMS: Final = "The token has a claim of the wrong kind: iss and sub are texts, exp, nbf and iat numbers."
 _REPLIES: Final = (
     *(_Reply(_details(f"{_TURNED_AWAY}{why}}}"), 401, message) for why, message in _TOKENS.items()),
+    _Reply(_expression(f'response.code_details.startsWith("{_TURNED_AWAY}Jwt_payload_[")'), 401, _NO_CLAIMS),
     _Reply(_expression(f'response.code_details.startsWith("{_TURNED_AWAY}")'), 401, "The token is not valid here."),
     _Reply(_any(_flags("UT"), _all(_flags("SI"), _status(504))), 504, _LATE),
     _Reply(_flags("UH", "NC", "UO"), 503, "No engine of this model is ready; try again.", retry=True),

@@ -11,8 +11,9 @@ from tidegate.envoy import anthropic, openai, paths
 from tidegate.envoy.clients import OPEN
 from tidegate.envoy.limits import LARGEST_BODY, MOST_DROPPED, RETRY_AFTER, TOO_LARGE
 from tidegate.envoy.types import Resource, extension
-from tidegate.names import DRAINING_HEADER, LARGE_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
+from tidegate.names import DRAINING_HEADER, LARGE_HEADER, LONGER_HEADER, MODEL_HEADER, OWN_HEADER, SPLICE_HEADER
 
+TOO_LONG: Final = "The request is longer than the maximum context length of the models that may answer it."
 SHUT: Final = "This router cannot check API keys: it has no native filters."
 
 
@@ -71,12 +72,15 @@ def rewrite_model(model: str) -> Resource:
 
 
 def answer(status: int, message: str) -> Resource:
-    """The upstream filter of a cluster that asks nobody: says this, in the shape that the path's clients read."""
+    """The upstream filter of a cluster that asks nobody: says this, in the shape that the path's clients read; and to a request that was too
+    long for whoever was asked last, that it is."""
     kinds = {
-        "OPENAI": _by_status({status: openai.KINDS.get(status, openai.OTHER)}),
-        "ANTHROPIC": _by_status({status: anthropic.KINDS.get(status, anthropic.OTHER)}),
+        "OPENAI": _by_status({one: openai.KINDS.get(one, openai.OTHER) for one in (400, status)}),
+        "ANTHROPIC": _by_status({one: anthropic.KINDS.get(one, anthropic.OTHER) for one in (400, status)}),
     }
     constants = {
+        "LONGER_HEADER": _quoted(LONGER_HEADER),
+        "TOO_LONG": _quoted(TOO_LONG),
         "STATUS": str(status),
         "MESSAGE": _quoted(json.dumps(message)[1:-1]),
         "RETRY_AFTER": _quoted(RETRY_AFTER) if status in ASKED_AGAIN else "nil",

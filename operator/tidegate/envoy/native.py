@@ -16,6 +16,7 @@ from tidegate.envoy.types import Resource, extension, typed
 from tidegate.names import (
     DRAINING_HEADER,
     LARGE_HEADER,
+    LONGER_HEADER,
     MODEL_HEADER,
     OWN_HEADER,
     PREFIX_HEADER,
@@ -75,7 +76,7 @@ def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:
     """The upstream filter of one destination: `model` is what its engines call it, `more` what there is to say of a provider."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter(module, "engine", [("model", model), ("hold", ""), *more])
+    return _filter(module, "engine", [("model", model), ("hold", ""), ("longer", LONGER_HEADER), *more])
 
 
 def end(module: str) -> Resource:

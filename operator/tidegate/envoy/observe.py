@@ -74,6 +74,8 @@ RECORDED: Final[dict[str, Any]] = {
     "client": "%DYNAMIC_METADATA(tidegate:client)%",
     "events": "%DYNAMIC_METADATA(tidegate:events)%",
     "reserved": limiting.RESERVED,
+    "too_long": "%DYNAMIC_METADATA(tidegate:too_long)%",
+    "refused": "%DYNAMIC_METADATA(tidegate:refused)%",
 }
 """What brain/records/record.py reads."""
 

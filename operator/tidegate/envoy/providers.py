@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from tidegate.contract.destinations import External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import INTERNAL_HEADERS, short_hash
+from tidegate.names import INTERNAL_HEADERS, REFUSED_HEADER, short_hash
 
 KEPT: Final = INTERNAL_HEADERS
 """What filters and routes tell each other in, and nobody else needs to know."""
@@ -25,6 +25,8 @@ DROPPED: Final = (
     "accept-encoding", "openai-organization", "openai-project",
 )  # fmt: skip
 """Who asks us, and what belongs to a key of the client's own; and compression, in which nobody could count tokens."""
+VERSION: Final = "2023-06-01"
+"""Of Anthropic's API, where a client names none: https://docs.anthropic.com/en/api/versioning"""
 LOOK_UP: Final = 10.0
 """Seconds between two questions for a provider's addresses, where their DNS names no time."""
 _TLS: Final = "envoy.extensions.transport_sockets.tls.v3"
@@ -71,26 +73,32 @@ def secret(entry: SecretEntry, file: str) -> Resource:
     return {"name": named(entry), "generic_secret": {"secret": {"filename": file}}}
 
 
-def lines(provider: External) -> list[tuple[str, str]]:
+def lines(destination: Destination, provider: External) -> list[tuple[str, str]]:
     """Of the native filter of an attempt."""
     named = f"[{provider.host}]" if ":" in provider.host else provider.host
     host = named if provider.port == _PORTS[provider.tls] else f"{named}:{provider.port}"
     return [
+        ("name", destination.name),
+        ("refused", REFUSED_HEADER),
         ("host", host),
         ("path", provider.path),
         *(("keep", name) for name in KEPT),
         *(("drop", name) for name in DROPPED),
+        *([("default", f"anthropic-version {VERSION}")] if destination.anthropic else []),
     ]
 
 
-def injector(entry: SecretEntry, start: Start) -> Resource:
+def injector(destination: Destination, entry: SecretEntry, start: Start) -> Resource:
     """The filter that shows the key, in place of whatever stood there."""
     source = {"path_config_source": {"path": secret_path(start, entry)}, "resource_api_version": "V3"}
     generic = typed(
         "envoy.extensions.http.injected_credentials.generic.v3.Generic",
         credential={"name": named(entry), "sds_config": source},
-        header="authorization",
-        header_value_prefix="Bearer ",
+        **(
+            {"header": "x-api-key"}
+            if destination.anthropic
+            else {"header": "authorization", "header_value_prefix": "Bearer "}
+        ),
     )
     return extension(
         "envoy.filters.http.credential_injector",
@@ -129,7 +137,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def found_by_name(destination: str, provider: External, start: Start, nobody: list[Resource]) -> Resource:
+def found_by_name(destination: str, provider: External | Proxy, start: Start, nobody: list[Resource]) -> Resource:
     """A cluster's fields: all addresses that the name has. `nobody` are localities to ask where none of them can be. Envoy does not
     wait for a DNS that does not answer."""
     address = {"socket_address": {"address": provider.host, "port_value": provider.port}}

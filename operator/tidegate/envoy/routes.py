@@ -18,12 +18,12 @@ the one for CORS leaves alone what is answered directly.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
-from tidegate.envoy import affinity, caching, chain, cors, decide, hold, limiting, openai, paths, walk
+from tidegate.envoy import affinity, apis, caching, chain, cors, decide, hold, limiting, openai, paths, walk
 from tidegate.envoy.attempt import retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
@@ -47,6 +47,7 @@ from tidegate.names import (
 ROUTES: Final = "models"
 """Name of the route configuration."""
 LARGEST_ANSWER: Final = 4 << 20
+ELSEWHERE: Final = "This model is answered by providers of Anthropic's API alone: ask it at /v1/messages."
 UNKNOWN: Final = "The model does not exist; GET /v1/models lists those that do."
 NOBODY: Final = "No engine can answer this model at present; try again."
 CLIENTS_SECRETS: Final = ("authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", CLIENT_HEADER)
@@ -57,6 +58,7 @@ PROVIDERS_HEADERS: Final = (
     "strict-transport-security",
     "openai-organization",
     "openai-project",
+    "anthropic-organization-id",
 )
 """Not passed on from a provider's answer: what would bind a client to it, and whose account it is."""
 ENGINES_HEADERS: Final = ("server", *cors.ENGINES_HEADERS, *INTERNAL_HEADERS, *PROVIDERS_HEADERS)
@@ -88,17 +90,17 @@ def route_configuration(
 
 def _table(config: RouterConfig, module: str, clients: Clients, held: Collection[str]) -> Resource:
     by_model = {model: route for route in config.routes for model in route.models}
-    actions = {route.name: _route({"name": route.name, **_model_route(route, config)}) for route in config.routes}
+    actions = {route.name: _entry(route, config) for route in config.routes}
     waits = hold.patience(config)
-    held_routes = [route for route in config.routes if route.name in held]
-    entries = {**actions, **{r.name: _route({"name": r.name, **_held(r, waits[r.name], config)}) for r in held_routes}}
+    waiting = {r.name: _waits(r, waits[r.name], actions[r.name], config) for r in config.routes if r.name in held}
+    entries = {**actions, **waiting}
     models = {model: entries[route.name] for model, route in by_model.items()}
     table = _map(MODEL_HEADER, models, otherwise={"matcher": _unknown(config, module, clients, held)})
     if decide.needed(config):
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
         table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
-    if cached := {r.name: _route({"name": r.name, **_cached_route(r, config)}) for r in caching.routes(config)}:
+    if cached := {r.name: _each_api(r, config, _cached_route) for r in caching.routes(config)}:
         table = _map(CACHED_HEADER, cached, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 
@@ -129,6 +131,41 @@ def _answer(status: int, text: str, **headers: str) -> Resource:
 
 def _set_header(name: str, value: str) -> Resource:
     return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def _entry(route: RouteConfig, config: RouterConfig) -> Resource:
+    """Of a public model."""
+    return _each_api(route, config, _model_route)
+
+
+def _each_api(
+    route: RouteConfig, config: RouterConfig, made: Callable[[RouteConfig, RouterConfig], Resource]
+) -> Resource:
+    """A route, or one for each API (apis.py)."""
+    whole = _route({"name": route.name, **made(route, config)})
+    if not apis.several(route, config):
+        return whole
+    left = apis.others(route, config)
+    said = made(left, config) if left.targets else _elsewhere()
+    return _by_api(whole, _route({"name": route.name, **said}))
+
+
+def _elsewhere() -> Resource:
+    """To a request of an API that nobody who answers the model speaks."""
+    return _answer(400, json.dumps(openai.error(400, ELSEWHERE, "model")), content_type="application/json")
+
+
+def _waits(route: RouteConfig, seconds: float, action: Resource, config: RouterConfig) -> Resource:
+    """The same while it has no engine; a provider beside, who speaks Anthropic's API alone, is asked in that."""
+    held = _route({"name": route.name, **_held(route, seconds, config)})
+    beside = any(d.anthropic for d in config.destinations if d.name in {t.destination for t in route.targets})
+    return _by_api(action, held) if beside else held
+
+
+def _by_api(messages: Resource, others: Resource) -> Resource:
+    """One action for requests of Anthropic's API, another one for all others."""
+    of_anthropic = {"predicate": _says(":path", rf"{paths.MESSAGES}([/?].*)?"), "on_match": messages}
+    return {"matcher": {"matcher_list": {"matchers": [of_anthropic]}, "on_no_match": others}}
 
 
 def _own(by_model: dict[str, RouteConfig]) -> dict[str, Resource]:
@@ -189,7 +226,7 @@ def _model_route(route: RouteConfig, config: RouterConfig) -> Resource:
     asked = walk.groups(route, config)
     first = [_set_header(FIRST_HEADER, "%UPSTREAM_CLUSTER_RAW%")]
     return {
-        **_walked(asked, retry_policy(config, len(asked), onward=bool(route.fallback)), route, config),
+        **_walked(asked, _retries(route, config, len(asked)), route, config),
         **({"request_headers_to_add": first} if len(asked) > 1 else {}),
         "response_headers_to_remove": list(caching.REMOVED),
         **({"typed_per_filter_config": filters} if (filters := _asked(route, config)) else {}),
@@ -207,9 +244,12 @@ def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
 def _cached_route(route: RouteConfig, config: RouterConfig) -> Resource:
     """A brain that ends, or has nothing to say, costs a step of the walk."""
     asked = caching.walk(walk.groups(route, config))
-    return _walked(
-        asked, retry_policy(config, len(asked), onward=bool(route.fallback), last=len(asked) == 2), route, config
-    )
+    return _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+
+
+def _retries(route: RouteConfig, config: RouterConfig, walk: int, *, last: bool = False) -> Resource:
+    after = route.fallback
+    return retry_policy(config, walk, onward=bool(after), longer=bool(after and after.longer), last=last)
 
 
 def _walked(asked: tuple[walk.Group, ...], retries: Resource, route: RouteConfig, config: RouterConfig) -> Resource:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes
+from tidegate.envoy import clusters, fixed_clusters, listener, observe, routes, tunnels
 from tidegate.envoy.breaking import ALL, ALONE, HALF
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import Endpoint
@@ -39,6 +39,8 @@ class Snapshot:
     """By destination, without the engines; and those that answer when nobody else does."""
     endpoints: Mapping[str, Sequence[Endpoint]]
     """The engines of destinations that have such."""
+    tunnels: Mapping[str, Resource]
+    """Listeners inside Envoy, for providers behind a proxy; each has a cluster of its name."""
     walked: frozenset[str]
     """Destinations after which another one may be asked."""
     routes: Resource
@@ -54,10 +56,14 @@ class Snapshot:
         fixed = [self._fixed(name, made) if name in self.endpoints else made for name, made in self.clusters.items()]
         return {
             "static_resources": {
-                "listeners": [listener.listener(self.start, {"route_config": self.routes})],
+                "listeners": [
+                    listener.listener(self.start, {"route_config": self.routes}),
+                    *self.tunnels.values(),
+                ],
                 "clusters": [clusters.unparsed(), *fixed_clusters.clusters(self.start), *fixed],
             },
             "layered_runtime": {"layers": [{"name": observe.SWITCHES, "static_layer": self.switches["layer"]}]},
+            **(tunnels.allowed() if self.tunnels else {}),
         }
 
     def _fixed(self, name: str, made: Resource) -> Resource:
@@ -80,6 +86,7 @@ def snapshot(
     asked = [(d, d.engine) for d in config.destinations if d.engine]
     walks = walked(config)
     ends = [(end_of(r), r.fallback.answer) for r in config.routes if r.fallback and r.fallback.answer]
+    behind = [(p, p.proxy) for d in config.destinations if (p := d.provider) and p.proxy and credentials.reach(d.name)]
     return Snapshot(
         config=config.hash(),
         version=JOIN.join(_versions(config, clients, credentials, held)),
@@ -89,8 +96,10 @@ def snapshot(
                 for d in config.destinations
             },
             **{name: clusters.end(name, answer, start) for name, answer in ends},
+            **{tunnels.name(*each): clusters.proxy(*each, start) for each in behind},
         },
         endpoints={d.name: tuple(engines.get(engine.service, ())) for d, engine in asked},
+        tunnels={tunnels.name(*each): tunnels.listener(*each, start) for each in behind},
         walked=walks,
         routes=routes.route_configuration(config, start.module, clients, held),
         held=frozenset(held),
@@ -109,7 +118,7 @@ def _versions(config: RouterConfig, clients: Clients, credentials: Credentials, 
     yield config.hash()
     if config.clients:
         yield clients.hash()
-    if any(destination.external for destination in config.destinations):
+    if any(destination.provider for destination in config.destinations):
         yield credentials.hash()
     if held:
         yield short_hash(",".join(sorted(held)))
@@ -126,7 +135,7 @@ def response(kind: str, version: str, resources: Iterable[Resource]) -> Resource
     return {"version_info": version, "resources": [{"@type": url, **resource} for resource in resources]}
 
 
-def listeners(start: Start) -> Resource:
-    """lds.json."""
+def listeners(start: Start, inside: Iterable[Resource] = ()) -> Resource:
+    """lds.json: the one that clients connect to, always the same, and those `inside` Envoy."""
     made = listener.listener(start, listener.from_files(f"{start.xds}/rds.json"))
-    return response(LISTENER, "1", [made])
+    return response(LISTENER, "1", [made, *inside])

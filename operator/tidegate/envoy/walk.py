@@ -15,12 +15,13 @@ and in the group of the others, which has the same weights, whoever stands in it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
+from tidegate.envoy import apis
 from tidegate.envoy.types import Resource, extension
 
 _END: Final = "end:"
@@ -52,16 +53,21 @@ def end_of(route: Route) -> str:
 
 def walked(config: RouterConfig) -> frozenset[str]:
     """The destinations after which another one may be asked: not being there must look like an answer that is tried again."""
-    walks = (steps for route in config.routes if len(steps := groups(route, config)) > 1)
-    return frozenset(target.destination for steps in walks for group in steps for target in group)
+    return frozenset(target.destination for steps in _walks(config) for group in steps for target in group)
 
 
 def followed(config: RouterConfig) -> frozenset[str]:
     """Of these, those after whom another one is asked in every walk: they may be left alone altogether."""
-    walks = [steps for route in config.routes if len(steps := groups(route, config)) > 1]
+    walks = list(_walks(config))
     last = {t.destination for steps in walks for t in _last(steps)}
     asked = {t.destination for steps in walks for group in steps for t in group}
     return frozenset(name for name in asked - last if not name.startswith(_END))
+
+
+def _walks(config: RouterConfig) -> Iterator[tuple[Group, ...]]:
+    """Of several groups, as requests of each API take them."""
+    routes = (variant for route in config.routes for variant in apis.variants(route, config))
+    return (steps for route in routes if len(steps := groups(route, config)) > 1)
 
 
 def _last(steps: Sequence[Group]) -> Group:

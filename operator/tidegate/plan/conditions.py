@@ -30,6 +30,8 @@ RESOLVED_REFS: Final = "ResolvedRefs"
 UPDATE_PENDING: Final = "UpdatePending"
 NATIVE_FILTERS: Final = "NativeFilters"
 LIMITS_SHARED: Final = "LimitsShared"
+KV_READY: Final = "KVReady"
+KV_SHARED: Final = "KVShared"
 RESPONSE_CACHE: Final = "ResponseCache"
 
 # reasons, one word each, for programs
@@ -68,6 +70,9 @@ KEYS_UNUSABLE: Final = "KeysUnusable"
 CERTIFICATE_UNUSABLE: Final = "CertificateUnusable"
 STORE_UNREACHABLE: Final = "StoreUnreachable"
 STORE_STARTING: Final = "StoreStarting"
+KV_STARTING: Final = "KVStarting"
+TIER_WITHOUT_KV: Final = "CacheTierWithoutKV"
+ENGINE_TOO_OLD: Final = "EngineTooOld"
 NEXT_REVISION: Final = "AdoptedWithNextRevision"
 NO_ENGINES: Final = "NoEngineAnswers"
 STATUS_REFUSED: Final = "StatusRefused"
@@ -77,8 +82,18 @@ PROMETHEUS_MISSING: Final = "PrometheusMissing"
 METRICS_NOT_SERVED: Final = "MetricsNotServed"
 ENGINES_HANG: Final = "EnginesHang"
 NO_PROGRESS: Final = "NoProgress"
+METRICS_AVAILABLE: Final = "MetricsAvailable"
+NOT_ASKED: Final = "NotAsked"
+METRIC_MISSING: Final = "MetricMissing"
+ENGINE_SILENT: Final = "EngineSilent"
+PROMETHEUS_UNREACHABLE: Final = "PrometheusUnreachable"
+QUERY_UNANSWERED: Final = "QueryUnanswered"
 HANDING_OVER: Final = "HandingOver"
 PROVIDER_DECIDES: Final = "ProviderDecides"
+NOT_NAMED: Final = "NotNamedByModel"
+POLICY_MISSING: Final = "PolicyNotFound"
+SCALED_TWICE: Final = "ScaledTwice"
+REPLICAS_APPLIED: Final = "ReplicasApplied"
 
 
 ON_ITS_WAY: Final = frozenset(
@@ -95,6 +110,7 @@ ON_ITS_WAY: Final = frozenset(
         ROUTERS_STARTING,
         CONFIG_PENDING,
         STORE_STARTING,
+        KV_STARTING,
     }
 )
 """Reasons of Ready that nobody has to be warned of."""

@@ -97,6 +97,8 @@ class Replica:
     """It gets no new requests."""
     pod: str = ""
     """Name of its Pod."""
+    image: str = ""
+    """Of its engine."""
 
 
 @dataclass(frozen=True)

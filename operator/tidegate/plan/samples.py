@@ -41,10 +41,10 @@ class CacheReport:
     """Requests that could have been answered."""
     trouble: tuple[str, ...] = ()
     """Why a layer does nothing although the tier asks for it."""
-    exact_only: bool = False
-    """Whether too many answers to similar questions were wrong, and none are given any more for a while."""
+    exact_only: str = ""
+    """Why no answers to similar questions are given for a while; empty while they are."""
     judged: int = 0
-    """Such answers that were compared with an engine's."""
+    """Such answers that were compared with an engine's since that changed."""
     false_hits: int = 0
     """Those that said something else."""
 

@@ -9,7 +9,9 @@ from tidegate.names import ANY_ADDRESS
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Samples
 from tidegate.plan.scaling.decide import Decision
+from tidegate.plan.scaling.gaps import Gap
 from tidegate.plan.scaling.hung import Hung, Load
+from tidegate.plan.scaling.prefixes import Rates
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Defaults:
     """Where the operator runs, from which it asks engines and stores."""
     engine_peers: tuple[Manifest, ...] | None = None
     """NetworkPolicyPeers that may reach engines besides routers and the operator; None where everybody may."""
+    keda_authentication: str = ""
+    """ClusterTriggerAuthentication with which KEDA asks Prometheus; empty where that asks for nothing."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ class ModelWorld:
     """Others, whose status has no room for all that their routers may still send to."""
     routers: tuple[Manifest, ...] = ()
     """Their router Pods."""
+    beside: Manifest | None = None
+    """The RoutingPolicy that it names for a router in its Pods, whatever that one says."""
     samples: Samples = field(default_factory=dict)
     """What Events said of Pods that do not start, and what Prometheus counted."""
     scrape: float | None = None
@@ -73,8 +79,14 @@ class ModelWorld:
     """How many engines there should be by what they do, at the newest look; None before the first."""
     hung: tuple[Hung, ...] | None = None
     """Engines that hang, as far as was read; None while nobody reads them."""
+    gaps: tuple[Gap, ...] | None = None
+    """What it should be decided by and cannot be; None before the first look."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What engines had under way at their last reading, by their Pods' uids."""
+    rates: Rates | None = None
+    """What its engines find in their prefix caches; None while nobody knows."""
+    tier: Manifest | None = None
+    """The CacheTier whose KV blocks it shares, if there is one of that name."""
     prometheus: str = ""
     """Where Prometheus is, for KEDA; empty when the operator knows none."""
     serves_metrics: bool = False
@@ -99,6 +111,8 @@ class RouterWorld:
     """Seconds between two scrapes of a router, where the operator knows a Prometheus."""
     tiers: Mapping[str, Manifest] = field(default_factory=dict)
     """CacheTiers of the namespace, by name."""
+    scalers: tuple[Manifest, ...] = ()
+    """HorizontalPodAutoscalers that target the routers' Deployment."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from prometheus_client import generate_latest
 
 from tests.brain.cache.test_desk import KEPT, cached
 from tests.brain.store.conftest import PASSWORD, Valkey
@@ -62,3 +63,24 @@ async def until(found: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not found():
             await asyncio.sleep(0.02)
+
+
+async def test_answers_are_shared_under_their_policys_name_whatever_is_known_first(valkey: Valkey) -> None:
+    """A Secret comes while Envoy does not run the configuration yet."""
+    config = cached(tier(valkey))
+    desk = Desk(time.time, "t")
+    keeper = CacheKeeper(desk, time.time)
+    desk.expect(config, {"a"})
+    keeper.secret_changed("s", SECRET)
+    task = asyncio.create_task(keeper.run())
+    try:
+        for _ in range(10):
+            await asyncio.sleep(0)
+        desk.follow(config, {"a"})
+        keeper.follow(config)
+        await until(lambda: desk.tiers["kept"].shared and not keeper.stats()["kept"]["trouble"])
+        named = f'cache="kept",namespace="{config.namespace}",policy="{config.policy}"'
+        assert f"tidegate_cache_store_shared{{{named}}} 1.0" in generate_latest(keeper.meters).decode()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -102,7 +101,7 @@ def test_a_brain_settles_what_the_one_before_it_reserved_as_far_as_it_counts_it(
 def test_what_is_not_understood_is_not_let_through_as_if_it_were() -> None:
     counting = alone(requests(1))
     for words in ("", "a", "1 2 3 4", "x 2 3"):
-        assert counting.ask(replace(ask(), asks=f"{words} x y z"), lambda: FREE, UNKNOWN) == UNKNOWN
+        assert counting.ask(ask()._replace(asks=f"{words} x y z"), lambda: FREE, UNKNOWN) == UNKNOWN
     assert Counting().ask(ask(), lambda: FREE, UNKNOWN) == UNKNOWN, "nothing is known of limits yet"
 
 

@@ -141,6 +141,14 @@ def test_a_request_that_moved_on_is_the_first_ones_error_and_the_last_ones_token
         assert told(meters, "tidegate_time_to_first_token_seconds_count", backend=name) == 0
 
 
+def test_a_request_that_moved_on_because_of_its_length_is_the_clients() -> None:
+    meters = begun(named("a", "b"))
+    meters.count(after(first="a.r1", destination="b.r1", too_long=True))
+    assert told(meters, "tidegate_requests_total", outcome="error") == 0
+    assert told(meters, "tidegate_requests_total", outcome="client_error") == 1
+    assert told(meters, "tidegate_fallbacks_total", answered_by="b") == 1
+
+
 def test_a_request_that_nobody_answered() -> None:
     meters = begun(named("a"))
     meters.count(after(first="a.r1", destination="end:main", status=503))

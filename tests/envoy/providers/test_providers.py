@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.conftest import Engine, Engines, RealEnvoy
+from tests.envoy.providers.conftest import Provider, walk
 from tests.envoy.waiting import until
 from tests.support.authority import Authority
 from tidegate.brain.native import built
 from tidegate.contract.affinity import Affinity
-from tidegate.contract.destinations import Destination, External, SecretEntry
-from tidegate.contract.router_config import RouterConfig
-from tidegate.contract.routes import Fallback, FixedAnswer, Target
+from tidegate.contract.routes import FixedAnswer
 from tidegate.envoy.providers import Credentials
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="without Rust")]
@@ -24,55 +23,6 @@ MINE = {"authorization": "Bearer sk-mine", "x-api-key": "sk-mine", "cookie": "a=
 """What a client shows to us, and to nobody else."""
 BUSY = FixedAnswer(status=503, message="busy")
 Asked = Callable[..., list[tuple[str | None, ...]]]
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """One for all."""
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-class Provider:
-    """A destination, and the server behind it."""
-
-    def __init__(
-        self, name: str, server: Engine, *, key: bool = True, host: str = "localhost", path: str = "/v1"
-    ) -> None:
-        self.name, self.server = name, server
-        self.entry = SecretEntry(secret=name, entry="token") if key else None
-        ca = SecretEntry(secret="ca", entry="ca.crt")
-        external = External(host=host, port=server.port, path=path, model=f"model-of-{name}", key=self.entry, ca=ca)
-        self.destination = Destination(name=name, backend=name, external=external)
-
-
-def walk(*steps: Provider | str, answer: FixedAnswer | None = None) -> RouterConfig:
-    """The model `chat`, asked of these one after the other, each once; a name is that of an engine."""
-    names = [step if isinstance(step, str) else step.name for step in steps]
-    made = config({"chat": {step: 1 for step in steps if isinstance(step, str)}})
-    targets = [Target(destination=f"{name}.r1" if isinstance(step, str) else name, weight=1)
-               for name, step in zip(names, steps, strict=True)]  # fmt: skip
-    fallback = Fallback(steps=tuple((target,) for target in targets[1:]), answer=answer)
-    route = made.routes[0].model_copy(update={"targets": (targets[0],), "fallback": fallback})
-    providers = tuple(step.destination for step in steps if isinstance(step, Provider))
-    retry = made.retry.model_copy(update={"attempts": 0, "codes": (429, 500, 503)})
-    destinations = (*made.destinations, *providers)
-    return made.model_copy(update={"routes": (route,), "destinations": destinations, "retry": retry})
-
-
-@pytest.fixture
-def run(envoy: RealEnvoy, authority: Authority) -> Iterator[Callable[..., None]]:
-    """Makes Envoy run a walk, with keys `sk-NAME`."""
-
-    def begin(wanted: RouterConfig, engines: dict[str, list[Engine]], **changes: object) -> None:
-        for destination in wanted.destinations:
-            if destination.external and destination.external.key:
-                envoy.files.key(destination.external.key, f"sk-{destination.name}".encode())
-        file = envoy.files.certificates("ca", authority.pem)
-        known = {d.name: file for d in wanted.destinations if d.external}
-        credentials = Credentials(authorities=known)
-        envoy.offer(wanted, engines, credentials=credentials)
-
-    return begin  # type: ignore[return-value]
 
 
 def seen(server: Engine) -> tuple[str | None, str, str, bytes]:
@@ -201,6 +151,28 @@ def test_the_end_after_a_provider_has_the_shape_that_was_asked(
     answer = envoy.client.post("/v1/messages", json=HELLO)
     assert (answer.status_code, answer.json()["type"], answer.json()["error"]["message"]) == (503, "error", "busy")
     assert hosted.server.paths == ["/elsewhere/messages"]
+
+
+@pytest.mark.parametrize("anthropic", [False, True])
+def test_a_key_that_is_not_taken(
+    envoy: RealEnvoy, engines: Engines, authority: Authority, run: Callable[..., None], anthropic: bool
+) -> None:
+    """It is not the client's: the next one is asked; and where there is none, nobody says that the client's is wrong."""
+    hosted = Provider("hosted", engines.start(authority.server("DNS:localhost")), anthropic=anthropic)
+    hosted.server.status, hosted.server.more = 401, {"www-authenticate": "Bearer"}
+    path = "/v1/messages" if anthropic else "/v1/chat/completions"
+    run(walk(hosted, "a"), {"a": [last := engines.start()]})
+    answer = envoy.client.post(path, json=HELLO)
+    assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "a")
+    last.status = 503
+    assert envoy.client.post(path, json=HELLO).status_code == 503
+    run(walk(hosted), {})
+    answer = envoy.client.post(path, json=HELLO)
+    assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (502, "hosted")
+    assert "This is not about your key." in answer.json()["error"]["message"]
+    assert answer.json()["error"]["type"] == ("api_error" if anthropic else "RouterError")
+    assert not {"www-authenticate", "x-tidegate-in-refused"} & answer.headers.keys()
+    assert len(hosted.server.bodies) == 3
 
 
 def test_one_that_cannot_be_asked_is_passed_by(envoy: RealEnvoy, engines: Engines, authority: Authority) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from tests.support.builders import model
+from tests.support.builders import DEFAULTS, model
 from tests.support.strategies import models
 from tidegate.api import ModelDeployment
 from tidegate.api.args import OWNED_FLAGS
 from tidegate.plan.model.adapters import adapters
 from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period, group_size, plain, shutdown_timeout, spread
+from tidegate.plan.model.kvtiers import kv_tiers
 from tidegate.plan.model.weights import weights
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -28,7 +29,7 @@ def args(**parts: Any) -> list[str]:
 
 
 def made_of(found: ModelDeployment, host: str = "::") -> list[str]:
-    return argv(found, weights(found) + adapters(found), host)
+    return argv(found, weights(found) + adapters(found) + kv_tiers(found, DEFAULTS), host)
 
 
 def parsed(**parts: Any) -> ModelDeployment:
@@ -61,6 +62,7 @@ def test_every_flag_that_is_written_is_refused_in_args_but_for_those_that_people
         "--max-loras",
         "--load-format",
         "--enable-expert-parallel",
+        "--kv-transfer-config",
     } <= set(OWNED_FLAGS)
 
 

@@ -34,6 +34,10 @@ def shared_memory(spec: Any) -> str:
             {"gpus": {"count": 8}, "parallelism": {"tensor": 8, "pipeline": 2}, "kvOffload": {"hostMemory": "16Gi"}},
             "49152Mi",
         ),
+        (
+            {"gpus": {"count": 8}, "parallelism": {"tensor": 8, "pipeline": 3}, "kvOffload": {"hostMemory": "16Gi"}},
+            "65536Mi",
+        ),
     ],
 )
 def test_shared_memory_holds_what_is_offloaded(engine: Any, size: str) -> None:
@@ -53,7 +57,9 @@ def test_shared_memory_holds_what_is_offloaded(engine: Any, size: str) -> None:
     ],
 )
 def test_memory_follows_what_is_offloaded(resources: Any, made: Any) -> None:
-    spec = pod(gpus={"count": 0}, kvOffload={"hostMemory": "16Gi"}, resources=resources)
+    spec = pod(kvOffload={"hostMemory": "16Gi"}, resources=resources)
+    gpu = {"nvidia.com/gpu": "1"}
+    made = {"requests": made["requests"] | gpu, "limits": made.get("limits", {}) | gpu}
     assert spec["containers"][0]["resources"] == made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.plan.model.test_scaling import SPEC
 from tests.support.builders import DEFAULTS, NOW, owner
+from tests.support.structural import SCALED_OBJECT, problems
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.model.autoscalers import autoscaler
@@ -134,12 +136,63 @@ def test_a_scaled_object() -> None:
     engines = '{namespace="shop",tidegate_dev_model="small"}'
     assert [(t["metadata"]["query"], t["metadata"]["threshold"]) for t in spec["triggers"]] == [
         (f"sum(vllm:num_requests_waiting{engines})", "5"),
-        (f"sum(vllm:kv_cache_usage_perc{engines})", "0.8"),
+        (f"sum(vllm:kv_cache_usage_perc{engines} or vllm:gpu_cache_usage_perc{engines})", "0.8"),
         (f"sum(vllm:num_requests_running{engines}) + sum(vllm:num_requests_waiting{engines})", "20"),
         ("sum(x)", "0.5"),
     ]
     assert {t["metadata"]["serverAddress"] for t in spec["triggers"]} == {"http://prometheus:9090"}
     assert {t["metadata"]["ignoreNullValues"] for t in spec["triggers"]} == {"false"}
+
+
+BEHAVIOR = {
+    "scaleUp": {"selectPolicy": "Min", "tolerance": "0.05"},
+    "scaleDown": {"stabilizationWindowSeconds": 60, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 30}]},
+}
+
+
+@pytest.mark.parametrize(
+    "autoscaling", [{}, {"signals": [QUEUE, KV, LOAD, OWN], "behavior": BEHAVIOR, "minReplicas": 2}]
+)
+def test_a_scaled_object_is_as_keda_s_own_schema_wants_it(autoscaling: dict[str, Any]) -> None:
+    made_ = made(world("KEDA", status=TAKEN, **autoscaling), "ScaledObject")
+    assert made_
+    assert problems(SCALED_OBJECT, made_) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("minReplicas",), 1, ".spec.minReplicas: unknown"),
+        (("minReplicaCount",), "1", ".spec.minReplicaCount: not of type integer"),
+        (("triggers",), [], ".spec.triggers: too few"),
+        (("triggers", 0, "metricType"), 1, ".spec.triggers.0.metricType: not of type string"),
+        (("triggers", 0, "metadata"), {"threshold": 5}, ".spec.triggers.0.metadata.threshold: not of type string"),
+        (("scaleTargetRef",), {"kind": "ModelDeployment"}, ".spec.scaleTargetRef.name: missing"),
+        (
+            ("advanced",),
+            {"horizontalPodAutoscalerConfig": {"behavior": {"scaleUp": {"tolerance": "much"}}}},
+            ".spec.advanced.horizontalPodAutoscalerConfig.behavior.scaleUp.tolerance: 'much' does not match",
+        ),
+    ],
+)
+def test_what_keda_s_schema_refuses(path: tuple[str | int, ...], value: Any, expected: str) -> None:
+    spoilt = copy.deepcopy(made(world("KEDA", status=TAKEN, signals=[QUEUE]), "ScaledObject"))
+    assert spoilt
+    part: Any = spoilt["spec"]
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = value
+    [told] = problems(SCALED_OBJECT, spoilt)
+    assert told.startswith(expected)
+
+
+def test_keda_asks_with_a_token_where_there_is_one() -> None:
+    known = world("KEDA", status=TAKEN, signals=[QUEUE, KV])
+    made_ = made(replace(known, defaults=replace(DEFAULTS, keda_authentication="prometheus")), "ScaledObject")
+    assert made_
+    assert problems(SCALED_OBJECT, made_) == []
+    named = {"kind": "ClusterTriggerAuthentication", "name": "prometheus"}
+    assert [trigger["authenticationRef"] for trigger in made_["spec"]["triggers"]] == [named, named]
 
 
 def test_a_latency_has_no_target() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import condition, model, policy, verdict
+from tests.support.builders import DEFAULTS, NOW, condition, model, policy, verdict
 from tests.support.simulation import Simulation
 from tidegate import names
+from tidegate.plan.model.plan import plan_model
 from tidegate.plan.plan import Manifest
 from tidegate.plan.samples import Complaint
-from tidegate.plan.world import Capabilities
+from tidegate.plan.scaling.prefixes import Rates
+from tidegate.plan.world import Capabilities, ModelWorld
 
 OTHER = {"model": {"uri": "hf://acme/other"}}
 READY, STARTS, STALLED = ("True", "False", "False"), ("False", "True", "False"), ("False", "False", "True")
@@ -255,3 +257,17 @@ def test_a_status_of_another_version_is_read_past(status: Manifest) -> None:
     assert verdict(plan.status) == READY
     assert plan.delete == ()
     assert {key.name for key in simulation.children} == before
+
+
+@pytest.mark.parametrize(
+    ("rates", "before", "said"),
+    [
+        (None, None, None),
+        (None, {"hitRate": "60%"}, {"hitRate": "60%"}),
+        (Rates(25, None), {"hitRate": "60%", "externalHitRate": "5%"}, {"hitRate": "25%"}),
+        (Rates(25, 0), None, {"hitRate": "25%", "externalHitRate": "0%"}),
+    ],
+)
+def test_what_prefix_caches_find(rates: Rates | None, before: Any, said: Any) -> None:
+    owner = model() | ({"status": {"prefixCache": before}} if before else {})
+    assert plan_model(ModelWorld(owner, DEFAULTS, rates=rates), NOW).status["prefixCache"] == said

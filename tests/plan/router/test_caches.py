@@ -21,7 +21,7 @@ MANAGED: dict[str, Any] = {"store": {"managed": {"memory": "2Gi"}}}
 EXACT = MANAGED | {"exact": {}}
 SEMANTIC = EXACT | {"semantic": {"quality": {"judgedBy": {"model": "judge"}}}}
 AWAY = CacheReport("shared", trouble=("the store is away: TimeoutError; answers are kept in memory",))
-WRONG = CacheReport("shared", exact_only=True, judged=120, false_hits=6)
+WRONG = CacheReport("shared", exact_only="6 of 120 answers to similar questions that were looked at were wrong")
 MI = 1024 * 1024
 
 
@@ -207,7 +207,7 @@ ROWS = [
     (planned(tier(**JUDGED)), "JudgeUnfit", "'chat' is answered by a backend whose answers it would judge"),
     (planned(tier(**UNKNOWN)), "JudgeUnfit", "the policy has no public model 'nobody'"),
     (planned(tier(**EXACT), AWAY), "LayerIdle", "router pod-0: the store is away: TimeoutError"),
-    (planned(tier(**SEMANTIC), WRONG), "FalseHits", "were wrong (5.0% of 120 (95 %: 2.3% to 10.5%)); only questions"),
+    (planned(tier(**SEMANTIC), WRONG), "FalseHits", "router pod-0: 6 of 120 answers to similar questions"),
     (planned(tier(**SEMANTIC)), "AsSpecified", ""),
 ]
 
@@ -237,6 +237,16 @@ def test_a_judge_by_another_name_of_the_same_model_is_found() -> None:
     world.owner["spec"]["backends"][1]["modelDeploymentRef"]["name"] = "llama"
     [found] = written(world.plan()).caches or ()
     assert found.semantic is None
+
+
+def test_a_provider_is_no_judge() -> None:
+    world = simulation(tier(**SEMANTIC))
+    external = {"protocol": "OpenAI", "baseURL": "https://api.example.com/v1", "model": "judge"}
+    world.owner["spec"]["backends"][1] = {"name": "to-qwen", "external": external}
+    plan = world.plan()
+    [found] = written(plan).caches or ()
+    assert found.semantic is None
+    assert "a judge is one of the cluster's engines" in condition(plan.status, "ResponseCache")["message"]
 
 
 def test_the_status_tells_what_routers_keep_together() -> None:

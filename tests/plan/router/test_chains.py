@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.builders import model, policy
 from tidegate.api.routingpolicy import RoutingPolicy
-from tidegate.contract.destinations import External, SecretEntry
+from tidegate.contract.destinations import Destination, External, Proxy, SecretEntry
 from tidegate.contract.routes import Target
+from tidegate.plan.router.document import KNOWS_PROXIES, document
 from tidegate.plan.router.traffic import Traffic, traffic
 
 HOSTED = {"protocol": "OpenAI", "baseURL": "https://api.example.com/v1/", "model": "big"}
@@ -91,3 +92,42 @@ def test_where_a_provider_is(url: str, wanted: tuple[str, int, bool, str]) -> No
     entry = SecretEntry(secret="openai", entry="token") if key else None
     assert found.external == External(host=host, port=port, tls=tls, path=path, model="big", key=entry)
     assert (found.name, found.revision, found.model) == ("to-llama", "", "")
+
+
+def test_a_provider_of_anthropics_api() -> None:
+    """A kind of its own, and `/v1` between its base and the rest of a path."""
+    manifest = policy(auth={"anonymous": {"allowExternal": True}})
+    said = {"protocol": "Anthropic", "baseURL": "https://api.anthropic.com/", "model": "big"}
+    manifest["spec"]["backends"][0] = {"name": "to-llama", "external": said}
+    wanted = External(host="api.anthropic.com", port=443, path="/v1", model="big")
+    found = traffic(RoutingPolicy.model_validate(manifest), {})
+    assert found.destinations == (Destination(name="to-llama", backend="to-llama", anthropic=wanted),)
+
+
+@pytest.mark.parametrize(("also", "wanted"), [(["ContextTooLong"], True), ([], None)])
+def test_who_has_a_longer_context(also: list[str], wanted: bool | None) -> None:
+    [route] = made([A], {"backends": [B], "alsoOn": also}, "a", "b").routes
+    assert route.fallback
+    assert route.fallback.longer is wanted
+
+
+def test_a_proxy() -> None:
+    """Its document is for routers that know proxies."""
+    manifest = policy(auth={"anonymous": {"allowExternal": True}})
+    said = {"url": "http://proxy.example.com:3128", "credentialsSecretRef": {"name": "egress", "key": "login"}}
+    manifest["spec"]["backends"][0] = {"name": "to-llama", "external": HOSTED | {"proxy": said}}
+    parsed = RoutingPolicy.model_validate(manifest)
+    found = traffic(parsed, {})
+    [destination] = found.destinations
+    assert destination.provider
+    login = SecretEntry(secret="egress", entry="login")
+    assert destination.provider.proxy == Proxy(host="proxy.example.com", port=3128, credentials=login)
+    assert document(parsed, found).min_reader == KNOWS_PROXIES
+    assert parsed.spec.secrets == ("egress",)
+
+
+@pytest.mark.parametrize(("algorithm", "wanted"), [("EngineLoad", True), ("LeastRequest", None), ("Session", None)])
+def test_who_weighs_engines(algorithm: str, wanted: bool | None) -> None:
+    parsed = RoutingPolicy.model_validate(policy(loadBalancing={"algorithm": algorithm}))
+    told = document(parsed, traffic(parsed, {}))
+    assert (told.engine_load, told.load_balancing) == (wanted, "LeastRequest")

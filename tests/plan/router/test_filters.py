@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.builders import DEFAULTS, condition, policy
 from tests.support.simulation import Simulation
-from tidegate.plan.router.workload import NATIVE_ENVOY
+from tidegate.plan.containers import NATIVE_ENVOY
 from tidegate.plan.samples import RouterReport
 
 TESTED, OTHER = "envoyproxy/envoy:v1.40.2", "envoyproxy/envoy:v1.41.0"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import Page
+from tidegate.engines.metrics import Page
 from tidegate.plan.scaling.hung import ALONE, LEAST, MOST, OUT, Hung, Standing, follow, judge, resumed
 
 BUSY = Page(running=4, waiting=2, kv=0.5, prompt=100.0, generated=1000.0, finished=7.0)

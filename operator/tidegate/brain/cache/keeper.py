@@ -103,6 +103,9 @@ class CacheKeeper:
                 self._changed.clear()
 
     async def _fit(self, group: asyncio.TaskGroup) -> None:
+        """Nothing before it is known whose answers they are: the desk may know its tiers sooner, and Secrets may come before."""
+        if not self._scope:
+            return
         for name in self._layers.keys() - self.desk.tiers.keys():
             self._layers.pop(name).stop()
         for name, tier in list(self.desk.tiers.items()):

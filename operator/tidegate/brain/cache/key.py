@@ -176,7 +176,7 @@ class Question:
 
 def identity(destination: Destination) -> str:
     """Of who answers: a revision of a model, or one of its adapters; of a provider all that says which model it is."""
-    provider = destination.external
+    provider = destination.provider
     if not provider:
         return destination.name
     return f"{destination.name} {provider.host}:{provider.port}{provider.path} {provider.model}"

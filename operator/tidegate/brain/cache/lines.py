@@ -55,6 +55,6 @@ def _line(
     answering: Collection[str],
 ) -> Line:
     targets = [known[t.destination] for t in sorted(route.targets, key=lambda t: -t.weight)]
-    together = any(d.external or (d.engine and d.engine.service in answering) for d in targets)
+    together = any(d.provider or (d.engine and d.engine.service in answering) for d in targets)
     answerers = {d.name: Answerer(d.name, d.backend, d.revision, identity(d)) for d in targets}
     return Line(route.name, cache, f"{config.namespace}/{config.policy}", answerers, together)

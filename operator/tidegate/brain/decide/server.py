@@ -25,7 +25,7 @@ _FREE: Final = Answer(200).encoded()
 
 
 def _answers(config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> dict[str, bytes]:
-    answering = {d.name for d in config.destinations if d.external or (d.engine and engines.get(d.engine.service))}
+    answering = {d.name for d in config.destinations if d.provider or (d.engine and engines.get(d.engine.service))}
     chosen = choices(config, answering)
     return {model: Answer(200, {DECIDED_HEADER: route}).encoded() for model, route in chosen.items()}
 

@@ -73,6 +73,9 @@ class Cost(NamedTuple):
     """Whether the request named a maximum, or has no answer."""
 
 
+NOTHING: Final = Cost(0, 0, named=True)
+
+
 class Rules:
     """All limits of a policy."""
 
@@ -85,7 +88,7 @@ class Rules:
     def cost(self, asking: Asking) -> Cost:
         """In tokens."""
         if not self._tokens:
-            return Cost(0, 0, named=True)
+            return NOTHING
         longest = self._lengths.get(asking.model)
         prompt = -(-asking.text // TEXT_PER_TOKEN)
         if not writes(asking.path):

@@ -113,15 +113,15 @@ class Meters:
             del self._histograms[place]
 
     def count(self, record: Record) -> None:
-        """One more. A request is the one's whom the weights chose, and an error of his if another one had to be asked; tokens are those
-        of who gave them. How long both took together is nobody's time, nor what an answer was
+        """One more. A request is the one's whom the weights chose, and an error of his if another one had to be asked, unless it was
+        because of its length; tokens are those of who gave them. How long both took together is nobody's time, nor what an answer was
         waited for that is given again."""
         place = self._place(record, record.destination)
         for kind, number in self._said(record):
             self._tokens[place, kind] += number
         if record.moved:
             first = self._place(record, record.first)
-            self._requests[first, "error"] += 1
+            self._requests[first, "client_error" if record.too_long else "error"] += 1
             self._moved[first, place.who.backend] += 1
             return
         ended = outcome(record)

@@ -41,6 +41,11 @@ class Record:
     reserved: str = ""
     """What limits have reserved for it (brain/decide/reservation.py); empty for nothing."""
 
+    too_long: bool = False
+    """Whether somebody who was asked said that the context is too long for him."""
+    refused: str = ""
+    """The destination of a provider that did not take our key, if one was asked."""
+
     @property
     def moved(self) -> bool:
         """Whether another one was asked after it: it has failed then, whatever became of the request. A brain that has no answer to give again
@@ -72,6 +77,8 @@ def read(said: Mapping[str, Any]) -> Record:
         first=said.get("first") or "",
         events=_count(said.get("events")) or 0,
         reserved=said.get("reserved") or "",
+        too_long=bool(said.get("too_long")),
+        refused=said.get("refused") or "",
     )
 
 

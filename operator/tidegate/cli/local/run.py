@@ -101,6 +101,7 @@ async def _until(said: Asked, program: str, home: Path, router: Router, endpoint
             _envoy(program, home, router, said),
             router.trust.issuers.run(),
             router.limits.run(),
+            router.loads.run(),
             router.caches.run(),
         )
     ]

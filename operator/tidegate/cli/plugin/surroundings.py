@@ -11,6 +11,7 @@ from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.cluster.capacity import Inventory
 from tidegate.cluster.client import Api, NotFound, path
 from tidegate.control.terms import models_of
+from tidegate.plan.containers import policy_beside
 from tidegate.plan.kube.objects import API_VERSIONS
 from tidegate.plan.model.surge import question
 from tidegate.plan.samples import Sample, Samples
@@ -24,7 +25,8 @@ async def around(api: Api, owner: Mapping[str, Any], known: bool) -> ModelWorld:
     """The world of a model; `known`: whether the cluster has it already. Raises as Api does."""
     namespace, name = owner["metadata"]["namespace"], owner["metadata"]["name"]
     mine = f"{names.MODEL_LABEL}={name}"
-    policies = [p for p in await _all(api, namespace, names.API_VERSION, names.ROUTING_POLICY) if name in models_of(p)]
+    known_policies = await _all(api, namespace, names.API_VERSION, names.ROUTING_POLICY)
+    policies = [p for p in known_policies if name in models_of(p)]
     children = [await _all(api, namespace, API_VERSIONS[kind], kind, mine) for kind in CHILDREN] if known else []
     routers = [
         await _all(api, namespace, "v1", "Pod", f"{names.POLICY_LABEL}={policy['metadata']['name']}")
@@ -38,6 +40,7 @@ async def around(api: Api, owner: Mapping[str, Any], known: bool) -> ModelWorld:
         pods=tuple(await _all(api, namespace, "v1", "Pod", mine)),
         policies=tuple(policies),
         routers=tuple(pod for pods in routers for pod in pods),
+        beside=next((p for p in known_policies if p["metadata"]["name"] == policy_beside(owner)), None),
         samples=await _free(api, ModelDeployment.model_validate({**owner, "status": None})),
     )
 

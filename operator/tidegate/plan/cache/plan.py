@@ -3,13 +3,16 @@ stays, and takes the new password in the next pass."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from tidegate import names
 from tidegate.api.cachetier import CacheTier, ManagedStore
-from tidegate.plan.cache import store
+from tidegate.plan import conditions
+from tidegate.plan.cache import kv, store
 from tidegate.plan.cache.status import answers, cache_status, question, secret, server, storeless_status
+from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.plan import Manifest, Plan, Question
@@ -22,17 +25,40 @@ ANSWERING_EVERY = 60.0
 
 
 def plan_cache(world: CacheWorld, now: datetime) -> Plan:
-    """The whole pass."""
+    """The whole pass: the store, and beside it the volume of KV blocks."""
     tier = CacheTier.model_validate({**world.owner, "status": None})
+    blocks = tier.spec.kv
+    told = [kv.condition(world)] if blocks else []
+    planned = _of_store(kv.without_sweepers(world), tier, told, now)
+    return replace(
+        planned,
+        apply=(*planned.apply, *(kv.objects(world, blocks) if blocks else ())),
+        delete=() if blocks else kv.unwanted(world),
+        ask={**planned.ask, **dict.fromkeys(about(kv.sweepers(world)), EVENTS_EVERY)},
+    )
+
+
+def _of_store(world: CacheWorld, tier: CacheTier, told: list[dict[str, str]], now: datetime) -> Plan:
+    """`told` are conditions of what is not the store."""
     if not tier.spec.store:
-        return Plan(status=storeless_status(world, now))
+        return Plan(status=storeless_status(world, told, _storeless(tier, told), now))
     managed = tier.spec.store.managed
     return Plan(
-        status=cache_status(world, managed=managed is not None, now=now),
+        status=cache_status(world, told, managed=managed is not None, now=now),
         apply=tuple(objects(world, managed) if managed else ()),
         ask=questions(world, answers=answers(world, managed=managed is not None)),
         again=managed is not None and secret(world) is None,
     )
+
+
+def _storeless(tier: CacheTier, told: list[dict[str, str]]) -> Verdict:
+    """Of a tier that has nothing but KV blocks, whether they are looked after."""
+    if tier.spec.keeps:
+        return conditions.done("it has no store: each router keeps answers in its own memory")
+    waiting = next((one for one in told if one["status"] != "True"), None)
+    if waiting:
+        return conditions.progressing(waiting["reason"], waiting["message"])
+    return conditions.done("it has no store: it keeps KV blocks")
 
 
 def objects(world: CacheWorld, managed: ManagedStore) -> list[dict[str, Any]]:

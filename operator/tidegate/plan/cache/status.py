@@ -13,6 +13,7 @@ managed    there           answers       Ready, while its Pod is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,19 +50,22 @@ def answers(world: CacheWorld, *, managed: bool) -> bool:
     return bool(said(world).server) and (not managed or any(ready(pod) for pod in world.pods))
 
 
-def cache_status(world: CacheWorld, *, managed: bool, now: datetime) -> dict[str, Any]:
-    """The whole status block."""
+def cache_status(
+    world: CacheWorld, others: Sequence[dict[str, str]], *, managed: bool, now: datetime
+) -> dict[str, Any]:
+    """The whole status block; `others` are conditions of what is not the store."""
     check = said(world)
-    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed)]
+    found = [*conditions.standard(verdict(world, managed=managed)), _resolved(check, managed=managed), *others]
     known = {"address": check.address, "version": check.server, "evictionPolicy": check.eviction}
     return _status(world, known, found, now)
 
 
-def storeless_status(world: CacheWorld, now: datetime) -> dict[str, Any]:
+def storeless_status(
+    world: CacheWorld, others: Sequence[dict[str, str]], verdict: Verdict, now: datetime
+) -> dict[str, Any]:
     """The same of a tier without a store."""
-    ready = conditions.done("it has no store: each router keeps answers in its own memory")
     resolved = conditions.condition(conditions.RESOLVED_REFS, True, conditions.AS_SPECIFIED, "")
-    return _status(world, {}, [*conditions.standard(ready), resolved], now)
+    return _status(world, {}, [*conditions.standard(verdict), resolved, *others], now)
 
 
 def _status(world: CacheWorld, known: dict[str, str], found: list[dict[str, str]], now: datetime) -> dict[str, Any]:

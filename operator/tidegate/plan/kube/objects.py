@@ -104,6 +104,11 @@ def router_labels(policy: str) -> dict[str, str]:
     return {names.POLICY_LABEL: policy, names.ROLE_LABEL: names.ROLE_ROUTER}
 
 
+def beside_labels(policy: str) -> dict[str, str]:
+    """Labels of engines' Pods in which a policy's router is."""
+    return {names.POLICY_LABEL: policy, names.ROLE_LABEL: names.ROLE_ENGINE}
+
+
 def store_labels(tier: str) -> dict[str, str]:
     """Labels of everything that belongs to a managed store."""
     return {names.CACHE_LABEL: tier, names.ROLE_LABEL: names.ROLE_STORE}
@@ -143,15 +148,21 @@ def from_us(operator_namespace: str) -> list[dict[str, Any]]:
 
 
 def pod_monitor(
-    name: str, owner: Manifest, labels: dict[str, str], port: str, told: list[str], every: float | None = None
+    name: str,
+    owner: Manifest,
+    labels: dict[str, str],
+    port: str,
+    told: list[str],
+    every: float | None = None,
+    selected: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Tells Prometheus to scrape the Pods with these labels, of which `told` stand at each series, every so many seconds or as often as
+    """Tells Prometheus to scrape the Pods with the labels `selected` (default: `labels`), of which `told` stand at each series, every so many seconds or as often as
     everything else.
 
     https://prometheus-operator.dev/docs/api-reference/api/#monitoring.coreos.com/v1.PodMonitor
     """
     endpoint = {"port": port, "path": "/metrics"} | ({"interval": f"{every:g}s"} if every else {})
-    spec = {"selector": {"matchLabels": labels}, "podTargetLabels": told, "podMetricsEndpoints": [endpoint]}
+    spec = {"selector": {"matchLabels": selected or labels}, "podTargetLabels": told, "podMetricsEndpoints": [endpoint]}
     return child("PodMonitor", name, owner, labels, {"spec": spec})
 
 

@@ -92,7 +92,7 @@ def _memory(engine: Engine) -> list[str]:
     flags = []
     if engine.gpu_memory_utilization:
         flags += ["--gpu-memory-utilization", plain(fraction(engine.gpu_memory_utilization))]
-    if engine.kv_offload:
+    if engine.kv_offload and not engine.kv_offload.beyond_memory():
         # the flag is what all Pods of a replica have together, and what each data-parallel copy takes
         gibibytes = amount(engine.kv_offload.host_memory) / amount("1Gi")
         flags += ["--kv-offloading-size", plain(gibibytes * group_size(engine) / spread(engine).data)]

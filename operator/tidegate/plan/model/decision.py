@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tidegate import names
 from tidegate.api.identity import identity
+from tidegate.api.kvoffload import too_old
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.api.values import seconds
 from tidegate.errors import Stall
@@ -15,7 +16,7 @@ from tidegate.plan import conditions
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.kube.pods import unschedulable
 from tidegate.plan.kube.reading import integer, text
-from tidegate.plan.model import hanging, provider, revisions, scaling
+from tidegate.plan.model import beside, hanging, provider, revisions, scaling
 from tidegate.plan.model.argv import group_size
 from tidegate.plan.model.facts import ModelFacts, departures, ready_replicas
 from tidegate.plan.model.provider import Provided
@@ -30,6 +31,12 @@ WHOLE = 100
 """Percent of a model's requests."""
 DEADLINE_MARGIN = 60.0
 """Seconds beyond startupTimeout for what comes before a container starts: a node, a volume, an image."""
+
+
+class EngineTooOld(Stall):
+    """The operator's own image lacks what the model asks for."""
+
+    reason = conditions.ENGINE_TOO_OLD
 
 
 class MissingKind(Stall):
@@ -87,6 +94,7 @@ class ModelDecision:
 
 def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: datetime) -> ModelDecision:
     """One step of the rollout; a suspended model stays where it is."""
+    _check_engine(world, model)
     meaning = identity(model)
     newest = revisions.newest(world.owner, meaning, facts.recorded, facts.records)
     active = find(facts.recorded, "Active")
@@ -94,7 +102,7 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
     wanted = scaling.replicas(world, model, running)
     another = provider.another(model)
     kept = {name: record["data"] for name, record in facts.records.items() if record.get("data")}
-    fresh = {} if model.spec.suspend else rendered(model, newest, world.defaults, workload_kind(world, model))
+    fresh = _fresh(world, model, newest, kept)
     most = _surge(world, model, newest, facts, wanted, kept.get(newest, fresh))
     on_trial = newest if active and active.name != newest else ""
     readiness = _readiness(wanted, model, newest, facts, most, hanging.out(world, facts.pods.get(on_trial, ())))
@@ -131,10 +139,32 @@ def decide(world: ModelWorld, model: ModelDeployment, facts: ModelFacts, now: da
         return decision
     live = advance(facts.recorded, situation, now)
     data = {r.name: kept.get(r.name, fresh) for r in live if r.name in kept or r.name == newest}
-    update = tuple(differences(kept[newest], fresh)) if newest in kept else ()
+    update = tuple(differences(kept[newest], fresh)) if newest in kept and fresh else ()
     if asked == newest and any(r.name == newest and r.completed for r in live):
         made = asked  # it acts until the revision has its engines, and then never again
     return replace(decision, revisions=live, data=data, update=update, room_made_for=made)
+
+
+def _check_engine(world: ModelWorld, model: ModelDeployment) -> None:
+    """An image that a model names itself is checked as it is written."""
+    engine, image = model.spec.engine, world.defaults.engine_image
+    if engine.kv_offload and engine.kv_offload.beyond_memory() and not engine.image and too_old(image):
+        raise EngineTooOld(
+            f"kvOffload.disk and kvOffload.shared need vLLM 0.22, and the operator's engine image is {image}; name a newer one in "
+            "spec.engine.image, or in the chart's images.engine"
+        )
+
+
+def _fresh(world: ModelWorld, model: ModelDeployment, newest: str, kept: Mapping[str, Manifest]) -> Manifest:
+    """The newest revision as it would be rendered today; empty where nobody asks, or where its router's policy is unfit and one is kept."""
+    if model.spec.suspend:
+        return {}
+    policy, wrong = beside.policy_of(world, model)
+    if wrong and newest in kept:
+        return {}
+    if wrong:
+        raise beside.PolicyUnfit(wrong)
+    return rendered(model, newest, world.defaults, workload_kind(world, model), policy)
 
 
 def _running(world: ModelWorld, active: Revision | None) -> int:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 from tidegate import names
-from tidegate.api.engine import Engine, offloaded
+from tidegate.api.engine import Engine, mapped, offloaded
 from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import amount, bytes_quantity, seconds
 from tidegate.plan.kube import template
 from tidegate.plan.kube.objects import OURS, empty_dir, pod_security, revision_labels
 from tidegate.plan.kube.patch import merged
 from tidegate.plan.model.adapters import adapters
 from tidegate.plan.model.argv import LEAVE_ENDPOINTS, argv, grace_period
+from tidegate.plan.model.beside import with_router
+from tidegate.plan.model.kvtiers import ephemeral_storage, kv_tiers, sweepers
 from tidegate.plan.model.place import claim_labels, one_node
 from tidegate.plan.model.weights import Weights, weights
 from tidegate.plan.world import Defaults
@@ -37,21 +41,26 @@ SCRATCH_ENV: Final = (
 )
 
 
-def pod_template(model: ModelDeployment, revision: str, defaults: Defaults) -> dict[str, Any]:
-    """The Pod template of a revision, as it is kept in the revision's ControllerRevision."""
+def pod_template(
+    model: ModelDeployment, revision: str, defaults: Defaults, policy: RoutingPolicy | None = None
+) -> dict[str, Any]:
+    """The Pod template of a revision, as it is kept in the revision's ControllerRevision; with the router of a policy, if one is to be
+    in it."""
     engine = model.spec.engine
     labels = revision_labels(model.metadata.name, revision) | claim_labels(model)
     made = {
         "metadata": template.metadata(engine.pod_metadata, labels),
-        "spec": _pod(model, weights(model) + adapters(model), defaults),
+        "spec": _pod(model, weights(model) + adapters(model) + kv_tiers(model, defaults), defaults),
     }
+    if policy:
+        made = with_router(made, model, revision, policy, defaults)
     patch = engine.pod_template_patch
     return merged(made, patch.model_dump(by_alias=True, exclude_unset=True)) if patch else made
 
 
 def _pod(model: ModelDeployment, source: Weights, defaults: Defaults) -> dict[str, Any]:
     engine = model.spec.engine
-    downloads = [_download(engine, each, defaults) for each in source.downloads]
+    before = sweepers(engine, defaults) + [_download(engine, each, defaults) for each in source.downloads]
     return {
         "serviceAccountName": engine.service_account_name or names.engine_account(model.metadata.name),
         "automountServiceAccountToken": engine.service_account_name is not None,
@@ -61,7 +70,7 @@ def _pod(model: ModelDeployment, source: Weights, defaults: Defaults) -> dict[st
         "terminationGracePeriodSeconds": grace_period(model),
         "securityContext": pod_security(assign_user=defaults.assign_user),
         **template.pull_secrets(engine.image_pull_secrets),
-        **({"initContainers": downloads} if downloads else {}),
+        **({"initContainers": before} if before else {}),
         "containers": [_container(model, source, defaults)],
         "volumes": [
             empty_dir("shared-memory", shared_memory(engine), memory=True),
@@ -139,17 +148,25 @@ def shared_memory(engine: Engine) -> str:
     for_gpus = f"{2 * max(engine.gpus.count, 1)}Gi"
     if engine.shared_memory:
         return engine.shared_memory
-    return bytes_quantity(amount(for_gpus) + offloaded(engine)) if engine.kv_offload else for_gpus
+    return bytes_quantity(amount(for_gpus) + mapped(engine)) if engine.kv_offload else for_gpus
 
 
 def _resources(engine: Engine) -> dict[str, Any]:
-    """The user's resources, the GPUs, and what kvOffload takes of /dev/shm, which counts as the container's memory."""
+    """The user's resources, the GPUs, and what kvOffload takes: of /dev/shm, which counts as the container's memory, and of the node's disk."""
     requests, limits = dict(engine.resources.requests), dict(engine.resources.limits)
-    if offload := offloaded(engine):
-        # a limit alone is the request too
-        requests["memory"] = bytes_quantity(amount(requests.get("memory", limits.get("memory", "0"))) + offload)
-        if "memory" in limits:
-            limits["memory"] = bytes_quantity(amount(limits["memory"]) + offload)
+    for resource, more in (
+        ("memory", offloaded(engine)),
+        ("ephemeral-storage", amount(ephemeral_storage(engine) or "0")),
+    ):
+        if more:
+            _add(requests, limits, resource, more)
     if engine.gpus.count:
         requests[engine.gpus.resource_name] = limits[engine.gpus.resource_name] = str(engine.gpus.count)
     return {kind: block for kind, block in (("requests", requests), ("limits", limits)) if block}
+
+
+def _add(requests: dict[str, str], limits: dict[str, str], resource: str, more: Decimal) -> None:
+    """To both where both are; a limit alone is the request too."""
+    requests[resource] = bytes_quantity(amount(requests.get(resource, limits.get(resource, "0"))) + more)
+    if resource in limits:
+        limits[resource] = bytes_quantity(amount(limits[resource]) + more)

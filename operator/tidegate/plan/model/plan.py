@@ -8,6 +8,7 @@ from typing import Any
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
 from tidegate.plan.kept import record
+from tidegate.plan.kube.claim import fitted
 from tidegate.plan.kube.objects import (
     DROPPED,
     controlled_by,
@@ -18,10 +19,11 @@ from tidegate.plan.kube.objects import (
     service_account,
 )
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
+from tidegate.plan.kube.reading import part
 from tidegate.plan.kube.workloads import about_pods_of
 from tidegate.plan.model import hanging, scaling, services, surge
 from tidegate.plan.model.autoscalers import autoscaler
-from tidegate.plan.model.claim import fitted
+from tidegate.plan.model.beside import has_router
 from tidegate.plan.model.decision import ModelDecision, decide
 from tidegate.plan.model.facts import ModelFacts, read, selected_revision
 from tidegate.plan.model.network import network_policy
@@ -30,7 +32,7 @@ from tidegate.plan.model.status import kind_of, model_status
 from tidegate.plan.model.victims import costs
 from tidegate.plan.model.workload import workload
 from tidegate.plan.model.yesterday import yesterday
-from tidegate.plan.plan import ObjectKey, Plan, Question, Scale
+from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question, Scale
 from tidegate.plan.world import ModelWorld
 
 
@@ -103,15 +105,21 @@ def objects(world: ModelWorld, facts: ModelFacts, decision: ModelDecision) -> li
         told = [names.MODEL_LABEL, names.REVISION_LABEL]
         made.append(pod_monitor(names.pod_monitor(name), owner, model_labels(name), "http", told))
     if (wanted := decision.model.spec.autoscaling) and decision.provided and decision.provided.made:
-        made.append(autoscaler(owner, wanted, world.prometheus))
+        made.append(autoscaler(owner, wanted, world.prometheus, world.defaults.keda_authentication))
     there = any(child["kind"] == "NetworkPolicy" for child in world.children)
     groups = any(kind_of(facts, decision, revision) == "LeaderWorkerSet" for revision in decision.revisions)
     besides, us = world.defaults.engine_peers, from_us(world.defaults.operator_namespace)
     peers = None if besides is None else [*us, *besides]
-    made += network_policy(owner, peers, there=there, groups=groups)
+    routers = any(has_router(_pod_spec(decision.data.get(each.name, {}))) for each in decision.revisions)
+    made += network_policy(owner, peers, there=there, groups=groups, beside=routers)
     for revision in decision.revisions:
         made += _of_revision(world, facts, decision, revision)
     return made
+
+
+def _pod_spec(data: Manifest) -> Manifest:
+    """Of a Deployment; a group's Pods have no router."""
+    return part(part(part(data, "spec"), "template"), "spec")
 
 
 def _of_revision(

@@ -23,10 +23,10 @@ from typing import Any, Final, Literal
 
 from tidegate.api.autoscaling import Autoscaling, Signal
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.names import REVISION_LABEL
+from tidegate.names import ENGINE_CONTAINER, REVISION_LABEL
 from tidegate.plan.capacity.room import node_of
 from tidegate.plan.kube.pods import ready, ready_since
-from tidegate.plan.kube.reading import integer, moment, part, text
+from tidegate.plan.kube.reading import integer, maps, moment, part, text
 from tidegate.plan.model import hanging, provider, surge
 from tidegate.plan.model.group import works_for_another
 from tidegate.plan.model.judging.questions import TO_FIRST_TOKEN
@@ -107,8 +107,20 @@ def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
     created, since = moment(meta, "creationTimestamp"), ready_since(pod)
     answers = since.timestamp() if since else None
     return Replica(
-        text(meta, "uid"), _address(pod), created.timestamp() if created else 0.0, answers, leaves, text(meta, "name")
+        text(meta, "uid"),
+        _address(pod),
+        created.timestamp() if created else 0.0,
+        answers,
+        leaves,
+        text(meta, "name"),
+        _image(pod),
     )
+
+
+def _image(pod: Manifest) -> str:
+    """The engine's, as it was asked for: its tag says which version."""
+    containers = maps(pod.get("spec"), "containers")
+    return next((text(one, "image") for one in containers if text(one, "name") == ENGINE_CONTAINER), "")
 
 
 def _address(pod: Manifest) -> str:

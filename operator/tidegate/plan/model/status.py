@@ -11,9 +11,9 @@ from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
 from tidegate.plan.kube.objects import model_labels
 from tidegate.plan.kube.pods import complaints, trouble, unschedulable
-from tidegate.plan.kube.reading import integer
+from tidegate.plan.kube.reading import integer, part
 from tidegate.plan.kube.workloads import gave_up, refused
-from tidegate.plan.model import hanging, provider, scaling
+from tidegate.plan.model import beside, hanging, measured, provider, scaling, sharing
 from tidegate.plan.model.decision import ModelDecision
 from tidegate.plan.model.facts import ModelFacts, Told
 from tidegate.plan.model.forecast import sentence
@@ -46,6 +46,7 @@ def model_status(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, 
         "readyReplicas": decision.of(active).ready,
         "desiredReplicas": decision.replicas,
         "autoscaling": _autoscaling(world, decision, now),
+        "prefixCache": _prefix_cache(world),
         "hungEngines": hanging.status(world) or None,
         "selector": ",".join(f"{k}={v}" for k, v in sorted(model_labels(world.owner["metadata"]["name"]).items())),
         "conditions": conditions.written(found, world.owner, now),
@@ -61,6 +62,14 @@ def _autoscaling(world: ModelWorld, decision: ModelDecision, now: datetime) -> d
     return scaling.status(world, decision.replicas, by, now)
 
 
+def _prefix_cache(world: ModelWorld) -> dict[str, Any] | None:
+    """What is known now; else what was, because an operator that begins anew has yet to read its engines."""
+    if world.rates is None:
+        return dict(part(world.owner.get("status"), "prefixCache")) or None
+    device, external = world.rates.device, world.rates.external
+    return {"hitRate": f"{device}%"} | ({} if external is None else {"externalHitRate": f"{external}%"})
+
+
 def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
     """For /scale: engines of the revision that serves and of the one on trial. A blue/green, or a surge, has more than were asked for: an
     HPA within its tolerance asks for as many as there are, and so would double them at each rollout."""
@@ -70,15 +79,18 @@ def _exist(facts: ModelFacts, decision: ModelDecision) -> int:
 
 
 def _others(world: ModelWorld, decision: ModelDecision) -> list[dict[str, str]]:
-    if decision.model.spec.suspend:
-        suspended = conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED)
-        return [suspended, *hanging.condition(world)]
+    wanted, suspended = decision.model.spec.autoscaling, decision.model.spec.suspend
+    told = [measured.condition(world, wanted, suspended=suspended)] if wanted else []
+    told += hanging.condition(world)
+    if suspended:
+        return [conditions.condition(conditions.SUSPENDED, True, conditions.SUSPENDED_REASON, SUSPENDED), *told]
     found = [conditions.update_pending(decision.update, world.defaults.version, "spec.model or spec.engine")]
     if decision.trying.waits_for_a_person:
         found.insert(0, conditions.condition(conditions.SUSPENDED, True, conditions.PAUSED, trying_words(decision)))
-    if (wanted := decision.model.spec.autoscaling) and decision.provided:
+    found += sharing.condition(world, decision.model)
+    if wanted and decision.provided:
         found.append(provider.condition(world, wanted, decision.provided))
-    return found + hanging.condition(world)
+    return found + beside.condition(world, decision.model) + told
 
 
 def verdict(world: ModelWorld, facts: ModelFacts, decision: ModelDecision, now: datetime) -> Verdict:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tidegate import names
 from tidegate.api.modeldeployment import ModelDeployment
+from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import seconds
 from tidegate.plan.kube.objects import child, revision_labels
 from tidegate.plan.model.engine import pod_template
@@ -14,9 +15,12 @@ from tidegate.plan.plan import Manifest
 from tidegate.plan.world import Defaults
 
 
-def rendered(model: ModelDeployment, revision: str, defaults: Defaults, kind: str) -> dict[str, Any]:
-    """What a revision's ControllerRevision keeps: the kind and the spec of its workload, and what routers ask of it."""
-    template = pod_template(model, revision, defaults)
+def rendered(
+    model: ModelDeployment, revision: str, defaults: Defaults, kind: str, policy: RoutingPolicy | None = None
+) -> dict[str, Any]:
+    """What a revision's ControllerRevision keeps: the kind and the spec of its workload, and what routers ask of it; with the router of a
+    policy in its Pods, if one is to be there."""
+    template = pod_template(model, revision, defaults, policy)
     spec = leader_worker_set(model, template) if kind == "LeaderWorkerSet" else _deployment(model, revision, template)
     return {
         "kind": kind,

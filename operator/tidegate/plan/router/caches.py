@@ -16,7 +16,7 @@ from typing import Final
 
 from tidegate.api import caching as api
 from tidegate.api.cachetier import CacheTier
-from tidegate.api.routingpolicy import Route, RoutingPolicy
+from tidegate.api.routingpolicy import Backend, Route, RoutingPolicy
 from tidegate.api.values import MEBI, amount, fraction, seconds
 from tidegate.contract import cache as contract
 from tidegate.contract.destinations import SecretEntry
@@ -82,6 +82,8 @@ def judge_unfit(policy: RoutingPolicy, tier: CacheTier) -> str:
     asked = _answering(policy, [route for route in policy.spec.routes if model in route.models])
     if not asked:
         return f"{where}: the policy has no public model {model!r}; add a route for it, or leave judgedBy out"
+    if all(each in _providers(policy) for each in asked):
+        return f"{where}: {model!r} is answered by a provider, and a judge is one of the cluster's engines; name a model of a modelDeploymentRef"
     cached = [r for r in policy.spec.routes if r.cache and r.cache.cache_tier_ref.name == tier.metadata.name]
     if asked & _answering(policy, cached):
         return f"{where}: {model!r} is answered by a backend whose answers it would judge; name a model of another one, or leave judgedBy out"
@@ -91,8 +93,17 @@ def judge_unfit(policy: RoutingPolicy, tier: CacheTier) -> str:
 def _answering(policy: RoutingPolicy, routes: Iterable[Route]) -> set[str]:
     """Who may answer them: models, by name, and providers."""
     backends = {backend.name: backend for backend in policy.spec.backends}
-    named = (backends[name] for route in routes for name in route.named)
-    return {f"{b.external.base_url} {b.external.model}" if b.external else b.model for b in named}
+    return {_answers(backends[name]) for route in routes for name in route.named}
+
+
+def _providers(policy: RoutingPolicy) -> set[str]:
+    return {_answers(backend) for backend in policy.spec.backends if backend.external}
+
+
+def _answers(backend: Backend) -> str:
+    """What says which model it is."""
+    provider = backend.external
+    return f"{provider.base_url} {provider.model}" if provider else backend.model
 
 
 def room(found: Iterable[contract.Cache]) -> int:

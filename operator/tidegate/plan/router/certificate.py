@@ -12,29 +12,8 @@ cannot be used any more, or     the last good one is shown; ResolvedRefs is Fals
 
 from __future__ import annotations
 
-from typing import Any, Final
-
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan.router.facts import RouterFacts
-
-VOLUME: Final = "certificate"
-FOLDER: Final = "/etc/tidegate/certificate"
-
-
-def volumes(policy: RoutingPolicy) -> list[dict[str, Any]]:
-    """Of the Pod."""
-    tls = policy.spec.router.tls
-    return [{"name": VOLUME, "secret": {"secretName": tls.secret_ref.name, "defaultMode": 0o440}}] if tls else []
-
-
-def mounts(policy: RoutingPolicy) -> list[dict[str, Any]]:
-    """Of Envoy, which shows it, and of the brain, which says what is wrong with it. The whole folder: kubelet never renews single files."""
-    return [{"name": VOLUME, "mountPath": FOLDER, "readOnly": True}] if policy.spec.router.tls else []
-
-
-def arguments(policy: RoutingPolicy) -> list[str]:
-    """Of the brain."""
-    return ["--certificate", FOLDER] if policy.spec.router.tls else []
 
 
 def problems(facts: RouterFacts, policy: RoutingPolicy) -> tuple[str, ...]:

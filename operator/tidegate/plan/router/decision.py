@@ -14,13 +14,16 @@ from tidegate.api.values import MEBI
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig, UnreadableConfig, load
 from tidegate.names import short_hash
+from tidegate.plan.containers import collector
 from tidegate.plan.kube.difference import differences
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router import workload
+from tidegate.plan.router.beside import own_traffic
 from tidegate.plan.router.caches import caches, room, with_caches
 from tidegate.plan.router.document import KNOWS_KEYS, KNOWS_TOKENS, closed, document
 from tidegate.plan.router.facts import RouterFacts
 from tidegate.plan.router.limits import limits
+from tidegate.plan.router.scaling import Scaled, scaled
 from tidegate.plan.router.tiers import without_tier
 from tidegate.plan.router.traffic import Traffic, traffic
 from tidegate.plan.world import RouterWorld
@@ -45,11 +48,15 @@ class RouterDecision:
     """What that revision's ControllerRevision keeps, or will keep."""
     update: tuple[str, ...]
     """Paths in which the routers' Pods would be rendered differently today."""
+    scaled: Scaled
+    """How many there are."""
 
 
 def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> RouterDecision:
     """The configuration is made anew each time; the template is the one that is kept."""
     shares = traffic(policy, world.models, _told(facts))
+    if policy.spec.router.sidecar:
+        shares = own_traffic(world, policy, shares)
     kept = caches(policy, world.tiers)
     newest = with_caches(document(policy, shares, limits(policy, world.models, world.tiers)), policy, kept)
     config, held = _readable(newest, facts)
@@ -58,9 +65,8 @@ def decide(world: RouterWorld, policy: RoutingPolicy, facts: RouterFacts) -> Rou
     fresh = workload.rendered(policy, world.defaults, needed)
     data = facts.records[revision]["data"] if revision in facts.records else fresh
     update = tuple(differences(data, fresh))
-    return RouterDecision(
-        policy, shares, config, config.hash(), held, _closes(newest, facts, held), revision, data, update
-    )
+    closes, count = _closes(newest, facts, held), scaled(world, policy, facts)
+    return RouterDecision(policy, shares, config, config.hash(), held, closes, revision, data, update, count)
 
 
 def _told(facts: RouterFacts) -> tuple[Destination, ...]:
@@ -110,7 +116,7 @@ def memory(policy: RoutingPolicy, tiers: Mapping[str, Manifest], facts: RouterFa
 def template_revision(owner: Manifest, policy: RoutingPolicy, facts: RouterFacts, cache_memory: int = 0) -> str:
     """The revision of the routers' template: a hash of what shapes their Pods, or that of how it is written where an operator
     before 0.2, which knew no collectors, has kept a template under that."""
-    traces = workload.collector(policy)
+    traces = collector(policy)
     beside = {"collector": traces, "cacheMemory": cache_memory}
     meaning = _hash(normal(policy.spec.router) | {name: value for name, value in beside.items() if value})
     written = {k: v for k, v in owner["spec"].get("router", {}).items() if k not in Router.beside_pods}

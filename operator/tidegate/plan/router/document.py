@@ -27,6 +27,8 @@ KNOWS_KEYS: Final = 3
 """The first readers that do; an earlier one would let everybody in."""
 KNOWS_LIMITS: Final = 5
 """The same of limits; an earlier one would count nothing."""
+KNOWS_PROXIES: Final = 6
+"""The same of egress proxies; an earlier one would go past them."""
 
 PLAIN: Final[Mapping[str, Literal["LeastRequest", "RoundRobin", "Random"]]] = {
     "LeastRequest": "LeastRequest",
@@ -40,11 +42,12 @@ def document(policy: RoutingPolicy, traffic: Traffic, limits: Limits | None = No
     """Routes and destinations, and how they are tried."""
     spec = policy.spec
     return RouterConfig(
-        min_reader=KNOWS_LIMITS if limits else _least(spec.auth),
+        min_reader=max(_least(spec.auth), KNOWS_LIMITS if limits else 1, _of_proxies(traffic)),
         namespace=policy.metadata.namespace,
         policy=policy.metadata.name,
         load_balancing=PLAIN.get(spec.load_balancing.algorithm, "LeastRequest"),
         affinity=_affinity(spec.load_balancing),
+        engine_load=spec.load_balancing.algorithm == "EngineLoad" or None,
         destinations=traffic.destinations,
         routes=traffic.routes,
         retry=Retry(
@@ -72,6 +75,10 @@ def document(policy: RoutingPolicy, traffic: Traffic, limits: Limits | None = No
 def _least(auth: Auth) -> int:
     """The first reader that would not let in whoever asks."""
     return KNOWS_TOKENS if auth.jwt else KNOWS_KEYS if auth.api_keys else 1
+
+
+def _of_proxies(traffic: Traffic) -> int:
+    return KNOWS_PROXIES if any(d.provider and d.provider.proxy for d in traffic.destinations) else 1
 
 
 def _tokens(wanted: Jwt | None) -> Tokens | None:

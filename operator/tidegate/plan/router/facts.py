@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from tidegate import names
 from tidegate.contract.router_config import READS
+from tidegate.plan.containers import is_beside
 from tidegate.plan.kept import records
-from tidegate.plan.kube.objects import router_labels
+from tidegate.plan.kube.objects import beside_labels, router_labels
 from tidegate.plan.kube.pods import ready
-from tidegate.plan.kube.reading import integer, text
+from tidegate.plan.kube.reading import integer, part, text
 from tidegate.plan.plan import Manifest, ObjectKey, Question
 from tidegate.plan.samples import RouterReport, Sample
 from tidegate.plan.world import RouterWorld
@@ -24,7 +25,7 @@ class RouterFacts:
     """The world of a policy."""
 
     routers: tuple[Manifest, ...]
-    """Router Pods that are not on their way out."""
+    """Router Pods that are not on their way out; with placement Sidecar, engines' Pods with a router."""
     ready: tuple[Manifest, ...]
     unasked: bool
     """Whether some ready router was not asked yet: this operator has just begun, or the router has."""
@@ -61,14 +62,16 @@ def question(pod: Manifest) -> Question:
 
 def read(world: RouterWorld) -> RouterFacts:
     """Everything, from the world as it is."""
-    answering = tuple(pod for pod in world.pods if ready(pod))
+    role = names.ROLE_ENGINE if is_beside(world.owner) else names.ROLE_ROUTER
+    pods = tuple(pod for pod in world.pods if text(pod["metadata"].get("labels"), names.ROLE_LABEL) == role)
+    answering = tuple(pod for pod in pods if ready(pod))
     said = {pod["metadata"]["name"]: world.samples.get(question(pod)) for pod in answering}
     deployment = next((c for c in world.children if c["kind"] == "Deployment"), {})
     reports = {name: report for name, sample in said.items() if (report := _heard(sample))}
     configuration = (world.owner.get("status") or {}).get("configuration")
     config_map = next((c for c in world.children if c["kind"] == "ConfigMap"), {})
     return RouterFacts(
-        routers=tuple(pod for pod in world.pods if not pod["metadata"].get("deletionTimestamp")),
+        routers=tuple(pod for pod in pods if not pod["metadata"].get("deletionTimestamp")),
         ready=answering,
         unasked=any(sample is None for sample in said.values()),
         next_silence=_next_silence(sample for sample in said.values() if sample),
@@ -83,7 +86,10 @@ def read(world: RouterWorld) -> RouterFacts:
 
 
 def _selects(world: RouterWorld, service: Manifest) -> bool:
-    return (service.get("spec") or {}).get("selector") == router_labels(world.owner["metadata"]["name"])
+    name, selector = world.owner["metadata"]["name"], part(service.get("spec"), "selector")
+    if is_beside(world.owner):
+        return {k: v for k, v in selector.items() if k != names.REVISION_LABEL} == beside_labels(name)
+    return selector == router_labels(name)
 
 
 def _heard(sample: Sample | None) -> RouterReport | None:

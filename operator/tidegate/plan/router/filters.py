@@ -16,11 +16,11 @@ from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.api.values import seconds
 from tidegate.names import BRAIN_CONTAINER, ENVOY_CONTAINER
 from tidegate.plan import conditions
+from tidegate.plan.containers import NATIVE, NATIVE_ENVOY, TESTED_ENVOY
 from tidegate.plan.kube.reading import maps, text, texts
 from tidegate.plan.plan import Manifest
 from tidegate.plan.router.decision import RouterDecision
 from tidegate.plan.router.facts import RouterFacts
-from tidegate.plan.router.workload import NATIVE, NATIVE_ENVOY, TESTED_ENVOY
 
 COSTS = (
     "without them Lua finds models; an engine that breaks off before its first token is not left for another one, streams that break "
@@ -68,6 +68,7 @@ def _ignored(policy: RoutingPolicy) -> list[str]:
     return [
         *(["spec.timeouts.firstToken is not honoured"] if seconds(spec.timeouts.first_token) else []),
         *(["spec.limits take a request for 1024 tokens"] if any(limit.tokens for limit in spec.limits) else []),
+        *(["fallback.alsoOn is not honoured"] if any(r.fallback and r.fallback.also_on for r in spec.routes) else []),
         *(["external backends get no requests"] if any(backend.external for backend in spec.backends) else []),
         *(["everybody is answered 503, because Lua knows no clients"] if spec.auth.clients else []),
     ]

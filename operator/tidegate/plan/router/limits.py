@@ -73,18 +73,22 @@ def _store(policy: RoutingPolicy, tiers: Mapping[str, Manifest]) -> contract.Sto
     return known_tiers.store(tier) if tier else None
 
 
-def limits_shared(policy: RoutingPolicy, facts: RouterFacts, tiers: Mapping[str, Manifest]) -> list[dict[str, str]]:
-    """The condition, of a policy that has limits."""
+def limits_shared(
+    policy: RoutingPolicy, facts: RouterFacts, tiers: Mapping[str, Manifest], replicas: int
+) -> list[dict[str, str]]:
+    """The condition, of a policy that has limits; `replicas` are the routers that there may be."""
     if not policy.spec.limits:
         return []
-    if why := _apart(policy, facts, tiers):
+    if why := _apart(policy, facts, tiers, replicas):
         return [conditions.condition(conditions.LIMITS_SHARED, False, *why)]
     return [conditions.condition(conditions.LIMITS_SHARED, True, conditions.AS_SPECIFIED, "")]
 
 
-def _apart(policy: RoutingPolicy, facts: RouterFacts, tiers: Mapping[str, Manifest]) -> tuple[str, str] | None:
+def _apart(
+    policy: RoutingPolicy, facts: RouterFacts, tiers: Mapping[str, Manifest], replicas: int
+) -> tuple[str, str] | None:
     """A reason, and what it means."""
-    ref, replicas = policy.spec.store_ref, policy.spec.router.replicas
+    ref = policy.spec.store_ref
     alone = (
         f"each of {replicas} routers counts alone, so that together they let through up to {replicas} times each limit"
     )

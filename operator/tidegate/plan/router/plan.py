@@ -8,10 +8,10 @@ from typing import Any
 from tidegate import names
 from tidegate.api.routingpolicy import RoutingPolicy
 from tidegate.plan.kept import record
-from tidegate.plan.kube.objects import disruption_budget, pod_monitor, router_labels, service_account
+from tidegate.plan.kube.objects import beside_labels, disruption_budget, pod_monitor, router_labels, service_account
 from tidegate.plan.kube.pods import EVENTS_EVERY, about
-from tidegate.plan.plan import ObjectKey, Plan, Question
-from tidegate.plan.router import workload
+from tidegate.plan.plan import Manifest, ObjectKey, Plan, Question
+from tidegate.plan.router import beside, scaling, workload
 from tidegate.plan.router.access import access
 from tidegate.plan.router.avoided import avoided
 from tidegate.plan.router.caches import secrets as of_caches
@@ -39,13 +39,19 @@ def plan_router(world: RouterWorld, now: datetime) -> Plan:
     return Plan(
         status=router_status(world, facts, decision, now),
         apply=tuple(wanted),
-        delete=tuple(key for kept in facts.records.values() if (key := ObjectKey.of(kept)) not in keep),
+        delete=tuple(key for each in _passing(world, facts) if (key := ObjectKey.of(each)) not in keep),
         needs=_needs(wanted),
         ask=questions(facts, decision.hash, _at_rest(decision)),
-        again=not workload.account(world.children),
+        handover=decision.scaled.handover,
+        again=beside.moves(world, policy) if policy.spec.router.sidecar else not workload.account(world.children),
         next_check=facts.next_silence,
         reasons=(*decision.traffic.unresolved, *unresolved(policy, world.tiers)),
     )
+
+
+def _passing(world: RouterWorld, facts: RouterFacts) -> list[Manifest]:
+    """Children that go when nothing wants them any more."""
+    return [*facts.records.values(), *(each for each in world.children if each["kind"] == scaling.KIND)]
 
 
 def _at_rest(decision: RouterDecision) -> float:
@@ -54,7 +60,9 @@ def _at_rest(decision: RouterDecision) -> float:
 
 def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
     """Every child as it should be; the ConfigMap before the Pods that read it, and the Pods when their account's uid is
-    known."""
+    known. Routers beside engines are in Pods of the models."""
+    if decision.policy.spec.router.sidecar:
+        return _beside_engines(world, facts, decision)
     owner, policy, name = world.owner, decision.policy, names.router(decision.policy.metadata.name)
     labels = router_labels(policy.metadata.name)
     of_template = labels | {names.REVISION_LABEL: decision.revision}
@@ -70,7 +78,24 @@ def objects(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     if world.capabilities.pod_monitor:
         made.append(pod_monitor(name, owner, labels, "brain", [names.POLICY_LABEL], world.scrape))
     if account := workload.account(world.children):
-        made.append(workload.deployment(owner, policy, decision.data, account))
+        count = decision.scaled.replicas if decision.scaled.written else None
+        made.append(workload.deployment(owner, policy, decision.data, account, count))
+    if (wanted := policy.spec.router.autoscaling) and decision.scaled.made:
+        made.append(scaling.autoscaler(owner, wanted))
+    return made
+
+
+def _beside_engines(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> list[dict[str, Any]]:
+    owner, policy = world.owner, decision.policy
+    labels, name = router_labels(policy.metadata.name), names.router(policy.metadata.name)
+    made = [
+        *access(owner, secrets(decision), beside.accounts(world, policy, facts)),
+        workload.config_map(owner, decision.config),
+        workload.service(owner, policy, beside.selector(world, policy)),
+    ]
+    if world.capabilities.pod_monitor:
+        told, of = [names.POLICY_LABEL, names.MODEL_LABEL], beside_labels(policy.metadata.name)
+        made.append(pod_monitor(name, owner, labels, "brain", told, world.scrape, of))
     return made
 
 

@@ -57,16 +57,8 @@ def _why_not(facts: RouterFacts, decision: RouterDecision, tiers: Mapping[str, M
         return conditions.JUDGE_UNFIT, f"{unfit}; meanwhile similar questions are asked of an engine"
     if told := [f"router {pod}: {words}" for pod, report in _said(facts) for words in report.trouble]:
         return conditions.LAYER_IDLE, conditions.listed(told)
-    wrong = {report.tier for _, report in _said(facts) if report.exact_only}
-    uses = [use for use in cache_uses(facts) if use["name"] in wrong]
-    return (conditions.FALSE_HITS, conditions.listed([_too_many(use) for use in uses])) if uses else None
-
-
-def _too_many(use: Mapping[str, Any]) -> str:
-    return (
-        f"CacheTier {use['name']!r}: too many answers to similar questions were wrong ({use['falseHits']}); only questions that are the same "
-        "word for word are answered, until fewer are"
-    )
+    wrong = [f"router {pod}: {report.exact_only}" for pod, report in _said(facts) if report.exact_only]
+    return (conditions.FALSE_HITS, conditions.listed(wrong)) if wrong else None
 
 
 def cache_uses(facts: RouterFacts) -> list[dict[str, Any]]:
@@ -90,7 +82,7 @@ def _use(name: str, said: tuple[CacheReport, ...]) -> dict[str, Any]:
         "exactHits": sum(one.exact_hits for one in said),
         "semanticHits": sum(one.semantic_hits for one in said),
         "misses": sum(one.misses for one in said),
-        "exactOnly": any(one.exact_only for one in said),
+        "exactOnly": any(bool(one.exact_only) for one in said),
         "falseHits": share_in_words(wrong, judged),
     }
 

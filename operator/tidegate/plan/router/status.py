@@ -9,9 +9,10 @@ from tidegate import names
 from tidegate.api.router import Router
 from tidegate.plan import conditions
 from tidegate.plan.conditions import Verdict
+from tidegate.plan.kube.objects import beside_labels, router_labels
 from tidegate.plan.kube.pods import complaints, trouble
 from tidegate.plan.kube.workloads import gave_up, refused, replacing
-from tidegate.plan.router import certificate
+from tidegate.plan.router import beside, certificate, scaling
 from tidegate.plan.router.clients import nobody_is_let_in, problems
 from tidegate.plan.router.configuration import configuration
 from tidegate.plan.router.decision import RouterDecision
@@ -32,7 +33,8 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
         *conditions.standard(verdict(world, facts, decision)),
         _resolved(world, facts, decision),
         native_filters(facts, decision),
-        *limits_shared(decision.policy, facts, world.tiers),
+        *limits_shared(decision.policy, facts, world.tiers, decision.scaled.most),
+        *scaling.condition(world, decision.policy, decision.scaled),
         *response_cache(facts, decision, world.tiers),
         pending,
     ]
@@ -41,14 +43,21 @@ def router_status(world: RouterWorld, facts: RouterFacts, decision: RouterDecisi
     return {
         "observedGeneration": meta.get("generation", 0),
         "address": address(meta["name"], meta["namespace"], decision.policy.spec.router) if led else "",
-        "ready": f"{len(facts.ready)}/{decision.policy.spec.router.replicas}",
+        "ready": f"{len(facts.ready)}/{decision.scaled.replicas}",
         "replicas": len(facts.routers),
         "readyReplicas": len(facts.ready),
+        "selector": ",".join(f"{k}={v}" for k, v in sorted(_labels(decision).items())),
         "models": sorted(model for route in decision.config.routes for model in route.models),
         "configuration": configuration(facts, decision),
         **({"caches": uses} if (uses := cache_uses(facts)) else {}),
         "conditions": conditions.written(found, world.owner, now),
     }
+
+
+def _labels(decision: RouterDecision) -> dict[str, str]:
+    """Of the router Pods."""
+    name = decision.policy.metadata.name
+    return beside_labels(name) if decision.policy.spec.router.sidecar else router_labels(name)
 
 
 def address(policy: str, namespace: str, router: Router) -> str:
@@ -64,6 +73,8 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
 
     routers ready   routes answered   configuration        then
     -------------   ---------------   ------------------   ------------------------------------------------------------
+    none, and they  any               any                  Reconciling until the model has Pods with one; Stalled where it
+      are sidecars                                           does not name the policy
     none            any               any                  Reconciling with the Pods' own trouble; Stalled when late
     some, behind a  any               any                  Reconciling
       Service that
@@ -82,9 +93,10 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     enough          some              not everywhere yet   Ready, and Reconciling
     enough          some              live everywhere      Ready; ResolvedRefs tells of references that lead nowhere
     """
-    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
+    wanted, traffic = decision.scaled.replicas, decision.traffic
     if not facts.ready:
-        return _starting(world, facts, wanted, serving=False)
+        nowhere = decision.policy.spec.router.sidecar and not facts.routers
+        return _nowhere(world, decision) if nowhere else _starting(world, facts, wanted, serving=False)
     if not facts.reachable:
         return conditions.progressing(
             conditions.ROUTERS_STARTING, "the Service in front of the routers does not select them"
@@ -98,6 +110,21 @@ def verdict(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) ->
     return _configured(world, facts, decision)
 
 
+def _nowhere(world: RouterWorld, decision: RouterDecision) -> Verdict:
+    """No engine's Pod has a router."""
+    policy, model = decision.policy.metadata.name, beside.model_of(decision.policy)
+    if beside.consents(policy, world.models.get(model)):
+        return conditions.progressing(
+            conditions.ROUTERS_STARTING, f"no Pod of ModelDeployment {model!r} has a router yet"
+        )
+    words = (
+        f"ModelDeployment {model!r} does not exist; create it"
+        if model not in world.models
+        else f"ModelDeployment {model!r} does not name this policy; write engine: {{sidecarRouter: {{routingPolicyRef: {{name: {policy}}}}}}} there"
+    )
+    return conditions.stalled(conditions.NOT_NAMED, words)
+
+
 def _unanswered(traffic: Traffic) -> Verdict:
     """No route is answered, and not because nobody asks."""
     reason = conditions.STARTING if traffic.waking else conditions.BACKEND_MISSING
@@ -107,7 +134,7 @@ def _unanswered(traffic: Traffic) -> Verdict:
 
 def _configured(world: RouterWorld, facts: RouterFacts, decision: RouterDecision) -> Verdict:
     """The rows of enough routers and some routes that are answered."""
-    wanted, traffic = decision.policy.spec.router.replicas, decision.traffic
+    wanted, traffic = decision.scaled.replicas, decision.traffic
     if errors := [f"router {pod}: {report.error}" for pod, report in facts.reports.items() if report.error]:
         return conditions.stalled(conditions.CONFIG_REFUSED, conditions.listed(errors), serving=True)
     if replacing(facts.deployment):

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tidegate import names
-from tidegate.api.external import External
+from tidegate.api.base import SecretKeyRef
+from tidegate.api.external import External, Proxy
 from tidegate.api.routingpolicy import Backend, RoutingPolicy, WeightedBackend
 from tidegate.api.routingpolicy import Route as PolicyRoute
 from tidegate.api.scaletozero import ScaleToZero
@@ -140,7 +141,10 @@ def _steps(
 def _fallback(route: PolicyRoute, steps: Sequence[tuple[Target, ...]]) -> Fallback | None:
     said = route.fallback.response if route.fallback else None
     answer = FixedAnswer(status=said.status, message=said.message) if said else None
-    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer) if steps or answer else None
+    if not steps and not answer:
+        return None
+    longer = bool(route.fallback and "ContextTooLong" in route.fallback.also_on) or None
+    return Fallback(steps=tuple(map(_reduced, steps)), answer=answer, longer=longer)
 
 
 def revisions(model: Manifest) -> list[Serving]:
@@ -298,20 +302,31 @@ def _name(backend: str, revision: str, adapter: str | None) -> str:
 
 def provider(backend: str, external: External) -> Destination:
     """The destination of a provider."""
-    key, ca = external.api_key_secret_ref, external.ca_secret_ref
-    return Destination(
-        name=backend,
-        backend=backend,
-        external=contract.External(
-            host=external.host,
-            port=external.port,
-            tls=external.tls,
-            path=external.path,
-            model=external.model,
-            key=contract.SecretEntry(secret=key.name, entry=key.key) if key else None,
-            ca=contract.SecretEntry(secret=ca.name, entry=ca.key) if ca else None,
-        ),
+    asked = contract.External(
+        host=external.host,
+        port=external.port,
+        tls=external.tls,
+        path=external.path,
+        model=external.model,
+        key=_entry(external.api_key_secret_ref),
+        ca=_entry(external.ca_secret_ref),
+        proxy=_proxy(external.proxy),
     )
+    if external.protocol == "Anthropic":
+        return Destination(name=backend, backend=backend, anthropic=asked)
+    return Destination(name=backend, backend=backend, external=asked)
+
+
+def _proxy(said: Proxy | None) -> contract.Proxy | None:
+    return (
+        contract.Proxy(host=said.host, port=said.port, credentials=_entry(said.credentials_secret_ref))
+        if said
+        else None
+    )
+
+
+def _entry(ref: SecretKeyRef | None) -> contract.SecretEntry | None:
+    return contract.SecretEntry(secret=ref.name, entry=ref.key) if ref else None
 
 
 def _reduced(targets: Sequence[Target]) -> tuple[Target, ...]:

@@ -1,6 +1,6 @@
 """How many engines a model should have: pure decisions from what engines, routers and Prometheus say.
 
-    engine_metrics ──▶ seen ──▶ ticks ──▶ learned, headroom, startup, forecast ──▶ demand ──┐
+    engines.metrics ─▶ seen ──▶ ticks ──▶ learned, headroom, startup, forecast ──▶ demand ──┐
     a page's lines     a look   windows   what this model teaches                           ├──▶ signals ──▶ limits ──▶ decide
                                                                      latencies, queries ────┘    answers     policies, windows, zero, schedules
 

@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tidegate.plan.scaling.engine_metrics import Page
+from tidegate.engines.metrics import Page
 from tidegate.plan.scaling.seen import FRESH
 
 LEAST: Final = 20.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tidegate.plan.scaling.engine_metrics import Page, arrived, seconds_per_token
+from tidegate.engines.metrics import Page, arrived, seconds_per_token
 from tidegate.plan.scaling.seen import Engine
 
 

@@ -46,6 +46,8 @@ class Reading:
     value: float | None = None
     age: float = 0.0
     error: str = ""
+    asked: bool = True
+    """Whether Prometheus could be asked."""
 
     @property
     def gap(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -54,3 +57,18 @@ def test_what_was_dropped_is_near_nothing_and_its_number_is_given_again(vectors:
 def test_a_vector_is_given_back(vectors: Vectors) -> None:
     number = [vectors.put(vector(word)) for word in WORDS][-1]
     assert np.allclose(vectors.get(number), vector(WORDS[-1]), atol=1e-3)
+
+
+def test_a_router_searches_with_one_thread() -> None:
+    """Whatever a router imports before, numpy is not there before the threads are bounded."""
+    lines = (
+        "import tidegate.brain.main, tidegate.brain.cache.similar, numpy as np, pathlib",
+        "np.ones((2000, 2000), np.float32) @ np.ones((2000, 2000), np.float32)",
+        "status = pathlib.Path('/proc/self/status').read_text()",
+        "print(status.partition('Threads:')[2].split()[0])",
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "1"

@@ -4,3 +4,5 @@ a body ─▶ namespace ─▶ embedding ─▶ index ─▶ guards ─▶ a key
                                       ▲
           other routers' vectors ── travel                            quality.py: how often that was wrong
 """
+
+import tidegate.embedding  # noqa: F401 - before numpy, which starts its threads when it is imported

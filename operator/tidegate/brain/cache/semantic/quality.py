@@ -62,7 +62,8 @@ class Quality:
 
     def __init__(self, max_false_hits: float) -> None:
         self._most_wrong = max_false_hits
-        self._hits: deque[tuple[float, bool]] = deque(maxlen=MOST)
+        self._hits: deque[tuple[float, bool]] = deque()
+        self._wrong = 0
         self._why = ""
         self.since = 0.0
         """When it came into this state, seconds of the clock of who calls; 0 while it has had no other."""
@@ -75,36 +76,38 @@ class Quality:
     def judged(self, right: bool, now: float) -> bool:
         """Remembers a hit, or one that would have been; whether that changes the state."""
         self._hits.append((now, right))
+        self._wrong += not right
         self._forget(now)
-        why = self._verdict()
+        why = self._verdict(right)
         if bool(why) == bool(self._why):
             return False
         self._why, self.since = why, now
         self._hits.clear()
+        self._wrong = 0
         return True
 
     def report(self, now: float) -> Report:
         """Of now."""
         self._forget(now)
-        judged, wrong = self._counts()
+        judged, wrong = len(self._hits), self._wrong
         return Report(self.state, judged, wrong, interval(wrong, judged), self._why)
 
-    def _verdict(self) -> str:
-        """Why it is to be ExactOnly. The share that was seen lies in every interval, which saves most of the work."""
-        judged, wrong = self._counts()
-        share, most = wrong / judged, self._most_wrong
+    def _verdict(self, right: bool) -> str:
+        """Why it is to be ExactOnly. Only a wrong hit makes things worse and only a right one better, and the share that was seen lies in every
+        interval: that saves most of the work."""
+        judged, wrong, most = len(self._hits), self._wrong, self._most_wrong
+        if right != bool(self._why):
+            return self._why
         if not self._why:
-            bounds = interval(wrong, judged, SURE) if share > most else Interval(0, 1)
+            bounds = interval(wrong, judged, SURE) if wrong > most * judged else Interval(0, 1)
             return _worse(judged, wrong, bounds, most) if bounds.low > most else ""
-        clean = share <= most and (interval(wrong, judged).high <= most or (judged == MOST and not wrong))
+        clean = wrong <= most * judged and (interval(wrong, judged).high <= most or (judged == MOST and not wrong))
         return "" if clean else self._why
 
-    def _counts(self) -> tuple[int, int]:
-        return len(self._hits), sum(not right for _, right in self._hits)
-
     def _forget(self, now: float) -> None:
-        while self._hits and self._hits[0][0] < now - OLDEST:
-            self._hits.popleft()
+        while len(self._hits) > MOST or (self._hits and self._hits[0][0] < now - OLDEST):
+            _, right = self._hits.popleft()
+            self._wrong -= not right
 
 
 def sampled(share: float, draw: float) -> bool:

@@ -3,19 +3,22 @@
 Series of one name (an engine of several data parallel ranks, or reasons of an end) are added up, and the use of KV is their mean. Of
 several names the first that is on the page counts:
 
-    number          vLLM 0.32                                    older versions
-    -------------   ------------------------------------------   ---------------------------------------------
-    running         vllm:num_requests_running                    the same
-    waiting         vllm:num_requests_waiting                    the same
-    kv              vllm:kv_cache_usage_perc                     vllm:gpu_cache_usage_perc
-    prompt          vllm:prompt_tokens_total                     the same
-    generated       vllm:generation_tokens_total                 the same
-    finished        vllm:request_success_total                   the same
-    token_seconds   vllm:inter_token_latency_seconds_sum         vllm:time_per_output_token_seconds_sum
-    tokens          vllm:inter_token_latency_seconds_count       vllm:time_per_output_token_seconds_count
+    number          name                                         of vLLM            before that
+    -------------   ------------------------------------------   ----------------   -------------------------------------------
+    running         vllm:num_requests_running                    every version
+    waiting         vllm:num_requests_waiting                    every version
+    kv              vllm:kv_cache_usage_perc                     0.9.2 and newer    vllm:gpu_cache_usage_perc
+    prompt          vllm:prompt_tokens_total                     every version
+    generated       vllm:generation_tokens_total                 every version
+    finished        vllm:request_success_total                   every version
+    token_seconds   vllm:inter_token_latency_seconds_sum         0.11 and newer     vllm:time_per_output_token_seconds_sum
+    tokens          vllm:inter_token_latency_seconds_count       0.11 and newer     vllm:time_per_output_token_seconds_count
+    queries, hits   vllm:prefix_cache_queries_total, _hits_      0.32 (recorded)    none
+    external_...    vllm:external_prefix_cache_..._total         0.32 (recorded)    none
 
-The first five are needed: a page without one of them is no reading, and `missing` names what was looked for. The others help to learn.
-0.32.0's page was recorded; older names: https://docs.vllm.ai/en/v0.5.3/serving/metrics.html
+Those that something is decided by (`SERVES`) are needed: a page without one of them is no reading, and `missing` names what was looked for.
+The others help to learn. 0.32.0's page was recorded; when names changed: vllm/v1/metrics/loggers.py of v0.11.0; older names:
+https://docs.vllm.ai/en/v0.5.3/serving/metrics.html
 """
 
 from __future__ import annotations
@@ -34,8 +37,20 @@ NAMES: Final[dict[str, tuple[bytes, ...]]] = {
     "finished": (b"vllm:request_success_total",),
     "token_seconds": (b"vllm:inter_token_latency_seconds_sum", b"vllm:time_per_output_token_seconds_sum"),
     "tokens": (b"vllm:inter_token_latency_seconds_count", b"vllm:time_per_output_token_seconds_count"),
+    "queries": (b"vllm:prefix_cache_queries_total",),
+    "hits": (b"vllm:prefix_cache_hits_total",),
+    "external_queries": (b"vllm:external_prefix_cache_queries_total",),
+    "external_hits": (b"vllm:external_prefix_cache_hits_total",),
 }
-NEEDED: Final = ("running", "waiting", "kv", "prompt", "generated")
+SERVES: Final[dict[str, tuple[str, ...]]] = {
+    "running": ("requestsPerReplica",),
+    "waiting": ("queueDepth", "requestsPerReplica"),
+    "kv": ("kvCacheUtilization",),
+    "prompt": (),
+    "generated": (),
+}
+"""Kinds of signals that a number is a part of, besides the load, and whether an engine hangs, which are of all of them."""
+NEEDED: Final = tuple(SERVES)
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,14 @@ class Page:
     """Counter: seconds between tokens."""
     tokens: float = 0.0
     """Counter: of these."""
+    queries: float = 0.0
+    """Counter: tokens of prompts that were looked up in the GPU's prefix cache."""
+    hits: float = 0.0
+    """Counter: of these, found."""
+    external_queries: float = 0.0
+    """Counter: tokens that were not, and were looked up in the tiers below it."""
+    external_hits: float = 0.0
+    """Counter: of these, found."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +86,9 @@ class Unread:
     """A page that is no reading."""
 
     missing: str
-    """The name that was looked for and is not there, or has no number."""
+    """The name that was looked for and is not there, or has no number; or why there is no page."""
+    number: str = ""
+    """One of NEEDED, where there is a page."""
 
 
 def read(page: bytes) -> Page | Unread:
@@ -72,7 +97,7 @@ def read(page: bytes) -> Page | Unread:
     for number, names in NAMES.items():
         values = next((some for name in names if (some := _series(page, name))), [])
         if not values and number in NEEDED:
-            return Unread(" or ".join(name.decode() for name in names))
+            return Unread(" or ".join(name.decode() for name in names), number)
         found[number] = sum(values) / (len(values) if number == "kv" and values else 1)
     return Page(running=int(found.pop("running")), waiting=int(found.pop("waiting")), **found)
 

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster import engines
-from tidegate.plan.scaling.engine_metrics import Page, Unread
+from tidegate.engines import page as engines
+from tidegate.engines.metrics import Page, Unread
 
 PADDING = "".join(f"# a line that does not count, number {n}\n" for n in range(5000))
 PAGE = (

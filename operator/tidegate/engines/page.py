@@ -7,8 +7,7 @@ from typing import Final
 import aiohttp
 
 from tidegate import names
-from tidegate.cluster.routers import host
-from tidegate.plan.scaling.engine_metrics import Page, Unread, read
+from tidegate.engines.metrics import Page, Unread, read
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=2.0)
 """Seconds for one page."""
@@ -16,9 +15,10 @@ MOST: Final = 2 << 20
 """Bytes of a page: ten times those of an engine with every histogram."""
 
 
-async def page(client: aiohttp.ClientSession, address: str) -> Page | Unread:
-    """What it says; Unread with a reason where it says nothing that can be read."""
-    url = f"http://{host(address)}:{names.ENGINE_PORT}/metrics"
+async def page(client: aiohttp.ClientSession, address: str, port: int = 0) -> Page | Unread:
+    """What it says; Unread with a reason where it says nothing that can be read. `port` 0 is that of our engines."""
+    named = f"[{address}]" if ":" in address else address
+    url = f"http://{named}:{port or names.ENGINE_PORT}/metrics"
     try:
         async with client.get(url, timeout=TIMEOUT, allow_redirects=False) as answer:
             if answer.status != 200:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.builders import live, model
 from tests.support.simulation import Simulation
 from tidegate.api.modeldeployment import ModelDeployment
-from tidegate.plan.model.claim import fitted
+from tidegate.plan.kube.claim import fitted
 from tidegate.plan.model.services import weights_claim
 from tidegate.plan.plan import Manifest, ObjectKey
 

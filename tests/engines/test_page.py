@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 
 from tidegate import names
-from tidegate.cluster.engines import page
-from tidegate.plan.scaling.engine_metrics import Page, Unread, read
+from tidegate.engines.metrics import Page, Unread, read
+from tidegate.engines.page import page
 
-PAGES = Path(__file__).parents[1] / "plan/scaling/pages"
+PAGES = Path(__file__).parent / "pages"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def test_a_page(engine: list[web.Response]) -> None:
         found = await page(client, "127.0.0.1")
         assert isinstance(found, Page)
         assert found == read(text)
-        assert await page(client, "127.0.0.1") == Unread("vllm:num_requests_running")
+        assert await page(client, "127.0.0.1") == Unread("vllm:num_requests_running", "running")
         missing = await page(client, "127.0.0.1")
         assert isinstance(missing, Unread)
         assert missing.missing.endswith("/metrics answers 404")

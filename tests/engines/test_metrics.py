@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.plan.scaling.engine_metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
+from tidegate.engines.metrics import NAMES, NEEDED, Page, Unread, arrived, read, seconds_per_token
 
 BUSY = (Path(__file__).parent / "pages/vllm-0.32.0-busy.txt").read_bytes()
-SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0)
+SEEN = Page(4, 0, 0.002441704309608106, 106.0, 4445.0, 6.0, 11.756944876000944, 4435.0, 106.0)
 
 
 def test_a_recorded_page() -> None:
@@ -44,7 +44,7 @@ def test_what_is_no_number_is_missing(value: bytes) -> None:
     page = BUSY.replace(
         b'kv_cache_usage_perc{engine="0",model_name="tiny"} 0.002441704309608106', b"kv_cache_usage_perc{} " + value
     )
-    assert read(page) == Unread("vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc")
+    assert read(page) == Unread("vllm:kv_cache_usage_perc or vllm:gpu_cache_usage_perc", "kv")
 
 
 def test_several_ranks_are_one_engine() -> None:
@@ -57,6 +57,7 @@ def test_several_ranks_are_one_engine() -> None:
         SEEN,
         running=8,
         prompt=212.0,
+        queries=212.0,
         generated=8890.0,
         finished=12.0,
         token_seconds=SEEN.token_seconds * 2,
@@ -70,7 +71,7 @@ def test_a_label_with_blanks_and_braces() -> None:
 
 
 def test_a_page_of_something_else() -> None:
-    assert read(b"<html>") == read(b"") == Unread("vllm:num_requests_running")
+    assert read(b"<html>") == read(b"") == Unread("vllm:num_requests_running", "running")
 
 
 LATER = replace(SEEN, generated=4500.0, prompt=120.0, finished=8.0, tokens=4485.0, token_seconds=12.256944876000944)

@@ -1,0 +1,5 @@
+"""A store for keepers."""
+
+from tests.brain.store.conftest import valkey
+
+__all__ = ["valkey"]
