@@ -4,9 +4,11 @@ nothing is kept for nobody."""
 from __future__ import annotations
 
 import asyncio
+import socket
 import tracemalloc
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tests.brain.cache.test_desk import KEPT, Envoy, Told, cached, head
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.tickets import MOST, Tickets
+from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.wire import Heard, Reply
 from tidegate.contract.cache import Exact, TtlRule
 from tidegate.names import CACHED_HEADER, TICKET_HEADER
@@ -146,7 +149,7 @@ def test_another_path_with_the_same_body() -> None:
         "/v1/completions",
         "/v2/chat/completions",
     ):
-        ask = replace(envoy.made("hello"), path=path)
+        ask = envoy.made("hello")._replace(path=path)
         assert not asyncio.run(envoy._asks(ask)).hit, path
 
 
@@ -230,5 +233,23 @@ def test_a_lead_of_which_nothing_is_heard_is_nobodys_to_wait_for() -> None:
         moment = 4000.0
         envoy.desk.ask(envoy.made("another"))
         assert len(tier.flights) == 1, "that of the other one"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("who", ["cache", "decisions"])
+def test_many_may_connect_while_the_brain_is_busy(who: str, tmp_path: Path) -> None:
+    """Of 300 requests at once, a hundred and more found no brain, and asked an engine."""
+    decisions = Decisions()
+
+    async def run() -> None:
+        serve = decisions.cache.serve if who == "cache" else decisions.serve
+        server = await serve(tmp_path / "s")
+        with ExitStack() as stack:
+            for _ in range(1000):
+                made = stack.enter_context(socket.socket(socket.AF_UNIX))
+                made.setblocking(False)
+                made.connect(str(tmp_path / "s"))
+        server.close()
 
     asyncio.run(run())

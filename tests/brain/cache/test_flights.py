@@ -49,6 +49,18 @@ def test_one_asks_in_the_place_of_who_failed() -> None:
     assert told(Flights.failed) == [Yourself(leads=True), None, None]
 
 
+def test_who_comes_when_it_is_over_does_not_wait() -> None:
+    async def run() -> list[Outcome]:
+        flights = Flights()
+        ended, left = (flights.begin(name, {}, 0.0) for name in (b"q", b"r"))
+        flights.answered(ended, GIVEN)
+        flights.failed(left)
+        async with asyncio.timeout(1):
+            return [await flights.wait(each) for each in (ended, left)]
+
+    assert asyncio.run(run()) == [GIVEN, Yourself(leads=False)]
+
+
 def test_after_some_failures_all_ask() -> None:
     def fail(flights: Flights, flight: Flight) -> None:
         for _ in range(PROMOTIONS + 1):

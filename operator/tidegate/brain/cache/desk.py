@@ -25,7 +25,7 @@ from tidegate.brain.cache.tickets import Tickets
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.cache.whole import NotWhole, whole
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, promised
+from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, promised
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import (
     BACKEND_HEADER,
@@ -175,7 +175,7 @@ class Desk:
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
-        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.give), socket)
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.give), socket, backlog=BACKLOG)
 
     @staticmethod
     def _moment() -> float:

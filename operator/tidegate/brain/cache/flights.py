@@ -56,6 +56,8 @@ class Flight:
     """Seconds of the loop's clock."""
     waiting: deque[asyncio.Future[Outcome]] = field(default_factory=deque)
     promoted: int = 0
+    outcome: Outcome | None = None
+    """What all who wait were told in the end: somebody may come for it a moment later."""
 
 
 class Flights:
@@ -80,6 +82,8 @@ class Flights:
 
     async def wait(self, flight: Flight) -> Outcome:
         """For its end. Who leaves meanwhile leaves no trace, but when he has just been told to ask: then another one is."""
+        if flight.outcome:
+            return flight.outcome
         mine: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         flight.waiting.append(mine)
         try:
@@ -123,6 +127,7 @@ class Flights:
     def _tell(self, flight: Flight, outcome: Outcome) -> None:
         if self._flying.get(flight.digest) is flight:
             del self._flying[flight.digest]
+        flight.outcome = outcome
         for each in flight.waiting:
             if not each.done():
                 each.set_result(outcome)

@@ -33,7 +33,7 @@ class CacheMeters:
         )
         stored = CounterMetricFamily(
             "tidegate_cache_answers",
-            "Engines' answers to requests that missed, by result: stored, not-stored (and why).",
+            "Engines' answers, by result: stored, not-stored (and why), forgotten (requests with `forget`).",
             labels=[*LABELS, "result", "reason"],
         )
         saved = CounterMetricFamily(
@@ -54,7 +54,7 @@ class CacheMeters:
         for name, tier in self._desk.tiers.items():
             of = [*self._of, name]
             for (result, reason), number in tier.results.items():
-                family = stored if result in ("stored", "not-stored") else requests
+                family = stored if result in ("stored", "not-stored", "forgotten") else requests
                 family.add_metric([*of, result, reason], number)
             for kind, number in tier.saved.items():
                 saved.add_metric([*of, kind], number)

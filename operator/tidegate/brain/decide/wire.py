@@ -19,6 +19,8 @@ from tidegate.names import ASK_HEADER, CACHE_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
+BACKLOG: Final = 4096
+"""Connections that are being made: Envoy makes one for each request that waits, and takes a full queue for a brain that is away."""
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
