@@ -166,7 +166,7 @@ class CacheKeeper:
 
     @staticmethod
     def _join(tier: Tier, layers: Layers) -> None:
-        tier.shared = layers.shared if layers.cache.exact else None
+        tier.shared = layers.shared
         tier.similar = layers.similar
         tier.doubts = layers.doubts
 

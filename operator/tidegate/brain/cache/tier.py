@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class Shared(Protocol):
-    """L2: what routers keep together. Never raises; a store that is away has nothing."""
+    """L2: what routers keep together. Never raises; a store that is away has nothing, nor has that of a tier without `exact`, in which routers
+    only tell each other what is forgotten."""
 
     async def get(self, keys: Sequence[bytes]) -> list[Entry | None]:
         """In the keys' order."""

@@ -115,6 +115,8 @@ class Wire(asyncio.Protocol):
         """asyncio's. What is not HTTP ends the connection."""
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            self._failed(error)
         except httptools.HttpParserError:
             self._close()
 
@@ -159,8 +161,7 @@ class Wire(asyncio.Protocol):
         if later.cancelled():
             self._close()
         elif error := later.exception():
-            log.error("this should not happen; the request is told to try again", exc_info=error)
-            self._close()
+            self._failed(error)
         else:
             self._write(later.result())
 
@@ -170,6 +171,10 @@ class Wire(asyncio.Protocol):
             self._broken = answer.broken if isinstance(answer, Promised) else None
         elif isinstance(answer, Promised):
             answer.broken()
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("this should not happen; the request is told to try again", exc_info=error)
+        self._close()
 
     def _close(self) -> None:
         if self._transport:
