@@ -42,6 +42,7 @@ def text(results: Results) -> str:
         [
             f"{results.machine}; load average before: {results.load_average:.1f}. One connection, one request after the other, an engine that answers at once.\n",
             pages.table(("request", "p50", "p99", "goal (p50)"), _latencies(results)),
+            f"{results.elsewhere} of {sum(one.count for one in results.latencies) + results.elsewhere} were answered from elsewhere, by a machine that was busy.\n",
             "The same question over 16 connections, the router on one core:\n",
             pages.table(
                 ("router", "hits/s", "CPU µs per hit"),

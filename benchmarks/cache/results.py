@@ -57,6 +57,8 @@ class Results:
     latencies: list[Latency] = field(default_factory=list)
     rates: list[Rate] = field(default_factory=list)
     zipf: Zipf = field(default_factory=Zipf)
+    elsewhere: int = 0
+    """Single requests that were not answered from where they should have been: a store that takes more than 50 ms is not waited for."""
     left_out: dict[str, str] = field(default_factory=dict)
 
     def latency(self, what: str) -> Latency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,7 +152,11 @@ def test_other_objects_are_left_out(tmp_path: Path, capsys: Capture) -> None:
 def test_envoy_accepts_the_configuration(files: list[Path], tmp_path: Path, capsys: Capture) -> None:
     for number, config in enumerate(rendered(capsys, *files, "--envoy")):
         path = tmp_path / f"{number}.yaml"
-        path.write_text(yaml.safe_dump(config))
+        text = yaml.safe_dump(config).replace("/run/tidegate", str(tmp_path))
+        for shown in re.findall(r"FILE_CONTENT\(([^:)]+):", text):
+            Path(shown).parent.mkdir(exist_ok=True)
+            Path(shown).write_text("Basic eDp5")
+        path.write_text(text)
         argv = [str(Path(sys.executable).parent / "envoy"), "--mode", "validate", "--config-path", str(path)]
         answer = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         assert answer.returncode == 0, answer.stderr

@@ -56,6 +56,8 @@ def test_put(first: tuple[int, str], second: tuple[int, str], news: bool, then: 
         ("ConfigMap", {"metadata": {"managedFields": [{"manager": "x", "operation": "Apply"}]}}, False),
         ("PodDisruptionBudget", {"status": {"expectedPods": 1}}, False),
         ("Deployment", {"status": {"readyReplicas": 1}}, True),
+        ("HorizontalPodAutoscaler", {"status": {"currentReplicas": 1}}, False),
+        ("ScaledObject", {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}, True),
         ("ModelDeployment", {"status": {"readyReplicas": 1}}, True),
         ("Pod", {"status": {"phase": "Running"}}, True),
         ("Pod", {"spec": {"nodeName": "a"}}, False),

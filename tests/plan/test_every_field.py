@@ -148,8 +148,9 @@ WALKED = (("spec", "rollout"), ("spec", "objectives"))
 SAID = frozenset({"alsoOn", "holdRequests"})
 """What goes on to the next backend besides: there is one such thing so far, and router/test_chains.py says what it does. How long requests are
 held is for the policies that name a model: router/test_traffic.py."""
-OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"))
-"""There is one model so far. A rule's name tells rules apart for whoever applies the manifest."""
+OF_CACHES = (("embedding", "model"), ("ttlRules", 0, "name"), ("price", "input"), ("price", "output"))
+"""There is one model so far. A rule's name tells rules apart for whoever applies the manifest. A price counts where there is a cache:
+router/test_caches.py."""
 CASES = [
     (m, path, value)
     for _, m in MANIFESTS

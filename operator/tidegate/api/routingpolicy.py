@@ -29,7 +29,16 @@ from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
 from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
-from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
+from tidegate.api.values import HTTP_URL, Dollars, Duration, Percent, seconds
+
+
+class Price(Part):
+    """What a backend's tokens cost, in US dollars per million; what caches save is told in dollars by it."""
+
+    input: Dollars
+    """Of the prompt: "0.15"."""
+    output: Dollars
+    """Of the answer: "0.60"."""
 
 
 class Backend(Part):
@@ -41,6 +50,8 @@ class Backend(Part):
     """The ModelDeployment, in the same namespace."""
     external: External | None = None
     """A provider outside the cluster. Needs routers with the native filters; others leave it out."""
+    price: Price | None = None
+    """What its tokens cost. Default: nobody knows, and no dollars are told of."""
 
     rules: ClassVar = (
         Rule(

@@ -61,6 +61,9 @@ Duration = Annotated[str, Field(pattern=DURATION, max_length=24), Canonical(lamb
 Percent = Annotated[str, Field(pattern=PERCENT, max_length=7), Canonical(lambda v: f"{fraction(v):.4f}")]
 """A share between 0% and 100%, with at most two decimals."""
 
+Dollars = Annotated[str, Field(pattern=r"^[0-9]{1,6}(\.[0-9]{1,6})?$", max_length=13)]
+"""An amount of US dollars as a decimal string."""
+
 Quantity = Annotated[
     str,
     BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v),

@@ -94,3 +94,10 @@ class Cache(Piece):
     ttl_rules: tuple[TtlRule, ...] = ()
     store: Store | None = None
     """Absent: each router keeps what it has itself."""
+
+
+class Price(Piece):
+    """Of a backend, in US dollars per million tokens."""
+
+    input: float
+    output: float

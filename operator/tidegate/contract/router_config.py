@@ -13,7 +13,7 @@ wants a newer reader      refuses it, and goes on with the configuration that it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, Literal
 
 from pydantic import PrivateAttr, ValidationError
@@ -21,7 +21,7 @@ from pydantic import PrivateAttr, ValidationError
 from tidegate.contract.affinity import Affinity
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.browsers import Cors
-from tidegate.contract.cache import Cache
+from tidegate.contract.cache import Cache, Price
 from tidegate.contract.clients import ApiKeys, Tokens
 from tidegate.contract.destinations import Destination
 from tidegate.contract.limits import Limits
@@ -67,6 +67,8 @@ class RouterConfig(Piece):
     streams: Streams = Streams()
     caches: tuple[Cache, ...] | None = None
     """Absent where no answer is given twice."""
+    prices: Mapping[str, Price] | None = None
+    """By backend, of those that say one; where answers are given twice."""
     circuit_breaker: CircuitBreaker | None = None
     """Absent: nobody is left alone for what he answers."""
     _written: str = PrivateAttr(default="")

@@ -16,7 +16,7 @@ from tidegate.brain.cache.answered import Answered
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Heard, Promised
-from tidegate.contract.cache import Cache, Memory, TtlRule
+from tidegate.contract.cache import Cache, Memory, Price, TtlRule
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Target
 from tidegate.names import CACHED_HEADER, TICKET_HEADER
@@ -205,6 +205,19 @@ def test_an_answer_that_somebody_finds_wrong_is_forgotten() -> None:
     envoy.brings(told, "", status=500)
     assert not envoy.asks().hit, "although no better one has come"
     assert envoy.asks("another").hit
+
+
+def test_what_is_saved_in_dollars() -> None:
+    wanted = cached(weights={"a": 9, "b": 1}).model_copy(update={"prices": {"a": Price(input=2.0, output=10.0)}})
+    envoy = Envoy(wanted)
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}
+    for question, who in (("dear", "a.r1"), ("nobody knows what it costs", "b.r1")):
+        envoy.brings(envoy.asks(question), "", who=who, answer=json.dumps({"choices": [choice], "usage": usage}))
+        assert envoy.asks(question).hit
+    tier = envoy.desk.tiers["kept"]
+    assert tier.dollars == pytest.approx(0.003)
+    assert tier.saved == {"prompt": 2000, "completion": 200}
 
 
 def test_nobody_knows_whose_it_is() -> None:

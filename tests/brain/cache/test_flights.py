@@ -45,20 +45,37 @@ def test_an_answer_is_given_to_all() -> None:
     assert told(lambda flights, flight: flights.answered(flight, GIVEN)) == [GIVEN] * 3
 
 
+def test_who_comes_when_it_is_over_is_told_how_it_ended() -> None:
+    async def run() -> None:
+        for end, wanted in (
+            (lambda flights, flight: flights.answered(flight, GIVEN), GIVEN),
+            (Flights.given_up, Yourself(leads=False)),
+            (Flights.failed, Yourself(leads=False)),
+        ):
+            flights = Flights()
+            flight = flights.begin(b"q", {}, 0.0)
+            end(flights, flight)
+            async with asyncio.timeout(1):
+                assert await flights.wait(flight) == wanted
+
+    asyncio.run(run())
+
+
 def test_one_asks_in_the_place_of_who_failed() -> None:
     assert told(Flights.failed) == [Yourself(leads=True), None, None]
 
 
-def test_who_comes_when_it_is_over_does_not_wait() -> None:
-    async def run() -> list[Outcome]:
-        flights = Flights()
-        ended, left = (flights.begin(name, {}, 0.0) for name in (b"q", b"r"))
-        flights.answered(ended, GIVEN)
-        flights.failed(left)
-        async with asyncio.timeout(1):
-            return [await flights.wait(each) for each in (ended, left)]
+def test_who_is_to_ask_just_when_his_patience_ends_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
 
-    assert asyncio.run(run()) == [GIVEN, Yourself(leads=False)]
+    async def run() -> Outcome:
+        flights = Flights()
+        flight = flights.begin(b"q", {}, 0.0)
+        (waits,) = await waiting(flights, flight, 1)
+        flights.failed(flight)
+        return await waits
+
+    assert asyncio.run(run()) == Yourself(leads=True)
 
 
 def test_after_some_failures_all_ask() -> None:

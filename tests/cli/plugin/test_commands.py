@@ -253,7 +253,7 @@ def test_no_way_to_a_cluster(arguments: list[str], says: str, kubeconfig: Path, 
 @pytest.mark.parametrize(
     ("words", "suggested"),
     [
-        ([""], ["plan", "rollout", "scale"]),
+        ([""], ["plan", "rollout", "scale", "cache"]),
         (["rollout", "re"], ["resume", "retry"]),
         (["rollout", "promote", "--a"], ["--all"]),
     ],

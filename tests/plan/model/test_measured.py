@@ -72,3 +72,12 @@ def test_what_does_not_change_is_not_written_again() -> None:
     first = said(known)
     again = replace(known, owner={**known.owner, "status": {"conditions": [first]}})
     assert said(again) == first
+
+
+def test_an_engine_s_image_is_what_runs() -> None:
+    """The store keeps no Pod's spec."""
+    running = {"name": "engine", "image": "vllm/vllm-openai:v0.32.0"}
+    status = {**SERVES["status"], "podIP": "10.0.0.7", "containerStatuses": [{"name": "other"}, running]}
+    found = plan_model(replace(world(), pods=({**SERVES, "status": status},)), NOW).scale
+    assert found
+    assert [one.image for one in found.engines] == ["vllm/vllm-openai:v0.32.0"]

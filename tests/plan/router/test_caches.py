@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.builders import condition, model, owner, policy
 from tests.support.simulation import Simulation
-from tidegate.contract.cache import Cache
+from tidegate.contract.cache import Cache, Price
 from tidegate.contract.router_config import RouterConfig, load
 from tidegate.names import CACHE_TIER, ROUTER_CONFIG_KEY
 from tidegate.plan.plan import Plan
@@ -237,6 +237,14 @@ def test_a_judge_by_another_name_of_the_same_model_is_found() -> None:
     world.owner["spec"]["backends"][1]["modelDeploymentRef"]["name"] = "llama"
     [found] = written(world.plan()).caches or ()
     assert found.semantic is None
+
+
+@pytest.mark.parametrize("found", [tier(**EXACT), None])
+def test_routers_are_told_prices_where_something_can_be_saved(found: dict[str, Any] | None) -> None:
+    world = simulation(found)
+    world.owner["spec"]["backends"][0]["price"] = {"input": "0.15", "output": "0.60"}
+    told = written(world.plan()).prices
+    assert told == ({"to-llama": Price(input=0.15, output=0.6)} if found else None)
 
 
 def test_a_provider_is_no_judge() -> None:

@@ -214,7 +214,7 @@ class Desk:
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
         entry = given.entry
         kind, body = replay.body(entry, wanted.asked.manner)
-        wanted.tier.count(given, waited=waited)
+        wanted.tier.count(wanted.asked, given, waited=waited)
         headers = {
             "content-type": kind,
             FROM_CACHE_HEADER: f"hit-{given.source}",

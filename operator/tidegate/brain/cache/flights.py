@@ -57,7 +57,7 @@ class Flight:
     waiting: deque[asyncio.Future[Outcome]] = field(default_factory=deque)
     promoted: int = 0
     outcome: Outcome | None = None
-    """What all who wait were told in the end: somebody may come for it a moment later."""
+    """How it ended; None while it has not. Who was told to wait for it may come when it is over."""
 
 
 class Flights:
@@ -89,8 +89,8 @@ class Flights:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await mine
-        except TimeoutError:
-            return Yourself(leads=False)
+        except TimeoutError:  # it may have been told in the same moment
+            return mine.result() if mine.done() and not mine.cancelled() else Yourself(leads=False)
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled() and isinstance(told := mine.result(), Yourself) and told.leads:
                 self.failed(flight)

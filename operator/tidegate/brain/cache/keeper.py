@@ -47,6 +47,12 @@ class Layers:
     troubles: list[str] = field(default_factory=list)
     """Why there is less than the tier asks for."""
 
+    def follow(self, cache: Cache) -> None:
+        """The same tier with other times and bounds: nothing has to be connected anew."""
+        self.cache = cache
+        if self.shared:
+            self.shared.follow(cache)
+
     def stop(self) -> None:
         """It is let go."""
         if self.running:
@@ -112,8 +118,9 @@ class CacheKeeper:
             troubles: list[str] = []
             found = self._where(tier.cache, troubles)
             known = self._layers.get(name)
-            if known and (known.cache, known.where) == (tier.cache, found):
-                known.troubles = [*known.troubles] if found or not tier.cache.store else troubles
+            if known and (known.cache.semantic, known.where) == (tier.cache.semantic, found):
+                known.follow(tier.cache)
+                known.troubles = known.troubles if found or not tier.cache.store else troubles
                 self._join(tier, known)
                 continue
             if known:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tidegate.brain.cache.key import identity
-from tidegate.contract.cache import Cache
+from tidegate.contract.cache import Cache, Price
 from tidegate.contract.destinations import Destination
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route
@@ -21,6 +21,8 @@ class Answerer:
     backend: str
     revision: str
     identity: str
+    price: Price | None
+    """Of its tokens, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +58,6 @@ def _line(
 ) -> Line:
     targets = [known[t.destination] for t in sorted(route.targets, key=lambda t: -t.weight)]
     together = any(d.provider or (d.engine and d.engine.service in answering) for d in targets)
-    answerers = {d.name: Answerer(d.name, d.backend, d.revision, identity(d)) for d in targets}
+    prices = config.prices or {}
+    answerers = {d.name: Answerer(d.name, d.backend, d.revision, identity(d), prices.get(d.backend)) for d in targets}
     return Line(route.name, cache, f"{config.namespace}/{config.policy}", answerers, together)

@@ -79,6 +79,8 @@ class Tier:
         """Requests, by result and reason."""
         self.saved: Counter[str] = Counter()
         """Tokens of answers that were given again, by type."""
+        self.dollars = 0.0
+        """US dollars that they would have cost, of backends whose price is known."""
         self.follow(cache)
 
     def follow(self, cache: Cache) -> None:
@@ -165,8 +167,16 @@ class Tier:
             self.shared.forget(keys)
         self.results["forgotten", ""] += 1
 
-    def count(self, given: Given, *, waited: bool) -> None:
+    def count(self, asked: Asked, given: Given, *, waited: bool) -> None:
         """An answer that is given again."""
         self.results["coalesced" if waited else f"hit-{given.source}", ""] += 1
         self.saved["prompt"] += given.entry.prompt_tokens
         self.saved["completion"] += given.entry.completion_tokens
+        self.dollars += _worth(asked, given.entry)
+
+
+def _worth(asked: Asked, entry: Entry) -> float:
+    """US dollars that an engine's answer would have cost, where the backend's price is known."""
+    each = asked.line.answerers.values()
+    price = next((who.price for who in each if (who.backend, who.revision) == (entry.backend, entry.revision)), None)
+    return (price.input * entry.prompt_tokens + price.output * entry.completion_tokens) / 1e6 if price else 0.0

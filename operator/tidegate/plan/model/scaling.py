@@ -118,8 +118,8 @@ def _replica(pod: Manifest, retiring: frozenset[str]) -> Replica:
 
 
 def _image(pod: Manifest) -> str:
-    """The engine's, as it was asked for: its tag says which version."""
-    containers = maps(pod.get("spec"), "containers")
+    """The engine's: its tag says which version."""
+    containers = maps(pod.get("status"), "containerStatuses")
     return next((text(one, "image") for one in containers if text(one, "name") == ENGINE_CONTAINER), "")
 
 

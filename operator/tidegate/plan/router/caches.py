@@ -16,7 +16,7 @@ from typing import Final
 
 from tidegate.api import caching as api
 from tidegate.api.cachetier import CacheTier
-from tidegate.api.routingpolicy import Backend, Route, RoutingPolicy
+from tidegate.api.routingpolicy import Backend, Price, Route, RoutingPolicy
 from tidegate.api.values import MEBI, amount, fraction, seconds
 from tidegate.contract import cache as contract
 from tidegate.contract.destinations import SecretEntry
@@ -55,7 +55,12 @@ def with_caches(config: RouterConfig, policy: RoutingPolicy, found: tuple[contra
     wanted = {route.name: route.cache.cache_tier_ref.name for route in policy.spec.routes if route.cache}
     named = {route: cache for route, cache in wanted.items() if cache in usable}
     routes = tuple(route.model_copy(update={"cache": named.get(route.name)}) for route in config.routes)
-    return config.model_copy(update={"caches": found or None, "routes": routes})
+    prices = {b.name: _price(b.price) for b in policy.spec.backends if b.price and found}
+    return config.model_copy(update={"caches": found or None, "routes": routes, "prices": prices or None})
+
+
+def _price(said: Price) -> contract.Price:
+    return contract.Price(input=float(said.input), output=float(said.output))
 
 
 def useless(policy: RoutingPolicy, tier: CacheTier) -> tuple[str, str] | None:
