@@ -92,7 +92,9 @@ def test_who_waits_has_no_longer_than_an_engine_would(envoy: RealEnvoy, brain: B
             await first
             return await waits
 
-    assert said(asyncio.run(run())).startswith("answer 2")
+    answer = asyncio.run(run())
+    assert said(answer).startswith("answer 2")
+    assert source(answer) == "miss"
 
 
 @pytest.mark.parametrize("reasons", [(), ("Reset",), ("ConnectFailure",)])

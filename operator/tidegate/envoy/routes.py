@@ -246,7 +246,8 @@ def _cached_route(route: RouteConfig, config: RouterConfig) -> Resource:
     brain still are, and the targets are the last who are asked."""
     asked = caching.walk(walk.groups(route, config))
     asked = asked if set(RETRY_ON) <= set(config.retry.reasons) else asked[:2]
-    return _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+    walked = _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+    return {**walked, "response_headers_to_add": [*walked["response_headers_to_add"], caching.missed()]}
 
 
 def _retries(route: RouteConfig, config: RouterConfig, walk: int, *, last: bool = False) -> Resource:
