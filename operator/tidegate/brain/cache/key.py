@@ -81,10 +81,7 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
     if kind == "embedding":
         return ""
     rows: tuple[tuple[str, Callable[[], bool]], ...] = (
-        (
-            "body",
-            lambda: not all(_is(body.get(name), int, float) for name in NUMBERS) or not _is(body.get("stream"), bool),
-        ),
+        ("body", lambda: not _is(body.get("stream"), bool) or not all(_is(body.get(n), int, float) for n in NUMBERS)),
         ("temperature", lambda: _number(body, "temperature", DEFAULT_TEMPERATURE) > max_temperature),
         (
             "choices",
