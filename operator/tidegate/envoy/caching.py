@@ -121,6 +121,11 @@ def walk(groups: tuple[Group, ...]) -> tuple[Group, ...]:
     return ((Target(destination=CACHED, weight=1),), *groups)
 
 
+def missed() -> Resource:
+    """Said of an answer on that walk which is not the brain's."""
+    return {"header": {"key": FROM_CACHE_HEADER, "value": "miss"}, "append_action": "ADD_IF_ABSENT"}
+
+
 def routes(config: RouterConfig) -> Iterator[Route]:
     """Those that have a cache."""
     return (route for route in config.routes if of_route(route, config))

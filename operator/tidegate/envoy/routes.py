@@ -24,7 +24,7 @@ from typing import Final
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route as RouteConfig
 from tidegate.envoy import affinity, apis, caching, chain, cors, decide, hold, limiting, openai, paths, walk
-from tidegate.envoy.attempt import retry_policy
+from tidegate.envoy.attempt import RETRY_ON, retry_policy
 from tidegate.envoy.clients import NOT_READ, Clients
 from tidegate.envoy.clusters import UNPARSED
 from tidegate.envoy.limits import LARGEST_BODY, LONGER_NAME, ONE_READ, RETRY_AFTER, UPLOAD_IDLE
@@ -242,9 +242,12 @@ def _asked(route: RouteConfig, config: RouterConfig) -> Resource:
 
 
 def _cached_route(route: RouteConfig, config: RouterConfig) -> Resource:
-    """A brain that ends, or has nothing to say, costs a step of the walk."""
+    """A brain that ends, or has nothing to say, costs a step of the walk. Where some failures of engines are not tried again, those of the
+    brain still are, and the targets are the last who are asked."""
     asked = caching.walk(walk.groups(route, config))
-    return _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+    asked = asked if set(RETRY_ON) <= set(config.retry.reasons) else asked[:2]
+    walked = _walked(asked, _retries(route, config, len(asked), last=len(asked) == 2), route, config)
+    return {**walked, "response_headers_to_add": [*walked["response_headers_to_add"], caching.missed()]}
 
 
 def _retries(route: RouteConfig, config: RouterConfig, walk: int, *, last: bool = False) -> Resource:

@@ -134,3 +134,8 @@ def test_what_an_answer_says() -> None:
     assert text(plain(answer=json.dumps({"choices": [{"message": message}]}).encode())) == (
         '{"arguments": "{}", "name": "f"}'
     )
+
+
+def test_what_an_answer_in_parts_says() -> None:
+    message = {"content": [{"type": "text", "text": "Paris"}]}
+    assert "Paris" in text(plain(answer=json.dumps({"choices": [{"message": message}]}).encode()))

@@ -65,6 +65,19 @@ def test_one_asks_in_the_place_of_who_failed() -> None:
     assert told(Flights.failed) == [Yourself(leads=True), None, None]
 
 
+def test_who_is_to_ask_just_when_his_patience_ends_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+
+    async def run() -> Outcome:
+        flights = Flights()
+        flight = flights.begin(b"q", {}, 0.0)
+        (waits,) = await waiting(flights, flight, 1)
+        flights.failed(flight)
+        return await waits
+
+    assert asyncio.run(run()) == Yourself(leads=True)
+
+
 def test_after_some_failures_all_ask() -> None:
     def fail(flights: Flights, flight: Flight) -> None:
         for _ in range(PROMOTIONS + 1):
@@ -103,14 +116,14 @@ def test_who_is_waited_for_and_how_long() -> None:
     async def run() -> None:
         flights = Flights()
         flight = flights.begin(b"q", {}, 0.0)
-        assert flights.of(b"q", module.PATIENCE - 1) is flight
-        assert flights.of(b"q", module.PATIENCE) is None
-        assert flights.of(b"other", 0.0) is None
+        assert flights.of(b"q", {}, module.PATIENCE - 1) is flight
+        assert flights.of(b"q", {}, module.PATIENCE) is None
+        assert flights.of(b"other", {}, 0.0) is None
         newer = flights.begin(b"q", {}, 100.0)
         flights.answered(flight, GIVEN)
-        assert flights.of(b"q", 100.0) is newer, "the end of an older one is not its"
+        assert flights.of(b"q", {}, 100.0) is newer, "the end of an older one is not its"
         flights.answered(newer, GIVEN)
-        assert (flights.of(b"q", 100.0), len(flights)) == (None, 0)
+        assert (flights.of(b"q", {}, 100.0), len(flights)) == (None, 0)
 
     asyncio.run(run())
 
@@ -124,7 +137,7 @@ def test_nobody_is_forgotten(steps: list[str], answered: bool) -> None:
         flight = flights.begin(b"q", {}, 0.0)
         tasks: list[asyncio.Task[Outcome]] = []
         for step in steps:
-            if step == "wait" and flights.of(b"q", 0.0):
+            if step == "wait" and flights.of(b"q", {}, 0.0):
                 tasks += await waiting(flights, flight, 1)
             elif step == "fail":
                 flights.failed(flight)

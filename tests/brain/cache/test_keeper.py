@@ -7,14 +7,18 @@ import base64
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from prometheus_client import generate_latest
 
+from tests.brain.cache.support import entry, key
 from tests.brain.cache.test_desk import KEPT, cached
 from tests.brain.store.conftest import PASSWORD, Valkey
+from tidegate.brain.cache.asked import Asked, read
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.keeper import CacheKeeper
+from tidegate.brain.decide.step import Ask
 from tidegate.contract.cache import Cache, Exact
 from tidegate.contract.limits import Store
 
@@ -84,3 +88,18 @@ async def test_answers_are_shared_under_their_policys_name_whatever_is_known_fir
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_forgotten_is_forgotten_by_all_without_an_exact_layer_too(valkey: Valkey) -> None:
+    routers = [Router(tier(valkey).model_copy(update={"exact": None})) for _ in range(2)]
+    async with running(*routers):
+        for router in routers:
+            router.tier.memory.put(entry(stored=time.time() - 1), time.time())
+        asked = asked_of(routers[0])
+        await routers[0].tier.forget(replace(asked, keys={"a.r1": key("a")}))
+        await until(lambda: not any(len(router.tier.memory) for router in routers))
+
+
+def asked_of(router: Router) -> Asked:
+    ask = Ask("chat", b'{"messages": []}', path="/v1/chat/completions", cache="to-chat acme")
+    return read(ask, router.desk._lines["to-chat"])

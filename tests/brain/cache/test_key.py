@@ -101,6 +101,13 @@ def test_the_order_of_members_does_not_count() -> None:
     assert key(dict(reversed((BODY | {"seed": 1}).items()))) == key({"seed": 1, **BODY})
 
 
+@pytest.mark.parametrize("field", ["response_format", "tools", "guided_json", "chat_template_kwargs"])
+def test_the_order_below_does(field: str) -> None:
+    """Engines write a schema's properties in its order, and templates show tools as they are."""
+    one, other = ({"properties": {name: {"type": "string"} for name in names}} for names in ("ab", "ba"))
+    assert key(BODY | {field: one}) != key(BODY | {field: other})
+
+
 @pytest.mark.parametrize(
     "scope",
     [
@@ -148,7 +155,7 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text(), JSON, max_size=4), st.dictionaries(st.text(), JSON, max_size=4))
 def test_equal_bodies_and_no_others_have_one_key(one: dict[str, Any], other: dict[str, Any]) -> None:
     def meant(body: dict[str, Any]) -> str:
-        return json.dumps({k: v for k, v in body.items() if k not in IGNORED}, sort_keys=True)
+        return json.dumps({k: body[k] for k in sorted(body) if k not in IGNORED})
 
     assert (key(one) == key(other)) == (meant(one) == meant(other))
 
@@ -176,7 +183,18 @@ def test_equal_bodies_and_no_others_have_one_key(one: dict[str, Any], other: dic
         ({"modalities": ["text", "audio"]}, "live"),
         ({"web_search_options": {}}, "live"),
         ({"kv_transfer_params": {"do_remote_decode": True}}, "live"),
-        ({"messages": "no list", "temperature": "hot", "n": []}, ""),
+        ({"messages": "no list"}, ""),
+        ({"logprobs": 0}, "logprobs"),
+        ({"prompt_logprobs": 0}, "logprobs"),
+        ({"temperature": "1.9"}, "body"),
+        ({"temperature": True}, "body"),
+        ({"n": "3"}, "body"),
+        ({"n": 1.0}, ""),
+        ({"n": 10**400}, "choices"),
+        ({"best_of": []}, "body"),
+        ({"stream": "true"}, "body"),
+        ({"stream": 1}, "body"),
+        ({"stream": None}, ""),
     ],
 )
 def test_each_row_of_what_is_never_kept(more: dict[str, Any], reason: str) -> None:
@@ -194,7 +212,21 @@ def test_the_default_temperature_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b'"x"', b'{"n": 1, "n": 2}', b'[{"a": {"n": 1, "n": 1}}]']
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'"x"',
+        b'{"a": 1} x',
+        b'{"a": NaN}',
+        b'{"seed": 1, "seed": 2}',
+        b'{"messages": [{"content": "one", "content": "two"}]}',
+        '{"a": 1}'.encode("utf-16"),
+        b"\xef\xbb\xbf{}",
+    ],
 )
 def test_no_body(text: bytes) -> None:
     assert read(text) is None

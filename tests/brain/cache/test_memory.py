@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +28,19 @@ def test_what_is_kept_and_for_how_long() -> None:
     assert (len(kept), kept.bytes) == (0, 0)
 
 
+def test_a_rule_gives_another_time() -> None:
+    kept = memory(ttl=10)
+    kept.put(plain(b"a", expires=100.0), 0.0, 50.0)
+    assert kept.get(b"a", 49.9)
+    assert kept.get(b"a", 50.0) is None
+
+
+def test_a_question_counts_with_its_bytes() -> None:
+    kept = memory()
+    kept.put(plain(b"a", question="字" * 4096), 0.0)
+    assert kept.bytes > 2 * 4096
+
+
 def test_the_least_recently_used_leaves_first() -> None:
     kept = memory(entries=2)
     for name in (b"a", b"b"):
@@ -36,7 +51,7 @@ def test_the_least_recently_used_leaves_first() -> None:
 
 
 def test_one_that_is_larger_than_all_of_it_is_not_kept() -> None:
-    kept = memory(size=OVERHEAD + 10)
+    kept = memory(size=OVERHEAD + sys.getsizeof("") + 10)
     kept.put(plain(b"a", answer=b"x" * 11), 0.0)
     kept.put(plain(b"b", answer=b"x" * 10), 0.0)
     assert (kept.get(b"a", 0.0), kept.get(b"b", 0.0) is not None) == (None, True)
@@ -70,4 +85,4 @@ def test_the_bounds_hold(steps: list[tuple[int, int, bool]]) -> None:
             kept.get(b"%d" % name, 0.0)
         assert len(kept) <= 4
         there = [kept.get(b"%d" % each, 0.0) for each in range(6)]
-        assert kept.bytes == sum(len(each.answer) + OVERHEAD for each in there if each) <= 8000
+        assert kept.bytes == sum(len(each.answer) + sys.getsizeof("") + OVERHEAD for each in there if each) <= 8000

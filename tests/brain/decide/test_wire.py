@@ -180,3 +180,14 @@ def test_a_promise_to_nobody_is_broken_at_once() -> None:
 
     asyncio.run(run())
     assert broken == ["broken"]
+
+
+def test_a_decision_that_fails_at_once_ends_its_connection_and_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(_: Heard) -> bytes:
+        raise KeyError("a bug")
+
+    wire, transport = Wire(fails), Transport()
+    wire.connection_made(transport)
+    wire.data_received(REQUEST)
+    assert (transport.closed, transport.written) == (True, b"")
+    assert "this should not happen" in caplog.text

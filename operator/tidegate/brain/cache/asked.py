@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from tidegate.brain.cache import directives, key
 from tidegate.brain.cache.directives import Wishes
@@ -15,6 +15,9 @@ from tidegate.brain.cache.replay import Manner, manner
 from tidegate.brain.decide.step import Ask
 from tidegate.contract.cache import Cache
 from tidegate.envoy import caching
+
+if TYPE_CHECKING:
+    from tidegate.brain.cache.semantic.namespace import Question as SimilarQuestion
 
 NOBODY: Final = "-"
 """What Envoy writes for what there is not."""
@@ -45,14 +48,14 @@ class Asked:
     manner: Manner
     ttl: float | None
     """Seconds, of the first rule that fits; None where none does."""
+    question: str
+    """What was asked last, in plain words, as far as it is kept; empty where it is something else."""
+    similar: Mapping[str, SimilarQuestion] = field(default_factory=dict)
+    """What questions it may be compared with, by who gives the answer."""
 
-    @property
-    def question(self) -> str:
-        """What was asked last, in plain words; empty where it is something else."""
-        messages = self.body.get("messages")
-        last = messages[-1] if isinstance(messages, list) and messages else self.body.get("prompt")
-        text = last.get("content") if isinstance(last, dict) else last
-        return text[:LONGEST_QUESTION] if isinstance(text, str) else ""
+    def without_body(self, similar: Mapping[str, SimilarQuestion]) -> Asked:
+        """What is known of it as long as its answer takes: bodies are long, and many wait."""
+        return replace(self, body={}, similar=similar)
 
     @property
     def oldest(self) -> float:
@@ -62,7 +65,7 @@ class Asked:
 
 def read(ask: Ask, line: Line) -> Asked:
     """Raises Bypassed."""
-    kind = key.PATHS.get(ask.path.partition("?")[0])
+    kind = key.PATHS.get(ask.path)
     if kind is None:
         raise Bypassed("path")
     cache, client = line.cache, ask.cache.partition(" ")[2]
@@ -80,7 +83,14 @@ def read(ask: Ask, line: Line) -> Asked:
     question = Question(scope, kind, body)
     keys = {name: question.key(each.identity) for name, each in line.answerers.items()}
     ttl = ttl_of(cache, ask.headers)
-    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl)
+    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, _last(body))
+
+
+def _last(body: Body) -> str:
+    messages = body.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else body.get("prompt")
+    text = last.get("content") if isinstance(last, dict) else last
+    return text[:LONGEST_QUESTION] if isinstance(text, str) else ""
 
 
 def ttl_of(cache: Cache, headers: Mapping[bytes, bytes]) -> float | None:

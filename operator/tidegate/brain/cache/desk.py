@@ -7,10 +7,9 @@ A ticket that is not known (of an earlier brain, or too old) is nobody's: its re
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -20,12 +19,13 @@ from tidegate.brain.cache import replay
 from tidegate.brain.cache.answered import OK, Answered
 from tidegate.brain.cache.asked import Asked, Bypassed
 from tidegate.brain.cache.entry import Entry
-from tidegate.brain.cache.flights import Flight, Given
+from tidegate.brain.cache.flights import PATIENCE, Flight, Given
 from tidegate.brain.cache.lines import Line, lines
+from tidegate.brain.cache.tickets import Tickets
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.cache.whole import NotWhole, whole
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, promised
+from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, promised
 from tidegate.contract.router_config import RouterConfig
 from tidegate.names import (
     BACKEND_HEADER,
@@ -41,8 +41,10 @@ log = logging.getLogger("tidegate.brain")
 
 LOOK: Final = 0.5
 """Seconds for which answers are looked for beyond this router: less than Envoy waits."""
-MOST_TICKETS: Final = 100_000
-"""Of each kind; the oldest are nobody's then."""
+FETCHED: Final = 2 * PATIENCE
+"""Seconds within which Envoy comes to fetch an answer: at once, if its client has not left."""
+BROUGHT: Final = 3600.0
+"""Seconds within which an engine's answer comes by: longer than requests last."""
 TICKET: Final = TICKET_HEADER.encode()
 _GO: Final = Answer(200).encoded()
 _AGAIN: Final = Answer(503, {DRAINING_HEADER: "1"}).encoded()
@@ -78,8 +80,8 @@ class Desk:
         self._lines: dict[str, Line] = {}
         self._followed: dict[str, Line] = {}
         self.tiers: dict[str, Tier] = {}
-        self._wanted: OrderedDict[str, Wanted] = OrderedDict()
-        self._leads: OrderedDict[str, Lead] = OrderedDict()
+        self._wanted: Tickets[Wanted] = Tickets(FETCHED)
+        self._leads: Tickets[Lead] = Tickets(BROUGHT, lambda lead: lead.tier.flights.failed(lead.flight))
         self._count = 0
 
     def follow(self, config: RouterConfig, answering: Collection[str]) -> None:
@@ -123,12 +125,12 @@ class Desk:
         return self._look(tier, asked)
 
     def _look(self, tier: Tier, asked: Asked) -> Reply:
-        moment = asyncio.get_running_loop().time()
-        if asked.wishes.look:
-            if given := tier.near(asked):
-                return self._fetch(Wanted(tier, asked, None, given))
-            if asked.line.together and (flight := tier.flights.of(asked.digest, moment)):
-                return self._fetch(Wanted(tier, asked, flight, None))
+        moment = self._moment()
+        if asked.wishes.look and (given := tier.near(asked)):
+            return self._fetch(Wanted(tier, asked.without_body({}), None, given))
+        asked = tier.followed(asked)
+        if asked.wishes.look and asked.line.together and (flight := tier.flights.of(asked.digest, asked.keys, moment)):
+            return self._fetch(Wanted(tier, asked, flight, None))
         flight = (
             tier.flights.begin(asked.digest, asked.keys, moment)
             if asked.line.together
@@ -142,14 +144,10 @@ class Desk:
     async def _look_further(self, lead: Lead) -> bytes:
         """Who asks the same meanwhile waits for what this one finds."""
         flights = lead.tier.flights
-        try:
+        given = None
+        with flights.leading(lead.flight), suppress(TimeoutError):
             async with asyncio.timeout(LOOK):
                 given = await lead.tier.far(lead.asked)
-        except TimeoutError:
-            given = None
-        except asyncio.CancelledError:
-            flights.failed(lead.flight)
-            raise
         if given is None:
             return self._miss(lead)
         doubts = lead.tier.doubts
@@ -159,24 +157,29 @@ class Desk:
         return self._fetch(Wanted(lead.tier, lead.asked, None, given))
 
     async def _forget(self, lead: Lead) -> bytes:
-        await lead.tier.forget(lead.asked)
+        with lead.tier.flights.leading(lead.flight):
+            await lead.tier.forget(lead.asked)
         return self._miss(lead)
 
     def _miss(self, lead: Lead) -> bytes:
         lead.tier.results["miss", ""] += 1
         ticket = self._ticket()
-        _keep(self._leads, ticket, lead)
+        self._leads.keep(ticket, lead, self._moment())
         answer = Answer(200, {TICKET_HEADER: ticket, FROM_CACHE_HEADER: "miss"}).encoded()
         return promised(answer, lambda: self._broken(ticket))
 
     def _fetch(self, wanted: Wanted) -> bytes:
         ticket = self._ticket()
-        _keep(self._wanted, ticket, wanted)
+        self._wanted.keep(ticket, wanted, self._moment())
         return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route}).encoded()
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
-        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.give), socket)
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.give), socket, backlog=BACKLOG)
+
+    @staticmethod
+    def _moment() -> float:
+        return asyncio.get_running_loop().time()
 
     def _ticket(self) -> str:
         self._count += 1
@@ -185,7 +188,7 @@ class Desk:
     def give(self, heard: Heard) -> Reply:
         """Envoy comes to fetch an answer."""
         ticket = heard.said(TICKET)
-        wanted = self._wanted.pop(ticket, None)
+        wanted = self._wanted.take(ticket)
         if wanted is None:
             return _AGAIN
         if wanted.given:
@@ -200,12 +203,12 @@ class Desk:
             return self._given(wanted, outcome, waited=True)
         if not outcome.leads:
             return _AGAIN
-        _keep(self._leads, ticket, Lead(wanted.tier, wanted.asked, wanted.flight))
+        self._leads.keep(ticket, Lead(wanted.tier, wanted.asked, wanted.flight), self._moment())
         return promised(_AGAIN, lambda: self._broken(ticket))
 
     def _broken(self, ticket: str) -> None:
         """Its request has gone on without it, or has ended."""
-        if lead := self._leads.pop(ticket, None):
+        if lead := self._leads.take(ticket):
             lead.tier.flights.failed(lead.flight)
 
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
@@ -223,8 +226,9 @@ class Desk:
         return Answer(200, headers, body).encoded()
 
     def answered(self, said: Answered) -> None:
-        """A request with a ticket is over."""
-        lead = self._leads.pop(said.ticket, None)
+        """A request with a ticket is over; one that was to be given an answer may never have come for it."""
+        self._wanted.take(said.ticket)
+        lead = self._leads.take(said.ticket)
         if lead is None:
             return
         flights, flight = lead.tier.flights, lead.flight
@@ -260,7 +264,7 @@ class Desk:
             backend=who.backend,
             revision=who.revision,
             question=asked.question,
-            answer=json.dumps(answer, separators=(",", ":")).encode(),
+            answer=replay.kept(answer),
             prompt_tokens=_number(usage, "prompt_tokens"),
             completion_tokens=_number(usage, "completion_tokens"),
             stored=now,
@@ -268,12 +272,6 @@ class Desk:
         )
 
 
-def _keep(tickets: OrderedDict[str, Any], ticket: str, what: Any) -> None:
-    tickets[ticket] = what
-    if len(tickets) > MOST_TICKETS:
-        tickets.popitem(last=False)
-
-
 def _number(usage: Any, name: str) -> int:
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) else 0
+    return max(0, value) if isinstance(value, int) else 0

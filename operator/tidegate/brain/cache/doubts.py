@@ -113,4 +113,6 @@ def text(entry: Entry) -> str:
     """What an answer says; calls of tools are words, too."""
     message = json.loads(entry.answer)["choices"][0].get("message") or {}
     calls = [call.get("function") for call in message.get("tool_calls") or []]
-    return "\n".join([message.get("content") or "", *(json.dumps(call, sort_keys=True) for call in calls)]).strip()
+    content = message.get("content") or ""
+    said = content if isinstance(content, str) else json.dumps(content)
+    return "\n".join([said, *(json.dumps(call, sort_keys=True) for call in calls)]).strip()

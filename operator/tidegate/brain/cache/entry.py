@@ -24,7 +24,7 @@ class Entry:
     question: str
     """What was asked last, in the user's words; empty where nobody needs it."""
     answer: bytes
-    """The API's JSON, as an engine gives it to who does not stream."""
+    """The API's JSON, as an engine gives it to who does not stream; its usage says that all of the prompt was cached."""
     prompt_tokens: int
     completion_tokens: int
     stored: float

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -67,10 +69,11 @@ class Flights:
     def __len__(self) -> int:
         return len(self._flying)
 
-    def of(self, digest: bytes, now: float) -> Flight | None:
-        """The one to wait for; None where nobody asks, or nothing was heard for too long."""
+    def of(self, digest: bytes, keys: dict[str, bytes], now: float) -> Flight | None:
+        """The one to wait for; None where nobody asks, those who answer now are others than when somebody asked, or nothing was heard for
+        too long."""
         found = self._flying.get(digest)
-        return found if found and now - found.begun < PATIENCE else None
+        return found if found and found.keys == keys and now - found.begun < PATIENCE else None
 
     def begin(self, digest: bytes, keys: dict[str, bytes], now: float) -> Flight:
         """Somebody asks. One that nothing is heard of is nobody's to wait for any more."""
@@ -86,11 +89,20 @@ class Flights:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await mine
-        except TimeoutError:
-            return Yourself(leads=False)
+        except TimeoutError:  # it may have been told in the same moment
+            return mine.result() if mine.done() and not mine.cancelled() else Yourself(leads=False)
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled() and isinstance(told := mine.result(), Yourself) and told.leads:
                 self.failed(flight)
+            raise
+
+    @contextmanager
+    def leading(self, flight: Flight) -> Iterator[None]:
+        """While somebody looks for its answer: however that breaks off, nobody waits for nothing."""
+        try:
+            yield
+        except BaseException:
+            self.failed(flight)
             raise
 
     def answered(self, flight: Flight, given: Given) -> None:

@@ -11,10 +11,11 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from tidegate.brain.cache.admin import CannotTell, Criteria, Found
+from tidegate.brain.cache.asked import LONGEST_QUESTION
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.judge import Judge, nobody
-from tidegate.brain.cache.match import Match, about, question_digest
+from tidegate.brain.cache.match import Match, question_digest
 from tidegate.brain.cache.stored.meters import StoredMeters
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
 from tidegate.brain.cache.stored.together import Shared
@@ -141,7 +142,7 @@ class CacheKeeper:
         made = Layers(cache, found, troubles=troubles)
         if found:
             made.shared = Shared(cache, self._scope, found, self._now, self._draw)
-            made.shared.watch(lambda news: self._hear(tier, made, news))
+            made.shared.watch(lambda news: self._hear(self.desk.tiers.get(cache.name, tier), made, news))
         if cache.semantic:
             try:
                 made.similar = await self._similar(cache.semantic, made.shared)
@@ -172,7 +173,7 @@ class CacheKeeper:
 
     @staticmethod
     def _join(tier: Tier, layers: Layers) -> None:
-        tier.shared = layers.shared if layers.cache.exact else None
+        tier.shared = layers.shared
         tier.similar = layers.similar
         tier.doubts = layers.doubts
 
@@ -183,7 +184,7 @@ class CacheKeeper:
                 if layers.similar:
                     layers.similar.absorb(news)
             case Purge():
-                self._forget(tier, layers, lambda entry: news.match.fits(about(entry)) and entry.stored <= news.at)
+                self._forget(tier, layers, lambda entry: entry.stored <= news.at and news.match.means(entry))
             case Forgotten():
                 keys = frozenset(news.keys)
                 self._forget(tier, layers, lambda entry: entry.key in keys and entry.stored <= news.at)
@@ -228,14 +229,14 @@ class CacheKeeper:
         if criteria.similar_to:
             return await self._purge_similar(tier, layers, criteria)
         match = _match(criteria)
-        memory = sum(match.fits(about(entry)) for entry in tier.memory.entries())
+        memory = sum(match.means(entry) for entry in tier.memory.entries())
         shared = layers.shared if layers and layers.cache.exact else None
         try:
             exact = await (shared.purge(match) if criteria.really else shared.count(match)) if shared else 0
         except Away as error:
             raise CannotTell(f"the store is away: {error}; nothing was forgotten for sure, try again") from error
         if criteria.really and layers:
-            self._forget(tier, layers, lambda entry: match.fits(about(entry)))
+            self._forget(tier, layers, match.means)
         return Found(memory, exact)
 
     async def _purge_similar(self, tier: Tier, layers: Layers | None, criteria: Criteria) -> Found:
@@ -262,5 +263,5 @@ def _match(criteria: Criteria) -> Match:
         tenant=criteria.tenant or None,
         model=criteria.model or None,
         revision=criteria.revision or None,
-        question=question_digest(criteria.prompt) if criteria.prompt else None,
+        question=question_digest(criteria.prompt[:LONGEST_QUESTION]) if criteria.prompt else None,
     )

@@ -2,20 +2,22 @@
 
 The key of an answer is a hash over
 
-    policy, tenant, public model, path, version of the cache, who answered (a destination of a revision), and the request's body as canonical
-    JSON, without what is known to leave the answer alone
+    policy, tenant, public model, path, version of the cache, who answered (a destination of a revision), and the request's body as JSON
+    with its own members in one order, without what is known to leave the answer alone
 
-so that whatever is new in an API makes another key until it is known here. Never kept, the first row that fits:
+so that whatever is new in an API makes another key until it is known here. Below its own members a body's order counts: engines write a
+schema's properties, and templates a tool's, in the order in which the client has them. Never kept, the first row that fits:
 
-the request                                                            reason
---------------------------------------------------------------------   -------------
-another path than chat, completions or embeddings                      path
-a body that is no JSON object, longer than is read, or has a name twice body
-a `temperature` above the cache's bound (1 where it says none)         temperature
-more than one answer (`n`, `best_of`, beams)                           choices
-probabilities of tokens, or tokens' numbers                            logprobs
-results of tools, whose world may have changed                         tool-results
-sound, a search of the web, or a part of another engine's work         live
+the request                                                              reason
+----------------------------------------------------------------------   -------------
+another path than chat, completions or embeddings, or one with a query   path
+a body that is no JSON object, too long, or names a member twice         body
+a number or a switch of the API of another type: some read "2" as 2      body
+a `temperature` above the cache's bound (1 where it says none)           temperature
+more than one answer (`n`, `best_of`, beams)                             choices
+probabilities of tokens, or tokens' numbers                              logprobs
+results of tools, whose world may have changed                           tool-results
+sound, a search of the web, or a part of another engine's work           live
 
 https://platform.openai.com/docs/api-reference/chat/create, https://docs.vllm.ai/en/v0.32.0/serving/openai_compatible_server.html
 """
@@ -55,6 +57,8 @@ IGNORED: Final = frozenset(
 )
 """Members that leave the answer alone. The public model stands beside the body, and what is told of streams is told when an answer is
 given."""
+NUMBERS: Final = ("temperature", "n", "best_of")
+LOGPROBS: Final = ("logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids")
 DEFAULT_TEMPERATURE: Final = 1.0
 FORMAT: Final = b"1"
 """Of keys; another one forgets everything."""
@@ -77,12 +81,13 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
     if kind == "embedding":
         return ""
     rows: tuple[tuple[str, Callable[[], bool]], ...] = (
+        ("body", lambda: not _is(body.get("stream"), bool) or not all(_is(body.get(n), int, float) for n in NUMBERS)),
         ("temperature", lambda: _number(body, "temperature", DEFAULT_TEMPERATURE) > max_temperature),
         (
             "choices",
             lambda: max(_number(body, "n", 1), _number(body, "best_of", 1)) > 1 or _said(body, "use_beam_search"),
         ),
-        ("logprobs", lambda: _said(body, "logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids")),
+        ("logprobs", lambda: not all(body.get(name) is None or body[name] is False for name in LOGPROBS)),
         ("tool-results", lambda: any(_of_a_tool(message) for message in _list(body, "messages"))),
         (
             "live",
@@ -92,10 +97,14 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
     return next((reason for reason, fits in rows if fits()), "")
 
 
+def _is(value: Any, *types: type) -> bool:
+    """Or absent. No bool is a number here."""
+    return value is None or type(value) in types
+
+
 def _number(body: Body, name: str, otherwise: float) -> float:
-    """What is no number is for the engine to refuse, whose refusal is not kept."""
-    value = body.get(name)
-    return value if isinstance(value, int | float) else otherwise
+    value: float | None = body.get(name)
+    return otherwise if value is None else value
 
 
 def _said(body: Body, *names: str) -> bool:
@@ -112,21 +121,27 @@ def _of_a_tool(message: Any) -> bool:
     return isinstance(message, dict) and message.get("role") in ("tool", "function")
 
 
+def _object(members: list[tuple[str, Any]]) -> Body:
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("a member is named twice")
+    return found
+
+
+def _no_json(constant: str) -> Any:
+    raise ValueError(f"JSON has no {constant}")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_json)
+
+
 def read(text: bytes) -> Body | None:
-    """A request's body; None where it is no JSON object."""
+    """A request's body; None where it is no JSON object that all engines read alike."""
     try:
-        found = json.loads(text, object_pairs_hook=_once)
+        found = _DECODER.decode(text.decode())
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> Body:
-    """Raises ValueError where a name is there twice: another parser may take the other one, and answer what was not asked here."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
-    return found
 
 
 class Question:
@@ -135,7 +150,7 @@ class Question:
     __slots__ = ("_hash", "digest")
 
     def __init__(self, scope: Scope, kind: Kind, body: Body) -> None:
-        meaning = {name: value for name, value in body.items() if name not in IGNORED}
+        meaning = {name: body[name] for name in sorted(body) if name not in IGNORED}
         parts = (
             FORMAT,
             scope.policy.encode(),
@@ -145,7 +160,7 @@ class Question:
             kind.encode(),
         )
         self._hash = blake2b(digest_size=32)
-        for part in (*parts, json.dumps(meaning, sort_keys=True, separators=(",", ":")).encode()):
+        for part in (*parts, json.dumps(meaning, separators=(",", ":")).encode()):
             self._hash.update(b"%d:%b" % (len(part), part))
         self.digest = self._hash.digest()
 

@@ -43,3 +43,11 @@ class Match(NamedTuple):
     def fits(self, found: About) -> bool:
         """Whether it is one of those."""
         return all(wanted is None or wanted == known for wanted, known in zip(self, found, strict=True))
+
+    def means(self, entry: Entry) -> bool:
+        """The same of an answer. A digest takes longer than all the rest, and a router may have a hundred thousand answers."""
+        *words, question = self
+        known = (entry.kind, entry.tenant, entry.model, entry.backend, entry.revision)
+        return all(wanted is None or wanted == said for wanted, said in zip(words, known, strict=True)) and (
+            question is None or question == question_digest(entry.question)
+        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from tidegate.brain.cache.entry import Entry
 
-OVERHEAD: Final = 600
+OVERHEAD: Final = 550
 """Bytes of an entry beside its texts, measured with tracemalloc."""
 
 
@@ -40,12 +41,12 @@ class Memory:
         self._kept.move_to_end(key)
         return found[0]
 
-    def put(self, entry: Entry, now: float) -> None:
-        """In place of what was there."""
+    def put(self, entry: Entry, now: float, ttl: float | None = None) -> None:
+        """In place of what was there; `ttl`: seconds, where it is not this memory's own."""
         self.forget(entry.key)
         if _size(entry) > self._most_bytes:
             return
-        self._kept[entry.key] = entry, min(entry.expires, now + self._ttl)
+        self._kept[entry.key] = entry, min(entry.expires, now + (self._ttl if ttl is None else ttl))
         self.bytes += _size(entry)
         self._shrink()
 
@@ -72,4 +73,5 @@ class Memory:
 
 
 def _size(entry: Entry) -> int:
-    return len(entry.answer) + len(entry.question) + OVERHEAD
+    """A character of a question takes one to four bytes."""
+    return len(entry.answer) + sys.getsizeof(entry.question) + OVERHEAD

@@ -13,7 +13,7 @@ from tidegate.brain.cache.tier import Tier
 from tidegate.contract.router_config import RouterConfig
 
 LABELS: Final = ("namespace", "policy", "cache")
-ANSWERS: Final = ("stored", "not-stored")
+ANSWERS: Final = ("stored", "not-stored", "forgotten")
 """Results that are of engines' answers, and not of requests."""
 COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "requests": (
@@ -21,7 +21,7 @@ COUNTERS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         ("result", "reason"),
     ),
     "answers": (
-        "Engines' answers to requests that missed, by result: stored, not-stored (and why).",
+        "Engines' answers, by result: stored, not-stored (and why), forgotten (requests with `forget`).",
         ("result", "reason"),
     ),
     "saved_tokens": ("Tokens that no engine worked for, by type.", ("type",)),

@@ -1,6 +1,6 @@
 """A whole answer given again, as JSON or as a stream: whichever the client asks for.
 
-What it says of usage is what the first answer used; that nothing was worked for now is said as providers say it of their own caches: all
+It is kept as JSON as it is given again, so that giving it costs nothing however long it is. What it says of usage is what the first answer used; that nothing was worked for now is said as providers say it of their own caches: all
 of the prompt was cached (`prompt_tokens_details.cached_tokens`).
 """
 
@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from tidegate.brain.cache.entry import Entry, Kind
@@ -17,8 +18,11 @@ from tidegate.brain.cache.key import Body
 
 Answer = dict[str, Any]
 PIECE: Final = 24
-"""Characters of a piece of a stream: some words, never a part of one, so that a stream looks as an engine's does."""
-_WORD: Final = re.compile(r"\S+\s*|\s+")
+"""Characters of a piece of a stream at least: some words, so that a stream looks as an engine's does."""
+MOST_PIECES: Final = 250
+"""Of one text; of a longer one pieces are larger. Each costs the brain some microseconds in which it answers nobody else."""
+LONGEST_WORD: Final = 40
+"""Characters that are waited for its end: there are languages without spaces."""
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream; charset=utf-8"
 
@@ -41,19 +45,24 @@ def manner(kind: Kind, body: Body) -> Manner:
 
 def body(entry: Entry, how: Manner) -> tuple[str, bytes]:
     """Its content type and bytes."""
-    answer = _with_usage(json.loads(entry.answer))
     if not how.stream:
-        return JSON, json.dumps(answer, separators=(",", ":")).encode()
+        return JSON, entry.answer
+    answer = json.loads(entry.answer)
     return EVENTS, b"".join(b"data: %b\n\n" % said.encode() for said in _said(entry.kind, answer, how))
 
 
-def _with_usage(answer: Answer) -> Answer:
+def kept(answer: Answer) -> bytes:
+    """A whole answer as an entry has it."""
     usage = answer.get("usage")
     if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
         details = usage.get("prompt_tokens_details")
         known = details if isinstance(details, dict) else {}
-        usage["prompt_tokens_details"] = {**known, "cached_tokens": usage["prompt_tokens"]}
-    return answer
+        cached = {**known, "cached_tokens": usage["prompt_tokens"]}
+        answer = {**answer, "usage": {**usage, "prompt_tokens_details": cached}}
+    try:
+        return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character, which JSON can only spell out
+        return json.dumps(answer, separators=(",", ":")).encode()
 
 
 def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
@@ -63,7 +72,7 @@ def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
     for choice in answer["choices"]:
         for piece in _of_chat(choice) if kind == "chat" else _of_text(choice):
             yield write({**head, "choices": [piece]}, separators=(",", ":"))
-    if how.usage and "usage" in answer:
+    if how.usage and answer.get("usage"):
         yield write({**head, "choices": [], "usage": answer["usage"]}, separators=(",", ":"))
     yield "[DONE]"
 
@@ -71,6 +80,7 @@ def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
 def _of_chat(choice: Answer) -> Iterator[Answer]:
     index, message = choice.get("index", 0), choice.get("message") or {}
     texts = {name: value for name, value in message.items() if isinstance(value, str) and name != "role"}
+    texts = {**{name: text for name, text in texts.items() if name != "content"}, **texts}  # thoughts come before words
     calls = message.get("tool_calls") or []
     others = {k: v for k, v in message.items() if k not in texts and k not in ("role", "tool_calls") and v is not None}
     yield _delta(index, {"role": message.get("role", "assistant"), "content": "", **others})
@@ -105,11 +115,10 @@ def _of_text(choice: Answer) -> Iterator[Answer]:
 
 def pieces(text: str) -> Iterator[str]:
     """Whole words, together at least PIECE characters."""
-    part = ""
-    for word in _WORD.findall(text):
-        part += word
-        if len(part) >= PIECE:
-            yield part
-            part = ""
-    if part:
-        yield part
+    least = max(PIECE, len(text) // MOST_PIECES)
+    return (found[0] for found in _piece(least).finditer(text))
+
+
+@lru_cache(maxsize=16)
+def _piece(least: int) -> re.Pattern[str]:
+    return re.compile(rf".{{{least}}}\S{{0,{LONGEST_WORD}}}\s?|.+", re.DOTALL)

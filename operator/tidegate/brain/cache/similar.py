@@ -13,7 +13,7 @@ from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.key import IGNORED
 from tidegate.brain.cache.semantic.namespace import Question, question
-from tidegate.brain.cache.semantic.semantic import Semantic
+from tidegate.brain.cache.semantic.semantic import LONGEST, Semantic
 from tidegate.brain.cache.stored.news import Vector
 from tidegate.contract.cache import Semantic as Settings
 
@@ -37,11 +37,15 @@ class SimilarQuestions:
         self._settings, self._now, self._announce = settings, now, announce
         self._learning: set[asyncio.Task[None]] = set()
 
+    def questions(self, asked: Asked) -> dict[str, Question]:
+        """What a request asks each who may answer it; nothing where only an answer to the very same will do."""
+        found = {name: self._question(asked, name) for name in asked.keys} if asked.kind == "chat" else {}
+        return {name: mine for name, mine in found.items() if mine and len(mine.text) <= LONGEST}
+
     async def find(self, asked: Asked, now: float) -> tuple[bytes, float] | None:
         """The key of an answer that may be given, and how similar its question is."""
-        for name in asked.keys:
-            mine = self._question(asked, name)
-            found = await self.semantic.find(mine.namespace, mine.text, now) if mine else None
+        for mine in asked.similar.values():
+            found = await self.semantic.find(mine.namespace, mine.text, now)
             if found:
                 return found.key, found.similarity
         return None
@@ -57,9 +61,10 @@ class SimilarQuestions:
     def learn(self, asked: Asked, entry: Entry) -> None:
         """Soon; an answer of who is none of the asked is nobody's."""
         name = next((name for name, key in asked.keys.items() if key == entry.key), "")
-        mine = self._question(asked, name) if name else None
+        mine = asked.similar.get(name)
         if mine and len(self._learning) < MOST:
-            self._start(self._learn(mine, entry))
+            lasts = self._settings.ttl_seconds if asked.ttl is None else asked.ttl
+            self._start(self._learn(mine, entry, lasts))
 
     def absorb(self, news: Vector) -> None:
         """What another router has learned."""
@@ -74,9 +79,9 @@ class SimilarQuestions:
         for task in self._learning:
             task.cancel()
 
-    async def _learn(self, mine: Question, entry: Entry) -> None:
+    async def _learn(self, mine: Question, entry: Entry, lasts: float) -> None:
         now = self._now()
-        expires = min(entry.expires, now + self._settings.ttl_seconds)
+        expires = min(entry.expires, now + lasts)
         told = await self.semantic.add(mine.namespace, entry.key, mine.text, expires, now)
         if told:
             self._announce(told)
@@ -92,8 +97,5 @@ class SimilarQuestions:
             log.error("this should not happen; a question was not learned", exc_info=error)
 
     def _question(self, asked: Asked, name: str) -> Question | None:
-        """None where only an answer to the very same will do."""
-        if asked.kind != "chat":
-            return None
         scope = json.dumps([*astuple(asked.scope), asked.kind, asked.line.answerers[name].identity]).encode()
         return question(asked.body, scope, self._settings.conversations, IGNORED)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Protocol
 
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
@@ -12,9 +13,13 @@ from tidegate.brain.cache.flights import Flights, Given
 from tidegate.brain.cache.memory import Memory
 from tidegate.contract.cache import Cache
 
+if TYPE_CHECKING:
+    from tidegate.brain.cache.semantic.namespace import Question
+
 
 class Shared(Protocol):
-    """L2: what routers keep together. Never raises; a store that is away has nothing."""
+    """L2: what routers keep together. Never raises; a store that is away has nothing, nor has that of a tier without `exact`, in which routers
+    only tell each other what is forgotten."""
 
     async def get(self, keys: Sequence[bytes]) -> list[Entry | None]:
         """In the keys' order."""
@@ -28,6 +33,9 @@ class Shared(Protocol):
 
 class Similar(Protocol):
     """L3: answers to questions that are similar. Never raises; a model of vectors that is away knows nothing."""
+
+    def questions(self, asked: Asked) -> Mapping[str, Question]:
+        """What a request, which has its body, asks each who may answer it."""
 
     async def find(self, asked: Asked, now: float) -> tuple[bytes, float] | None:
         """The key of an answer, and the similarity of the question to it."""
@@ -86,6 +94,10 @@ class Tier:
         """Whether there is anything to ask beyond this router's memory."""
         return self.shared is not None or self.similar is not None
 
+    def followed(self, asked: Asked) -> Asked:
+        """What is to be known of a request while its answer is on the way."""
+        return asked.without_body(self.similar.questions(asked) if self.similar else {})
+
     def near(self, asked: Asked) -> Given | None:
         """What this router has itself."""
         now = self._now()
@@ -102,10 +114,12 @@ class Tier:
     async def _exact(self, asked: Asked) -> Given | None:
         if not self.shared:
             return None
+        exact = self.cache.exact.ttl_seconds if self.cache.exact and asked.ttl is None else inf
+        oldest = min(asked.oldest, exact)  # the store may have it for longer: for similar questions
         now = self._now()
         for entry in await self.shared.get(list(asked.keys.values())):
-            if entry and entry.expires > now and now - entry.stored <= asked.oldest:
-                self.memory.put(entry, now)
+            if entry and entry.expires > now and now - entry.stored <= oldest:
+                self.memory.put(entry, now, asked.ttl)
                 return Given(entry, "exact")
         return None
 
@@ -133,7 +147,7 @@ class Tier:
 
     def keep(self, asked: Asked, entry: Entry) -> None:
         """In all layers."""
-        self.memory.put(entry, self._now())
+        self.memory.put(entry, self._now(), asked.ttl)
         if self.shared:
             self.shared.put(entry)
         if self.similar:

@@ -3,8 +3,9 @@
 the bytes                                                              then
 --------------------------------------------------------------------   ------------------------
 no JSON, no events, events without `[DONE]`, an error among them       broken
-no choices, or none that ended; parts of another shape than the API's  broken
 numbers that JSON has not (`NaN`, `1e999`)                             broken
+no choices, one that did not end, or that is none of the API's         broken
+pieces of a stream that nobody here can put together                   broken
 one that ended for its length                                          cut off
 one that a filter ended, or that ended for another reason              filtered
 each ended by itself (`stop`), or with a call of a tool                a whole answer
@@ -18,14 +19,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from math import isfinite
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from tidegate.brain.cache.entry import Kind
 
 Answer = dict[str, Any]
-T = TypeVar("T")
 ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
 DONE: Final = "[DONE]"
+NOTHING: Final[tuple[Any, ...]] = (None, "", [])
 OBJECTS: Final = {"chat.completion.chunk": "chat.completion"}
 """What a whole answer is called instead."""
 
@@ -36,56 +37,60 @@ class NotWhole(ValueError):
 
 def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
     """The answer as JSON has it. Raises NotWhole."""
+    try:
+        return _whole(kind, text, streamed)
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        raise NotWhole("broken") from None  # whoever wrote it, it is of no shape that the API has
+
+
+def _whole(kind: Kind, text: str, streamed: bool) -> Answer:
     answer = _joined(_events(text)) if streamed else _parsed(text)
-    if "error" in answer:
+    if answer.get("error") is not None:
         raise NotWhole("broken")
     if kind == "embedding":
         if not answer.get("data"):
             raise NotWhole("broken")
         return answer
-    choices = _is(list, answer.get("choices"))
-    if not choices:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
         raise NotWhole("broken")
-    for choice in choices:
-        _check(kind, _is(dict, choice))
+    for number, choice in enumerate(choices):
+        _check(kind, choice)
+        choice.setdefault("index", number)
     return answer
-
-
-def _is(shape: type[T], value: Any) -> T:
-    """Whatever an engine writes where something else belongs ends here, and not where an answer is put together, or given again."""
-    if not isinstance(value, shape):
-        raise NotWhole("broken")
-    return value
 
 
 def _check(kind: Kind, choice: Answer) -> None:
     reason = choice.get("finish_reason")
-    if reason is None:
+    if reason not in ENDS:
+        raise NotWhole({None: "broken", "length": "cut-off"}.get(reason, "filtered"))
+    said = choice.get("message") if kind == "chat" else choice.get("text")
+    if not isinstance(said, dict if kind == "chat" else str):
         raise NotWhole("broken")
-    if _is(str, reason) not in ENDS:
-        raise NotWhole("cut-off" if reason == "length" else "filtered")
-    _is(int, choice.get("index", 0))
-    if kind == "chat":
-        for call in _is(list, _is(dict, choice.get("message")).get("tool_calls") or []):
-            _is(str, _is(dict, _is(dict, call).get("function") or {}).get("arguments") or "")
-    else:
-        _is(str, choice.get("text") or "")
+    if isinstance(said, dict) and not all(_is_call(call) for call in said.get("tool_calls") or ()):
+        raise NotWhole("broken")
+
+
+def _is_call(call: Any) -> bool:
+    return isinstance(call, dict) and isinstance(call.get("function"), dict)
 
 
 def _parsed(text: str) -> Answer:
     try:
-        found = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         raise NotWhole("broken") from None
-    return _is(dict, found)
-
-
-def _finite(number: str) -> float:
-    """Raises ValueError."""
-    found = float(number)
-    if not isfinite(found):
-        raise ValueError(f"{number} is no number of JSON's")
+    if not isinstance(found, dict):
+        raise NotWhole("broken")
     return found
+
+
+def _finite(said: str) -> float:
+    """JSON has no NaN, and what no float holds (`1e999`) cannot be given again. Raises ValueError."""
+    number = float(said)
+    if not isfinite(number):
+        raise ValueError(said)
+    return number
 
 
 def _events(text: str) -> Iterator[Answer]:
@@ -112,21 +117,21 @@ def _joined(events: Iterator[Answer]) -> Answer:
                 _add(choices, value)
             elif value is not None or name not in answer:
                 answer[name] = value
-    said = _is(str, answer.get("object") or "")
-    answer["object"] = OBJECTS.get(said, answer.get("object"))
+    answer["object"] = OBJECTS.get(answer.get("object", ""), answer.get("object"))
     answer["choices"] = [choices[index] for index in sorted(choices)]
     return answer
 
 
 def _add(choices: dict[int, Answer], pieces: Any) -> None:
     for piece in pieces if isinstance(pieces, list) else ():
-        index = _is(int, _is(dict, piece).get("index", 0))
-        choice = choices.setdefault(index, {"index": index})
+        if not isinstance(piece, dict) or not isinstance(piece.get("index", 0), int):
+            raise NotWhole("broken")
+        choice = choices.setdefault(piece.get("index", 0), {"index": piece.get("index", 0)})
         for name, value in piece.items():
             if name == "delta":
-                _join(_is(dict, choice.setdefault("message", {})), _is(dict, value or {}))
+                _join(choice.setdefault("message", {}), value or {})
             elif name == "text":
-                choice["text"] = choice.get("text", "") + _is(str, value or "")
+                choice["text"] = choice.get("text", "") + (value or "")
             elif value is not None or name not in choice:
                 choice[name] = value
 
@@ -135,24 +140,26 @@ def _join(message: Answer, delta: Answer) -> None:
     for name, value in delta.items():
         before = message.get(name)
         if name == "tool_calls":
-            _join_calls(message, _is(list, value or []))
+            _join_calls(message, value or [])
         elif isinstance(value, str) and isinstance(before, str) and name != "role":
             message[name] = before + value
         elif isinstance(value, dict) and isinstance(before, dict):
             _join(before, value)
-        elif value is not None or name not in message:
-            message[name] = value
+        elif name == "role" or before in NOTHING:
+            message[name] = value if value is not None else before
+        elif value not in (*NOTHING, before):
+            raise NotWhole("broken")  # lists, for example, of which some servers mean the next part and some the whole
 
 
-def _join_calls(message: Answer, deltas: list[Any]) -> None:
-    calls = _is(list, message.setdefault("tool_calls", []))
+def _join_calls(message: Answer, deltas: list[Answer]) -> None:
+    calls: list[Answer] = message.setdefault("tool_calls", [])
     for delta in deltas:
-        index = _is(dict, delta).get("index", len(calls))
+        index = delta.get("index", len(calls))
         if not isinstance(index, int) or not 0 <= index <= len(calls):
             raise NotWhole("broken")
         if index == len(calls):
             calls.append({})
         rest = {name: value for name, value in delta.items() if name != "index"}
         named = {name: rest.pop(name) for name in ("id", "type") if rest.get(name)}
-        _join(_is(dict, calls[index]), rest)
+        _join(calls[index], rest)
         calls[index].update(named)

@@ -12,7 +12,7 @@ from typing import Final
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.waiting import Waiting
-from tidegate.brain.decide.wire import Answer, Heard, Reply, Wire, ask_of
+from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, ask_of
 from tidegate.brain.limits.counting import Counting
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
@@ -74,4 +74,4 @@ class Decisions:
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Listens there; what an earlier brain left is taken over. The caller closes it."""
-        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.reply), socket)
+        return await asyncio.get_running_loop().create_unix_server(lambda: Wire(self.reply), socket, backlog=BACKLOG)

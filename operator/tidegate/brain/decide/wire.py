@@ -19,6 +19,8 @@ from tidegate.names import ASK_HEADER, CACHE_HEADER, HOLD_HEADER, MODEL_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
+BACKLOG: Final = 4096
+"""Connections that are being made: Envoy makes one for each request that waits, and takes a full queue for a brain that is away."""
 PHRASES: Final = {200: b"OK", 503: b"Service Unavailable"}
 _MODEL: Final = MODEL_HEADER.encode()
 _HOLD: Final = HOLD_HEADER.encode()
@@ -113,6 +115,8 @@ class Wire(asyncio.Protocol):
         """asyncio's. What is not HTTP ends the connection."""
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            self._failed(error)
         except httptools.HttpParserError:
             self._close()
 
@@ -157,8 +161,7 @@ class Wire(asyncio.Protocol):
         if later.cancelled():
             self._close()
         elif error := later.exception():
-            log.error("this should not happen; the request is told to try again", exc_info=error)
-            self._close()
+            self._failed(error)
         else:
             self._write(later.result())
 
@@ -168,6 +171,10 @@ class Wire(asyncio.Protocol):
             self._broken = answer.broken if isinstance(answer, Promised) else None
         elif isinstance(answer, Promised):
             answer.broken()
+
+    def _failed(self, error: BaseException) -> None:
+        log.error("this should not happen; the request is told to try again", exc_info=error)
+        self._close()
 
     def _close(self) -> None:
         if self._transport:

@@ -25,6 +25,7 @@ from tidegate.envoy.caching import LARGEST
 from tidegate.errors import TidegateError
 
 REASONS: Final = {
+    "body": "its temperature, n, best_of or stream is of another type than the API's",
     "temperature": "its temperature is above maxTemperature, which is {cache.max_temperature:g}, or it says none and gets 1",
     "choices": "it asks for more than one answer",
     "logprobs": "it asks for the tokens' probabilities",
@@ -104,7 +105,7 @@ def explained(policy: Policy, body: dict[str, Any], written: Written) -> Explain
 
 
 def _why_not(cache: Cache, body: dict[str, Any], written: Written) -> str:
-    kind = key.PATHS.get(written.path.partition("?")[0])
+    kind = key.PATHS.get(written.path)
     if kind is None:
         return f"answers of {written.path} are not kept; those of {', '.join(key.PATHS)} are"
     if len(json.dumps(body)) > LARGEST:

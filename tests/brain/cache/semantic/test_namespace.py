@@ -30,6 +30,12 @@ def of(
     return question({"model": "chat", "messages": list(messages), **fields}, scope, conversations, ("stream",))
 
 
+def test_the_order_of_a_schema_counts() -> None:
+    one, other = ({"properties": dict.fromkeys(names, "string")} for names in ("ab", "ba"))
+    assert of(USER, response_format=one) != of(USER, response_format=other)
+    assert of(USER, seed=1, top_p=1) == of(USER, top_p=1, seed=1)
+
+
 @pytest.mark.parametrize(
     ("messages", "single", "same"),
     [

@@ -49,7 +49,7 @@ def question(
     text = _text(last.get("content")) if last.get("role") == "user" else None
     if not text or not text.strip() or not all(_may_stand_before(each, conversations) for each in before):
         return None
-    rest = {name: value for name, value in body.items() if name not in ignored and name != "messages"}
+    rest = {name: body[name] for name in sorted(body) if name not in ignored and name != "messages"}
     asked = {name: value for name, value in last.items() if name != "content"}
     return Question(_digest(scope, rest, before, asked), text)
 
@@ -83,7 +83,7 @@ def _joined(parts: Sequence[object]) -> str | None:
 
 def _digest(scope: bytes, *same: object) -> bytes:
     """Lengths stand before parts, so that none can pass for another's beginning."""
-    canonical = json.dumps(same, sort_keys=True, separators=(",", ":")).encode()
+    canonical = json.dumps(same, separators=(",", ":")).encode()
     made = hashlib.blake2b(len(scope).to_bytes(8, "big"), digest_size=NAMESPACE, person=b"tidegate-similar")
     made.update(scope)
     made.update(canonical)

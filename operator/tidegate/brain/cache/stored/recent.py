@@ -10,7 +10,6 @@ from collections import OrderedDict, deque
 from typing import Final
 
 from tidegate.brain.cache.entry import Entry
-from tidegate.brain.cache.match import about
 from tidegate.brain.cache.stored.news import Forgotten, Purge
 
 KEPT: Final = 3600.0
@@ -45,4 +44,4 @@ class Recent:
             return True
         while self._purges and self._purges[0].at < now - KEPT:
             self._purges.popleft()
-        return any(entry.stored <= each.at and each.match.fits(about(entry)) for each in self._purges)
+        return any(entry.stored <= each.at and each.match.means(entry) for each in self._purges)
