@@ -27,18 +27,10 @@ from tidegate.api.external import External
 from tidegate.api.fallback import Fallback
 from tidegate.api.limits import Limit
 from tidegate.api.modeldeployment import ServedName
+from tidegate.api.price import Price
 from tidegate.api.router import Router
 from tidegate.api.status import RoutingPolicyStatus
-from tidegate.api.values import HTTP_URL, Dollars, Duration, Percent, seconds
-
-
-class Price(Part):
-    """What a backend's tokens cost, in US dollars per million; what caches save is told in dollars by it."""
-
-    input: Dollars
-    """Of the prompt: "0.15"."""
-    output: Dollars
-    """Of the answer: "0.60"."""
+from tidegate.api.values import HTTP_URL, Duration, Percent, seconds
 
 
 class Backend(Part):

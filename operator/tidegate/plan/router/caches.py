@@ -16,7 +16,8 @@ from typing import Final
 
 from tidegate.api import caching as api
 from tidegate.api.cachetier import CacheTier
-from tidegate.api.routingpolicy import Backend, Price, Route, RoutingPolicy
+from tidegate.api.price import Price
+from tidegate.api.routingpolicy import Backend, Route, RoutingPolicy
 from tidegate.api.values import MEBI, amount, fraction, seconds
 from tidegate.contract import cache as contract
 from tidegate.contract.destinations import SecretEntry
