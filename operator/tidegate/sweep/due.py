@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-SELDOM: Final = 60.0
+SELDOM: Final = 5.0
+"""A file system is shared: what others remove meanwhile must not hide for long what was written here."""
 SHARE: Final = 9.0
 """Of a large folder on a network no more than a tenth of the time is spent on reading names, while nothing is written."""
 
