@@ -21,8 +21,8 @@ from typing import Any, Final
 from tidegate.contract.cache import Cache
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
-from tidegate.envoy import question
-from tidegate.envoy.types import Resource, duration, extension
+from tidegate.envoy import fluentd, question
+from tidegate.envoy.types import Resource
 from tidegate.envoy.walk import Group
 from tidegate.names import (
     CACHE_HEADER,
@@ -72,12 +72,12 @@ def of_route(route: Route, config: RouterConfig) -> Cache | None:
 
 def needed(config: RouterConfig) -> bool:
     """Whether any request is asked about."""
-    return any(of_route(route, config) for route in config.routes)
+    return any(True for _ in routes(config))
 
 
 def largest_answer(config: RouterConfig) -> int:
     """Bytes of the longest answer that any cache keeps; 0 where there is none."""
-    return max((c.max_answer_bytes for route in config.routes if (c := of_route(route, config))), default=0)
+    return max((cache.max_answer_bytes for _, cache in routes(config)), default=0)
 
 
 def ask_the_brain(config: RouterConfig) -> Resource:
@@ -126,24 +126,14 @@ def missed() -> Resource:
     return {"header": {"key": FROM_CACHE_HEADER, "value": "miss"}, "append_action": "ADD_IF_ABSENT"}
 
 
-def routes(config: RouterConfig) -> Iterator[Route]:
-    """Those that have a cache."""
-    return (route for route in config.routes if of_route(route, config))
+def routes(config: RouterConfig) -> Iterator[tuple[Route, Cache]]:
+    """Those that have a cache, with it."""
+    return ((route, cache) for route in config.routes if (cache := of_route(route, config)))
 
 
 def answers_log() -> Resource:
     """Of requests with a ticket."""
-    log = extension(
-        "tidegate.answers",
-        "envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig",
-        cluster=ANSWERS,
-        tag="tidegate",
-        stat_prefix=ANSWERS,
-        buffer_flush_interval=duration(ANSWERS_FLUSH),
-        buffer_size_bytes=ANSWERS_BATCH,
-        record=ANSWERED,
-        retry_options={"backoff_options": {"base_interval": duration(0.1), "max_interval": duration(10)}},
-    )
+    log = fluentd.log("tidegate.answers", ANSWERS, ANSWERED, flush=ANSWERS_FLUSH, batch=ANSWERS_BATCH, again=0.1)
     return {**log, "filter": {"header_filter": {"header": {"name": TICKET_HEADER, "present_match": True}}}}
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tidegate.contract.observation import Observation
-from tidegate.envoy import caching, limiting
+from tidegate.envoy import caching, fluentd, limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
 from tidegate.names import FIRST_HEADER, MODEL_HEADER
@@ -98,16 +98,8 @@ def access_logs() -> list[Resource]:
         "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
         log_format={"json_format": LINE},
     )
-    record = extension(
-        "envoy.access_loggers.fluentd",
-        "envoy.extensions.access_loggers.fluentd.v3.FluentdAccessLogConfig",
-        cluster=RECORDS,
-        tag="tidegate",
-        stat_prefix=RECORDS,
-        buffer_flush_interval=duration(RECORDS_FLUSH),
-        buffer_size_bytes=RECORDS_BUFFER,
-        record=RECORDED,
-        retry_options={"backoff_options": {"base_interval": duration(0.5), "max_interval": duration(10)}},
+    record = fluentd.log(
+        "envoy.access_loggers.fluentd", RECORDS, RECORDED, flush=RECORDS_FLUSH, batch=RECORDS_BUFFER, again=0.5
     )
     return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}, caching.answers_log()]
 

@@ -100,7 +100,7 @@ def _table(config: RouterConfig, module: str, clients: Clients, held: Collection
         table = _map(DECIDED_HEADER, entries, otherwise={"matcher": table})
     if waits:
         table = _map(LET_GO_HEADER, {name: actions[name] for name in sorted(waits)}, otherwise={"matcher": table})
-    if cached := {r.name: _each_api(r, config, _cached_route) for r in caching.routes(config)}:
+    if cached := {r.name: _each_api(r, config, _cached_route) for r, _ in caching.routes(config)}:
         table = _map(CACHED_HEADER, cached, otherwise={"matcher": table})
     return _map(OWN_HEADER, _own(by_model), otherwise={"matcher": table})
 

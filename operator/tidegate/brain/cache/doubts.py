@@ -6,13 +6,13 @@ The client of such a request gets the engine's answer; nobody is asked twice for
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.flights import Given
@@ -45,7 +45,7 @@ class Doubts:
         self._settings, self._similar, self._semantic = settings, similar, semantic
         self._judge, self._now, self._draw, self._mark = judge, now, draw, mark
         self._quality = Quality(settings.max_false_hits)
-        self._comparing: set[asyncio.Task[None]] = set()
+        self._comparing = Aside("two answers were not compared", MOST)
         self.verdicts: Counter[str] = Counter()
         """`right`, `wrong`, and `none` where nobody could tell."""
 
@@ -62,10 +62,8 @@ class Doubts:
 
     def compare(self, asked: Asked, given: Given, fresh: Entry) -> None:
         """Soon: what would have been given, and what an engine has said."""
-        if len(self._comparing) < MOST:
-            task = asyncio.get_running_loop().create_task(self._compare(asked, given.entry, fresh))
-            self._comparing.add(task)
-            task.add_done_callback(self._compared)
+        if not self._comparing.full:
+            self._comparing.start(self._compare(asked, given.entry, fresh))
 
     def told(self) -> dict[str, Any]:
         """What people are told (admin.py)."""
@@ -82,8 +80,7 @@ class Doubts:
 
     def stop(self) -> None:
         """Nothing more is compared."""
-        for task in self._comparing:
-            task.cancel()
+        self._comparing.stop()
 
     async def _compare(self, asked: Asked, old: Entry, fresh: Entry) -> None:
         texts = text(old), text(fresh)
@@ -102,11 +99,6 @@ class Doubts:
         self.verdicts["none" if right is None else "right" if right else "wrong"] += 1
         if right is not None and self._quality.judged(right, self._now()):
             log.warning("similar questions: %s", self._quality.report(self._now()).says or "answered again")
-
-    def _compared(self, task: asyncio.Task[None]) -> None:
-        self._comparing.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("this should not happen; two answers were not compared", exc_info=error)
 
 
 def text(entry: Entry) -> str:

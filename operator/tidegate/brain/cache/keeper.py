@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,12 @@ class Layers:
         self.cache = cache
         if self.shared:
             self.shared.follow(cache)
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Nobody is given these answers to similar questions any more."""
+        if self.similar:
+            for key in keys:
+                self.similar.forget(key)
 
     def stop(self) -> None:
         """It is let go."""
@@ -188,17 +194,13 @@ class CacheKeeper:
             case Forgotten():
                 keys = frozenset(news.keys)
                 self._forget(tier, layers, lambda entry: entry.key in keys and entry.stored <= news.at)
-                for key in keys if layers.similar else ():
-                    layers.similar.forget(key) if layers.similar else None
+                layers.forget(keys)
             case Missed():
                 self._forget(tier, layers, lambda _: True)
 
     @staticmethod
-    def _forget(tier: Tier, layers: Layers, fits: Callable[[Entry], bool]) -> list[bytes]:
-        keys = tier.memory.purge(fits)
-        for key in keys if layers.similar else ():
-            layers.similar.forget(key) if layers.similar else None
-        return keys
+    def _forget(tier: Tier, layers: Layers, fits: Callable[[Entry], bool]) -> None:
+        layers.forget(tier.memory.purge(fits))
 
     def stats(self) -> dict[str, Any]:
         """admin.py says what it tells."""
@@ -251,8 +253,7 @@ class CacheKeeper:
         memory = sum(entry.key in meant for entry in tier.memory.entries())
         if criteria.really and layers and keys:
             self._forget(tier, layers, lambda entry: entry.key in meant)
-            for key in keys:
-                similar.forget(key) if similar else None
+            layers.forget(keys)
             if layers.shared:
                 layers.shared.forget(keys)
         return Found(memory, 0, len(keys))

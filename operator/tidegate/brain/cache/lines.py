@@ -42,11 +42,7 @@ class Line:
 def lines(config: RouterConfig, answering: Collection[str]) -> dict[str, Line]:
     """By route; `answering` are the Services that have engines."""
     known = {destination.name: destination for destination in config.destinations}
-    return {
-        route.name: _line(route, cache, config, known, answering)
-        for route in caching.routes(config)
-        if (cache := caching.of_route(route, config))
-    }
+    return {route.name: _line(route, cache, config, known, answering) for route, cache in caching.routes(config)}
 
 
 def _line(

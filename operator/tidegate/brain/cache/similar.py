@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import astuple
-from typing import Any, Final
+from typing import Final
 
+from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.key import IGNORED
@@ -16,8 +15,6 @@ from tidegate.brain.cache.semantic.namespace import Question, question
 from tidegate.brain.cache.semantic.semantic import LONGEST, Semantic
 from tidegate.brain.cache.stored.news import Vector
 from tidegate.contract.cache import Semantic as Settings
-
-log = logging.getLogger("tidegate.brain")
 
 MOST: Final = 64
 """Questions that wait for their vectors; others are not learned."""
@@ -35,7 +32,7 @@ class SimilarQuestions:
     ) -> None:
         self.semantic = semantic
         self._settings, self._now, self._announce = settings, now, announce
-        self._learning: set[asyncio.Task[None]] = set()
+        self._learning = Aside("a question was not learned", MOST)
 
     def questions(self, asked: Asked) -> dict[str, Question]:
         """What a request asks each who may answer it; nothing where only an answer to the very same will do."""
@@ -62,9 +59,9 @@ class SimilarQuestions:
         """Soon; an answer of who is none of the asked is nobody's."""
         name = next((name for name, key in asked.keys.items() if key == entry.key), "")
         mine = asked.similar.get(name)
-        if mine and len(self._learning) < MOST:
+        if mine and not self._learning.full:
             lasts = self._settings.ttl_seconds if asked.ttl is None else asked.ttl
-            self._start(self._learn(mine, entry, lasts))
+            self._learning.start(self._learn(mine, entry, lasts))
 
     def absorb(self, news: Vector) -> None:
         """What another router has learned."""
@@ -76,8 +73,7 @@ class SimilarQuestions:
 
     def stop(self) -> None:
         """Nothing more is learned."""
-        for task in self._learning:
-            task.cancel()
+        self._learning.stop()
 
     async def _learn(self, mine: Question, entry: Entry, lasts: float) -> None:
         now = self._now()
@@ -85,16 +81,6 @@ class SimilarQuestions:
         told = await self.semantic.add(mine.namespace, entry.key, mine.text, expires, now)
         if told:
             self._announce(told)
-
-    def _start(self, what: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(what)
-        self._learning.add(task)
-        task.add_done_callback(self._learned)
-
-    def _learned(self, task: asyncio.Task[None]) -> None:
-        self._learning.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("this should not happen; a question was not learned", exc_info=error)
 
     def _question(self, asked: Asked, name: str) -> Question | None:
         scope = json.dumps([*astuple(asked.scope), asked.kind, asked.line.answerers[name].identity]).encode()
