@@ -15,35 +15,18 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
-from benchmarks.router.brain import MAP, slice_of
-from benchmarks.router.documents import SERVICE, secrets
-from benchmarks.router.processes import free_port
-from tidegate.brain.admin import Admin
+from benchmarks.router.brain import serve
 from tidegate.brain.cache.semantic.index import Index
 from tidegate.brain.cache.similar import SimilarQuestions
 from tidegate.brain.cache.tier import Tier
-from tidegate.brain.native import provided
 from tidegate.brain.router import Router
-from tidegate.brain.sockets import listening
-from tidegate.brain.xds import Files
-from tidegate.envoy.start import Start
-from tidegate.names import ROUTER_CONFIG_KEY
 
 DIMENSIONS = 384
 
 
 async def main(folder: Path, port: int, engine: int, vectors: int) -> None:
     """Until it is ended."""
-    start = Start(str(folder), "127.0.0.1", port, free_port(), module=provided(folder))
-    router = Router(MAP, Files(start), Admin(folder / "admin.sock"))
-    async with listening(router, folder), asyncio.TaskGroup() as parts:
-        for name, secret in secrets().items():
-            router.trust.changed(name, secret)
-            router.caches.secret_changed(name, secret)
-        router.config_changed({MAP: {"data": {ROUTER_CONFIG_KEY: (folder / "document.json").read_text()}}})
-        router.engines_changed({SERVICE: slice_of(engine)})
-        for part in (router.run(), router.caches.run(), router.presence.run(), _prepare(router, folder, vectors)):
-            parts.create_task(part)
+    await serve(folder, port, engine, lambda router: _prepare(router, folder, vectors))
 
 
 async def _prepare(router: Router, folder: Path, vectors: int) -> None:

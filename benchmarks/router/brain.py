@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -23,19 +25,25 @@ from tidegate.envoy.start import Start
 from tidegate.names import ROUTER_CONFIG_KEY
 
 MAP = "front"
+Beside = Callable[[Router], Coroutine[Any, Any, None]]
 
 
-async def main(folder: Path, port: int, engine: int) -> None:
-    """Until it is ended."""
+async def nothing(_: Router) -> None:
+    """Beside a brain."""
+
+
+async def serve(folder: Path, port: int, engine: int, beside: Beside = nothing) -> None:
+    """Until it is ended; `beside` is done while it runs."""
     start = Start(str(folder), "127.0.0.1", port, free_port(), module=provided(folder))
     router = Router(MAP, Files(start), Admin(folder / "admin.sock"))
     async with listening(router, folder), asyncio.TaskGroup() as parts:
         for name, secret in secrets().items():
             router.trust.changed(name, secret)
-            router.limits.secret_changed(name, secret)
+            for reader in (router.limits, router.caches):
+                reader.secret_changed(name, secret)
         router.config_changed({MAP: {"data": {ROUTER_CONFIG_KEY: (folder / "document.json").read_text()}}})
         router.engines_changed({SERVICE: slice_of(engine)})
-        for part in (router.run(), router.limits.run(), router.caches.run(), router.presence.run()):
+        for part in (router.run(), router.limits.run(), router.caches.run(), router.presence.run(), beside(router)):
             parts.create_task(part)
 
 
@@ -49,4 +57,4 @@ def slice_of(engine: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    uvloop.run(serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
