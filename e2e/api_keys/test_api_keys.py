@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from e2e import operators
+from e2e.clients import ACME, GLOBEX
 from e2e.devcluster import Cluster
 from e2e.harness import Object, Place, model, policy
 from tidegate.brain.native import built
@@ -26,7 +27,6 @@ pytestmark = [
     pytest.mark.skipif(not built(), reason="routers run on Lua, which let nobody in: make native, where cargo is"),
 ]
 
-ACME, GLOBEX = "sk-acme-0123456789", "sk-globex-0123456789"
 KEYS: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
 BOTH = {**KEYS, "stringData": {"acme": ACME, "globex": GLOBEX}}
 SOON = 1.0

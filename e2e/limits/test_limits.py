@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from e2e.clients import ACME, GLOBEX, KEYS
 from e2e.devcluster import Cluster
 from e2e.harness import API, Object, Place, engine_env, model, policy
 from tidegate.brain.native import built
@@ -27,13 +28,6 @@ pytestmark = [
     pytest.mark.skipif(not built(), reason="clients are told apart by the native filters: make native, where cargo is"),
 ]
 
-ACME, GLOBEX = "sk-acme-0123456789", "sk-globex-0123456789"
-KEYS: Object = {
-    "apiVersion": "v1",
-    "kind": "Secret",
-    "metadata": {"name": "keys"},
-    "stringData": {"acme": ACME, "globex": GLOBEX},
-}
 TIER: Object = {
     "apiVersion": API,
     "kind": "CacheTier",
