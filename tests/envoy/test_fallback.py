@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,8 @@ from tests.envoy.waiting import until
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
-from tidegate.envoy.clusters import Endpoint
+from tidegate.envoy.clusters import Endpoint, eds_path, load_assignment
+from tidegate.envoy.snapshot import ASSIGNMENT, response
 
 pytestmark = pytest.mark.envoy
 HELLO = {"model": "chat"}
@@ -69,6 +72,28 @@ def test_an_engine_that_comes_back_is_asked_first(envoy: RealEnvoy, engines: Eng
     assert envoy.client.post("/v1/completions", json=HELLO).headers["x-tidegate-backend"] == "b"
     envoy.files.engines({"a.r1": (Endpoint("127.0.0.1", first.port),)})
     until(lambda: envoy.client.post("/v1/completions", json=HELLO).headers["x-tidegate-backend"] == "a")
+
+
+def test_nobody_who_is_left_alone_is_no_end(envoy: RealEnvoy, engines: Engines) -> None:
+    """Requests that went to nobody while an engine was left alone fail when it is back: now nobody is left alone. Then the engine leaves."""
+    first, second = engines.start(), engines.start()
+    envoy.offer(chain({"a": 1}, "b"), {"a": [first], "b": [second]})
+    made = load_assignment("a.r1", [Endpoint("127.0.0.1", first.port)], envoy.start, walked=True)
+    made["endpoints"][0]["lb_endpoints"][0]["health_status"] = "UNHEALTHY"
+    path = Path(eds_path(envoy.start, "a.r1"))
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(response(ASSIGNMENT, "unwell", [made])))
+    fresh.replace(path)
+
+    def alone() -> bool:
+        assert envoy.client.post("/v1/completions", json=HELLO).status_code == 200
+        return envoy.stat("cluster.a.r1.outlier_detection.ejections_active") == 1
+
+    until(alone)
+    envoy.files.engines({"a.r1": ()})
+    until(lambda: envoy.stat("cluster.a.r1.membership_total") == 1)
+    answer = envoy.client.post("/v1/completions", json=HELLO)
+    assert (answer.status_code, answer.headers["x-tidegate-backend"]) == (200, "b")
 
 
 @pytest.mark.parametrize(

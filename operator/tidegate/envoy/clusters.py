@@ -76,9 +76,10 @@ def cluster(
         },
         **({} if destination.provider and destination.provider.proxy else _wire(start)),
         "outlier_detection": left_alone(config.circuit_breaker, most_ejected),
-        # however many are left alone, the others get the requests; and at once, not with what happens within the next second
+        # however many are left alone, the others get the requests; and at once, not with what happens within the next second. Where nobody
+        # else is there any more, those who are left alone are asked, and `_nobody` among them: Envoy walks on after a failure only
         "common_lb_config": {
-            "healthy_panic_threshold": {"value": 0},
+            "healthy_panic_threshold": {"value": 1},
             "update_merge_window": duration(0),
             **affinity.bounded(config),
         },
