@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +33,18 @@ class Audit:
         found = path.stat()
         return cls(path, found.st_ino, found.st_size)
 
-    def writes(self, namespace: str = "", user: str = OPERATOR) -> Counter[str]:
+    def writes(self, namespace: str = "", user: str = OPERATOR, *, done: bool = False) -> Counter[str]:
         """Writing requests of a user in a namespace (in all, if none is named), as `create services/small`, however they
-        ended. Raises RuntimeError when the log was rotated meanwhile, as it is at 100 MB."""
+        ended, or those that were `done`. Raises RuntimeError when the log was rotated meanwhile, as it is at 100 MB."""
         with self.path.open("rb") as log:
             if os.fstat(log.fileno()).st_ino != self.file:
                 raise RuntimeError(f"{self.path} was rotated: what came before that is lost")
             log.seek(self.begin)
             entries = (json.loads(line) for line in log if line.endswith(b"\n"))
-            return Counter(_what(entry) for entry in entries if _is_write(entry, namespace, user))
+            writes = (entry for entry in entries if _is_write(entry, namespace, user))
+            return Counter(
+                _what(entry) for entry in writes if not done or entry["responseStatus"]["code"] < HTTPStatus.BAD_REQUEST
+            )
 
 
 def _is_write(entry: dict[str, Any], namespace: str, user: str) -> bool:

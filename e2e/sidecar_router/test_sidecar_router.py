@@ -72,7 +72,7 @@ def test_admission_limits_and_who_answers(place: Place) -> None:
     slices = place.items("endpointslices", "kubernetes.io/service-name=chat-router")
     reached = {(a, p["port"]) for s in slices for e in s["endpoints"] for a in e["addresses"] for p in s["ports"]}
     assert reached == {(address, 8080) for address in ours}
-    url = place.cluster.forward(place.name, "chat-router", 80)
+    url = place.router("chat")
     assert ask(url).status_code == 401
     answers = [ask(url, "sk-acme") for _ in range(12)]
     assert {answer.status_code for answer in answers} == {200, 429}
@@ -84,7 +84,7 @@ def test_admission_limits_and_who_answers(place: Place) -> None:
     assert place.get("rpol/chat")["status"]["ready"] == "2/2"
     assert ask(place.router()).status_code == 200
     plain = place.cluster.forward(place.name, "small", 80)
-    assert ask(plain, model="small").status_code == 200
+    place.wait(lambda: ask(plain, model="small").status_code == 200, "it answers")
 
 
 def test_rights(place: Place) -> None:
@@ -108,8 +108,7 @@ def test_rights(place: Place) -> None:
 def test_a_change_of_the_policy_replaces_nobody(place: Place) -> None:
     place.apply(chat(), beside())
     place.ready("mdep/small", "rpol/chat")
-    before, url = uids(place), place.cluster.forward(place.name, "chat-router", 80)
-    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    before, url = uids(place), place.router("chat")
     changed = chat(
         routes={"other": [{"name": "small"}]},
         router={"placement": "Sidecar", "resources": {"requests": {"cpu": "300m"}}},
@@ -125,8 +124,7 @@ def test_the_same_pods_leave_without_harm(place: Place) -> None:
     """More engines, fewer engines, and a new revision with another name for its model, under streams."""
     place.apply(chat(), beside())
     place.ready("mdep/small", "rpol/chat")
-    url = place.cluster.forward(place.name, "chat-router", 80)
-    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    url = place.router("chat")
     with Load(url).running(streams=8, tokens=150, short=4) as tally:
         place.kubectl("scale", "mdep/small", "--replicas=3")
         place.wait(lambda: place.get("rpol/chat")["status"]["ready"] == "3/3", "three answer", 90)
@@ -147,8 +145,7 @@ def test_a_blue_green(place: Place) -> None:
     blue_green = {"strategy": "BlueGreen", "blueGreen": {"keepPrevious": "10s"}}
     place.apply(chat(), beside(replicas=1) | {"spec": beside(replicas=1)["spec"] | {"rollout": blue_green}})
     place.ready("mdep/small", "rpol/chat")
-    url, old = place.cluster.forward(place.name, "chat-router", 80), place.get("mdep/small")["status"]["activeRevision"]
-    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    url, old = place.router("chat"), place.get("mdep/small")["status"]["activeRevision"]
     with Load(url).running(streams=4, tokens=100, short=2) as tally:
         green = beside(replicas=1, maxNumSeqs=32)
         place.apply(green | {"spec": green["spec"] | {"rollout": blue_green}})
@@ -162,8 +159,7 @@ def test_an_engine_that_is_killed_in_its_pod(place: Place) -> None:
     """Its container begins anew beside the router that there is, and both answer again."""
     place.apply(chat(), beside(replicas=1))
     place.ready("mdep/small", "rpol/chat")
-    url = place.cluster.forward(place.name, "chat-router", 80)
-    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    url = place.router("chat")
     [pod] = pods(place)
     engine = place.cluster.forward_address(pod["status"]["podIP"], 8000)
     with suppress(httpx.TransportError):  # it does not answer that one
@@ -179,8 +175,7 @@ def test_an_engine_that_hangs_in_its_pod(place: Place) -> None:
     """Kubelet drains the router before it ends the engine, as where the Pod leaves; but it stays, and has another router then."""
     place.apply(chat(), beside(replicas=1))
     place.ready("mdep/small", "rpol/chat")
-    url = place.cluster.forward(place.name, "chat-router", 80)
-    place.wait(lambda: ask(url).status_code == 200, "it answers")
+    url = place.router("chat")
     [pod] = pods(place)
     os.kill(Stage(place).pid(pod, "engine"), signal.SIGSTOP)
     place.wait(lambda: restarts(place, "engine") == 1, "kubelet starts it anew", 180)
@@ -210,6 +205,6 @@ def test_what_is_wrong_is_said(place: Place) -> None:
     with pytest.raises(Exception, match="scale the model"):
         place.kubectl("scale", "rpol/chat", "--replicas=3")
     began = time.monotonic()
-    url = place.cluster.forward(place.name, "chat-router", 80)
+    url = place.router("chat")
     place.wait(lambda: ask(url).status_code == 200, "it answers", 60)
     print(json.dumps({"answers again after": round(time.monotonic() - began, 1)}))
