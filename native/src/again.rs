@@ -9,12 +9,12 @@
 //!
 //! A lease holds while the brain's word does (again/word.rs): whatever is forgotten, purged or configured begins another epoch.
 
-mod store;
+pub mod store;
 mod word;
 
 use crate::filter::{Filter, Given, Host, Lease, Request, Response, Side};
 use crate::kept::is_given_again;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
 use word::Word;
@@ -42,12 +42,20 @@ pub struct Config {
     /// The request header with the public model.
     pub model: String,
     word: Word,
-    store: Mutex<Store>,
+    store: Arc<Mutex<Store>>,
+}
+
+/// That of the process, `most` bytes from now on: streams that last keep configurations that are over, and there would be one of each.
+pub fn shared(most: usize) -> Arc<Mutex<Store>> {
+    static SHARED: OnceLock<Arc<Mutex<Store>>> = OnceLock::new();
+    let store = SHARED.get_or_init(|| Arc::new(Mutex::new(Store::new(most))));
+    store.lock().unwrap_or_else(PoisonError::into_inner).bound(most);
+    store.clone()
 }
 
 impl Config {
-    /// `word`: name of the brain's file in the folder that it shares with Envoy; `most`: bytes that are kept.
-    pub fn new(model: String, word: &str, most: usize) -> Config {
+    /// `word`: name of the brain's file in the folder that it shares with Envoy.
+    pub fn new(model: String, word: &str, store: Arc<Mutex<Store>>) -> Config {
         Config {
             models: Vec::new(),
             also: Vec::new(),
@@ -57,7 +65,7 @@ impl Config {
             ticket: String::new(),
             model,
             word: Word::named(word),
-            store: Mutex::new(Store::new(most)),
+            store,
         }
     }
 

@@ -147,7 +147,7 @@ fn again(text: &str) -> Result<again::Config, String> {
     let (lines, headers) = split(text)?;
     let most = lines.iter().find(|(word, _)| *word == "most").and_then(|(_, value)| kept(value));
     let (most, word) = most.ok_or("no most")?;
-    let mut config = again::Config::new(headers.model, &word, most);
+    let mut config = again::Config::new(headers.model, &word, again::shared(most));
     for (word, value) in lines {
         let text = value.to_string();
         match word {

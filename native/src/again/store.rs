@@ -31,6 +31,13 @@ impl Store {
         Store { most, epoch: 0, young: Generation::default(), old: Generation::default() }
     }
 
+    /// `most` bytes from now on.
+    pub fn bound(&mut self, most: usize) {
+        if self.most != most {
+            *self = Store { epoch: self.epoch, ..Store::new(most) };
+        }
+    }
+
     /// What is kept for this question, in this epoch, at this moment (milliseconds).
     pub fn get(&mut self, question: &[u8], epoch: u64, now: u64) -> Option<Arc<Given>> {
         self.enter(epoch);
