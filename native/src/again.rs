@@ -13,7 +13,7 @@ pub mod store;
 mod word;
 
 use crate::filter::{Filter, Given, Host, Lease, Request, Response, Side};
-use crate::kept::is_given_again;
+use crate::kept::{is_given_again, FROM};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
@@ -24,6 +24,8 @@ const LONGEST: usize = 16 << 10;
 /// As `operator/tidegate/names.py` has it. The brain is the first who is asked for what it keeps; who comes after it is an engine.
 const ATTEMPTS: &str = "x-tidegate-attempts";
 const STATUS: &str = ":status";
+/// From wherever the brain had it.
+const FROM_MEMORY: &[u8] = b"hit-memory";
 
 /// Of a policy.
 pub struct Config {
@@ -133,8 +135,9 @@ impl Again {
             && host.header(Side::Response, STATUS, 0) == Some(b"200")
             && is_given_again(host);
         let value = |name: &String| Some((name.clone(), host.header(Side::Response, name, 0)?.to_vec()));
-        let headers = || self.config.copied.iter().filter_map(value).collect();
-        of_brain.then(|| Given { headers: headers(), body: Vec::new(), lease })
+        let mut headers: Vec<_> = self.config.copied.iter().filter_map(value).collect();
+        headers.push((FROM.into(), FROM_MEMORY.into()));
+        of_brain.then_some(Given { headers, body: Vec::new(), lease })
     }
 
     fn keep(&mut self) {

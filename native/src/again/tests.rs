@@ -21,7 +21,7 @@ impl Router {
         config.models.push(b"chat".to_vec());
         config.also.push("x-route".into());
         config.unless.push("cache-control".into());
-        config.copied.push("x-tidegate-cache".into());
+        config.copied.push("content-type".into());
         config.lease = "x-lease".into();
         config.ticket = "x-ticket".into();
         let router = Router { config: Arc::new(config), path };
@@ -58,12 +58,12 @@ impl Router {
         if let Request::Given(given, _) = said {
             assert_eq!(given.body, b"answer");
             assert_eq!(host.header(Side::Request, "x-ticket", 0), Some(&b"+chat 0a"[..]));
-            assert_eq!(given.headers, [("x-tidegate-cache".to_string(), b"hit-memory".to_vec())]);
-            assert_eq!(host.header(Side::Request, "x-tidegate-cache", 0), Some(&b"hit-memory"[..]));
+            assert_eq!(given.headers, [(FROM.to_string(), b"hit-memory".to_vec())]);
+            assert_eq!(host.header(Side::Request, FROM, 0), Some(&b"hit-memory"[..]));
             return true;
         }
         host.set_header(Side::Request, "x-lease", lease.as_bytes());
-        for (name, value) in [(STATUS, "200"), (ATTEMPTS, attempts), ("x-tidegate-cache", "hit-memory")] {
+        for (name, value) in [(STATUS, "200"), (ATTEMPTS, attempts), (FROM, "hit-exact")] {
             host.set_header(Side::Response, name, value.as_bytes());
         }
         again.response_headers(&mut host, false);
@@ -155,7 +155,7 @@ fn what_broke_off_is_not_kept() {
     let router = Router::new();
     let (mut again, mut host, _) = router.begun(&[], "hello");
     host.set_header(Side::Request, "x-lease", b"1 0 9999999999999 +chat 0a");
-    for (name, value) in [(STATUS, "200"), (ATTEMPTS, "1"), ("x-tidegate-cache", "hit-memory")] {
+    for (name, value) in [(STATUS, "200"), (ATTEMPTS, "1"), (FROM, "hit-exact")] {
         host.set_header(Side::Response, name, value.as_bytes());
     }
     again.response_headers(&mut host, false);

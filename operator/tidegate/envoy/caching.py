@@ -64,7 +64,7 @@ ANSWERS_BATCH: Final = 1 << 20
 """Bytes of answers that wait for each other. What comes while Envoy connects, beyond that, is lost: others ask an engine."""
 ANSWERS_FLUSH: Final = 0.05
 """Seconds after which an answer is sent at the latest: others may wait for it."""
-_BELONGS: Final = ("content-type", FROM_CACHE_HEADER, BACKEND_HEADER, REVISION_HEADER)
+_BELONGS: Final = ("content-type", BACKEND_HEADER, REVISION_HEADER)
 """Headers of an answer that are given again with it."""
 DIRECTIVES: Final = (FROM_CACHE_HEADER, "cache-control")
 """Headers by which a request says how it wants to be treated."""

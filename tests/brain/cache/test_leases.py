@@ -10,7 +10,9 @@ from struct import unpack
 import pytest
 
 from tests.brain.cache.test_desk import KEPT, Envoy, cached, head
+from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import leases as leasing
+from tidegate.brain.cache.flights import Given
 from tidegate.brain.cache.leases import Leases, leased
 from tidegate.contract.cache import TtlRule
 from tidegate.names import LEASE_HEADER
@@ -121,6 +123,17 @@ def test_what_ends_all(happens: Callable[[Envoy], None]) -> None:
     happens(envoy)
     envoy.brings(envoy.asks("third"), "x")
     assert lease(envoy, "third").split()[0] != before
+
+
+def test_an_answer_to_a_similar_question_is_the_brains() -> None:
+    envoy = kept()
+    tier = envoy.desk.tiers["kept"]
+    [entry] = tier.memory.entries()
+    asked = asking.read(envoy.made("hello"), envoy.desk._lines["to-chat"])
+    assert envoy.desk._lease(tier, asked, Given(entry, "exact"))
+    assert not envoy.desk._lease(tier, asked, Given(entry, "semantic"))
+    tier.memory.forget(entry.key)
+    assert not envoy.desk._lease(tier, asked, Given(entry, "exact")), "of the store alone"
 
 
 def test_what_does_not() -> None:

@@ -183,11 +183,12 @@ class Desk:
         return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route, **lease}).encoded()
 
     def _lease(self, tier: Tier, asked: Asked, given: Given) -> dict[str, str]:
-        """For what this router has itself, and anybody would be given who asks the same."""
-        if given.source != "memory" or not asked.plain:
-            return {}
+        """For what this router has itself now, and anybody would be given who asks the same."""
         key = given.entry.key
-        return {LEASE_HEADER: self.leases.lease(given.entry.stored, tier.memory.until(key), asked.line.route, key)}
+        until = tier.memory.until(key)
+        if given.source == "semantic" or not asked.plain or not until:
+            return {}
+        return {LEASE_HEADER: self.leases.lease(given.entry.stored, until, asked.line.route, key)}
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
