@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from tests.envoy.conftest import RealEnvoy
+from tests.envoy.native.test_keys import BOTH, KEY, OTHER
 from tests.envoy.test_caching import KEPT, Model, ask, brain, cached, hit, model, offered, said, source
 from tests.envoy.test_decide import Brain
-from tests.envoy.test_limits import BOTH, KEY, OTHER, limited, post, requests
+from tests.envoy.test_limits import limited, post, requests
 from tests.envoy.test_observe import lines
 from tests.envoy.waiting import until
 from tidegate.brain.native import built
