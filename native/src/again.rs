@@ -4,16 +4,17 @@
 //! |----------------------------------------------------------------------|--------------------------------------------------|
 //! | of a model without a cache, or with a header that the brain looks at | the brain is asked                               |
 //! | without a body, or longer than LONGEST                               | the brain is asked                               |
-//! | of this model, path, client and body, byte for byte, an answer is on lease | that answer                                |
+//! | of this route, model, path, client and body, byte for byte, an answer is on lease | that answer                                |
 //! | another one                                                          | the brain is asked; an answer that it gives is kept if it comes with a lease |
 //!
 //! A lease holds while the brain's word does (again/word.rs): whatever is forgotten, purged or configured begins another epoch.
 
 pub mod store;
-mod word;
+pub mod word;
 
 use crate::filter::{Filter, Given, Host, Lease, Request, Response, Side};
 use crate::kept::{is_given_again, FROM};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
@@ -29,8 +30,8 @@ const FROM_MEMORY: &[u8] = b"hit-memory";
 
 /// Of a policy.
 pub struct Config {
-    /// Public names of models that have a cache.
-    pub models: Vec<Vec<u8>>,
+    /// Routes that have a cache, by public model: what was given on one is not given on another, to which the model has moved.
+    pub routes: HashMap<Vec<u8>, Vec<u8>>,
     /// Request headers of ours that belong to a question.
     pub also: Vec<String>,
     /// Headers of a request that the brain looks at.
@@ -56,17 +57,17 @@ pub fn shared(most: usize) -> Arc<Mutex<Store>> {
 }
 
 impl Config {
-    /// `word`: name of the brain's file in the folder that it shares with Envoy.
-    pub fn new(model: String, word: &str, store: Arc<Mutex<Store>>) -> Config {
+    /// `word`: the brain's.
+    pub fn new(model: String, word: Word, store: Arc<Mutex<Store>>) -> Config {
         Config {
-            models: Vec::new(),
+            routes: HashMap::new(),
             also: Vec::new(),
             unless: Vec::new(),
             copied: Vec::new(),
             lease: String::new(),
             ticket: String::new(),
             model,
-            word: Word::named(word),
+            word,
             store,
         }
     }
@@ -100,14 +101,15 @@ impl Again {
     fn asked(&self, host: &dyn Host) -> Option<Vec<u8>> {
         let model = host.header(Side::Request, &self.config.model, 0)?;
         let looked_at = |name: &String| host.header(Side::Request, name, 0).is_some();
-        if !self.config.models.iter().any(|known| known == model) || self.config.unless.iter().any(looked_at) {
+        let route = self.config.routes.get(model)?;
+        if self.config.unless.iter().any(looked_at) {
             return None;
         }
         let client = host.text("client");
         let path = host.header(Side::Request, ":path", 0)?;
         let also = self.config.also.iter().map(|name| host.header(Side::Request, name, 0).unwrap_or_default());
         let mut question = Vec::new();
-        for part in [model, path, client.as_deref().unwrap_or_default()].into_iter().chain(also) {
+        for part in [route, model, path, client.as_deref().unwrap_or_default()].into_iter().chain(also) {
             question.extend_from_slice(&part.len().to_be_bytes());
             question.extend_from_slice(part);
         }

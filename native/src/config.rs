@@ -15,10 +15,11 @@
 //! |          |   say that the context is too long; of a provider `refused HEADER`: marks those that do not take    |
 //! |          |   our key, `name NAME`, `host NAME`, `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
 //! | `again`  | `most BYTES WORD`: how much is kept, and the file with the brain's word;  `lease HEADER` and `ticket HEADER` once; |
-//! |          |   `model NAME`, `also HEADER`, `unless HEADER` and `copied HEADER` any number                     |
+//! |          |   `model ROUTE NAME`, `also HEADER`, `unless HEADER` and `copied HEADER` any number                     |
 //! | all      | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
+use crate::again::word::{Word, HOLDS};
 use crate::again::{self, Again};
 use crate::clients::Clients;
 use crate::engine::{self, Engine};
@@ -147,14 +148,17 @@ fn again(text: &str) -> Result<again::Config, String> {
     let (lines, headers) = split(text)?;
     let most = lines.iter().find(|(word, _)| *word == "most").and_then(|(_, value)| kept(value));
     let (most, word) = most.ok_or("no most")?;
-    let mut config = again::Config::new(headers.model, &word, again::shared(most));
+    let mut config = again::Config::new(headers.model, Word::named(&word, HOLDS), again::shared(most));
     for (word, value) in lines {
         let text = value.to_string();
         match word {
             "most" => (),
             "lease" => config.lease = text,
             "ticket" => config.ticket = text,
-            "model" => config.models.push(text.into_bytes()),
+            "model" => {
+                let (route, model) = value.split_once(' ').ok_or_else(|| unknown(word, value))?;
+                config.routes.insert(model.into(), route.into());
+            }
             "also" => config.also.push(text),
             "unless" => config.unless.push(text),
             "copied" => config.copied.push(text),
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn of_answers_that_are_given_again() {
         let text = format!(
-            "{HEADERS}most 9 /run/a b\nlease x-lease\nticket x-ticket\nmodel a b\nalso x-b\nunless x-c\ncopied x-d"
+            "{HEADERS}most 9 /run/a b\nlease x-lease\nticket x-ticket\nmodel to-a a b\nalso x-b\nunless x-c\ncopied x-d"
         );
         let Some(Config::Again(again)) = Config::read(b"again", text.as_bytes()) else { panic!() };
         assert_eq!(
@@ -281,8 +285,8 @@ mod tests {
             ("x-model", "x-lease", "x-ticket")
         );
         assert_eq!(
-            (again.models.as_slice(), again.unless.as_slice()),
-            (&[b"a b".to_vec()][..], &["x-c".to_string()][..])
+            (again.routes[&b"a b"[..]].as_slice(), again.unless.as_slice()),
+            (&b"to-a"[..], &["x-c".to_string()][..])
         );
         assert_eq!(
             (again.also.as_slice(), again.copied.as_slice()),
@@ -323,6 +327,7 @@ mod tests {
             ("again", format!("{HEADERS}most 9 /a\nlease x")),
             ("again", format!("{HEADERS}most 9\nlease x\nticket x")),
             ("again", format!("{HEADERS}most 9 /a\nlease x\nticket x\nwhat x")),
+            ("again", format!("{HEADERS}most 9 /a\nlease x\nticket x\nmodel a")),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
             ("engine", format!("{HEADERS}model a\ndefault x-d")),

@@ -53,8 +53,11 @@ impl Store {
     }
 
     /// It was given in the epoch that its lease names; `epoch` is the present one.
-    pub fn put(&mut self, question: Vec<u8>, given: Given, epoch: u64) {
+    pub fn put(&mut self, mut question: Vec<u8>, mut given: Given, epoch: u64) {
         self.enter(epoch);
+        // they have grown piece by piece, to twice of what they need at worst
+        question.shrink_to_fit();
+        given.body.shrink_to_fit();
         if given.lease.epoch == epoch && size(&question, &given) <= self.longest() {
             self.keep(question, Arc::new(given));
         }
@@ -72,13 +75,13 @@ impl Store {
     }
 
     fn keep(&mut self, question: Vec<u8>, given: Arc<Given>) {
-        let size = size(&question, &given);
-        if self.young.bytes + size > self.most / 2 {
+        let new = size(&question, &given);
+        if self.young.bytes + new > self.most / 2 {
             self.old = take(&mut self.young);
         }
-        if self.young.kept.insert(question, given).is_none() {
-            self.young.bytes += size;
-        }
+        let before = self.young.kept.get(&question).map_or(0, |before| size(&question, before));
+        self.young.kept.insert(question, given);
+        self.young.bytes = self.young.bytes + new - before;
     }
 }
 
@@ -125,6 +128,27 @@ mod tests {
         let kept = (0..10_000).filter(|n| store.young.kept.contains_key(&question(*n)));
         assert!(kept.count() > 5);
         assert!(store.get(&question(5000), 1, 99).is_none());
+    }
+
+    #[test]
+    fn what_is_replaced_counts_as_what_it_is() {
+        let mut store = Store::new(64 << 10);
+        for body in [1, 7000, 7000, 1] {
+            (0..4).for_each(|n| store.put(question(n), given(body), 1));
+            let held = store.young.kept.iter().map(|(question, given)| size(question, given));
+            assert_eq!(held.sum::<usize>(), store.young.bytes);
+        }
+    }
+
+    #[test]
+    fn nothing_is_held_beside_what_is_counted() {
+        let mut store = Store::new(64 << 10);
+        let (mut grown, mut asked) = (given(5), question(1));
+        grown.body.reserve(4000);
+        asked.reserve(4000);
+        store.put(asked, grown, 1);
+        let (question, given) = store.young.kept.iter().next().unwrap();
+        assert!(question.capacity() + given.body.capacity() < 100);
     }
 
     #[test]

@@ -16,9 +16,9 @@ impl Router {
     fn new() -> Router {
         let name = format!("tidegate-again-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = std::env::temp_dir().join(name);
-        let mut config =
-            Config::new("x-model".into(), path.to_str().unwrap(), Arc::new(Mutex::new(Store::new(1 << 20))));
-        config.models.push(b"chat".to_vec());
+        let word = Word::named(path.to_str().unwrap(), 60_000);
+        let mut config = Config::new("x-model".into(), word, Arc::new(Mutex::new(Store::new(1 << 20))));
+        config.routes.insert(b"chat".to_vec(), b"to-chat".to_vec());
         config.also.push("x-route".into());
         config.unless.push("cache-control".into());
         config.copied.push("content-type".into());

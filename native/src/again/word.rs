@@ -15,18 +15,21 @@ use std::sync::OnceLock;
 
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/advanced/dynamic_modules>
 const FOLDER: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
+/// Milliseconds: a little more than a brain says (`HOLDS` there). What holds for longer was said before the clock went back.
+pub const HOLDS: u64 = 1100;
 
 /// Where it stands.
 pub struct Word {
     path: PathBuf,
     file: OnceLock<File>,
+    holds: u64,
 }
 
 impl Word {
     /// By its name in the folder where Envoy finds this module, too: that which it shares with the brain. It need not be there yet; it is
-    /// opened once, so whoever writes it must never replace it.
-    pub fn named(name: &str) -> Word {
-        Word { path: PathBuf::from(env::var_os(FOLDER).unwrap_or_default()).join(name), file: OnceLock::new() }
+    /// opened once, so whoever writes it must never replace it. It holds for so many milliseconds at most.
+    pub fn named(name: &str, holds: u64) -> Word {
+        Word { path: PathBuf::from(env::var_os(FOLDER).unwrap_or_default()).join(name), file: OnceLock::new(), holds }
     }
 
     /// The epoch, if there is one at `now`, in milliseconds.
@@ -41,7 +44,8 @@ impl Word {
         let mut bytes = [0; 16];
         file.read_exact_at(&mut bytes, 0).ok()?;
         let number = |at: usize| bytes[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-        (number(8) > now).then(|| number(0))
+        let until = number(8);
+        (until > now && until - now <= self.holds).then(|| number(0))
     }
 }
 
@@ -53,10 +57,11 @@ mod tests {
     #[test]
     fn it_may_come_later_and_runs_out() {
         let path = std::env::temp_dir().join(format!("tidegate-word-{}", std::process::id()));
-        let word = Word::named(path.to_str().unwrap());
+        let word = Word::named(path.to_str().unwrap(), 50);
         assert_eq!(word.epoch(0), None, "it is not there");
         fs::write(&path, [7u64.to_be_bytes(), 100u64.to_be_bytes()].concat()).unwrap();
         assert_eq!((word.epoch(99), word.epoch(100)), (Some(7), None));
+        assert_eq!((word.epoch(50), word.epoch(49)), (Some(7), None), "the clock went back");
         fs::write(&path, b"short").unwrap();
         assert_eq!(word.epoch(0), None);
         fs::remove_file(&path).unwrap();

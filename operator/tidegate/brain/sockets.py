@@ -16,6 +16,13 @@ from tidegate.envoy import caching, decide, observe
 @asynccontextmanager
 async def listening(router: Router, folder: Path) -> AsyncIterator[None]:
     """As long as it is entered; what an earlier brain left is taken over."""
+    async with router.decisions.cache.leases.told(folder / caching.WORD), _served(router, folder):
+        yield
+
+
+@asynccontextmanager
+async def _served(router: Router, folder: Path) -> AsyncIterator[None]:
+    """After the brain's own word: who purges before it would leave an earlier brain's in force."""
     desk = router.decisions.cache
     servers = (
         await router.decisions.serve(folder / decide.SOCKET),
@@ -25,8 +32,7 @@ async def listening(router: Router, folder: Path) -> AsyncIterator[None]:
     )
     asking = await admin.serve(folder / admin.SOCKET, router.caches)
     try:
-        async with desk.leases.told(folder / caching.WORD):
-            yield
+        yield
     finally:
         await asking.cleanup()
         for server in servers:

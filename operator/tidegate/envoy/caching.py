@@ -100,7 +100,7 @@ def give_again(config: RouterConfig, module: str) -> list[Resource]:
     kept = [route for route, cache in routes(config) if cache.memory]
     deciding = [route for route in config.routes if route.decision]
     lines = [
-        *(("model", model) for route in (*kept, *deciding) for model in route.models),
+        *(("model", f"{route.name} {model}") for route in (*kept, *deciding) for model in route.models),
         ("also", DECIDED_HEADER),
         *(("unless", name) for name in (*DIRECTIVES, *sorted(_told_apart(config)))),
         *(("copied", name) for name in _BELONGS),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from struct import unpack
 
 import pytest
 
+from tests.brain.cache.support import plain
 from tests.brain.cache.test_desk import KEPT, Envoy, cached, head
 from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import leases as leasing
@@ -57,8 +60,57 @@ def test_an_epoch_fits_whatever_the_first_was(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_word_that_cannot_be_written_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(leasing, "RENEWED", 0.001)
+    path, made, full = tmp_path / "again", Leases(lambda: 100.0, 7), [False]
+    write = os.pwrite
+
+    def pwrite(file: int, data: bytes, at: int) -> int:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "full")
+        return write(file, data, at)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+
+    async def run() -> None:
+        async with made.told(path):
+            assert word(path) == (7, 101_000), "at once"
+            full[0] = True
+            made.void()
+            assert path.read_bytes() == b""
+            await asyncio.sleep(0.01)
+            full[0] = False
+            while path.read_bytes() == b"":
+                await asyncio.sleep(0.001)
+            assert word(path) == (8, 101_000)
+
+    asyncio.run(run())
+    assert caplog.text.count("no answers again") == 1
+
+
+def test_a_brain_lives_without_its_word(tmp_path: Path) -> None:
+    made = Leases(lambda: 100.0, 7)
+
+    async def run() -> None:
+        async with made.told(tmp_path):  # a folder
+            made.void()
+
+    asyncio.run(run())
+    assert made.lease(plain(b"a"), 1.0, "to-chat").startswith("8 ")
+
+
+def test_there_are_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leasing, "MOST", 2)
+    made = Leases(lambda: 0.0, 7)
+    epochs = [made.lease(plain(key), 1.0, "to-chat").split()[0] for key in (b"a", b"b", b"a", b"c", b"a")]
+    assert epochs == ["7", "7", "7", "8", "8"]
+    assert made.of(b"b") is None
+
+
 def test_what_a_lease_says() -> None:
-    said = Leases(lambda: 0.0, 7).lease(1.5, 2.25, "to-chat", b"\x0a\xff")
+    said = Leases(lambda: 0.0, 7).lease(plain(b"\x0a\xff", stored=1.5), 2.25, "to-chat")
     assert said == "7 1500 2250 +0aff to-chat"
     assert leased(said.split(" ", 3)[3]) == ("to-chat", b"\x0a\xff")
     assert leased("t.1f") is None
@@ -108,6 +160,19 @@ def replaces(envoy: Envoy) -> None:
     envoy.brings(envoy.asks(headers={"x-tidegate-cache": "no-cache"}), "a newer answer")
 
 
+def replaces_where_a_rule_finds_it_old(envoy: Envoy) -> None:
+    """By a request for which another time counts: nobody says that he would not have the answer."""
+    envoy.now += 20
+    envoy.brings(envoy.asks(headers={"x-class": "news"}), "a newer answer")
+
+
+def replaces_what_was_let_go(envoy: Envoy) -> None:
+    """By the same question in other words, which Envoy does not know for the same."""
+    envoy.desk.tiers["kept"].memory.forget(next(envoy.desk.tiers["kept"].memory.entries()).key)
+    envoy.now += 20
+    envoy.brings(envoy.asks(stream=False), "a newer answer")
+
+
 def follows(envoy: Envoy) -> None:
     envoy.desk.follow(cached(KEPT.model_copy(update={"version": "2"})), {"a", "b"})
 
@@ -116,9 +181,11 @@ def expects(envoy: Envoy) -> None:
     envoy.desk.expect(cached(KEPT, "chat", "more"), {"a", "b"})
 
 
-@pytest.mark.parametrize("happens", [forgets, replaces, follows, expects])
+@pytest.mark.parametrize(
+    "happens", [forgets, replaces, replaces_where_a_rule_finds_it_old, replaces_what_was_let_go, follows, expects]
+)
 def test_what_ends_all(happens: Callable[[Envoy], None]) -> None:
-    envoy = kept()
+    envoy = kept(ttl_rules=(TtlRule(headers=(("x-class", "news"),), ttl_seconds=10),))
     before = lease(envoy).split()[0]
     happens(envoy)
     envoy.brings(envoy.asks("third"), "x")
@@ -155,6 +222,9 @@ def test_what_envoy_gave_is_counted_and_used() -> None:
     assert tier.results["hit-memory", ""] == before + 3
     tier.memory.bound(1, 1 << 20, 60)
     assert lease(envoy), "the one that was used last has stayed"
+    tier.memory.bound(0, 0, 60)
+    envoy.again(ticket)
+    assert tier.results["hit-memory", ""] == before + 4, "Envoy has it, though this router's memory has let it go"
     envoy.again("+00 to-chat")
     envoy.again("+00 to-nowhere")
-    assert tier.results["hit-memory", ""] == before + 3, "nobody knows them any more"
+    assert tier.results["hit-memory", ""] == before + 4, "nobody knows them any more"

@@ -112,7 +112,7 @@ class Desk:
             if name in self.tiers and cache:
                 self.tiers[name].follow(cache)
             elif name not in self.tiers:
-                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now, self.leases.void)
+                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now, self.leases)
         for name in self.tiers.keys() - {line.cache.name for line in self._lines.values()}:
             del self.tiers[name]
 
@@ -184,11 +184,10 @@ class Desk:
 
     def _lease(self, tier: Tier, asked: Asked, given: Given) -> dict[str, str]:
         """For what this router has itself now, and anybody would be given who asks the same."""
-        key = given.entry.key
-        until = tier.memory.until(key)
+        until = tier.memory.until(given.entry.key)
         if given.source == "semantic" or not asked.plain or not until:
             return {}
-        return {LEASE_HEADER: self.leases.lease(given.entry.stored, until, asked.line.route, key)}
+        return {LEASE_HEADER: self.leases.lease(given.entry, until, asked.line.route)}
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
@@ -270,7 +269,7 @@ class Desk:
         """By Envoy itself: what is used stays, and is counted as far as it is still known."""
         line = self._lines.get(route)
         tier = self.tiers.get(line.cache.name) if line else None
-        if line and tier and (entry := tier.memory.get(key, self._now())):
+        if line and tier and (entry := tier.memory.get(key, self._now()) or self.leases.of(key)):
             tier.count(line, Given(entry, "memory"), waited=False)
 
     def _entry(self, lead: Lead, said: Answered) -> Entry:

@@ -199,9 +199,11 @@ class CacheKeeper:
                 self._forget(tier, layers, lambda _: True)
 
     @staticmethod
-    def _forget(tier: Tier, layers: Layers, fits: Callable[[Entry], bool]) -> None:
-        layers.forget(tier.memory.purge(fits))
-        tier.void()
+    def _forget(tier: Tier, layers: Layers | None, fits: Callable[[Entry], bool]) -> None:
+        keys = tier.memory.purge(fits)
+        if layers:
+            layers.forget(keys)
+        tier.leases.void()
 
     def stats(self) -> dict[str, Any]:
         """admin.py says what it tells."""
@@ -238,7 +240,7 @@ class CacheKeeper:
             exact = await (shared.purge(match) if criteria.really else shared.count(match)) if shared else 0
         except Away as error:
             raise CannotTell(f"the store is away: {error}; nothing was forgotten for sure, try again") from error
-        if criteria.really and layers:
+        if criteria.really:
             self._forget(tier, layers, match.means)
         return Found(memory, exact)
 

@@ -8,9 +8,9 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from tidegate.brain.cache.asked import Asked
-from tidegate.brain.cache.directives import NONE
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.flights import Flights, Given
+from tidegate.brain.cache.leases import Leases
 from tidegate.brain.cache.lines import Line
 from tidegate.brain.cache.memory import Memory
 from tidegate.contract.cache import Cache
@@ -69,10 +69,10 @@ class Doubts(Protocol):
 class Tier:
     """Of one router."""
 
-    def __init__(self, cache: Cache, now: Callable[[], float], void: Callable[[], None] = lambda: None) -> None:
-        """`void` is called when answers that have been given may not be given any more."""
+    def __init__(self, cache: Cache, now: Callable[[], float], leases: Leases | None = None) -> None:
+        """`leases` end when answers that have been given may not be given any more."""
         self.cache = cache
-        self.void = void
+        self.leases = leases or Leases(now)
         self._now = now
         self.memory = Memory()
         self.flights = Flights()
@@ -123,7 +123,7 @@ class Tier:
         now = self._now()
         for entry in await self.shared.get(list(asked.keys.values())):
             if entry and entry.expires > now and now - entry.stored <= oldest:
-                self.memory.put(entry, now, asked.ttl)
+                self._remember(entry, asked)
                 return Given(entry, "exact")
         return None
 
@@ -150,15 +150,17 @@ class Tier:
         return max((layer.ttl_seconds for layer in layers if layer), default=0.0)
 
     def keep(self, asked: Asked, entry: Entry) -> None:
-        """In all layers; who would not have what there was has it replaced."""
-        if asked.wishes != NONE:
-            self.void()
-        self.memory.put(entry, self._now(), asked.ttl)
+        """In all layers."""
+        self._remember(entry, asked)
         if self.shared:
             self.shared.put(entry)
         if self.similar:
             self.similar.learn(asked, entry)
         self.results["stored", ""] += 1
+
+    def _remember(self, entry: Entry, asked: Asked) -> None:
+        self.leases.replaced(entry)
+        self.memory.put(entry, self._now(), asked.ttl)
 
     async def forget(self, asked: Asked) -> None:
         """The answers that a request would be given: its own of each who may answer, and one to a similar question."""
@@ -171,7 +173,7 @@ class Tier:
                 self.similar.forget(key)
         if self.shared:
             self.shared.forget(keys)
-        self.void()
+        self.leases.void()
         self.results["forgotten", ""] += 1
 
     def count(self, line: Line, given: Given, *, waited: bool) -> None:
