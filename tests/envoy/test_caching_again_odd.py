@@ -11,10 +11,12 @@ from tests.envoy.hostile.wire import CHUNKED, Wire, chunked, request
 from tests.envoy.test_caching import KEPT, Model, ask, body, brain, cached, model, offered, source
 from tests.envoy.test_caching_again import LOGGED, of_envoy, soon
 from tests.envoy.test_decide import Brain
+from tests.envoy.test_observe import lines
 from tests.envoy.waiting import until
 from tidegate.brain.native import built
 from tidegate.contract.browsers import Cors
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.caching import AGAIN
 
 __all__ = ["brain", "model"]
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
@@ -42,6 +44,22 @@ def test_a_model_that_moves_to_another_route(envoy: RealEnvoy, brain: Brain, mod
     assert (answer.headers["x-tidegate-backend"], source(answer)) == ("b", "miss")
 
 
+def test_a_line_names_who_gave_it(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    """And not whom the weights would have asked now."""
+    made = config({"chat": {"a": 1, "b": 1}}, caches=(KEPT,), observation=LOGGED)
+    routes = tuple(route.model_copy(update={"cache": KEPT.name}) for route in made.routes)
+    wanted = made.model_copy(update={"routes": routes})
+    brain.follow(wanted, "a", "b")
+    envoy.offer(wanted, {"a": [model], "b": [model]})
+    gave = ask(envoy).headers["x-tidegate-backend"]
+    soon(envoy)
+    for _ in range(9):
+        ask(envoy)
+    until(lambda: of_envoy(envoy) > 9)
+    given = [line for line in lines(envoy) if line["details"] == AGAIN]
+    assert {(line["backend"], line["revision"]) for line in given} == {(gave, "r1")}
+
+
 def test_http_as_it_may_come(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     """In chunks, in many pieces, with trailers, after a word of its own that it may come, over one connection."""
     offered(envoy, brain, model, cached(observation=LOGGED, cors=Cors(allow_origins=("https://a.example",))))
@@ -64,7 +82,9 @@ def test_http_as_it_may_come(envoy: RealEnvoy, brain: Brain, model: Model) -> No
             wire.receive(number if number < 4 else number + 1)
         answers = [answer for answer in wire.receive(6) if answer.status != 100]
     assert {(answer.status, answer.body) for answer in answers} == {(200, plain.content)}
-    assert [answer.headers["x-tidegate-attempts"] for answer in answers].count("0") == 4, "all but the first, whose bytes are new"
+    assert [answer.headers["x-tidegate-attempts"] for answer in answers].count("0") == 4, (
+        "all but the first, whose bytes are new"
+    )
     shown = [answer.headers.get("access-control-allow-origin") for answer in answers]
     assert shown == [None, None, None, None, "https://a.example"]
     assert model.asked == 1

@@ -52,6 +52,8 @@ WORD: Final = "again"
 """The file in which the brain says what may be given again (brain/cache/leases.py)."""
 AGAIN: Final = "tidegate_given_again"
 """What Envoy's `response.code_details` says of such answers, as native/src/abi/host.rs has it."""
+AGAIN_TICKET: Final = "+"
+"""Begins the ticket of such an answer, and no other."""
 GIVEN_AGAIN: Final = 16 << 20
 """Bytes of Envoy's memory for them, which nobody is asked for: one in an eighth of it at most."""
 TIMEOUT: Final = 2.0
@@ -165,6 +167,12 @@ def answers_log() -> Resource:
     """Of requests with a ticket."""
     log = fluentd.log("tidegate.answers", ANSWERS, ANSWERED, flush=ANSWERS_FLUSH, batch=ANSWERS_BATCH, again=0.1)
     return {**log, "filter": {"header_filter": {"header": {"name": TICKET_HEADER, "present_match": True}}}}
+
+
+def is_given_again(*, yes: bool) -> Resource:
+    """An access log's filter: of answers that Envoy gave again, or of all others."""
+    begins = {"name": TICKET_HEADER, "string_match": {"prefix": AGAIN_TICKET}, "treat_missing_header_as_empty": True}
+    return {"header_filter": {"header": {**begins, "invert_match": not yes}}}
 
 
 REMOVED: Final = (FROM_CACHE_HEADER, SIMILARITY_HEADER)

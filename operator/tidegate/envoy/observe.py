@@ -17,7 +17,7 @@ from tidegate.contract.observation import Observation
 from tidegate.envoy import caching, fluentd, limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import FIRST_HEADER, MODEL_HEADER
+from tidegate.names import BACKEND_HEADER, FIRST_HEADER, MODEL_HEADER, REVISION_HEADER
 
 SWITCHES: Final = "switches"
 """Name of the runtime layer."""
@@ -57,6 +57,11 @@ LINE: Final[dict[str, Any]] = {
 }
 """Milliseconds count from the request's first byte. What does not apply is null. What clients may write at any length is cut: container
 runtimes break lines of more than 16 KiB, and what is left is no JSON."""
+_GAVE: Final = {
+    name: f"%RESPONSE_HEADER({header})%"
+    for name, header in (("backend", BACKEND_HEADER), ("revision", REVISION_HEADER))
+}
+"""Where nobody was asked: Envoy names whom the route would have asked."""
 RECORDED: Final[dict[str, Any]] = {
     "route": "%ROUTE_NAME%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",
@@ -92,16 +97,22 @@ def _hundredths(percent: float) -> int:
 
 
 def access_logs() -> list[Resource]:
-    """The first two are off until a switch says otherwise; the third is of what a cache waits for (caching.py)."""
-    line = extension(
-        "envoy.access_loggers.stdout",
-        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
-        log_format={"json_format": LINE},
-    )
+    """Lines and records are off until a switch says otherwise; the last is of what a cache waits for (caching.py)."""
     record = fluentd.log(
         "envoy.access_loggers.fluentd", RECORDS, RECORDED, flush=RECORDS_FLUSH, batch=RECORDS_BUFFER, again=0.5
     )
-    return [{**line, "filter": _switched(LOG)}, {**record, "filter": _switched(RECORD)}, caching.answers_log()]
+    lines = [_lines(LINE, given_again=False), _lines({**LINE, **_GAVE}, given_again=True)]
+    return [*lines, {**record, "filter": _switched(RECORD)}, caching.answers_log()]
+
+
+def _lines(said: dict[str, Any], *, given_again: bool) -> Resource:
+    line = extension(
+        "envoy.access_loggers.stdout",
+        "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
+        log_format={"json_format": said},
+    )
+    which = [_switched(LOG), caching.is_given_again(yes=given_again)]
+    return {**line, "filter": {"and_filter": {"filters": which}}}
 
 
 def _switched(key: str) -> Resource:

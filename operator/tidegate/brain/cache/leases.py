@@ -18,6 +18,7 @@ from struct import Struct
 from typing import Final
 
 from tidegate.brain.cache.entry import Entry
+from tidegate.envoy.caching import AGAIN_TICKET
 
 log = logging.getLogger("tidegate.brain")
 
@@ -25,8 +26,6 @@ HOLDS: Final = 1.0
 """Seconds for which a word holds."""
 RENEWED: Final = 0.25
 """Seconds after which it is said anew."""
-AGAIN: Final = "+"
-"""Begins the ticket of an answer that Envoy has given again; no other ticket begins so."""
 MOST: Final = 1 << 14
 """Answers that are on lease: as many as Envoy keeps (envoy/caching.py), at 1 KiB each. One more, and all begin anew."""
 _WORD: Final = Struct(">QQ")
@@ -64,7 +63,7 @@ class Leases:
         if len(self._leased) >= MOST and entry.key not in self._leased:
             self.void()
         self._leased[entry.key] = replace(entry, question="", answer=b""), hash(entry.answer)
-        return f"{self._epoch} {entry.stored * 1000:.0f} {until * 1000:.0f} {AGAIN}{entry.key.hex()} {route}"
+        return f"{self._epoch} {entry.stored * 1000:.0f} {until * 1000:.0f} {AGAIN_TICKET}{entry.key.hex()} {route}"
 
     @asynccontextmanager
     async def told(self, path: Path) -> AsyncIterator[None]:
@@ -110,7 +109,7 @@ class Leases:
 
 def leased(ticket: str) -> tuple[str, bytes] | None:
     """Route and key of an answer that was given again; None for another ticket."""
-    if not ticket.startswith(AGAIN):
+    if not ticket.startswith(AGAIN_TICKET):
         return None
-    key, _, route = ticket[len(AGAIN) :].partition(" ")
+    key, _, route = ticket[len(AGAIN_TICKET) :].partition(" ")
     return route, bytes.fromhex(key)
