@@ -12,10 +12,11 @@ import httpx
 import pytest
 from aiohttp import web
 
-from tests.envoy.conftest import RealEnvoy, config, free_port
+from tests.envoy.conftest import RealEnvoy, config
 from tests.envoy.serving import Loop
 from tests.envoy.test_decide import Brain
 from tests.envoy.waiting import until
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Memory
 from tidegate.contract.patience import Retry

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import Engines, RealEnvoy, config, free_port, sticky
+from tests.envoy.conftest import Engines, RealEnvoy, config, sticky
 from tests.envoy.waiting import until
+from tests.support.ports import free_port
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
