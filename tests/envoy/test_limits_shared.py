@@ -110,7 +110,7 @@ async def test_while_the_store_hangs_each_lets_through_its_part(pair: Pair, engi
     pair.valkey.hang()
     begin = time.monotonic()
     assert await statuses(pair, 2) == {200: 2}
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 5, "nobody waits until it goes on"
     assert (await statuses(pair, 100))[200] == 38, "30 each, less the 11 that each had let through"
     pair.valkey.go_on()
     deadline = time.monotonic() + 10

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.redis
 NAMES = Names(SCOPE, "answers")
 VECTOR = Vector(b"n" * 16, key("a"), b"\1\2" * 384, b"features", time.time() + 3600)
 LOOKS = 200
+NOTHING = LOOKS * TIMEOUT / 10
+"""Seconds that so many look-ups take which wait for nothing, however busy the machine: a tenth of what they take where each waits."""
 
 
 async def cost(shared: Shared, looks: int = LOOKS) -> float:
@@ -57,8 +59,8 @@ async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) ->
         either.hang()
         begin = time.monotonic()
         assert await asyncio.gather(*(one.get([key("a")]) for _ in range(50))) == [[None]] * 50
-        assert time.monotonic() - begin < TIMEOUT + 0.15
-        assert await cost(one) < 0.1
+        assert time.monotonic() - begin < 50 * TIMEOUT / 2, "all wait once, and not one after the other"
+        assert await cost(one) < NOTHING
         assert (
             "it did not answer within 50 ms; meanwhile each router gives again what it keeps itself"
             in one.problems()[0]
@@ -77,7 +79,7 @@ async def test_one_that_is_slow_is_away(valkey: Valkey) -> None:
         while time.monotonic() < begin + 2:
             await one.get([key("a")])
             await asyncio.sleep(0.001)
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         proxy.delay = 0.0
         await becomes(lambda: usable(one), 10)
 
@@ -92,7 +94,7 @@ async def test_killed_and_back_with_nothing(either: Valkey) -> None:
         await becomes(lambda: len(heard) == 3)
         either.die()
         await becomes(lambda: not one.ready)
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         one.put(entry("b"))
         one.announce(VECTOR)
         assert one.meters.dropped == 2
@@ -150,7 +152,7 @@ async def test_names_of_news_that_begin_again_are_seen_within_a_second(valkey: V
 async def test_nobody_is_let_in(valkey: Valkey, changes: dict[str, Any], says: str) -> None:
     async with sharing(replace(valkey.where, **changes), ready=False) as one:
         await becomes(lambda: says in "".join(one.problems()))
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         one.put(entry())
         assert one.meters.dropped == 1
         assert "sesame" not in one.problems()[0]
