@@ -110,13 +110,24 @@ def test_one_router_gives_what_the_other_one_has_heard(routers: Routers, model: 
     routers.run(model)
     one, other = routers.envoys
     until(lambda: source(ask(one, "warm up")) and source(ask(other, "warm up")).startswith("hit"))
+    text, first, again = shared(one, other, stream=stream)
     asked = model.asked
-    first = ask(one, "hello", stream=stream)
-    until(lambda: source(ask(one, "hello")) == "hit-memory")
-    again = ask(other, "hello", stream=not stream)
-    assert (source(again), said(again).strip()) == ("hit-exact", said(first).strip())
-    assert source(ask(other, "hello")) == "hit-memory", "kept here from now on"
-    assert model.asked == asked + 1
+    assert said(again).strip() == said(first).strip()
+    assert source(ask(other, text)) == "hit-memory", "kept here from now on"
+    assert model.asked == asked
+
+
+def shared(one: RealEnvoy, other: RealEnvoy, *, stream: bool) -> tuple[str, httpx.Response, httpx.Response]:
+    """A question, its answer, and what the other router gave from the store. It does not wait for a store that takes longer than a moment,
+    as a busy machine's may: another question is asked then."""
+    for number in range(10):
+        first = ask(one, text := f"hello {number}", stream=stream)
+        until(lambda text=text: source(ask(one, text)) == "hit-memory")  # type: ignore[misc]
+        again = ask(other, text, stream=not stream)
+        if source(again) == "hit-exact":
+            return text, first, again
+        assert source(again) == "miss"
+    raise AssertionError("the store gave none of ten answers")
 
 
 @pytest.mark.parametrize("how", ["die", "hang"])
