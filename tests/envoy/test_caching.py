@@ -21,6 +21,7 @@ from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Memory
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import caching
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 CHAT = "/v1/chat/completions"
@@ -127,6 +128,12 @@ def cached(cache: Cache = KEPT, **changes: Any) -> RouterConfig:
     """Of one model, whose route has this cache."""
     made = config({"chat": {"a": 1}}, caches=(cache,), **changes)
     return made.model_copy(update={"routes": tuple(r.model_copy(update={"cache": cache.name}) for r in made.routes)})
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many ask at once, and on a busy machine the last of them may be told later than a brain that is away is waited for."""
+    monkeypatch.setattr(caching, "TIMEOUT", 60.0)
 
 
 def offered(envoy: RealEnvoy, brain: Brain, model: Model, wanted: RouterConfig) -> RealEnvoy:
@@ -240,6 +247,7 @@ def test_how_a_request_wants_to_be_treated(envoy: RealEnvoy, brain: Brain, model
     assert source(ask(envoy, headers={"cache-control": "no-store"})) == ""
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_asks_at_once_waits_for_one_answer(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     offered(envoy, brain, model, cached())
     model.open(False)
@@ -269,6 +277,7 @@ async def until_asked(model: Model) -> None:
     model.open(True)
 
 
+@pytest.mark.usefixtures("patient")
 def test_the_engine_fails_for_the_first(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     wanted = cached(retry=Retry(attempts=0, codes=(), reasons=(), backoff_seconds=0.005))
     offered(envoy, brain, model, wanted)

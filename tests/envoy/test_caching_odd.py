@@ -11,7 +11,20 @@ import httpx
 import pytest
 
 from tests.envoy.conftest import RealEnvoy, config
-from tests.envoy.test_caching import CHAT, KEPT, Model, ask, body, brain, cached, hit, model, offered, said, source
+from tests.envoy.test_caching import (
+    CHAT,
+    KEPT,
+    Model,
+    ask,
+    body,
+    brain,
+    cached,
+    hit,
+    model,
+    offered,
+    said,
+    source,
+)
 from tests.envoy.test_decide import Brain
 from tidegate.brain.native import built
 from tidegate.contract.patience import Retry
@@ -51,7 +64,7 @@ def test_http_of_long_ago(envoy: RealEnvoy, brain: Brain, model: Model, stream: 
     assert text == whole.content
 
 
-def test_a_client_that_leaves_hands_on(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+def test_a_client_that_leaves_hands_on(envoy: RealEnvoy, brain: Brain, model: Model, patient: None) -> None:
     """Who waits asks in its place, and all others wait for that one."""
     offered(envoy, brain, model, cached())
     model.open(False)
