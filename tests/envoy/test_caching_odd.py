@@ -22,6 +22,7 @@ from tests.envoy.test_caching import (
     hit,
     model,
     offered,
+    patient,
     said,
     source,
 )
@@ -30,7 +31,7 @@ from tidegate.brain.native import built
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
 
-__all__ = ["brain", "model"]
+__all__ = ["brain", "model", "patient"]
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 
 
