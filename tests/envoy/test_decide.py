@@ -27,8 +27,9 @@ CHAT = "/v1/chat/completions"
 class Brain:
     """A decision server in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        argv = [sys.executable, "-m", "tests.envoy.decider", str(folder)]
+    def __init__(self, folder: Path, *, patient: bool = False) -> None:
+        """`patient`: it waits longer for its store."""
+        argv = [sys.executable, "-m", "tests.envoy.decider", str(folder), *(["patient"] if patient else [])]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def follow(self, wanted: RouterConfig, *engines: str, **more: Any) -> None:

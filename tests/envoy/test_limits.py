@@ -21,13 +21,14 @@ from tests.envoy.hostile.wire import CHAT, ask, request
 from tests.envoy.native.test_keys import BOTH, KEY, OTHER
 from tests.envoy.test_decide import Brain, brain
 from tests.envoy.waiting import until
+from tests.support.patience import hasty, patient_waits
 from tidegate.brain.native import built
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.limits import Limit, Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.router_config import RouterConfig
 
-__all__ = ["brain"]
+__all__ = ["brain", "hasty", "patient_waits"]
 pytestmark = [
     pytest.mark.envoy,
     pytest.mark.skipif(not built(), reason="clients are told apart by the native filters: make native"),
@@ -195,6 +196,7 @@ def load(envoy: RealEnvoy) -> Iterator[Seen]:
             thread.join()
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("passes", [True, False], ids=["open", "closed"])
 @pytest.mark.parametrize("end", [Brain.die, Brain.hang])
 def test_without_the_brain_all_pass_or_all_are_refused(

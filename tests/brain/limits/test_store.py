@@ -58,6 +58,7 @@ async def test_all_limits_or_none(valkey: Valkey) -> None:
         assert valkey.ask("EXISTS", "{t}:c") == ":0\r\n"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: Valkey) -> None:
     came_back: list[float] = []
     async with connected(valkey.where, lambda: came_back.append(time.monotonic())) as store:

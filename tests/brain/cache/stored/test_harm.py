@@ -53,6 +53,7 @@ def puts(shared: Shared, made: Entry) -> bool:
     return usable(shared) and shared.meters.puts > 0
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) -> None:
     async with sharing(either.where) as one:
         await stored(one, entry("a"))
@@ -71,6 +72,7 @@ async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) ->
         assert (await one.get([key("a")]))[0]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_that_is_slow_is_away(valkey: Valkey) -> None:
     async with between(valkey.where.port) as proxy, sharing(replace(valkey.where, port=proxy.port)) as one:
         await stored(one, entry("x"))
@@ -232,6 +234,7 @@ async def test_news_that_nobody_can_read(valkey: Valkey) -> None:
         assert Missed() in heard, "any of them may have been a purge"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_who_was_away_for_too_long_knows_that_he_missed_something(valkey: Valkey) -> None:
     heard: list[News] = []
     async with (
@@ -284,6 +287,7 @@ async def test_a_purge_works_in_a_store_that_is_full(either: Valkey) -> None:
         assert await two.get([key("a"), key("b")]) == [None, None]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_what_waits_is_bounded(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one:
         valkey.hang()
@@ -299,6 +303,7 @@ async def test_what_waits_is_bounded(valkey: Valkey) -> None:
         await becomes(lambda: not one._writing._waiting, 10)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_what_was_to_be_forgotten_while_it_was_away(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one, sharing(valkey.where) as two:
         await stored(one, entry("a"))
