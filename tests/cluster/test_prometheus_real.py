@@ -79,7 +79,7 @@ async def asked(server: Server) -> AsyncIterator[Prometheus]:
 
     async def scraped() -> bool:
         found = await made.query(f"{COUNTER}[1m]")
-        return bool(found.series) and len(found.series[0].points) >= 3
+        return bool(found.series) and len(found.series[0].points) >= 5
 
     await server.waits_for(scraped)
     yield made
