@@ -135,6 +135,6 @@ async def test_everything_at_once(either: Valkey, seed: int) -> None:
             either.ask("FLUSHALL")
             one.put(entry("wakes what was refused last"))
             two.put(entry("the same"))
-            await becomes(lambda: usable(one) and usable(two), 10)
+            await becomes(lambda: usable(one) and usable(two))
             await stored(one, last := entry("last"))
             assert await two.get([key("last")]) == [last]
