@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from tests.brain.store.conftest import PASSWORD, Valkey, valkey
-from tests.envoy.conftest import free_port
 from tests.support.builders import cached, owner, policy
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 from tidegate.names import CACHE_TIER
 
