@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.brain.cache.key import IGNORED, Question, Scope, identity, read, why_not
+from tidegate.brain.cache.bypass import why_not
+from tidegate.brain.cache.key import IGNORED, Question, Scope, identity, read
 from tidegate.contract.destinations import Destination, External
 
 SCOPE = Scope("ns/chat", "acme", "chat", "1")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from tidegate.brain.cache import directives, key
+from tidegate.brain.cache import bypass, directives, key, turns
 from tidegate.brain.cache.directives import Wishes
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.key import Body, Question, Scope
@@ -77,20 +77,14 @@ def read(ask: Ask, line: Line) -> Asked:
     body = None if ask.headers.get(CUT) == b"true" else key.read(ask.body)
     if body is None:
         raise Bypassed("body")
-    if reason := key.why_not(kind, body, cache.max_temperature):
+    if reason := bypass.why_not(kind, body, cache.max_temperature):
         raise Bypassed(reason)
     scope = Scope(line.policy, client if cache.sharing == "Client" else "", ask.model, cache.version)
     question = Question(scope, kind, body)
     keys = {name: question.key(each.identity) for name, each in line.answerers.items()}
     ttl = ttl_of(cache, ask.headers)
-    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, _last(body))
-
-
-def _last(body: Body) -> str:
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else body.get("prompt")
-    text = last.get("content") if isinstance(last, dict) else last
-    return text[:LONGEST_QUESTION] if isinstance(text, str) else ""
+    said = turns.last(kind, body)[:LONGEST_QUESTION]
+    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, said)
 
 
 def ttl_of(cache: Cache, headers: Mapping[bytes, bytes]) -> float | None:
