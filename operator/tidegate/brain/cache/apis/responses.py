@@ -26,7 +26,7 @@ https://platform.openai.com/docs/api-reference/responses/object, https://platfor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tidegate.brain.cache.apis.streams import Answer, NotWhole, pieces, written
@@ -127,12 +127,19 @@ def _opened(item: Answer) -> Answer:
 def _message(item: Answer, place: Answer) -> Iterator[Answer]:
     for number, part in enumerate(item["content"]):
         where = {**place, "content_index": number}
-        yield {"type": "response.content_part.added", **where, "part": {**part, "text": "", "annotations": []}}
-        yield from _text("output_text", part["text"], {**where, "logprobs": []})
-        for index, each in enumerate(part.get("annotations") or ()):
-            added = {"annotation": each, "annotation_index": index}
-            yield {"type": "response.output_text.annotation.added", **where, **added}
+        yield {"type": "response.content_part.added", **where, "part": _begun(part)}
+        yield from _text("output_text", part["text"], {**where, "logprobs": []}, besides=_annotations(part, where))
         yield {"type": "response.content_part.done", **where, "part": part}
+
+
+def _annotations(part: Answer, where: Answer) -> Iterator[Answer]:
+    for index, each in enumerate(part.get("annotations") or ()):
+        added = {"annotation": each, "annotation_index": index}
+        yield {"type": "response.output_text.annotation.added", **where, **added}
+
+
+def _begun(part: Answer) -> Answer:
+    return {**part, "text": "", "annotations": [], **({"logprobs": []} if "logprobs" in part else {})}
 
 
 def _thought(item: Answer, place: Answer) -> Iterator[Answer]:
@@ -148,9 +155,10 @@ def _parts(part: str, text: str, name: str, item: Answer, place: Answer) -> Iter
         yield {"type": f"response.{part}.done", **where, "part": each}
 
 
-def _text(name: str, text: str, where: Answer, whole: str = "text") -> Iterator[Answer]:
+def _text(name: str, text: str, where: Answer, whole: str = "text", besides: Iterable[Answer] = ()) -> Iterator[Answer]:
     for piece in pieces(text):
         yield {"type": f"response.{name}.delta", **where, "delta": piece}
+    yield from besides
     yield {"type": f"response.{name}.done", **where, whole: text}
 
 

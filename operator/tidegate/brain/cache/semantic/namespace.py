@@ -63,7 +63,10 @@ def _may_stand_before(message: Mapping[str, Any], conversations: str) -> bool:
     roles = INSTRUCTIONS if conversations == "SingleTurn" else SPOKEN
     role = message.get("role")
     return (
-        isinstance(role, str) and role in roles and not any(message.get(each) for each in TOOLS) and text(message.get("content")) is not None
+        isinstance(role, str)
+        and role in roles
+        and not any(message.get(each) for each in TOOLS)
+        and text(message.get("content")) is not None
     )
 
 
