@@ -53,6 +53,8 @@ ANSWERS_FLUSH: Final = 0.05
 """Seconds after which an answer is sent at the latest: others may wait for it."""
 DIRECTIVES: Final = (FROM_CACHE_HEADER, "cache-control")
 """Headers by which a request says how it wants to be treated."""
+COUNTED: Final = ("anthropic-version", "anthropic-beta")
+"""Headers of Anthropic's API by which an answer may be another one: its version, and what is asked of it beyond that."""
 ANSWERED: Final[dict[str, Any]] = {
     "ticket": f"%REQUEST_HEADER({TICKET_HEADER})%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",
@@ -90,7 +92,7 @@ def ask_the_brain(config: RouterConfig) -> Resource:
             "allowed_client_headers_on_success": {"patterns": [{"exact": FROM_CACHE_HEADER}]},
         },
     }
-    names = (MODEL_HEADER, *DIRECTIVES, *sorted(_told_apart(config)))
+    names = (MODEL_HEADER, *DIRECTIVES, *COUNTED, *sorted(_told_apart(config)))
     return question.ask(
         NAME,
         BRAIN,

@@ -117,6 +117,7 @@ def test_the_order_below_does(field: str) -> None:
         Scope("ns/chat", "", "chat", "1"),
         Scope("ns/chat", "acme", "other", "1"),
         Scope("ns/chat", "acme", "chat", "2"),
+        Scope("ns/chat", "acme", "chat", "1", "2023-06-01"),
     ],
 )
 def test_what_is_kept_apart(scope: Scope) -> None:

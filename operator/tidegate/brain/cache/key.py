@@ -2,8 +2,9 @@
 
 The key of an answer is a hash over
 
-    policy, tenant, public model, path, version of the cache, who answered (a destination of a revision), and the request's body as JSON
-    with its own members in one order, without what is known to leave the answer alone
+    policy, tenant, public model, path, version of the cache, of Anthropic's API the headers that choose its version and more, who answered
+    (a destination of a revision), and the request's body as JSON with its own members in one order, without what is known to leave the
+    answer alone
 
 so that whatever is new in an API makes another key until it is known here. Below its own members a body's order counts: engines write a
 schema's properties, and templates a tool's, in the order in which the client has them. Which requests have none is said in bypass.py.
@@ -70,6 +71,8 @@ class Scope:
     """The client; empty where all clients of the policy share."""
     model: str
     version: str
+    headers: str = ""
+    """Values of those that change the answer."""
 
 
 def ignored(kind: Kind) -> frozenset[str]:
@@ -114,6 +117,7 @@ class Question:
             scope.tenant.encode(),
             scope.model.encode(),
             scope.version.encode(),
+            scope.headers.encode(),
             kind.encode(),
         )
         self._hash = blake2b(digest_size=32)

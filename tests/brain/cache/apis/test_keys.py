@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 
+from tests.brain.cache.test_desk import cached
 from tests.brain.cache.test_key import JSON, SCOPE
+from tidegate.brain.cache.asked import Asked, Bypassed, read
 from tidegate.brain.cache.bypass import why_not
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.key import Question, ignored
+from tidegate.brain.cache.lines import lines
+from tidegate.brain.decide.step import Ask
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 BODIES: dict[Kind, dict[str, Any]] = {
@@ -192,3 +197,51 @@ def test_bodies_of_any_shape_are_read(one: Any, two: Any, three: Any, four: Any)
         why_not(kind, dict(zip(names, (one, two, three, four, [{"type": one}], two), strict=True)), 1.0)
         content = [{"role": "user", "content": one, "type": two}]
         why_not(kind, {"messages": content, "input": content, "tools": three, "include": four}, 1.0)
+
+
+def asked(path: str, headers: dict[str, str], body: dict[str, Any]) -> Asked:
+    found = {name.encode(): value.encode() for name, value in headers.items()}
+    ask = Ask("chat", json.dumps(body).encode(), path=path, cache="to-chat acme", headers=found)
+    return read(ask, lines(cached(), {"a"})["to-chat"])
+
+
+def test_headers_of_anthropic_s_api_count_for_it_alone() -> None:
+    said: list[dict[str, str]] = [
+        {},
+        {"anthropic-version": "2023-06-01"},
+        {"anthropic-beta": "2023-06-01"},
+        {"anthropic-version": "2023-06-01", "anthropic-beta": "context-1m"},
+        {"anthropic-version": "2023-06-01", "anthropic-beta": "context-1m,files"},
+    ]
+    messages = [asked("/v1/messages", headers, BODIES["messages"]) for headers in said]
+    assert len({each.digest for each in messages}) == len(said)
+    assert len({each.scope for each in messages}) == len(said), "similar questions are told apart by it, too"
+    assert len({asked("/v1/responses", headers, BODIES["responses"]).digest for headers in said}) == 1
+    assert asked("/v1/messages", {"x-request-id": "1"}, BODIES["messages"]).digest == messages[0].digest
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text"),
+    [
+        ("/v1/messages", {"messages": HELLO}, "hello"),
+        ("/v1/messages", {"messages": [{"role": "user", "content": [{"type": "text", "text": "hello"}]}]}, "hello"),
+        ("/v1/messages", {"messages": [{"role": "user", "content": [{"type": "image"}]}]}, ""),
+        ("/v1/messages", {"messages": []}, ""),
+        ("/v1/responses", {"input": "hello"}, "hello"),
+        ("/v1/responses", {"input": HELLO}, "hello"),
+        ("/v1/responses", {"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}]}, "hello"),
+        ("/v1/responses", {"input": [{"type": "function_call", "name": "f"}, *HELLO]}, ""),
+        ("/v1/completions", {"prompt": "hello"}, "hello"),
+        ("/v1/completions", {"prompt": [1, 2]}, ""),
+        ("/v1/embeddings", {"input": "hello"}, ""),
+    ],
+)  # fmt: skip
+def test_what_is_asked_last(path: str, body: dict[str, Any], text: str) -> None:
+    """By which an answer is purged."""
+    assert asked(path, {}, body).question == text
+
+
+def test_other_paths_below_are_not_kept() -> None:
+    for path in ("/v1/messages/count_tokens", "/v1/messages?beta=true", "/v1/responses?x", "/v1/responses/resp_1"):
+        with pytest.raises(Bypassed, match="path"):
+            asked(path, {}, BODIES["messages"])
