@@ -109,6 +109,23 @@ class Front:
         return len(self.place.kubectl(*shell, "KEYS", "*:answer:*").split())
 
 
+def others(front: Front, router: int, path: str, *, stream: bool = False) -> tuple[str, str]:
+    """A question in another API than chat's: from where its answer is, and the answer's name."""
+    question = "What is the tide in another API?"
+    said = {"messages": [{"role": "user", "content": question}], "max_tokens": 200} if "messages" in path else {"input": question}
+    answer = httpx.post(
+        f"{front.urls[router]}{path}",
+        json={"model": "chat", "stream": stream, **said},
+        headers={"x-api-key": ACME},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+    if not stream:
+        return answer.headers["x-tidegate-cache"], answer.json()["id"]
+    begun = json.loads(next(line[6:] for line in answer.text.splitlines() if line.startswith("data: ")))
+    return answer.headers["x-tidegate-cache"], (begun.get("message") or begun["response"])["id"]
+
+
 def whole(said: Object) -> tuple[str, str]:
     """Name and text of an answer."""
     return said["id"], said["choices"][0]["message"]["content"]
@@ -159,6 +176,19 @@ def test_the_second_router_answers_from_the_store_streamed_or_not(front: Front) 
             assert front.ask(asked, question, stream=streams) == Answer("hit-memory", first.name, first.text)
     assert front.ask(0, question, headers={"x-tidegate-cache": "no-store"}).source == ""
     assert front.ask(0, f"{question}?").source == "miss"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/responses"])
+def test_so_it_is_in_other_apis(front: Front, path: str) -> None:
+    before = front.stored()
+    source, name = others(front, 0, path)
+    assert source == "miss"
+    front.place.wait(lambda: front.stored() > before, "the store has it")
+    for router, stream in ((0, True), (1, True), (1, False)):
+        front.place.wait(
+            lambda router=router, stream=stream: others(front, router, path, stream=stream) == (f"hit-memory", name),
+            "it is given again",
+        )
 
 
 def test_nobody_gets_another_ones_answer(front: Front) -> None:
