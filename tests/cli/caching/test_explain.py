@@ -121,6 +121,12 @@ def test_a_prompt_is_written_as_its_api_has_it(path: str, counts: str) -> None:
     assert "  left out     metadata: no answer depends on it" in found.lines
 
 
+def test_headers_that_count_are_shown_where_they_do() -> None:
+    headers = ("Anthropic-Beta=context-1m", "x-class=news")
+    assert "  headers      anthropic-beta: context-1m" in said(path="/v1/messages", headers=headers).lines
+    assert not any("headers" in line for line in said(headers=headers).lines)
+
+
 @pytest.mark.parametrize(
     ("path", "more", "why"),
     [

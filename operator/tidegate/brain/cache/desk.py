@@ -20,6 +20,7 @@ from tidegate.brain.cache.answered import OK, Answered
 from tidegate.brain.cache.asked import Asked, Bypassed
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.flights import PATIENCE, Flight, Given
+from tidegate.brain.cache.leases import Leases, leased
 from tidegate.brain.cache.lines import Line, lines
 from tidegate.brain.cache.tickets import Tickets
 from tidegate.brain.cache.tier import Tier
@@ -32,6 +33,7 @@ from tidegate.names import (
     CACHED_HEADER,
     DRAINING_HEADER,
     FROM_CACHE_HEADER,
+    LEASE_HEADER,
     REVISION_HEADER,
     SIMILARITY_HEADER,
     TICKET_HEADER,
@@ -75,8 +77,9 @@ class Lead:
 class Desk:
     """Of one router. `now` is the clock of the world, in seconds, and `name` begins its tickets: of one brain and no other."""
 
-    def __init__(self, now: Callable[[], float], name: str) -> None:
+    def __init__(self, now: Callable[[], float], name: str, leases: Leases | None = None) -> None:
         self._now, self._name = now, name
+        self.leases = leases or Leases(now)
         self._lines: dict[str, Line] = {}
         self._followed: dict[str, Line] = {}
         self.tiers: dict[str, Tier] = {}
@@ -88,12 +91,17 @@ class Desk:
         """`config` is what Envoy runs, `answering` the Services that have engines. What was followed before stays known for requests that
         began with it."""
         known = lines(config, answering)
-        self._lines, self._followed = {**self._followed, **known}, known
-        self._open(config)
+        self._know({**self._followed, **known}, config)
+        self._followed = known
 
     def expect(self, config: RouterConfig, answering: Collection[str]) -> None:
         """`config` is what Envoy may run from this moment on."""
-        self._lines = {**lines(config, answering), **self._lines}
+        self._know({**lines(config, answering), **self._lines}, config)
+
+    def _know(self, known: dict[str, Line], config: RouterConfig) -> None:
+        if known != self._lines:
+            self.leases.void()
+        self._lines = known
         self._open(config)
 
     def _open(self, config: RouterConfig) -> None:
@@ -104,7 +112,7 @@ class Desk:
             if name in self.tiers and cache:
                 self.tiers[name].follow(cache)
             elif name not in self.tiers:
-                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now)
+                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now, self.leases.void)
         for name in self.tiers.keys() - {line.cache.name for line in self._lines.values()}:
             del self.tiers[name]
 
@@ -171,7 +179,16 @@ class Desk:
     def _fetch(self, wanted: Wanted) -> bytes:
         ticket = self._ticket()
         self._wanted.keep(ticket, wanted, self._moment())
-        return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route}).encoded()
+        lease = self._lease(wanted.tier, wanted.asked, wanted.given) if wanted.given else {}
+        return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route, **lease}).encoded()
+
+    def _lease(self, tier: Tier, asked: Asked, given: Given) -> dict[str, str]:
+        """For what this router has itself now, and anybody would be given who asks the same."""
+        key = given.entry.key
+        until = tier.memory.until(key)
+        if given.source == "semantic" or not asked.plain or not until:
+            return {}
+        return {LEASE_HEADER: self.leases.lease(given.entry.stored, until, asked.line.route, key)}
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
@@ -214,7 +231,7 @@ class Desk:
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
         entry = given.entry
         kind, body = replay.body(entry, wanted.asked.manner)
-        wanted.tier.count(wanted.asked, given, waited=waited)
+        wanted.tier.count(wanted.asked.line, given, waited=waited)
         headers = {
             "content-type": kind,
             FROM_CACHE_HEADER: f"hit-{given.source}",
@@ -227,6 +244,9 @@ class Desk:
 
     def answered(self, said: Answered) -> None:
         """A request with a ticket is over; one that was to be given an answer may never have come for it."""
+        if found := leased(said.ticket):
+            self._given_again(*found)
+            return
         self._wanted.take(said.ticket)
         lead = self._leads.take(said.ticket)
         if lead is None:
@@ -245,6 +265,13 @@ class Desk:
         if lead.doubted and lead.tier.doubts:
             lead.tier.doubts.compare(lead.asked, lead.doubted, entry)
         flights.answered(flight, Given(entry, "memory"))
+
+    def _given_again(self, route: str, key: bytes) -> None:
+        """By Envoy itself: what is used stays, and is counted as far as it is still known."""
+        line = self._lines.get(route)
+        tier = self.tiers.get(line.cache.name) if line else None
+        if line and tier and (entry := tier.memory.get(key, self._now())):
+            tier.count(line, Given(entry, "memory"), waited=False)
 
     def _entry(self, lead: Lead, said: Answered) -> Entry:
         """Raises NotWhole."""

@@ -201,6 +201,7 @@ class CacheKeeper:
     @staticmethod
     def _forget(tier: Tier, layers: Layers, fits: Callable[[Entry], bool]) -> None:
         layers.forget(tier.memory.purge(fits))
+        tier.void()
 
     def stats(self) -> dict[str, Any]:
         """admin.py says what it tells."""

@@ -22,7 +22,7 @@ from tidegate.brain.cache.turns import TURNS
 from tidegate.cli.caching.seen import Policy
 from tidegate.contract.cache import Cache
 from tidegate.contract.routes import Route
-from tidegate.envoy.caching import LARGEST
+from tidegate.envoy.caching import COUNTED, LARGEST
 from tidegate.errors import TidegateError
 
 REASONS: Final = {
@@ -136,6 +136,10 @@ def _parts(
     yield "model", str(body["model"])
     yield "path", written.path
     yield "version", cache.version or "none"
+    if said := [
+        f"{name}: {value}" for name, value in written.named().items() if name in COUNTED and _reads_headers(written)
+    ]:
+        yield "headers", ", ".join(said)
     yield (
         "answered by",
         " or ".join(t.destination for t in route.targets if t.destination in known) or "nobody at present",
@@ -144,6 +148,10 @@ def _parts(
     if beside := [name for name in ignored if name != "model"]:
         yield "left out", f"{', '.join(beside)}: no answer depends on it"
     yield "layers", "; ".join(_layers(cache, _ttl(cache, written.named())))
+
+
+def _reads_headers(written: Written) -> bool:
+    return key.PATHS[written.path] == "messages"
 
 
 def _ttl(cache: Cache, headers: dict[str, str]) -> float | None:
