@@ -185,6 +185,7 @@ def test_equal_bodies_and_no_others_have_one_key(one: dict[str, Any], other: dic
         ({"modalities": ["text", "audio"]}, "live"),
         ({"web_search_options": {}}, "live"),
         ({"kv_transfer_params": {"do_remote_decode": True}}, "live"),
+        ({"ec_transfer_params": {}}, "live"),
         ({"messages": "no list"}, ""),
         ({"logprobs": 0}, "logprobs"),
         ({"prompt_logprobs": 0}, "logprobs"),

@@ -31,6 +31,7 @@ LOGPROBS: Final = ("logprobs", "prompt_logprobs", "return_token_ids")
 INCLUDED_LOGPROBS: Final = "message.output_text.logprobs"
 DEFAULT_TEMPERATURE: Final = 1.0
 """Of all these APIs: https://docs.anthropic.com/en/api/messages#body-temperature has the same as OpenAI's."""
+LIVE: Final = ("web_search_options", "kv_transfer_params", "ec_transfer_params")
 ELSEWHERE: Final[Mapping[Kind, tuple[str, ...]]] = {
     "messages": ("container", "mcp_servers"),
     "responses": ("background", "previous_response_id", "conversation", "prompt"),
@@ -64,11 +65,11 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
 def _is_odd(kind: Kind, body: Body) -> bool:
     if not _is(body.get("stream"), bool) or not all(_is(body.get(name), int, float) for name in NUMBERS):
         return True
-    return kind in ELSEWHERE and not (
-        (_are_turns(body.get(TURNS[kind])) or (kind == "responses" and isinstance(body.get("input"), str)))
-        and (body.get("tools") is None or _are_objects(body["tools"]))
-        and _is(body.get("include"), list)
-    )
+    if kind not in ELSEWHERE:
+        return False
+    said, tools = body.get(TURNS[kind]), body.get("tools")
+    known = _are_turns(said) or (kind == "responses" and isinstance(said, str))
+    return not (known and (tools is None or _are_objects(tools)) and _is(body.get("include"), list))
 
 
 def _are_turns(turns: Any) -> bool:
@@ -91,21 +92,19 @@ def _asks_logprobs(kind: Kind, body: Body) -> bool:
 
 def _has_results(kind: Kind, turn: Any) -> bool:
     """Of a tool."""
+    if isinstance(turn, dict) and turn.get("role") in ("tool", "function"):
+        return True
     if kind == "responses":
         return turn.get("type") not in WORDS | REFERENCES
-    if kind == "messages":
-        return any(str(block.get("type")).endswith("tool_result") for block in _list(turn, "content"))
-    return isinstance(turn, dict) and turn.get("role") in ("tool", "function")
+    return kind == "messages" and any(
+        str(block.get("type")).endswith("tool_result") for block in _list(turn, "content")
+    )
 
 
 def _is_live(kind: Kind, body: Body) -> bool:
-    if "audio" in _list(body, "modalities") or _said(
-        body, "web_search_options", "kv_transfer_params", "ec_transfer_params"
-    ):
+    if "audio" in _list(body, "modalities") or _said(body, *LIVE):
         return True
-    if kind not in ELSEWHERE:
-        return False
-    return (
+    return kind in ELSEWHERE and (
         _said(body, *ELSEWHERE[kind])
         or any(tool.get("type") not in OWN_TOOLS for tool in _list(body, "tools"))
         or (kind == "responses" and any(turn.get("type") in REFERENCES for turn in _list(body, TURNS[kind])))
