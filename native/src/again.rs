@@ -31,7 +31,7 @@ const FROM_MEMORY: &[u8] = b"hit-memory";
 pub struct Config {
     /// Public names of models that have a cache.
     pub models: Vec<Vec<u8>>,
-    /// Request headers that belong to a question, however often they are there.
+    /// Request headers that belong to a question.
     pub also: Vec<String>,
     /// Headers of a request that the brain looks at.
     pub unless: Vec<String>,
@@ -76,15 +76,17 @@ impl Config {
     }
 }
 
+/// A part of a question, so that no two lists of parts look alike.
+fn add(question: &mut Vec<u8>, part: Option<&[u8]>) {
+    question.push(u8::from(part.is_some()));
+    let bytes = part.unwrap_or_default();
+    question.extend_from_slice(&bytes.len().to_be_bytes());
+    question.extend_from_slice(bytes);
+}
+
 /// Milliseconds of the world's clock.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-/// Its length stands before it, so that none can pass for another's beginning.
-fn append(question: &mut Vec<u8>, part: &[u8]) {
-    question.extend_from_slice(&part.len().to_be_bytes());
-    question.extend_from_slice(part);
 }
 
 /// One request and its answer.
@@ -112,14 +114,14 @@ impl Again {
         let client = host.text("client");
         let path = host.header(Side::Request, ":path", 0)?;
         let mut question = Vec::new();
-        for part in [model, path, client.as_deref().unwrap_or_default()] {
-            append(&mut question, part);
+        for part in [Some(model), Some(path), client.as_deref()] {
+            add(&mut question, part);
         }
         for name in &self.config.also {
-            (0..).map_while(|i| host.header(Side::Request, name, i)).for_each(|value| append(&mut question, value));
-            question.extend_from_slice(&usize::MAX.to_be_bytes());
+            let values = (0..).map_while(|index| host.header(Side::Request, name, index));
+            values.for_each(|value| add(&mut question, Some(value)));
+            add(&mut question, None);
         }
-        question.push(u8::from(client.is_some()));
         Some(question)
     }
 
