@@ -32,7 +32,7 @@ const FROM_MEMORY: &[u8] = b"hit-memory";
 pub struct Config {
     /// Routes that have a cache, by public model: what was given on one is not given on another, to which the model has moved.
     pub routes: HashMap<Vec<u8>, Vec<u8>>,
-    /// Request headers of ours that belong to a question.
+    /// Request headers that belong to a question.
     pub also: Vec<String>,
     /// Headers of a request that the brain looks at.
     pub unless: Vec<String>,
@@ -77,6 +77,14 @@ impl Config {
     }
 }
 
+/// A part of a question, so that no two lists of parts look alike.
+fn add(question: &mut Vec<u8>, part: Option<&[u8]>) {
+    question.push(u8::from(part.is_some()));
+    let bytes = part.unwrap_or_default();
+    question.extend_from_slice(&bytes.len().to_be_bytes());
+    question.extend_from_slice(bytes);
+}
+
 /// Milliseconds of the world's clock.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
@@ -107,13 +115,15 @@ impl Again {
         }
         let client = host.text("client");
         let path = host.header(Side::Request, ":path", 0)?;
-        let also = self.config.also.iter().map(|name| host.header(Side::Request, name, 0).unwrap_or_default());
         let mut question = Vec::new();
-        for part in [route, model, path, client.as_deref().unwrap_or_default()].into_iter().chain(also) {
-            question.extend_from_slice(&part.len().to_be_bytes());
-            question.extend_from_slice(part);
+        for part in [Some(&route[..]), Some(model), Some(path), client.as_deref()] {
+            add(&mut question, part);
         }
-        question.push(u8::from(client.is_some()));
+        for name in &self.config.also {
+            let values = (0..).map_while(|index| host.header(Side::Request, name, index));
+            values.for_each(|value| add(&mut question, Some(value)));
+            add(&mut question, None);
+        }
         Some(question)
     }
 

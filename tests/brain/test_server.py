@@ -11,7 +11,8 @@ import httpx
 import pytest
 from aiohttp import web
 
-from tests.envoy.conftest import Engine, RealEnvoy, config, free_port
+from tests.envoy.conftest import Engine, RealEnvoy, config
+from tests.support.ports import free_port
 from tidegate.brain import server
 from tidegate.brain.admin import Admin, Gone, Incarnation, Reading, Silent
 from tidegate.brain.own import Own
@@ -22,7 +23,7 @@ from tidegate.contract.router_config import READS
 from tidegate.envoy.start import Start
 from tidegate.names import DRAIN_HEADER, ROUTER_CONFIG_KEY
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 CHAT, BODY = "/v1/chat/completions", b'{"model":"chat"}'
 CONFIG = config({"chat": {"a": 1}})
 

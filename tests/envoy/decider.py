@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from tests.support.patience import wait_longer
 from tidegate.brain.cache import answered
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.decide.server import Decisions
@@ -52,4 +53,6 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "patient" in sys.argv[2:]:
+        wait_longer()
     uvloop.run(main(Path(sys.argv[1])))

@@ -95,6 +95,7 @@ fn each_part_of_a_question_counts() {
     assert!(!router.ask(&[], "hello!"));
     assert!(!router.ask(&[(":path", "/v1/y")], "hello"));
     assert!(!router.ask(&[("x-route", "y")], "hello"));
+    assert!(!router.ask(&[("x-route", "")], "hello"), "empty is not absent");
     let mut host = Fake::of("hello");
     host.set_header(Side::Request, "x-model", b"chat");
     host.set_header(Side::Request, ":path", b"/v1/x");
@@ -103,6 +104,21 @@ fn each_part_of_a_question_counts() {
         let mut again = Again::new(router.config.clone());
         again.request_headers(&mut host, false);
         assert!(matches!(again.request_body(&mut host, true), Request::Continue), "{client:?}");
+    }
+}
+
+#[test]
+fn each_value_of_a_header_counts() {
+    let router = Router::new();
+    let question = |values: &[&str]| {
+        let (again, mut host, _) = router.begun(&[], "hello");
+        let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        host.headers.insert((true, "x-route".into()), values);
+        again.asked(&host).unwrap()
+    };
+    let all = [&[][..], &["a"], &["a", "b"], &["b", "b"], &["ab"]];
+    for (at, one) in all.iter().enumerate() {
+        assert!(all[..at].iter().all(|other| question(one) != question(other)), "{one:?}");
     }
 }
 

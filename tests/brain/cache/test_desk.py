@@ -108,6 +108,17 @@ def test_asked_brought_and_given() -> None:
     assert (again.text, again.headers["age"], again.headers["x-tidegate-cache"]) == ("an answer", "7", "hit-memory")
 
 
+@pytest.mark.parametrize("wish", ["forget", "no-cache"])
+def test_what_was_asked_before_is_not_kept_in_place_of_what_was_asked_anew(wish: str) -> None:
+    envoy = Envoy(cached())
+    before = envoy.asks()
+    anew = envoy.asks(headers={"x-tidegate-cache": wish})
+    envoy.brings(anew, "newer")
+    envoy.brings(before, "older")
+    assert envoy.asks().text == "newer"
+    assert envoy.desk.tiers["kept"].results["not-stored", "overtaken"] == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [

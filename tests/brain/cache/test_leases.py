@@ -15,7 +15,9 @@ from tests.brain.cache.support import plain
 from tests.brain.cache.test_desk import KEPT, Envoy, cached, head
 from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import leases as leasing
+from tidegate.brain.cache.admin import Criteria
 from tidegate.brain.cache.flights import Given
+from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.cache.leases import Leases, leased
 from tidegate.contract.cache import TtlRule
 from tidegate.names import LEASE_HEADER
@@ -173,6 +175,13 @@ def replaces_what_was_let_go(envoy: Envoy) -> None:
     envoy.brings(envoy.asks(stream=False), "a newer answer")
 
 
+def purges(envoy: Envoy) -> None:
+    """Before anybody has looked at what layers its tier has."""
+    keeper = CacheKeeper(envoy.desk, lambda: envoy.now)
+    assert asyncio.run(keeper.purge(Criteria(model="chat", really=True))).memory == 1
+    assert not envoy.asks().hit
+
+
 def follows(envoy: Envoy) -> None:
     envoy.desk.follow(cached(KEPT.model_copy(update={"version": "2"})), {"a", "b"})
 
@@ -182,7 +191,8 @@ def expects(envoy: Envoy) -> None:
 
 
 @pytest.mark.parametrize(
-    "happens", [forgets, replaces, replaces_where_a_rule_finds_it_old, replaces_what_was_let_go, follows, expects]
+    "happens",
+    [forgets, replaces, replaces_where_a_rule_finds_it_old, replaces_what_was_let_go, purges, follows, expects],
 )
 def test_what_ends_all(happens: Callable[[Envoy], None]) -> None:
     envoy = kept(ttl_rules=(TtlRule(headers=(("x-class", "news"),), ttl_seconds=10),))

@@ -58,6 +58,8 @@ class Flight:
     promoted: int = 0
     outcome: Outcome | None = None
     """How it ended; None while it has not. Who was told to wait for it may come when it is over."""
+    overtaken: bool = False
+    """Whether somebody has asked since who would not have what was kept: its answer is for those who wait for it alone."""
 
 
 class Flights:
@@ -79,6 +81,11 @@ class Flights:
         """Somebody asks. One that nothing is heard of is nobody's to wait for any more."""
         made = self._flying[digest] = Flight(digest, keys, now)
         return made
+
+    def overtake(self, digest: bytes) -> None:
+        """Somebody asks anew, whatever is under way."""
+        if found := self._flying.get(digest):
+            found.overtaken = True
 
     async def wait(self, flight: Flight) -> Outcome:
         """For its end. Who leaves meanwhile leaves no trace, but when he has just been told to ask: then another one is."""

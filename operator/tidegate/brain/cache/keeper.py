@@ -220,6 +220,8 @@ class CacheKeeper:
             **({"semantic": layers.doubts.told()} if layers and layers.doubts else {}),
             "hits": hits,
             "misses": tier.results["miss", ""],
+            "savedTokens": tier.saved.total(),
+            "savedMicrodollars": round(tier.dollars * 1e6),
             "trouble": layers.problems() if layers else [],
         }
 

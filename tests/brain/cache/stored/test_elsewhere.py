@@ -15,9 +15,10 @@ import pytest
 from tests.brain.cache.stored.support import sharing, stored, usable
 from tests.brain.cache.support import entry, key, tier
 from tests.brain.limits.test_store import connected
-from tests.brain.store.conftest import PASSWORD, Valkey, free_port, watched
+from tests.brain.store.conftest import PASSWORD, Valkey, watched
 from tests.brain.store.proxy import between
 from tests.brain.store.support import becomes, secret
+from tests.support.ports import free_port
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.stored.news import News, Purge
 from tidegate.brain.limits.windows import Charge
@@ -72,8 +73,8 @@ async def test_its_copy_takes_over(copies: tuple[Valkey, Valkey]) -> None:
             proxy.target = new.where.port
             new.ask("REPLICAOF", "NO", "ONE")
             old.ask("REPLICAOF", new.where.host, str(new.where.port))
-            await becomes(lambda: one.put(entry("b")) is None and one.meters.puts >= 2, 10)  # type: ignore[func-returns-value]
-            await becomes(lambda: usable(one) and usable(two), 10)
+            await becomes(lambda: one.put(entry("b")) is None and one.meters.puts >= 2)  # type: ignore[func-returns-value]
+            await becomes(lambda: usable(one) and usable(two))
             old.die()
             assert all(await two.get([key("a"), key("b")]))
             assert await one.purge(Match()) == 2
