@@ -20,6 +20,8 @@ from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Memory
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy.breaking import EJECTED, LONGER
+from tidegate.envoy.caching import TIMEOUT
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 CHAT = "/v1/chat/completions"
@@ -295,6 +297,25 @@ def test_a_brain_that_is_away_costs_hits_alone(envoy: RealEnvoy, brain: Brain, m
     for stream in (False, True):
         assert said(ask(envoy, stream=stream)).startswith("answer")
     assert model.asked == asked + 2
+
+
+def test_a_brain_that_hangs_is_not_asked_again_and_again(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    ask(envoy)
+    hit(envoy)
+    brain.hang()
+
+    def asked() -> int:
+        return envoy.stat("cluster.cache.upstream_rq_total")
+
+    def nobody_was_asked() -> bool:
+        before = asked()
+        assert said(ask(envoy)).startswith("answer")
+        return asked() == before
+
+    until(nobody_was_asked, 10 * TIMEOUT)
+    brain.go_on()
+    until(lambda: source(ask(envoy)) == "hit-memory", LONGER * EJECTED)
 
 
 def test_who_waits_while_the_brain_ends_is_answered_by_an_engine(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
