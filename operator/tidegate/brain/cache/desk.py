@@ -11,12 +11,14 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import replay
 from tidegate.brain.cache.answered import OK, Answered
+from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked, Bypassed
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.flights import PATIENCE, Flight, Given
@@ -45,6 +47,10 @@ FETCHED: Final = 2 * PATIENCE
 """Seconds within which Envoy comes to fetch an answer: at once, if its client has not left."""
 BROUGHT: Final = 3600.0
 """Seconds within which an engine's answer comes by: longer than requests last."""
+LONG: Final = 64 << 10
+"""Characters, or bytes, of an answer from which on it is read, and written as a stream, beside the loop: 2 ms."""
+MOST: Final = 16
+"""Answers that are read there at a time."""
 TICKET: Final = TICKET_HEADER.encode()
 _GO: Final = Answer(200).encoded()
 _AGAIN: Final = Answer(503, {DRAINING_HEADER: "1"}).encoded()
@@ -82,6 +88,7 @@ class Desk:
         self.tiers: dict[str, Tier] = {}
         self._wanted: Tickets[Wanted] = Tickets(FETCHED)
         self._leads: Tickets[Lead] = Tickets(BROUGHT, lambda lead: lead.tier.flights.failed(lead.flight))
+        self._reading = Aside("an answer was not kept", MOST)
         self._count = 0
 
     def follow(self, config: RouterConfig, answering: Collection[str]) -> None:
@@ -200,7 +207,8 @@ class Desk:
             return _AGAIN
         outcome = await wanted.tier.flights.wait(wanted.flight)
         if isinstance(outcome, Given):
-            return self._given(wanted, outcome, waited=True)
+            reply = self._given(wanted, outcome, waited=True)
+            return reply if isinstance(reply, bytes) else await reply
         if not outcome.leads:
             return _AGAIN
         self._leads.keep(ticket, Lead(wanted.tier, wanted.asked, wanted.flight), self._moment())
@@ -211,10 +219,15 @@ class Desk:
         if lead := self._leads.take(ticket):
             lead.tier.flights.failed(lead.flight)
 
-    def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
-        entry = given.entry
-        kind, body = replay.body(entry, wanted.asked.manner)
+    def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> Reply:
+        manner = wanted.asked.manner
         wanted.tier.count(wanted.asked, given, waited=waited)
+        write = partial(self._written, given, manner)
+        return asyncio.to_thread(write) if manner.stream and len(given.entry.answer) > LONG else write()
+
+    def _written(self, given: Given, manner: replay.Manner) -> bytes:
+        entry = given.entry
+        kind, body = replay.body(entry, manner)
         headers = {
             "content-type": kind,
             FROM_CACHE_HEADER: f"hit-{given.source}",
@@ -235,16 +248,32 @@ class Desk:
         if said.status != OK or said.left:
             flights.failed(flight) if said.may_be_otherwise else flights.given_up(flight)
             return
-        try:
-            entry = self._entry(lead, said)
-        except NotWhole as reason:
-            lead.tier.results["not-stored", str(reason)] += 1
+        if len(said.answer) > LONG and not self._reading.full:
+            self._reading.start(self._read(lead, said))
+        else:
+            self._keep(lead, self._made(lead, said))
+
+    async def _read(self, lead: Lead, said: Answered) -> None:
+        with lead.tier.flights.leading(lead.flight):
+            entry = await asyncio.to_thread(self._made, lead, said)
+        self._keep(lead, entry)
+
+    def _keep(self, lead: Lead, entry: Entry | NotWhole) -> None:
+        flights, flight = lead.tier.flights, lead.flight
+        if isinstance(entry, NotWhole):
+            lead.tier.results["not-stored", str(entry)] += 1
             flights.given_up(flight)
             return
         lead.tier.keep(lead.asked, entry)
         if lead.doubted and lead.tier.doubts:
             lead.tier.doubts.compare(lead.asked, lead.doubted, entry)
         flights.answered(flight, Given(entry, "memory"))
+
+    def _made(self, lead: Lead, said: Answered) -> Entry | NotWhole:
+        try:
+            return self._entry(lead, said)
+        except NotWhole as reason:
+            return reason
 
     def _entry(self, lead: Lead, said: Answered) -> Entry:
         """Raises NotWhole."""

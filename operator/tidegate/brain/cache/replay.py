@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
+import orjson
+
 from tidegate.brain.cache.entry import Entry, Kind
 from tidegate.brain.cache.key import Body
 
@@ -60,8 +62,8 @@ def kept(answer: Answer) -> bytes:
         cached = {**known, "cached_tokens": usage["prompt_tokens"]}
         answer = {**answer, "usage": {**usage, "prompt_tokens_details": cached}}
     try:
-        return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half a character, which JSON can only spell out
+        return orjson.dumps(answer)
+    except TypeError:  # half a character, which JSON can only spell out, or a number of more than 64 bits
         return json.dumps(answer, separators=(",", ":")).encode()
 
 

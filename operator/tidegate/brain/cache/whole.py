@@ -77,7 +77,7 @@ def _is_call(call: Any) -> bool:
 
 def _parsed(text: str) -> Answer:
     try:
-        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        found = _JSON.decode(text)
     except (ValueError, RecursionError):
         raise NotWhole("broken") from None
     if not isinstance(found, dict):
@@ -91,6 +91,9 @@ def _finite(said: str) -> float:
     if not isfinite(number):
         raise ValueError(said)
     return number
+
+
+_JSON: Final = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
 
 
 def _events(text: str) -> Iterator[Answer]:
@@ -118,7 +121,7 @@ def _joined(events: Iterator[Answer]) -> Answer:
             elif value is not None or name not in answer:
                 answer[name] = value
     answer["object"] = OBJECTS.get(answer.get("object", ""), answer.get("object"))
-    answer["choices"] = [choices[index] for index in sorted(choices)]
+    answer["choices"] = [_put_together(choices[index]) for index in sorted(choices)]
     return answer
 
 
@@ -131,7 +134,7 @@ def _add(choices: dict[int, Answer], pieces: Any) -> None:
             if name == "delta":
                 _join(choice.setdefault("message", {}), value or {})
             elif name == "text":
-                choice["text"] = choice.get("text", "") + (value or "")
+                choice["text"] = _longer(choice.get("text", ""), value or "")
             elif value is not None or name not in choice:
                 choice[name] = value
 
@@ -141,8 +144,8 @@ def _join(message: Answer, delta: Answer) -> None:
         before = message.get(name)
         if name == "tool_calls":
             _join_calls(message, value or [])
-        elif isinstance(value, str) and isinstance(before, str) and name != "role":
-            message[name] = before + value
+        elif isinstance(value, str) and isinstance(before, str | Pieces) and name != "role":
+            message[name] = _longer(before, value)
         elif isinstance(value, dict) and isinstance(before, dict):
             _join(before, value)
         elif name == "role" or before in NOTHING:
@@ -163,3 +166,29 @@ def _join_calls(message: Answer, deltas: list[Answer]) -> None:
         named = {name: rest.pop(name) for name in ("id", "type") if rest.get(name)}
         _join(calls[index], rest)
         calls[index].update(named)
+
+
+class Pieces:
+    """A text whose end has not come: one that is put together anew with each piece takes the square of its length."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = [*parts]
+
+
+def _longer(before: str | Pieces, value: str) -> Pieces:
+    if not isinstance(value, str):
+        raise NotWhole("broken")
+    if not isinstance(before, Pieces):
+        return Pieces(before, value)
+    before.parts.append(value)
+    return before
+
+
+def _put_together(value: Any) -> Any:
+    if isinstance(value, Pieces):
+        return "".join(value.parts)
+    if isinstance(value, dict):
+        return {name: _put_together(each) for name, each in value.items()}
+    return [_put_together(each) for each in value] if isinstance(value, list) else value
