@@ -26,6 +26,7 @@ from benchmarks.router.processes import free_port, process
 from benchmarks.router.run import machine
 
 FIRST: Final = "How do I repair a lamp in the kitchen?"
+RIVALS: Final = ("litellm", "gptcache")
 TOKENS: Final = 144
 """Of each answer of the engine, with its prompt."""
 
@@ -58,10 +59,15 @@ def _routers(folder: Path, here: Cores, stack: ExitStack, results: Results) -> d
         name: stack.enter_context(forms.ours(name, document, engine, folder / name, here, _vectors(name)))
         for name, document in forms.layers(store).items()
     }
-    try:
-        made["litellm"] = stack.enter_context(forms.litellm(engine, store, folder / "litellm", here))
-    except rivals.Missing as error:
-        results.left_out["litellm"] = str(error)
+    others = {
+        "litellm": forms.litellm(engine, store, folder / "litellm", here),
+        "gptcache": forms.gptcache(engine, folder / "gptcache", here),
+    }
+    for name, other in others.items():
+        try:
+            made[name] = stack.enter_context(other)
+        except rivals.Missing as error:
+            results.left_out[name] = str(error)
     return made
 
 
@@ -82,10 +88,10 @@ async def _measure(routers: dict[str, Running], results: Results, singles: int, 
     for name, client in clients.items():
         say(f"{name}: begins")
         await _begun(client)
-        if name not in ("route", "litellm"):
+        if name not in ("route", *RIVALS):
             await _ready(client, routers[name].folder)
     await _latencies(clients, results, singles)
-    for name in ("memory", "exact", "litellm"):
+    for name in ("memory", "exact", *RIVALS):
         if name in routers:
             results.rates.append(await _rate(routers[name], seconds))
             say(f"{name}: {results.rates[-1].hits:,.0f} hits/s, {results.rates[-1].cpu:,.0f} us")
