@@ -24,8 +24,9 @@ from e2e.monitoring import Prometheus
 Object = dict[str, Any]
 _numbers = itertools.count(1)
 API = "tidegate.dev/v1alpha1"
-QUIET = 0.6
-"""Seconds for which nothing may be written before a namespace counts as at rest."""
+QUIET = 2.0
+"""Seconds for which nothing may be written before a namespace counts as at rest: longer than an operator's pass, and Kubernetes' controllers,
+take on a busy machine between two writes."""
 
 
 def model(name: str = "small", **spec: Any) -> Object:
@@ -274,7 +275,7 @@ def events(place: Place, name: str) -> list[Object]:
     """Events about an object, oldest first."""
     found = place.items("events.events.k8s.io")
     mine = [event for event in found if event["regarding"]["name"] == name]
-    return sorted(mine, key=lambda event: str(event["metadata"]["creationTimestamp"]))
+    return sorted(mine, key=lambda event: str(event.get("eventTime") or event["metadata"]["creationTimestamp"]))
 
 
 def everything(place: Place) -> str:

@@ -11,7 +11,8 @@ from e2e.harness import Object, Place, engine_env, model
 from tidegate.brain.native import built
 
 ERRORS: Final = {"name": "errors", "errorRate": {"max": "5%"}}
-FIRST_TOKENS: Final = {"name": "ttft", "timeToFirstToken": {"percentile": "95", "max": "700ms"}}
+FIRST_TOKENS: Final = {"name": "ttft", "timeToFirstToken": {"percentile": "95", "max": "5s"}}
+"""What takes the simulator a few milliseconds takes no machine as long, however busy."""
 OBJECTIVES: Final = [ERRORS, FIRST_TOKENS] if built() else [ERRORS]
 """Only the native filters tell of first tokens."""
 needs_tokens = pytest.mark.skipif(

@@ -21,6 +21,7 @@ import random
 import ssl
 import sys
 from collections import Counter
+from itertools import cycle
 from pathlib import Path
 
 import aiohttp
@@ -40,6 +41,8 @@ class FaultyProxy:
         self._session = session
         self._upstream = upstream
         self._chance = random.Random(seed)
+        self._kinds = {True: cycle(["429", "500", "409", "lost answer"]), False: cycle(["429", "500"])}
+        """By whether it is a write: in turn, so that few requests see all of them."""
         self._faulty = False
         self._watches: set[asyncio.Timeout] = set()
         self.counts: Counter[str] = Counter()
@@ -72,7 +75,7 @@ class FaultyProxy:
     def _fault(self, *, write: bool) -> str:
         if not self._faulty or self._chance.random() > FAULT_SHARE:
             return ""
-        return self._chance.choice(["429", "500", "409", "lost answer"] if write else ["429", "500"])
+        return next(self._kinds[write])
 
     async def _pass_on(self, request: web.Request) -> web.Response:
         async with self._ask(request, await request.read()) as answer:

@@ -3,8 +3,6 @@ No request fails by it, streams included."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from e2e.harness import Load, Object, Place, policy
@@ -46,7 +44,7 @@ def test_it_switches_and_is_promoted(place: Place, rollout: Rollout) -> None:
         place.wait(lambda: rollout.status.get("traffic") == 100, "the switch")
         tried = rollout.status["revision"]
         assert rollout.active == stable, "the way back"
-        place.wait(lambda: tally.revisions[tried] > 1000, "the new one answers, and streams of before have ended")
+        place.wait(lambda: tally.revisions[tried] > 300, "the new one answers, and streams of before have ended")
         tally.revisions.clear()
         place.wait(lambda: tally.revisions[tried] > 100, "it goes on")
         assert tally.revisions[stable] == 0, "nobody is left with the old one"
@@ -73,10 +71,15 @@ def test_back_at_once(place: Place, rollout: Rollout) -> None:
         place.wait(lambda: rollout.status.get("traffic") == 100, "the switch")
         tried = rollout.status["revision"]
         place.wait(lambda: tally.revisions[tried] > 20, "the new one answers")
+        kept = _engines(place, stable)
         rollout.annotate("abort", tried)
-        began = time.monotonic()
         tally.revisions.clear()
         place.wait(lambda: tally.revisions[stable] > 20, "the old one answers")
-        took = time.monotonic() - began
+        assert _engines(place, stable) == kept
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
-    assert took < 10
+
+
+def _engines(place: Place, revision: str) -> set[str]:
+    """Their Pods' uids."""
+    pods = place.items("pods", f"tidegate.dev/role=engine,tidegate.dev/revision={revision}")
+    return {pod["metadata"]["uid"] for pod in pods}

@@ -47,7 +47,10 @@ def test_a_managed_store_keeps_data_and_password(place: Place, installed: Cluste
     )
     place.kubectl("delete", "ctier", "shared")
     place.wait(lambda: not place.items("secrets") and not place.items("pvc") and not place.items("pods"), "all is gone")
-    assert installed.get("-n", NAMESPACE, "deploy/tidegate")["status"]["readyReplicas"] == 2
+    installed.wait(
+        lambda: installed.get("-n", NAMESPACE, "deploy/tidegate")["status"].get("readyReplicas") == 2,
+        "both operators are well",
+    )
 
 
 def test_a_lost_secret_means_a_new_password_and_a_restart(place: Place) -> None:
@@ -56,7 +59,7 @@ def test_a_lost_secret_means_a_new_password_and_a_restart(place: Place) -> None:
     old = place.get("secret/shared-store")["data"]["password"]
     place.kubectl("delete", "secret", "shared-store")
     place.wait(lambda: place.get("secret/shared-store")["data"]["password"] != old, "there is a new one")
-    place.wait(lambda: place.condition("ctier/shared", "Ready")["status"] == "False", "the old server refuses it", 20)
+    place.wait(lambda: place.condition("ctier/shared", "Ready")["status"] == "False", "the old server refuses it")
     place.ready("ctier/shared")
 
 

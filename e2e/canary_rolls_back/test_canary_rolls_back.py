@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from e2e.harness import Load, Object, Place, Tally, policy
-from e2e.rollouts import OBJECTIVES, Rollout, judged, needs_tokens
+from e2e.rollouts import ERRORS, OBJECTIVES, Rollout, judged, needs_tokens
 
 pytestmark = pytest.mark.cluster
 VOTES = (
     'sum(rate(tidegate_tokens_total{namespace="$(namespace)",revision="$(revision)",type="completion"}[$(window)])) > 0'
 )
+HASTY = {"name": "ttft", "timeToFirstToken": {"percentile": "95", "max": "700ms"}}
 
 
 def _taken_back(
@@ -63,8 +64,8 @@ def test_first_tokens(place: Place) -> None:
     """Another count than errors, and the same way back."""
     tally, _ = _taken_back(
         place,
-        judged(5, {"SLOW_FACTOR": 200}),
-        judged(5),
+        judged(5, {"SLOW_FACTOR": 200}, [ERRORS, HASTY]),
+        judged(5, objectives=[ERRORS, HASTY]),
         lambda said: said.startswith("ttft failed: slower than 700ms: "),
         tokens=2,
     )

@@ -3,6 +3,7 @@ No request fails by it, streams included."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,6 +42,12 @@ def _status(place: Place) -> Object:
 
 def _phase(place: Place) -> str:
     return str((_status(place).get("rollout") or {}).get("phase", ""))
+
+
+def _rollout_in(place: Place, phase: str) -> Object | None:
+    """status.rollout, while it is in this phase."""
+    found: Object = _status(place).get("rollout") or {}
+    return found if found.get("phase") == phase else None
 
 
 def _at(place: Place) -> tuple[int, str]:
@@ -109,8 +116,8 @@ def test_the_operator_is_killed_in_every_phase(serving: Place) -> None:
     serving.apply(_model(6))
     seen: list[tuple[int, str]] = []
     for phase in ("Holding", "Waiting"):
-        serving.wait(lambda: _phase(serving) == phase, phase)  # noqa: B023 - asked at once
-        seen.append((_status(serving)["rollout"]["step"], _status(serving)["rollout"]["entered"]))
+        found = serving.wait(partial(_rollout_in, serving, phase), phase)
+        seen.append((found["step"], found["entered"]))
         serving.kubectl("delete", "pods", "-n", "tidegate-system", "--all", "--grace-period=0", "--force")
     serving.wait(lambda: _phase(serving) == "Waiting", "it goes on where it was")
     rollout = _status(serving)["rollout"]

@@ -197,14 +197,15 @@ class Cluster:
         images.write_table(self.settings, more)
 
     def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
-        """Ask until the answer is true; returns it. Errors of the cluster count as no. Raises TimeoutError."""
+        """Ask until the answer is true; returns it. Errors of the cluster count as no, and so does what is not there yet: a field of a
+        status, the one Pod of a list, the rest of a line. Raises TimeoutError, with the last of them."""
         deadline, last = time.monotonic() + seconds, ""
         while time.monotonic() < deadline:
             try:
                 if answer := condition():
                     return answer
-            except (ClusterError, ApiError, OSError, HTTPException) as error:
-                last = f": {error}"
+            except (ClusterError, ApiError, OSError, HTTPException, LookupError, ValueError) as error:
+                last = f": {error!r}" if isinstance(error, LookupError) else f": {error}"
             time.sleep(0.05)
         raise TimeoutError(f"not within {seconds:.0f} s: {what}{last}")
 

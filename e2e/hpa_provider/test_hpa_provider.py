@@ -104,8 +104,13 @@ def test_replicas_and_selector_while_two_revisions_live(place: Place) -> None:
         )
     )
     assert (scale["spec"]["replicas"], scale["status"]["replicas"]) == (2, 2)
-    selected = place.items("pods", scale["status"]["selector"])
-    assert len({pod["metadata"]["labels"]["tidegate.dev/revision"] for pod in selected}) == 2
+
+    def selected() -> set[str]:
+        """Revisions of its Pods."""
+        pods = place.items("pods", scale["status"]["selector"])
+        return {pod["metadata"]["labels"]["tidegate.dev/revision"] for pod in pods}
+
+    place.wait(lambda: len(selected()) == 2, "the selector finds Pods of both")
     place.ready("mdep/small")
     assert replicas(place) == 2
 

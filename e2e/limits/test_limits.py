@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpx
@@ -234,7 +235,13 @@ def test_tokens_under_two_hundred_streams_with_disconnects(engines: Place) -> No
     assert streams.left
     assert streams.refused
     assert streams.received <= limit * 1.01, vars(streams)
-    engines.wait(lambda: stable(lambda: counted(engines, "acme", "tokens")), "every stream is settled", 20)
+    engines.wait(
+        lambda: (
+            counted(engines, "acme", "tokens") >= streams.received
+            and stable(lambda: counted(engines, "acme", "tokens"))
+        ),
+        "every stream is settled",
+    )
     used = counted(engines, "acme", "tokens")
     print(
         f"received {streams.received}, counted {used}, {streams.whole} whole, {streams.left} left, {streams.refused} refused"
@@ -249,15 +256,18 @@ def stable(look: Callable[[], int]) -> bool:
     return look() == before
 
 
+THREADS = 4
+
+
 class Load:
     """Requests without a pause; their statuses."""
 
     def __init__(self, url: str) -> None:
         self.url, self.statuses = url, Counter[int]()
-        self._stop = threading.Event()
+        self._stop, self._answers = threading.Event(), Counter[int]()
 
     def __enter__(self) -> Counter[int]:
-        self._threads = [threading.Thread(target=self._run) for _ in range(4)]
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(THREADS)]
         for thread in self._threads:
             thread.start()
         return self.statuses
@@ -267,9 +277,18 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _run(self) -> None:
+    def answered(self) -> Counter[int]:
+        """How often each thread was, so far."""
+        return Counter(self._answers)
+
+    def each_since(self, before: Counter[int]) -> bool:
+        """Whether each thread was again since then."""
+        return all(self._answers[number] > before[number] for number in range(THREADS))
+
+    def _run(self, number: int) -> None:
         while not self._stop.is_set():
             self.statuses[ask(self.url, GLOBEX).status_code] += 1
+            self._answers[number] += 1
 
 
 @pytest.fixture(params=["Allow", "Refuse"])
@@ -285,11 +304,12 @@ def test_without_the_brain(
     says, url = unavailable
     pod = next(p for p in engines.items("pods", "tidegate.dev/role=router") if forwarded(engines, p) == url)
     brain = installed.container_pid(engines.name, pod["metadata"]["name"], "brain")
-    with Load(url) as seen:
+    load = Load(url)
+    with load as seen:
         engines.wait(lambda: seen[200] > 20, "requests are answered")
         os.kill(brain, how)
         if how == signal.SIGSTOP:
-            time.sleep(0.6)  # those that were asked before
+            engines.wait(partial(load.each_since, load.answered()), "none is left of those that were asked before")
             begin = Counter(seen)
             engines.wait(lambda: (Counter(seen) - begin).total() > 10, "requests are answered without it")
             during = Counter(seen) - begin

@@ -12,6 +12,9 @@ import uvloop
 from e2e.load.generator import Generator, Wanted, address
 from e2e.load.report import Line
 
+REACHED = 30.0
+"""Seconds within which kube-proxy has heard of a new Service's Pods, on a busy machine, too."""
+
 
 def main(arguments: list[str]) -> None:
     """Runs until the input ends, and then until the last answer."""
@@ -30,7 +33,7 @@ async def _run(wanted: Wanted) -> None:
     generator = Generator(wanted, _tell)
     input_ends = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     input_ends.add_done_callback(lambda _: generator.stop())
-    await generator.reach()
+    await generator.reach(REACHED)
     await generator.run()
 
 

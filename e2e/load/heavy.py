@@ -44,7 +44,7 @@ class HeavyLoad:
         """From the moment when all streams run until the block ends; what is under way then is let finish."""
         with start(self._argv, self.tally) as tally:
             wanted = self.place.cluster.wait
-            wanted(lambda: tally.streams >= self._streams and tally.answers[200] > 2 * self._rate, "the load runs", 30)
+            wanted(lambda: tally.streams >= self._streams and tally.answers[200] > 2 * self._rate, "the load runs")
             yield tally
 
 

@@ -17,7 +17,7 @@ from tidegate.names import ENGINE_PORT, MODEL_LABEL, ROLE_LABEL, ROLE_ROUTER
 pytestmark = pytest.mark.cluster
 ROUTES = {"chat": [{"name": "small", "weight": 9}, {"name": "large", "weight": 1}]}
 FLUSH = 2.0
-"""Seconds after which Envoy has told its brain of a request that ended; it is one, and the machine may be busy."""
+"""Seconds after which Envoy has told its brain of a request that ended; it is one, and where the machine is busy what is counted is read again."""
 
 
 @contextmanager
@@ -52,6 +52,13 @@ def _after_a_scrape(prometheus: Prometheus, place: Place) -> None:
     place.wait(lambda: len(prometheus.query(newest)) == routers, "the routers were scraped")
 
 
+def _comes_to(prometheus: Prometheus, place: Place, wanted: Counter[tuple[str, str]]) -> None:
+    """Waits until all of that was counted; and no more is counted afterwards."""
+    place.wait(lambda: _counted(prometheus, place) >= wanted, "all of it is counted")
+    _after_a_scrape(prometheus, place)
+    assert +_counted(prometheus, place) == +wanted
+
+
 def _runs(place: Place, tally: Tally, name: str, kind: str, more: int) -> None:
     """Waits until clients saw so many more requests to a model end so."""
     [revision] = [entry["name"] for entry in place.get(f"mdep/{name}")["status"]["revisions"]]
@@ -69,8 +76,7 @@ def test_requests_by_revision_and_outcome(place: Place) -> None:
             _runs(place, tally, "large", "error", 20)
         _runs(place, tally, "large", "ok", 10)
         _runs(place, tally, "small", "ok", 100)
-    _after_a_scrape(prometheus, place)
-    assert _counted(prometheus, place) == tally.outcomes
+    _comes_to(prometheus, place, tally.outcomes)
     assert sum(tally.outcomes.values()) == sum(tally.answers.values())
     lost = prometheus.query(f'sum(envoy_access_logs_fluentd_records_entries_lost{{namespace="{place.name}"}})')
     assert sum(sample.value for sample in lost) == 0
@@ -88,6 +94,5 @@ def test_clients_that_leave_and_clients_that_ask_wrongly(place: Place) -> None:
             assert next(answer.iter_raw())
     wrong = [httpx.post(url, json=load.body(-1, stream=False), timeout=30).status_code for _ in range(3)]
     assert wrong == [400, 400, 400]
-    _after_a_scrape(prometheus, place)
     [revision] = [entry["name"] for entry in place.get("mdep/small")["status"]["revisions"]]
-    assert +_counted(prometheus, place) == {(revision, "cancelled"): 7, (revision, "client_error"): 3}
+    _comes_to(prometheus, place, Counter({(revision, "cancelled"): 7, (revision, "client_error"): 3}))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import json
 
 import pytest
 
 from e2e.harness import Place, model, policy
 
 pytestmark = pytest.mark.cluster
-SECONDS = 5.0
+SECONDS = 20.0
+"""However busy the machine: what no watch told is found by a sweep once a minute."""
 ADDED = "SOMEBODY_ELSE"
 
 
@@ -20,14 +21,12 @@ def test_additions_go_within_seconds(place: Place) -> None:
     selector = f'{{"spec":{{"selector":{{"{ADDED}":"x"}}}}}}'
     for service in ("svc/small", "svc/front-router", f"svc/small-{revision}"):
         place.kubectl("patch", service, "-p", selector)
-        _goes(place, service, "{.spec.selector}")
+        _goes(place, service)
     for workload, container in ((f"deploy/small-{revision}", "engine"), ("deploy/front-router", "envoy")):
         place.kubectl("set", "env", workload, "-c", container, f"{ADDED}=x")
-        _goes(place, workload, "{.spec.template.spec.containers[*].env[*].name}")
+        _goes(place, workload)
     place.ready("mdep/small", "rpol/front")
 
 
-def _goes(place: Place, ref: str, path: str) -> None:
-    begin = time.monotonic()
-    place.wait(lambda: ADDED not in place.kubectl("get", ref, "-o", f"jsonpath={path}"), f"{ref} is as it was", 20)
-    assert time.monotonic() - begin < SECONDS, ref
+def _goes(place: Place, ref: str) -> None:
+    place.wait(lambda: ADDED not in json.dumps(place.get(ref)["spec"]), f"{ref} is as it was", SECONDS)

@@ -17,8 +17,8 @@ ROUTERS = f"{POLICY_LABEL}=front"
 
 def _lines(place: Place) -> list[dict[str, Any]]:
     """What stands on the routers' stdout."""
-    written = place.kubectl("logs", "-l", ROUTERS, "-c", "envoy", "--tail=-1").splitlines()
-    return [json.loads(line) for line in written if line.startswith("{")]
+    written = place.kubectl("logs", "-l", ROUTERS, "-c", "envoy", "--tail=-1").splitlines(keepends=True)
+    return [json.loads(line) for line in written if line.startswith("{") and line.endswith("\n")]
 
 
 def _routers(place: Place) -> set[str]:

@@ -43,9 +43,12 @@ class Plugin:
         return done.stdout
 
     def watching(self) -> subprocess.Popen[str]:
-        """`status -w`, until it ends by itself."""
+        """`status -w`, which has had its first look, until it ends by itself."""
         argv = [str(PROGRAMS / "kubectl-tidegate"), "rollout", "status", "-w", "small", "-n", self.place.name]
-        return subprocess.Popen(argv, env=self._environment(), stdout=subprocess.PIPE, text=True)
+        made = subprocess.Popen(argv, env=self._environment(), stdout=subprocess.PIPE, text=True)
+        assert made.stdout is not None
+        made.stdout.readline()
+        return made
 
     def _environment(self) -> dict[str, str]:
         path = f"{PROGRAMS}:{os.environ['PATH']}"

@@ -104,9 +104,12 @@ def test_events_tell_transitions_only(place: Place) -> None:
     place.apply(model())
     place.ready("mdep/small")
     place.at_rest()
-    told = [(event["reason"], event["type"]) for event in events(place, "small")]
-    assert told[-1] == ("Serving", "Normal")
-    assert len(told) <= 3, told
+    place.wait(lambda: _told(place)[-1:] == [("Serving", "Normal")], "the Event is there: it is sent in the background")
+    assert len(_told(place)) <= 3, _told(place)
+
+
+def _told(place: Place) -> list[tuple[str, str]]:
+    return [(event["reason"], event["type"]) for event in events(place, "small")]
 
 
 def test_trouble_is_told_in_the_pods_own_words(place: Place) -> None:

@@ -164,7 +164,9 @@ def test_somebodys_own(place: Place, target: tuple[str, str]) -> None:
         httpx.post(f"{url}/v1/completions", json={"model": "chat", "prompt": "hi", "max_tokens": 1}).status_code == 200
     )
     if target[0] == "Deployment":
-        assert "mine decides" in place.condition("rpol/front", "ScalingActive")["message"]
+        place.wait(
+            lambda: "mine decides" in place.condition("rpol/front", "ScalingActive").get("message", ""), "it is told"
+        )
         place.apply(own(*target, minReplicas=4, maxReplicas=4))
         answering(place, 4)
         place.kubectl("delete", "hpa", "mine")

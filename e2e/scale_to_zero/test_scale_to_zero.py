@@ -16,6 +16,9 @@ from e2e.harness import Load, Place, events, model, policy
 from e2e.zero import CHAT, ENGINES, ask, asleep, held, many, sleepy
 
 pytestmark = pytest.mark.cluster
+LATE = 10.0
+"""Seconds. Two replicas of an operator, two controllers of Kubernetes and a busy machine stand between a request and a Pod; that the operator
+knows of the request within 0.4 s is proven in tests/control/test_doors.py, and nobody else would tell it at all."""
 
 
 def _created(place: Place) -> float:
@@ -34,7 +37,7 @@ def test_idle_then_asked(place: Place) -> None:
     assert (answer.status, answer.whole) == (200, True)
     created = _created(place) - began
     print(f"first byte after {answer.first:.2f} s; Pod created after {created:.2f} s, of whole seconds")
-    assert created < 1.5
+    assert created < LATE
     place.ready("mdep/small", "rpol/front")
     asleep(place)
     answers = asyncio.run(many(url, 20))
@@ -50,7 +53,7 @@ def test_the_time_is_over(place: Place) -> None:
     place.ready_says("rpol/front", "EnginesStarting")
     url, began = place.router(), time.monotonic()
     refused = httpx.post(url + CHAT, json=Load(url).body(4, stream=False), timeout=30)
-    assert 3 <= time.monotonic() - began < 6
+    assert 3 <= time.monotonic() - began < 20, "not the 60 s that its engine takes"
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert refused.json()["error"]["type"] == "ServiceUnavailable"
 

@@ -14,9 +14,12 @@
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; `longer HEADER`: marks answers that     |
 //! |          |   say that the context is too long; of a provider `refused HEADER`: marks those that do not take    |
 //! |          |   our key, `name NAME`, `host NAME`, `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
-//! | both     | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
+//! | `again`  | `most BYTES WORD`: how much is kept, and the file with the brain's word;  `lease HEADER` and `ticket HEADER` once; |
+//! |          |   `model NAME`, `also HEADER`, `unless HEADER` and `copied HEADER` any number                     |
+//! | all      | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |
 
+use crate::again::{self, Again};
 use crate::clients::Clients;
 use crate::engine::{self, Engine};
 use crate::external::External;
@@ -57,6 +60,8 @@ impl Headers {
 pub enum Config {
     /// Of `route`.
     Route(Arc<route::Config>),
+    /// Of `again`.
+    Again(Arc<again::Config>),
     /// Of `engine`.
     Engine(Arc<engine::Config>),
     /// Of `panics`.
@@ -68,6 +73,7 @@ impl Config {
     pub fn read(filter: &[u8], text: &[u8]) -> Option<Config> {
         let read = std::str::from_utf8(text).map_err(|error| error.to_string()).and_then(|text| match filter {
             b"route" => route(text).map(|config| Config::Route(Arc::new(config))),
+            b"again" => again(text).map(|config| Config::Again(Arc::new(config))),
             b"engine" => engine(text).map(|config| Config::Engine(Arc::new(config))),
             b"panics" => Ok(Config::Panics),
             _ => Err("there is no such filter".into()),
@@ -79,6 +85,7 @@ impl Config {
     pub fn filter(&self) -> Box<dyn Filter> {
         match self {
             Config::Route(config) => Box::new(Route::new(config.clone())),
+            Config::Again(config) => Box::new(Again::new(config.clone())),
             Config::Engine(config) => Box::new(Engine::new(config.clone())),
             Config::Panics => Box::new(Panics),
         }
@@ -134,6 +141,31 @@ fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
+
+fn again(text: &str) -> Result<again::Config, String> {
+    let (lines, headers) = split(text)?;
+    let most = lines.iter().find(|(word, _)| *word == "most").and_then(|(_, value)| kept(value));
+    let (most, word) = most.ok_or("no most")?;
+    let mut config = again::Config::new(headers.model, &word, again::shared(most));
+    for (word, value) in lines {
+        let text = value.to_string();
+        match word {
+            "most" => (),
+            "lease" => config.lease = text,
+            "ticket" => config.ticket = text,
+            "model" => config.models.push(text.into_bytes()),
+            "also" => config.also.push(text),
+            "unless" => config.unless.push(text),
+            "copied" => config.copied.push(text),
+            _ => return Err(unknown(word, value)),
+        }
+    }
+    if config.lease.is_empty() || config.ticket.is_empty() {
+        Err("no lease or no ticket".into())
+    } else {
+        Ok(config)
+    }
 }
 
 fn engine(text: &str) -> Result<engine::Config, String> {
@@ -239,6 +271,26 @@ mod tests {
     }
 
     #[test]
+    fn of_answers_that_are_given_again() {
+        let text = format!(
+            "{HEADERS}most 9 /run/a b\nlease x-lease\nticket x-ticket\nmodel a b\nalso x-b\nunless x-c\ncopied x-d"
+        );
+        let Some(Config::Again(again)) = Config::read(b"again", text.as_bytes()) else { panic!() };
+        assert_eq!(
+            (again.model.as_str(), again.lease.as_str(), again.ticket.as_str()),
+            ("x-model", "x-lease", "x-ticket")
+        );
+        assert_eq!(
+            (again.models.as_slice(), again.unless.as_slice()),
+            (&[b"a b".to_vec()][..], &["x-c".to_string()][..])
+        );
+        assert_eq!(
+            (again.also.as_slice(), again.copied.as_slice()),
+            (&["x-b".to_string()][..], &["x-d".to_string()][..])
+        );
+    }
+
+    #[test]
     fn of_clients() {
         let digest = "00".repeat(32);
         let clients = |lines: &str| match Config::read(b"route", format!("{HEADERS}{lines}").as_bytes()) {
@@ -267,6 +319,10 @@ mod tests {
             ("route", format!("{HEADERS}told")),
             ("route", format!("{HEADERS}client acme")),
             ("route", format!("{HEADERS}client {} acme", "0".repeat(63))),
+            ("again", format!("{HEADERS}lease x\nticket x")),
+            ("again", format!("{HEADERS}most 9 /a\nlease x")),
+            ("again", format!("{HEADERS}most 9\nlease x\nticket x")),
+            ("again", format!("{HEADERS}most 9 /a\nlease x\nticket x\nwhat x")),
             ("engine", HEADERS.to_string()),
             ("engine", format!("{HEADERS}model a\nhold on")),
             ("engine", format!("{HEADERS}model a\ndefault x-d")),

@@ -1,6 +1,7 @@
 //! What a filter is asked by Envoy, and what it may ask of Envoy. A filter decides; `abi.rs` acts.
 
 use crate::answer::Answer;
+use std::sync::Arc;
 
 /// Of a request or of its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,47 @@ pub trait Host {
     fn text(&self, key: &str) -> Option<Vec<u8>>;
 }
 
+/// For how long the brain lets one of its answers be given again. Times are milliseconds of the world's clock.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Lease {
+    /// Of the brain's word, in which it is given.
+    pub epoch: u64,
+    /// When an engine gave the answer.
+    pub stored: u64,
+    /// When it ends.
+    pub until: u64,
+    /// By what the brain hears that the answer was given again.
+    pub ticket: Vec<u8>,
+}
+
+impl Lease {
+    /// Of `EPOCH STORED UNTIL TICKET`; None if it is none.
+    pub fn read(text: &[u8]) -> Option<Lease> {
+        let mut words = std::str::from_utf8(text).ok()?.splitn(4, ' ');
+        let mut number = || words.next()?.parse().ok();
+        let (epoch, stored, until) = (number()?, number()?, number()?);
+        Some(Lease { epoch, stored, until, ticket: words.next()?.as_bytes().to_vec() })
+    }
+}
+
+/// An answer of 200 that is given again.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Given {
+    /// Those that belong to it.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The whole.
+    pub body: Vec<u8>,
+    /// The brain's.
+    pub lease: Lease,
+}
+
+impl Given {
+    /// Seconds since an engine gave it.
+    pub fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.lease.stored) / 1000
+    }
+}
+
 /// What to do with a part of a request.
 pub enum Request {
     /// Pass it on.
@@ -47,6 +89,8 @@ pub enum Request {
     Wait,
     /// Answer; no engine is asked.
     Answer(Answer),
+    /// The same with an answer that was given before, at this moment in milliseconds.
+    Given(Arc<Given>, u64),
 }
 
 /// What to do with a part of an answer.
@@ -94,4 +138,18 @@ pub trait Filter {
     }
     /// Nothing more comes; the access log is written next.
     fn complete(&mut self, _host: &mut dyn Host) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leases() {
+        let lease = Lease { epoch: 7, stored: 8, until: 9, ticket: b"+chat 0a".to_vec() };
+        assert_eq!(Lease::read(b"7 8 9 +chat 0a"), Some(lease));
+        for wrong in [&b""[..], b"7 8 9", b"7 8 x y", b"-7 8 9 y", b"\xff"] {
+            assert_eq!(Lease::read(wrong), None);
+        }
+    }
 }

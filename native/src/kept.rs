@@ -10,7 +10,7 @@
 use crate::filter::{Host, Side};
 
 /// Says where an answer is from: `hit-...` is one that was kept.
-const FROM: &str = "x-tidegate-cache";
+pub const FROM: &str = "x-tidegate-cache";
 
 /// Whether what comes was kept before: nobody has worked for it now.
 pub fn is_given_again(host: &dyn Host) -> bool {

@@ -3,6 +3,7 @@
 //! | filter   | where                                   | does                                                              |
 //! |----------|-----------------------------------------|-------------------------------------------------------------------|
 //! | `route`  | the virtual host's chain, for a request | knows the client, finds the model, refuses; ends broken streams   |
+//! | `again`  | the same chain, before the brain's      | gives answers again that the brain has given                      |
 //! | `engine` | a cluster's chain, for an attempt       | puts the engine's own name in; holds headers until the first byte |
 //! | `end`    | the listener, below HTTP                | writes the end of a broken HTTP/1.1 answer                         |
 //!
@@ -11,6 +12,7 @@
 
 #[cfg(not(test))]
 mod abi;
+pub mod again;
 pub mod answer;
 pub mod clients;
 pub mod config;

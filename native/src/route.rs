@@ -32,7 +32,7 @@ use crate::model::Finder;
 use crate::prefix::Prefix;
 use crate::splice::Place;
 use crate::usage::Usage;
-use headers::{asks_in_advance, finder, is_compressed, is_stream, name_request};
+use headers::{asks_in_advance, finder, is_compressed, is_stream, name_answerer, name_request};
 pub use paths::Config;
 use paths::{split, Kind};
 use std::sync::Arc;
@@ -41,9 +41,8 @@ use std::time::Instant;
 /// Read, and taken off, by Envoy's router; a client's own is dropped before.
 /// <https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/router_filter#x-envoy-upstream-rq-per-try-timeout-ms>
 const ATTEMPT_TIMEOUT: &str = "x-envoy-upstream-rq-per-try-timeout-ms";
-/// As `operator/tidegate/names.py` has them: how many were asked, and who answered, by what the route would have asked.
+/// As `operator/tidegate/names.py` has it: how many were asked.
 const ATTEMPTS: &str = "x-tidegate-attempts";
-const ANSWERED_BY: [&str; 2] = ["x-tidegate-backend", "x-tidegate-revision"];
 const BEARER: (&str, &str) = ("www-authenticate", "Bearer");
 /// As `operator/tidegate/envoy/limits.py` has it.
 const AGAIN: (&str, &str) = ("retry-after", "5");
@@ -318,15 +317,17 @@ impl Filter for Route {
             name_request(host);
         }
         if self.ours && host.header(Side::Response, ATTEMPTS, 0) == Some(b"0") {
-            ANSWERED_BY.iter().for_each(|name| host.remove_header(Side::Response, name));
+            name_answerer(host);
         }
         if !end && !self.ours && is_stream(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
-        if self.config.kept.0 > 0 && !self.ours {
-            self.kept.begin(host, &self.config.kept.1);
+        if self.config.kept.0 > 0 {
             self.again = is_given_again(host);
+            if !self.ours {
+                self.kept.begin(host, &self.config.kept.1);
+            }
         }
         // what has a length must keep it
         self.asked &= self.stream.is_some();

@@ -89,6 +89,8 @@ CACHED_HEADER: Final = f"{INTERNAL_PREFIX}cached"
 """The route of a request to which the brain itself gives an answer that is kept."""
 TICKET_HEADER: Final = f"{INTERNAL_PREFIX}ticket"
 """By which the brain knows a request again: the answer that it gives, or that an engine gives and the brain keeps."""
+LEASE_HEADER: Final = f"{INTERNAL_PREFIX}lease"
+"""For how long an answer that is kept may be given again without asking the brain (brain/cache/leases.py)."""
 INTERNAL_HEADERS: Final = (
     MODEL_HEADER,
     SPLICE_HEADER,
@@ -106,6 +108,7 @@ INTERNAL_HEADERS: Final = (
     CACHE_HEADER,
     CACHED_HEADER,
     TICKET_HEADER,
+    LEASE_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"

@@ -82,8 +82,8 @@ async def clients(envoy: RealEnvoy, count: int = 3) -> AsyncIterator[Counter[int
 
 
 async def asked(envoy: RealEnvoy, model: str = "chat", *, patience: float = 30, stream: bool = False) -> httpx.Response:
-    """One request."""
-    async with httpx.AsyncClient(base_url=envoy.url, timeout=patience) as client:
+    """One request; `patience` is for its answer."""
+    async with httpx.AsyncClient(base_url=envoy.url, timeout=httpx.Timeout(30, read=patience)) as client:
         return await client.post(CHAT, json={"model": model} | ({"stream": True} if stream else {}))
 
 
@@ -129,11 +129,11 @@ async def test_a_client_that_leaves_leaves_nothing(envoy: RealEnvoy, engines: En
 
 
 async def test_timeouts_begin_when_a_request_is_let_go(envoy: RealEnvoy, engines: Engines, tmp_path: Path) -> None:
-    soon = Timeouts(request_seconds=0.6, idle_seconds=0.6, first_token_seconds=0.3)
+    soon = Timeouts(request_seconds=2, idle_seconds=2, first_token_seconds=1.5)
     async with running(envoy, tmp_path, ONE.model_copy(update={"timeouts": soon})) as router:
         waits = asyncio.create_task(asked(envoy, stream=True))
         await come_true(lambda: held(router) == 1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)  # longer than any of them
         router.engines_changed(served(a=engines.start()))
         assert (await waits).status_code == 200
 

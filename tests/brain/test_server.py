@@ -11,7 +11,8 @@ import httpx
 import pytest
 from aiohttp import web
 
-from tests.envoy.conftest import Engine, RealEnvoy, config, free_port
+from tests.envoy.conftest import Engine, RealEnvoy, config
+from tests.support.ports import free_port
 from tidegate.brain import server
 from tidegate.brain.admin import Admin, Gone, Incarnation, Reading, Silent
 from tidegate.brain.own import Own

@@ -209,7 +209,7 @@ async def _drop_by_drop(request: web.Request) -> web.StreamResponse:
     """No pause between two bytes is as long as the time-out."""
     answer = web.StreamResponse()
     await answer.prepare(request)
-    for _ in range(20):
+    for _ in range(200):
         await answer.write(b" ")
         await asyncio.sleep(0.05)
     return answer
@@ -221,7 +221,7 @@ async def test_the_time_out_is_for_the_whole(handler: Handler) -> None:
     async with serving(handler) as url, asking(Access(url, timeout=0.3)) as one:
         found = await one.query("up")
         took = time.monotonic() - begin
-        assert took < 0.9
+        assert took < 5
         assert found == Measurement(fault="unreachable", error=f"Prometheus at {url} did not answer within 0.3 s")
 
 

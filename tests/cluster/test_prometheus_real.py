@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -18,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from e2e.devcluster import build
+from tests.support.ports import free_port
 from tidegate.cluster import prometheus
 from tidegate.cluster.prometheus import Access, Prometheus
 from tidegate.plan.samples import Measurement
@@ -53,9 +53,7 @@ class Server:
 
 @contextmanager
 def run(folder: Path, *flags: str) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     (folder / "prometheus.yml").write_text(CONFIG.format(port=port))
     argv = [build.prometheus(print) / "prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
     with (folder / "log").open("wb") as log:
@@ -81,7 +79,7 @@ async def asked(server: Server) -> AsyncIterator[Prometheus]:
 
     async def scraped() -> bool:
         found = await made.query(f"{COUNTER}[1m]")
-        return bool(found.series) and len(found.series[0].points) >= 3
+        return bool(found.series) and len(found.series[0].points) >= 5
 
     await server.waits_for(scraped)
     yield made

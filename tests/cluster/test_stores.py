@@ -18,6 +18,7 @@ from tests.brain.store.conftest import PASSWORD as WORD
 from tests.brain.store.conftest import watched
 from tests.support.builders import existing_tier, managed_tier
 from tests.support.fake_api import FakeApi
+from tests.support.ports import free_port
 from tidegate.cluster import stores
 from tidegate.plan.samples import StoreCheck
 
@@ -46,9 +47,7 @@ async def ask_url(url: str, **more: str) -> StoreCheck:
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A Valkey with a password on the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = int(probe.getsockname()[1])
+    number = free_port()
     folder = tmp_path_factory.mktemp("valkey")
     config = folder / "valkey.conf"
     config.write_text(f'bind 127.0.0.1\nport {number}\ndir {folder}\nsave ""\nrequirepass "{PASSWORD}"\n')

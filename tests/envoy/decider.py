@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from tests.support.patience import wait_longer
 from tidegate.brain.cache import answered
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.decide.server import Decisions
@@ -34,15 +35,16 @@ async def main(folder: Path) -> None:
         await decisions.cache.serve(folder / caching.CACHED_SOCKET),
         await listen(folder / caching.ANSWERS_SOCKET, decisions.cache.answered, answered.read),
     ]
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        said = json.loads(line)
-        for name, secret in said.get("secrets", {}).items():
-            keeper.secret_changed(name, secret)
-            caches.secret_changed(name, secret)
-        keeper.follow(load(said["config"]))
-        decisions.follow(load(said["config"]), {name: (Endpoint("127.0.0.1", 1),) for name in said["engines"]})
-        caches.follow(load(said["config"]))
-        print("follows", flush=True)
+    async with decisions.cache.leases.told(folder / caching.WORD):
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            said = json.loads(line)
+            for name, secret in said.get("secrets", {}).items():
+                keeper.secret_changed(name, secret)
+                caches.secret_changed(name, secret)
+            keeper.follow(load(said["config"]))
+            decisions.follow(load(said["config"]), {name: (Endpoint("127.0.0.1", 1),) for name in said["engines"]})
+            caches.follow(load(said["config"]))
+            print("follows", flush=True)
     for part in parts:
         part.cancel()
     server.close()
@@ -51,4 +53,6 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "patient" in sys.argv[2:]:
+        wait_longer()
     uvloop.run(main(Path(sys.argv[1])))

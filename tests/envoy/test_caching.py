@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ import httpx
 import pytest
 from aiohttp import web
 
-from tests.envoy.conftest import RealEnvoy, config, free_port
+from tests.envoy.conftest import RealEnvoy, config
 from tests.envoy.serving import Loop
 from tests.envoy.test_decide import Brain
 from tests.envoy.waiting import until
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Memory
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
+from tidegate.envoy import caching
 from tidegate.envoy.breaking import EJECTED, LONGER
-from tidegate.envoy.caching import TIMEOUT
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 CHAT = "/v1/chat/completions"
@@ -40,6 +42,8 @@ class Model:
     def __init__(self, thread: Loop) -> None:
         self._thread = thread
         self.port, self.asked, self.status, self.finish = free_port(), 0, 200, "stop"
+        self.failing = 0
+        """How many of the first requests fail."""
         self.break_off = False
         self.more: dict[str, str] = {}
         self.gate = thread.do(self._event())
@@ -67,11 +71,14 @@ class Model:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self.asked += 1
-        text = f"answer {self.asked} of a model that has some words to say"
+        number = self.asked
+        text = f"answer {number} of a model that has some words to say"
         body = await request.json()
         await self.gate.wait()
-        if self.status != 200:
-            return web.json_response({"error": {"message": "no"}}, status=self.status)
+        if self.status != 200 or number <= self.failing:
+            return web.json_response(
+                {"error": {"message": "no"}}, status=500 if number <= self.failing else self.status
+            )
         usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
         head = {"id": f"chatcmpl-{self.asked}", "created": 1, "model": body["model"]}
         if not body.get("stream"):
@@ -123,6 +130,12 @@ def cached(cache: Cache = KEPT, **changes: Any) -> RouterConfig:
     """Of one model, whose route has this cache."""
     made = config({"chat": {"a": 1}}, caches=(cache,), **changes)
     return made.model_copy(update={"routes": tuple(r.model_copy(update={"cache": cache.name}) for r in made.routes)})
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many ask at once, and on a busy machine the last of them may be told later than a brain that is away is waited for."""
+    monkeypatch.setattr(caching, "TIMEOUT", 60.0)
 
 
 def offered(envoy: RealEnvoy, brain: Brain, model: Model, wanted: RouterConfig) -> RealEnvoy:
@@ -236,6 +249,7 @@ def test_how_a_request_wants_to_be_treated(envoy: RealEnvoy, brain: Brain, model
     assert source(ask(envoy, headers={"cache-control": "no-store"})) == ""
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_asks_at_once_waits_for_one_answer(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     offered(envoy, brain, model, cached())
     model.open(False)
@@ -265,26 +279,17 @@ async def until_asked(model: Model) -> None:
     model.open(True)
 
 
+@pytest.mark.usefixtures("patient")
 def test_the_engine_fails_for_the_first(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
     wanted = cached(retry=Retry(attempts=0, codes=(), reasons=(), backoff_seconds=0.005))
     offered(envoy, brain, model, wanted)
     model.open(False)
-    model.status = 500
-
-    async def fail_once() -> None:
-        while not model.asked:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(1.0)
-        model.open(True)
-        while model.asked < 2:
-            await asyncio.sleep(0.001)
-        model.status = 200
-
-    answers = asyncio.run(many(envoy, 20, fail_once))
+    model.failing = 2
+    answers = asyncio.run(many(envoy, 20, lambda: until_asked(model)))
     failed = [answer for answer in answers if answer.status_code == 500]
-    assert 1 <= len(failed) <= 3, "the first, and who asked in its place while the engine still failed"
-    assert all(said(answer).startswith("answer") for answer in answers if answer.status_code == 200)
-    assert model.asked <= 4
+    assert len(failed) == 2, "the first, and who asked in its place while the engine still failed"
+    assert all(said(answer).startswith("answer 3") for answer in answers if answer.status_code == 200)
+    assert model.asked == 3
 
 
 @pytest.mark.parametrize("how", ["die", "hang"])
@@ -308,12 +313,14 @@ def test_a_brain_that_hangs_is_not_asked_again_and_again(envoy: RealEnvoy, brain
     def asked() -> int:
         return envoy.stat("cluster.cache.upstream_rq_total")
 
+    new = (f"question {number}" for number in count())
+
     def nobody_was_asked() -> bool:
         before = asked()
-        assert said(ask(envoy)).startswith("answer")
+        assert said(ask(envoy, next(new))).startswith("answer")
         return asked() == before
 
-    until(nobody_was_asked, 10 * TIMEOUT)
+    until(nobody_was_asked, 10 * caching.TIMEOUT)
     brain.go_on()
     until(lambda: source(ask(envoy)) == "hit-memory", LONGER * EJECTED)
 

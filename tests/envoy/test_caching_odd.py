@@ -11,13 +11,27 @@ import httpx
 import pytest
 
 from tests.envoy.conftest import RealEnvoy, config
-from tests.envoy.test_caching import CHAT, KEPT, Model, ask, body, brain, cached, hit, model, offered, said, source
+from tests.envoy.test_caching import (
+    CHAT,
+    KEPT,
+    Model,
+    ask,
+    body,
+    brain,
+    cached,
+    hit,
+    model,
+    offered,
+    patient,
+    said,
+    source,
+)
 from tests.envoy.test_decide import Brain
 from tidegate.brain.native import built
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
 
-__all__ = ["brain", "model"]
+__all__ = ["brain", "model", "patient"]
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 
 
@@ -51,7 +65,7 @@ def test_http_of_long_ago(envoy: RealEnvoy, brain: Brain, model: Model, stream: 
     assert text == whole.content
 
 
-def test_a_client_that_leaves_hands_on(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+def test_a_client_that_leaves_hands_on(envoy: RealEnvoy, brain: Brain, model: Model, patient: None) -> None:
     """Who waits asks in its place, and all others wait for that one."""
     offered(envoy, brain, model, cached())
     model.open(False)

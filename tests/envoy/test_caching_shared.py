@@ -16,12 +16,13 @@ from tests.envoy.conftest import RealEnvoy
 from tests.envoy.test_caching import KEPT, Model, ask, cached, model, said, source
 from tests.envoy.test_decide import Brain
 from tests.envoy.waiting import until
+from tests.support.patience import hasty, patient_waits
 from tidegate.brain.native import built
 from tidegate.contract.cache import Cache, Exact, Semantic
 from tidegate.contract.limits import Store
 from tidegate.embedding.local import FOLDER
 
-__all__ = ["model"]
+__all__ = ["hasty", "model", "patient_waits"]
 
 pytestmark = [
     pytest.mark.envoy,
@@ -60,12 +61,13 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 class Routers:
     """Two of one policy."""
 
-    def __init__(self, folder: Path, valkey: Valkey) -> None:
+    def __init__(self, folder: Path, valkey: Valkey, *, patient: bool) -> None:
         folders = [folder / "one", folder / "two"]
         for each in folders:
             each.mkdir()
         self.envoys = [RealEnvoy(each) for each in folders]
-        self.brains = [Brain(each) for each in folders]
+        self.brains = [Brain(each, patient=patient) for each in folders]
+        self._valkey = valkey
         self.store = Store(secret="s", key="password", address=valkey.where.said)
 
     def run(self, model: Model, **changes: Any) -> None:
@@ -77,6 +79,10 @@ class Routers:
             brain.follow(wanted, "a", secrets={"s": SECRET})
             envoy.offer(wanted, {"a": [model]})
 
+    def stored(self) -> list[str]:
+        """Names of the answers in the store."""
+        return [line for line in self._valkey.ask("KEYS", "*:answer:*").split("\r\n") if ":answer:" in line]
+
     def stop(self) -> None:
         """All of them."""
         for envoy in self.envoys:
@@ -86,9 +92,9 @@ class Routers:
 
 
 @pytest.fixture
-def routers(tmp_path: Path, valkey: Valkey) -> Iterator[Routers]:
+def routers(tmp_path: Path, valkey: Valkey, request: pytest.FixtureRequest) -> Iterator[Routers]:
     """Not yet configured."""
-    made = Routers(tmp_path, valkey)
+    made = Routers(tmp_path, valkey, patient="hasty" not in request.fixturenames)
     yield made
     made.stop()
 
@@ -113,12 +119,14 @@ def test_one_router_gives_what_the_other_one_has_heard(routers: Routers, model: 
     asked = model.asked
     first = ask(one, "hello", stream=stream)
     until(lambda: source(ask(one, "hello")) == "hit-memory")
+    until(lambda: len(routers.stored()) == 2)
     again = ask(other, "hello", stream=not stream)
     assert (source(again), said(again).strip()) == ("hit-exact", said(first).strip())
     assert source(ask(other, "hello")) == "hit-memory", "kept here from now on"
     assert model.asked == asked + 1
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("how", ["die", "hang"])
 def test_a_store_that_is_away_costs_no_request(routers: Routers, model: Model, valkey: Valkey, how: str) -> None:
     routers.run(model)

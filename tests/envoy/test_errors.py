@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.brain.decide.test_step import asking
-from tests.envoy.conftest import Engine, Engines, Listening, RealEnvoy, config, free_port
+from tests.envoy.conftest import Engine, Engines, Listening, RealEnvoy, config
 from tests.envoy.hostile.wire import CHUNKED, HELLO, Answer, ask, chunked, exchange, request
 from tests.envoy.waiting import DEADLINE
+from tests.support.ports import free_port
 from tidegate.contract.patience import Timeouts
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import anthropic, openai, routes

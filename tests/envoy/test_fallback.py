@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.envoy.conftest import Engines, RealEnvoy, config, free_port, sticky
+from tests.envoy.conftest import Engines, RealEnvoy, config, sticky
 from tests.envoy.waiting import until
+from tests.support.ports import free_port
 from tidegate.contract.breaking import CircuitBreaker
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, FixedAnswer, Target
@@ -174,13 +175,13 @@ class TestBreaker:
     def test_and_asked_again(self, envoy: RealEnvoy, engines: Engines) -> None:
         bad, good = engines.start(), engines.start()
         bad.status = 500
-        breaker = CircuitBreaker(consecutive_errors=3, eject_seconds=1)
+        breaker = CircuitBreaker(consecutive_errors=3, eject_seconds=5)  # longer than twenty requests take
         wanted = chain({"a": 1}, "b", attempts=0).model_copy(update={"circuit_breaker": breaker})
         envoy.offer(wanted, {"a": [bad], "b": [good]})
         codes = {envoy.client.post("/v1/completions", json=HELLO).status_code for _ in range(20)}
         assert (codes, len(bad.bodies)) == ({200}, 3)
         bad.status = 200
-        until(lambda: envoy.client.post("/v1/completions", json=HELLO).headers["x-tidegate-backend"] == "a")
+        until(lambda: envoy.client.post("/v1/completions", json=HELLO).headers["x-tidegate-backend"] == "a", 30)
 
     def test_all_engines_may_be(self, envoy: RealEnvoy, engines: Engines) -> None:
         bad, worse, good = engines.start(), engines.start(), engines.start()

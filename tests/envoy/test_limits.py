@@ -20,14 +20,15 @@ from tests.envoy.conftest import Engines, RealEnvoy, config
 from tests.envoy.hostile.wire import CHAT, ask, request
 from tests.envoy.native.test_keys import BOTH, KEY, OTHER
 from tests.envoy.test_decide import Brain, brain
+from tests.envoy.waiting import until
+from tests.support.patience import hasty, patient_waits
 from tidegate.brain.native import built
 from tidegate.contract.clients import ApiKeys
 from tidegate.contract.limits import Limit, Limits
 from tidegate.contract.observation import Observation
 from tidegate.contract.router_config import RouterConfig
-from tidegate.envoy.limiting import TIMEOUT
 
-__all__ = ["brain"]
+__all__ = ["brain", "hasty", "patient_waits"]
 pytestmark = [
     pytest.mark.envoy,
     pytest.mark.skipif(not built(), reason="clients are told apart by the native filters: make native"),
@@ -151,12 +152,30 @@ def test_addresses_and_models(envoy: RealEnvoy, engines: Engines, brain: Brain) 
         assert envoy.client.post(CHAT, json={"model": "more"}).status_code == (429 if per == "Address" else 200)
 
 
-@contextmanager
-def load(envoy: RealEnvoy) -> Iterator[Counter[int]]:
-    """Requests without a pause, by status; 0 is no answer."""
-    seen, stop = Counter[int](), threading.Event()
+THREADS = 4
 
-    def run() -> None:
+
+class Seen(Counter[int]):
+    """Answers by status."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.each = [0] * THREADS
+        """Answers of each thread."""
+
+
+def again(seen: Seen) -> None:
+    """Waits until each thread has been answered once more."""
+    before = list(seen.each)
+    until(lambda: all(now > then for now, then in zip(seen.each, before, strict=True)), 30)
+
+
+@contextmanager
+def load(envoy: RealEnvoy) -> Iterator[Seen]:
+    """Requests without a pause, by status; 0 is no answer."""
+    seen, stop = Seen(), threading.Event()
+
+    def run(number: int) -> None:
         with httpx.Client(base_url=envoy.url, timeout=15) as client:
             while not stop.is_set():
                 body = {"model": "chat", "max_tokens": 16}
@@ -164,8 +183,9 @@ def load(envoy: RealEnvoy) -> Iterator[Counter[int]]:
                     seen[client.post(CHAT, json=body, headers={"x-api-key": KEY}).status_code] += 1
                 except httpx.HTTPError:
                     seen[0] += 1
+                seen.each[number] += 1
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
     for thread in threads:
         thread.start()
     try:
@@ -176,6 +196,7 @@ def load(envoy: RealEnvoy) -> Iterator[Counter[int]]:
             thread.join()
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("passes", [True, False], ids=["open", "closed"])
 @pytest.mark.parametrize("end", [Brain.die, Brain.hang])
 def test_without_the_brain_all_pass_or_all_are_refused(
@@ -187,7 +208,7 @@ def test_without_the_brain_all_pass_or_all_are_refused(
     with load(envoy) as seen:
         enough(seen, 50)
         end(brain)
-        time.sleep(TIMEOUT)  # those that were asked before
+        again(seen)  # none is left of those that were asked before
         before = Counter(seen)
         enough(seen, before.total() + 20)
         after = Counter(seen) - before

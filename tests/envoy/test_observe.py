@@ -95,8 +95,8 @@ def deaf(tmp_path: Path) -> Iterator[Records]:
 
 def lines(envoy: RealEnvoy) -> list[dict[str, Any]]:
     """What stands on stdout so far."""
-    written = (Path(envoy.start.run_dir) / "envoy.log").read_text().splitlines()
-    return [json.loads(line) for line in written if line.startswith("{")]
+    written = (Path(envoy.start.run_dir) / "envoy.log").read_text().splitlines(keepends=True)
+    return [json.loads(line) for line in written if line.startswith("{") and line.endswith("\n")]
 
 
 def switched(envoy: RealEnvoy, engines: list[Any], **shares: float) -> None:

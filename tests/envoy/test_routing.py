@@ -238,7 +238,8 @@ def test_a_draining_engine_is_left_even_without_retries(envoy: RealEnvoy, engine
 
 def test_dead_engines_are_left_for_others(envoy: RealEnvoy, engines: Engines) -> None:
     free = engines.start()
-    from tests.envoy.conftest import Engine, free_port
+    from tests.envoy.conftest import Engine
+    from tests.support.ports import free_port
 
     dead = Engine(free_port())
     envoy.offer(config({"chat": {"a": 1}}), {"a": [dead, free]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -15,7 +14,6 @@ import pytest
 from tests.envoy.conftest import Engines, RealEnvoy, config
 from tidegate.contract.patience import Timeouts
 from tidegate.envoy.breaking import CONNECT_FAILURES
-from tidegate.envoy.clusters import CONNECT_TIMEOUT
 from tidegate.envoy.snapshot import snapshot
 from tidegate.envoy.start import Start
 
@@ -55,13 +53,9 @@ def lost() -> Iterator[Lost]:
 
 def test_an_engine_that_cannot_be_reached_is_left_alone(envoy: RealEnvoy, engines: Engines, lost: Lost) -> None:
     envoy.offer(config({"chat": {"a": 1}}), {"a": [engines.start(), lost]})
-    seconds = []
     for _ in range(8):
-        begin = time.monotonic()
         assert envoy.client.post("/v1/completions", json=HELLO).status_code == 200
-        seconds.append(time.monotonic() - begin)
-    slow = [each for each in seconds if each > CONNECT_TIMEOUT / 2]
-    assert 1 <= len(slow) <= CONNECT_FAILURES, seconds
+    assert 1 <= envoy.stat("cluster.a.r1.upstream_cx_connect_timeout") <= CONNECT_FAILURES
 
 
 def test_errors_of_engines_are_no_reason(envoy: RealEnvoy, engines: Engines) -> None:

@@ -16,10 +16,10 @@ import httpx
 import pytest
 import yaml
 
-from tests.envoy.conftest import free_port
 from tests.envoy.waiting import until
 from tests.sdks import scripted
 from tests.sdks.scripted import Cast, Scripted
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 
 KEY: Final = "sk-acme"

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from tests.envoy.conftest import free_port
 from tests.envoy.serving import Loop
+from tests.support.ports import free_port
 
 Does = Callable[["Scripted", web.Request], Awaitable[web.StreamResponse]]
 CALL: Final = {"name": "weather", "arguments": '{"city":"Oslo"}'}

@@ -72,6 +72,10 @@ fn carry_out(stream: Envoy, said: Option<Request>, wait: u32, answered: u32) -> 
             Stream(stream).answer(&answer);
             answered
         }
+        Some(Request::Given(given, now)) => {
+            Stream(stream).give(&given, now);
+            answered
+        }
         None => {
             let host = Stream(stream);
             let header = |name| host.header(Side::Request, name, 0).unwrap_or_default();

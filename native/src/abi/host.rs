@@ -2,7 +2,7 @@
 
 use super::{Buffer, Envoy, Pair};
 use crate::answer::{Answer, REQUEST_ID};
-use crate::filter::{Host, Side};
+use crate::filter::{Given, Host, Side};
 use std::ptr::{null, null_mut};
 
 /// Slices of a body that are looked at without an allocation.
@@ -12,6 +12,10 @@ const NAMESPACE: &[u8] = b"tidegate";
 const DYNAMIC: u32 = 0;
 /// What `response.code_details` says of our answers.
 const DETAILS: &[u8] = b"tidegate_refused";
+/// The same of answers that were given before: `operator/tidegate/envoy/caching.py` has it, too.
+const AGAIN: &[u8] = b"tidegate_given_again";
+const OK: u32 = 200;
+const AGE: &str = "age";
 /// envoy_dynamic_module_type_attribute_id: request.protocol
 const PROTOCOL: u32 = 10;
 /// tcp(7); Linux
@@ -95,19 +99,30 @@ pub struct Stream(pub Envoy);
 impl Stream {
     /// In place of an engine. Calls this stream's hooks.
     pub fn answer(&self, answer: &Answer) {
-        let pair = |key: &'static str, value: &[u8]| Pair { key: text(key), value: Buffer::of(value) };
         let mut headers = vec![pair("content-type", b"application/json")];
         headers.extend(answer.more.map(|(name, value)| pair(name, value.as_bytes())));
         headers.extend(answer.request.as_ref().map(|name| pair(REQUEST_ID, name)));
-        let body = text(&answer.body);
+        self.respond(answer.status, &headers, answer.body.as_bytes(), DETAILS);
+    }
+
+    /// The same with an answer that was given before.
+    pub fn give(&self, given: &Given, now: u64) {
+        let age = given.age(now).to_string();
+        let mut headers: Vec<Pair> = given.headers.iter().map(|(name, value)| pair(name, value)).collect();
+        headers.push(pair(AGE, age.as_bytes()));
+        self.respond(OK, &headers, &given.body, AGAIN);
+    }
+
+    fn respond(&self, status: u32, headers: &[Pair], body: &[u8], details: &[u8]) {
+        let (body, details) = (Buffer::of(body), Buffer::of(details));
         unsafe {
             envoy_dynamic_module_callback_http_send_response(
                 self.0,
-                answer.status,
+                status,
                 headers.as_ptr(),
                 headers.len(),
                 body,
-                Buffer::of(DETAILS),
+                details,
             );
         }
     }
@@ -149,6 +164,10 @@ impl Stream {
 
 fn text(text: &str) -> Buffer {
     Buffer::of(text.as_bytes())
+}
+
+fn pair(key: &str, value: &[u8]) -> Pair {
+    Pair { key: text(key), value: Buffer::of(value) }
 }
 
 /// envoy_dynamic_module_type_http_header_type

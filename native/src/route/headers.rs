@@ -4,8 +4,12 @@ use super::paths::Kind;
 use crate::answer::REQUEST_ID;
 use crate::filter::{Host, Side};
 use crate::form::Form;
+use crate::kept::is_given_again;
 use crate::model::Finder;
 use crate::scanner::Scanner;
+
+/// Who answered, as `operator/tidegate/names.py` has it.
+const ANSWERED_BY: [&str; 2] = ["x-tidegate-backend", "x-tidegate-revision"];
 
 /// What reads a body of this kind.
 pub fn finder(host: &dyn Host, kind: Kind) -> Finder {
@@ -39,4 +43,37 @@ pub fn is_stream(host: &dyn Host) -> bool {
     let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
     let fixed = |name: &str| host.header(Side::Response, name, 0).is_some();
     kind.starts_with(b"text/event-stream") && !fixed("content-length") && !fixed("content-encoding")
+}
+
+/// The route has named whom it would have asked, where nobody was. An answer that is
+/// given again has another one (again.rs), any other of ours none.
+pub fn name_answerer(host: &mut dyn Host) {
+    let again = is_given_again(host);
+    for name in ANSWERED_BY {
+        let who = host.header(Side::Request, name, 0).filter(|_| again).map(<[u8]>::to_vec);
+        match who {
+            Some(who) => host.set_header(Side::Response, name, &who),
+            None => host.remove_header(Side::Response, name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn an_answer_that_is_given_again_names_who_gave_it() {
+        for (from, named) in [("hit-memory", Some(&b"small"[..])), ("miss", None)] {
+            let mut host = Fake::default();
+            host.set_header(Side::Request, "x-tidegate-backend", b"small");
+            host.set_header(Side::Response, "x-tidegate-backend", b"large");
+            host.set_header(Side::Response, "x-tidegate-revision", b"r2");
+            host.set_header(Side::Response, "x-tidegate-cache", from.as_bytes());
+            name_answerer(&mut host);
+            assert_eq!(host.header(Side::Response, "x-tidegate-backend", 0), named);
+            assert_eq!(host.header(Side::Response, "x-tidegate-revision", 0), None);
+        }
+    }
 }

@@ -37,6 +37,7 @@ fn status(said: &Request) -> u32 {
         Request::Answer(answer) => answer.status,
         Request::Wait => 100,
         Request::Continue => 200,
+        Request::Given(..) => 0,
     }
 }
 

@@ -25,7 +25,8 @@ async def listening(router: Router, folder: Path) -> AsyncIterator[None]:
     )
     asking = await admin.serve(folder / admin.SOCKET, router.caches)
     try:
-        yield
+        async with desk.leases.told(folder / caching.WORD):
+            yield
     finally:
         await asking.cleanup()
         for server in servers:

@@ -7,6 +7,9 @@ nothing (it may not be cached,  goes on as without a cache
 a ticket                        goes on, and the native filter keeps the answer's bytes for the brain (ANSWERED)
 a ticket, and a route `cached`  goes to the brain's own server; when that has nothing to say, on to the route's targets
 
+Before it is asked, the native filter `again` gives what the brain has given before and lets be given again for a while, to requests that are
+the same to the byte (native/src/again.rs): the brain hears of these by their tickets alone.
+
 The question is asked after limits, for which each request is one, and before a model without engines is waited for. Answers travel as
 records do (observe.py): nobody waits for them, and a brain that is gone costs what it would have kept.
 
@@ -21,14 +24,18 @@ from typing import Any, Final
 from tidegate.contract.cache import Cache
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Route, Target
-from tidegate.envoy import fluentd, question
+from tidegate.envoy import fluentd, native, question
 from tidegate.envoy.types import Resource
 from tidegate.envoy.walk import Group
 from tidegate.names import (
+    BACKEND_HEADER,
     CACHE_HEADER,
     CACHED_HEADER,
+    DECIDED_HEADER,
     FROM_CACHE_HEADER,
+    LEASE_HEADER,
     MODEL_HEADER,
+    REVISION_HEADER,
     SIMILARITY_HEADER,
     TICKET_HEADER,
 )
@@ -41,6 +48,12 @@ CACHED: Final = "cached"
 CACHED_SOCKET: Final = "cached.sock"
 ANSWERS: Final = "answers"
 ANSWERS_SOCKET: Final = "answers.sock"
+WORD: Final = "again"
+"""The file in which the brain says what may be given again (brain/cache/leases.py)."""
+AGAIN: Final = "tidegate_given_again"
+"""What Envoy's `response.code_details` says of such answers, as native/src/abi/host.rs has it."""
+GIVEN_AGAIN: Final = 16 << 20
+"""Bytes of Envoy's memory for them, which nobody is asked for: one in an eighth of it at most."""
 TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as away."""
 LARGEST: Final = 256 << 10
@@ -51,6 +64,8 @@ ANSWERS_BATCH: Final = 1 << 20
 """Bytes of answers that wait for each other. What comes while Envoy connects, beyond that, is lost: others ask an engine."""
 ANSWERS_FLUSH: Final = 0.05
 """Seconds after which an answer is sent at the latest: others may wait for it."""
+_BELONGS: Final = ("content-type", BACKEND_HEADER, REVISION_HEADER)
+"""Headers of an answer that are given again with it."""
 DIRECTIVES: Final = (FROM_CACHE_HEADER, "cache-control")
 """Headers by which a request says how it wants to be treated."""
 ANSWERED: Final[dict[str, Any]] = {
@@ -80,13 +95,28 @@ def largest_answer(config: RouterConfig) -> int:
     return max((cache.max_answer_bytes for _, cache in routes(config)), default=0)
 
 
+def give_again(config: RouterConfig, module: str) -> list[Resource]:
+    """The filter, if any cache keeps anything in routers. A route that the brain chose for a request belongs to what it asks."""
+    kept = [route for route, cache in routes(config) if cache.memory]
+    deciding = [route for route in config.routes if route.decision]
+    lines = [
+        *(("model", model) for route in (*kept, *deciding) for model in route.models),
+        ("also", DECIDED_HEADER),
+        *(("unless", name) for name in (*DIRECTIVES, *sorted(_told_apart(config)))),
+        *(("copied", name) for name in _BELONGS),
+    ]
+    return [native.again(module, GIVEN_AGAIN, WORD, lines)] if kept else []
+
+
 def ask_the_brain(config: RouterConfig) -> Resource:
     """The filter; a brain that is away costs hits and no request."""
     asked = "%ROUTE_NAME% %DYNAMIC_METADATA(tidegate:client)%"
     service = {
         "authorization_request": {"headers_to_add": [{"key": CACHE_HEADER, "value": asked}]},
         "authorization_response": {
-            "allowed_upstream_headers": {"patterns": [{"exact": CACHED_HEADER}, {"exact": TICKET_HEADER}]},
+            "allowed_upstream_headers": {
+                "patterns": [{"exact": name} for name in (CACHED_HEADER, TICKET_HEADER, LEASE_HEADER)]
+            },
             "allowed_client_headers_on_success": {"patterns": [{"exact": FROM_CACHE_HEADER}]},
         },
     }

@@ -51,10 +51,15 @@ def _chain(config: RouterConfig, module: str, clients: Clients, held: Collection
         # before the one that may choose another route: who is asked there is asked once
         *limiting.filters(config),
         *([decide.ask_the_brain(config)] if decide.needed(config) else []),
-        *([caching.ask_the_brain(config)] if caching.needed(config) and module else []),
+        *([*caching.give_again(config, module), caching.ask_the_brain(config)] if _keeps(config, module) else []),
         *([hold.wait_for_an_engine(config)] if held else []),
     ]
     return {NAME: typed(f"{_TYPE}PerRoute", filter_chain={"filters": filters})}
+
+
+def _keeps(config: RouterConfig, module: str) -> bool:
+    """Answers are kept by the native filters alone."""
+    return caching.needed(config) and bool(module)
 
 
 def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:

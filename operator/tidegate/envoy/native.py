@@ -16,6 +16,7 @@ from tidegate.envoy.types import Resource, extension, typed
 from tidegate.names import (
     DRAINING_HEADER,
     LARGE_HEADER,
+    LEASE_HEADER,
     LONGER_HEADER,
     MODEL_HEADER,
     OWN_HEADER,
@@ -70,6 +71,13 @@ def route(
         *(clients.lines if clients else []),
     ]
     return _filter(module, "route", lines)
+
+
+def again(module: str, most: int, word: str, lines: list[tuple[str, str]]) -> Resource:
+    """The filter that gives answers again: `most` bytes of them, as long as the brain's `word` holds, a file in the folder that it shares
+    with Envoy. The lines say of what (native/src/config.rs)."""
+    own = [("most", f"{most} {word}"), ("lease", LEASE_HEADER), ("ticket", TICKET_HEADER)]
+    return _filter(module, "again", [*own, *lines])
 
 
 def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:

@@ -17,7 +17,7 @@ from tidegate.contract.observation import Observation
 from tidegate.envoy import caching, fluentd, limiting
 from tidegate.envoy.start import Start
 from tidegate.envoy.types import Resource, duration, extension, typed
-from tidegate.names import FIRST_HEADER, MODEL_HEADER
+from tidegate.names import FIRST_HEADER, FROM_CACHE_HEADER, MODEL_HEADER
 
 SWITCHES: Final = "switches"
 """Name of the runtime layer."""
@@ -47,6 +47,7 @@ LINE: Final[dict[str, Any]] = {
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "cache": f"%RESPONSE_HEADER({FROM_CACHE_HEADER})%",
     "bytes_received": "%BYTES_RECEIVED%",
     "bytes_sent": "%BYTES_SENT%",
     "first_byte_ms": "%RESPONSE_DURATION%",

@@ -155,6 +155,7 @@ def test_whatever_is_written_nothing_breaks_and_nobody_passes_a_limit(words: str
     assert statuses.count(200) <= 3
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_while_the_store_is_away_a_router_lets_through_its_part_and_tells_it_afterwards(valkey: Valkey) -> None:
     counting = Counting()
     counting.follow(configured(requests(40), store=SHARED))

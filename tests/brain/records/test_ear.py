@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tidegate.brain.records.ear import Ear
 from tidegate.brain.records.record import Record, read
+from tidegate.envoy.caching import AGAIN, CACHED
 
 SAID: dict[str, Any] = {
     "client": "acme", "route": "main", "destination": "a.r1", "status": 200, "flags": "UC,URX", "details": "via_upstream",
@@ -43,6 +44,11 @@ def hear(pieces: list[bytes]) -> tuple[list[Record], bool]:
 def test_a_record() -> None:
     assert read(SAID) == READ
     assert read(SAID | {"route": None, "destination": None, "flags": None, "content_type": None}).destination == ""
+
+
+def test_an_answer_that_envoy_gave_again_is_one_of_the_cache() -> None:
+    said = read(SAID | {"destination": None, "details": AGAIN, "flags": None})
+    assert (said.destination, said.of_engine, said.moved, said.waited) == (CACHED, True, False, False)
 
 
 @given(st.lists(st.integers(0, 2000), max_size=6))

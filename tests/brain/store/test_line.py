@@ -78,7 +78,9 @@ async def test_the_node_of_a_cluster_that_has_the_keys_is_asked(valkey: Valkey, 
     async with saying(moved) as port:
         where = Where("127.0.0.1", port, password=valkey.where.password)
         gone: list[str] = []
-        async with kept(Line(where, Use("it is tried", key="{a}:b"), lambda: 0.0, gone=gone.append)) as line:
+        async with kept(
+            Line(where, Use("it is tried", timeout=10, key="{a}:b"), lambda: 0.0, gone=gone.append)
+        ) as line:
             await becomes(lambda: line.ready)
             assert await line.send("SET", "{a}:b", "1") == b"OK"
             assert [why for why in gone if "MOVED" not in why] == []
@@ -97,7 +99,7 @@ async def test_a_node_without_the_keys_is_left_after_the_first_question(valkey: 
 
     async with saying(moved) as port:
         where = Where("127.0.0.1", port, password=valkey.where.password)
-        async with kept(Line(where, Use("it is tried"), lambda: 0.0)) as line:
+        async with kept(Line(where, Use("it is tried", timeout=10), lambda: 0.0)) as line:
             await becomes(lambda: line.ready)
             with pytest.raises(Away, match="MOVED"):
                 await line.send("GET", "{a}:b")

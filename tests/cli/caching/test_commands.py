@@ -27,6 +27,7 @@ from tidegate.plan.plan import ObjectKey
 Capture = pytest.CaptureFixture[str]
 SAID = {
     "entries": 7, "bytes": 3 << 20, "storeBytes": 5 << 20, "hits": {"memory": 1, "exact": 2, "semantic": 1}, "misses": 4,
+    "savedTokens": 700_000, "savedMicrodollars": 1_500_000,
     "trouble": ["the store is away"], "semantic": {"state": "ExactOnly", "judged": 9, "falseHits": 3},
 }  # fmt: skip
 
@@ -79,6 +80,7 @@ def test_stats_of_all_routers(capsys: Capture) -> None:
         "  exact              4  25.0%\n"
         "  semantic           2  12.5%\n"
         "  misses             8  50.0%\n"
+        "  saved      1,400,000  tokens, 3.00 US dollars\n"
         "  store        5.0 MiB\n"
         "  similar           18  looked at, 6 of them wrong\n"
         "  similar questions are not answered at the moment: too many answers were wrong\n"

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from tests.brain.store.conftest import PASSWORD, Valkey, valkey
-from tests.envoy.conftest import free_port
 from tests.support.builders import cached, owner, policy
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 from tidegate.names import CACHE_TIER
 
@@ -153,6 +153,23 @@ def test_a_store_of_yours_is_asked(
 
     for url in asked:
         until(partial(hit, url), "the store gives an answer again")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
+def test_who_is_killed_leaves_no_envoy(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    port, file = free_port(), tmp_path / "policy.yaml"
+    file.write_text(yaml.safe_dump(policy("chat")))
+    router = started(
+        "tidegate", "route", str(file), "--endpoint", "to-llama=http://127.0.0.1:1", "--listen", f"127.0.0.1:{port}"
+    )
+
+    def listens() -> bool:
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens, "the router is there")
+    router.kill()
+    until(lambda: not listens(), "its Envoy has ended, too")
 
 
 def test_a_port_that_another_one_has(tmp_path: Path, started: Callable[..., subprocess.Popen[bytes]]) -> None:

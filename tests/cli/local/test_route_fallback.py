@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from tests.cli.local.test_route import CHAT, until
-from tests.envoy.conftest import Engine, Engines, free_port
+from tests.envoy.conftest import Engine, Engines
 from tests.support.authority import Authority
+from tests.support.ports import free_port
 from tidegate.brain.native import built
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="without Rust")]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import httptools
 
-from tests.envoy.conftest import free_port
 from tests.envoy.hostile.forms import fields
 from tests.envoy.serving import Loop
+from tests.support.ports import free_port
 from tidegate.envoy import paths
 
 STREAM = b'"stream":true'

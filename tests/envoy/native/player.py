@@ -9,8 +9,8 @@ import threading
 from contextlib import suppress
 from enum import Enum
 
-from tests.envoy.conftest import free_port
 from tests.envoy.serving import Loop
+from tests.support.ports import free_port
 
 
 class Then(Enum):

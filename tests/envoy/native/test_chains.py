@@ -14,7 +14,7 @@ from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Fallback, Target
 
 pytestmark = pytest.mark.envoy
-FIRST_TOKEN = 0.4
+FIRST_TOKEN = 1.0
 """Seconds."""
 HURRIED = Timeouts(request_seconds=10, idle_seconds=5, first_token_seconds=FIRST_TOKEN)
 STREAMED, PLAIN = request(b'{"model":"chat","stream":true}'), request(b'{"model":"chat"}')

@@ -59,6 +59,7 @@ class Caching(Protocol):
         storeBytes       of the tier in the store, all routers together
         hits             {memory, exact, semantic}: requests that were answered
         misses           requests that could have been
+        savedTokens      of answers that were given again, and savedMicrodollars, what they would have cost where that is known
         trouble          sentences: why a layer does nothing although the tier asks for it
         semantic         {state: "On" | "ExactOnly", judged, falseHits, low, high, says}: hits that were looked at, the wrong ones among
                          them, the 95 % interval of their share (0 to 1), and why it is ExactOnly

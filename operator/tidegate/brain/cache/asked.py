@@ -58,6 +58,11 @@ class Asked:
         return replace(self, body={}, similar=similar)
 
     @property
+    def plain(self) -> bool:
+        """Whether no header of it asks for anything else than what is usual."""
+        return self.wishes == directives.NONE and self.ttl is None
+
+    @property
     def oldest(self) -> float:
         """Seconds that an answer may be old."""
         return min(self.wishes.max_age, self.ttl if self.ttl is not None else self.wishes.max_age)

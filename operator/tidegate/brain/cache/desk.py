@@ -13,15 +13,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import replay
 from tidegate.brain.cache.answered import OK, Answered
 from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked, Bypassed
-from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.entry import Entry, Kind
 from tidegate.brain.cache.flights import PATIENCE, Flight, Given
+from tidegate.brain.cache.leases import Leases, leased
 from tidegate.brain.cache.lines import Line, lines
 from tidegate.brain.cache.tickets import Tickets
 from tidegate.brain.cache.tier import Tier
@@ -34,6 +35,7 @@ from tidegate.names import (
     CACHED_HEADER,
     DRAINING_HEADER,
     FROM_CACHE_HEADER,
+    LEASE_HEADER,
     REVISION_HEADER,
     SIMILARITY_HEADER,
     TICKET_HEADER,
@@ -81,8 +83,9 @@ class Lead:
 class Desk:
     """Of one router. `now` is the clock of the world, in seconds, and `name` begins its tickets: of one brain and no other."""
 
-    def __init__(self, now: Callable[[], float], name: str) -> None:
+    def __init__(self, now: Callable[[], float], name: str, leases: Leases | None = None) -> None:
         self._now, self._name = now, name
+        self.leases = leases or Leases(now)
         self._lines: dict[str, Line] = {}
         self._followed: dict[str, Line] = {}
         self.tiers: dict[str, Tier] = {}
@@ -95,12 +98,17 @@ class Desk:
         """`config` is what Envoy runs, `answering` the Services that have engines. What was followed before stays known for requests that
         began with it."""
         known = lines(config, answering)
-        self._lines, self._followed = {**self._followed, **known}, known
-        self._open(config)
+        self._know({**self._followed, **known}, config)
+        self._followed = known
 
     def expect(self, config: RouterConfig, answering: Collection[str]) -> None:
         """`config` is what Envoy may run from this moment on."""
-        self._lines = {**lines(config, answering), **self._lines}
+        self._know({**lines(config, answering), **self._lines}, config)
+
+    def _know(self, known: dict[str, Line], config: RouterConfig) -> None:
+        if known != self._lines:
+            self.leases.void()
+        self._lines = known
         self._open(config)
 
     def _open(self, config: RouterConfig) -> None:
@@ -111,7 +119,7 @@ class Desk:
             if name in self.tiers and cache:
                 self.tiers[name].follow(cache)
             elif name not in self.tiers:
-                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now)
+                self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now, self.leases.void)
         for name in self.tiers.keys() - {line.cache.name for line in self._lines.values()}:
             del self.tiers[name]
 
@@ -178,7 +186,16 @@ class Desk:
     def _fetch(self, wanted: Wanted) -> bytes:
         ticket = self._ticket()
         self._wanted.keep(ticket, wanted, self._moment())
-        return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route}).encoded()
+        lease = self._lease(wanted.tier, wanted.asked, wanted.given) if wanted.given else {}
+        return Answer(200, {TICKET_HEADER: ticket, CACHED_HEADER: wanted.asked.line.route, **lease}).encoded()
+
+    def _lease(self, tier: Tier, asked: Asked, given: Given) -> dict[str, str]:
+        """For what this router has itself now, and anybody would be given who asks the same."""
+        key = given.entry.key
+        until = tier.memory.until(key)
+        if given.source == "semantic" or not asked.plain or not until:
+            return {}
+        return {LEASE_HEADER: self.leases.lease(given.entry.stored, until, asked.line.route, key)}
 
     async def serve(self, socket: Path) -> asyncio.Server:
         """Answers are fetched there; what an earlier brain left is taken over. The caller closes it."""
@@ -221,7 +238,7 @@ class Desk:
 
     def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> Reply:
         manner = wanted.asked.manner
-        wanted.tier.count(wanted.asked, given, waited=waited)
+        wanted.tier.count(wanted.asked.line, given, waited=waited)
         write = partial(self._written, given, manner)
         return asyncio.to_thread(write) if manner.stream and len(given.entry.answer) > LONG else write()
 
@@ -240,6 +257,9 @@ class Desk:
 
     def answered(self, said: Answered) -> None:
         """A request with a ticket is over; one that was to be given an answer may never have come for it."""
+        if found := leased(said.ticket):
+            self._given_again(*found)
+            return
         self._wanted.take(said.ticket)
         lead = self._leads.take(said.ticket)
         if lead is None:
@@ -249,19 +269,21 @@ class Desk:
             flights.failed(flight) if said.may_be_otherwise else flights.given_up(flight)
             return
         if len(said.answer) > LONG and not self._reading.full:
-            self._reading.start(self._read(lead, said))
+            self._reading.start(self._read_beside(lead, said))
         else:
-            self._keep(lead, self._made(lead, said))
+            self._keep(lead, said, _read(lead.asked.kind, said))
 
-    async def _read(self, lead: Lead, said: Answered) -> None:
+    async def _read_beside(self, lead: Lead, said: Answered) -> None:
         with lead.tier.flights.leading(lead.flight):
-            entry = await asyncio.to_thread(self._made, lead, said)
-        self._keep(lead, entry)
+            read = await asyncio.to_thread(_read, lead.asked.kind, said)
+        self._keep(lead, said, read)
 
-    def _keep(self, lead: Lead, entry: Entry | NotWhole) -> None:
+    def _keep(self, lead: Lead, said: Answered, read: Read | NotWhole) -> None:
         flights, flight = lead.tier.flights, lead.flight
-        if isinstance(entry, NotWhole):
-            lead.tier.results["not-stored", str(entry)] += 1
+        try:
+            entry = self._entry(lead, said, read)
+        except NotWhole as reason:
+            lead.tier.results["not-stored", str(reason)] += 1
             flights.given_up(flight)
             return
         lead.tier.keep(lead.asked, entry)
@@ -269,22 +291,22 @@ class Desk:
             lead.tier.doubts.compare(lead.asked, lead.doubted, entry)
         flights.answered(flight, Given(entry, "memory"))
 
-    def _made(self, lead: Lead, said: Answered) -> Entry | NotWhole:
-        try:
-            return self._entry(lead, said)
-        except NotWhole as reason:
-            return reason
+    def _given_again(self, route: str, key: bytes) -> None:
+        """By Envoy itself: what is used stays, and is counted as far as it is still known."""
+        line = self._lines.get(route)
+        tier = self.tiers.get(line.cache.name) if line else None
+        if line and tier and (entry := tier.memory.get(key, self._now())):
+            tier.count(line, Given(entry, "memory"), waited=False)
 
-    def _entry(self, lead: Lead, said: Answered) -> Entry:
-        """Raises NotWhole."""
+    def _entry(self, lead: Lead, said: Answered, read: Read | NotWhole) -> Entry:
+        """As of now, and not of when it began to be read: purges that came meanwhile mean what was there before. Raises NotWhole."""
         asked = lead.asked
         who = asked.line.answerers.get(said.destination)
         if who is None:
             raise NotWhole("fallback")
-        if not said.answer:
-            raise NotWhole("too-long-or-broken")
-        answer = whole(asked.kind, said.answer, streamed=said.streamed)
-        usage, now = answer.get("usage"), self._now()
+        if isinstance(read, NotWhole):
+            raise read
+        now = self._now()
         return Entry(
             key=asked.keys[said.destination],
             kind=asked.kind,
@@ -293,12 +315,32 @@ class Desk:
             backend=who.backend,
             revision=who.revision,
             question=asked.question,
-            answer=replay.kept(answer),
-            prompt_tokens=_number(usage, "prompt_tokens"),
-            completion_tokens=_number(usage, "completion_tokens"),
+            answer=read.answer,
+            prompt_tokens=read.prompt_tokens,
+            completion_tokens=read.completion_tokens,
             stored=now,
             expires=now + lead.tier.ttl(asked),
         )
+
+
+class Read(NamedTuple):
+    """Of an engine's answer, whole."""
+
+    answer: bytes
+    """As an entry has it."""
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def _read(kind: Kind, said: Answered) -> Read | NotWhole:
+    if not said.answer:
+        return NotWhole("too-long-or-broken")
+    try:
+        answer = whole(kind, said.answer, streamed=said.streamed)
+    except NotWhole as reason:
+        return reason
+    usage = answer.get("usage")
+    return Read(replay.kept(answer), _number(usage, "prompt_tokens"), _number(usage, "completion_tokens"))
 
 
 def _number(usage: Any, name: str) -> int:

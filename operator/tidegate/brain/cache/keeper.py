@@ -208,6 +208,7 @@ class CacheKeeper:
     @staticmethod
     def _forget(tier: Tier, layers: Layers, fits: Callable[[Entry], bool]) -> None:
         layers.forget(tier.memory.purge(fits))
+        tier.void()
 
     def stats(self) -> dict[str, Any]:
         """admin.py says what it tells."""
@@ -224,6 +225,8 @@ class CacheKeeper:
             **({"semantic": layers.doubts.told()} if layers and layers.doubts else {}),
             "hits": hits,
             "misses": tier.results["miss", ""],
+            "savedTokens": tier.saved.total(),
+            "savedMicrodollars": round(tier.dollars * 1e6),
             "trouble": layers.problems() if layers else [],
         }
 

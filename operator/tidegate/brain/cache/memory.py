@@ -41,6 +41,11 @@ class Memory:
         self._kept.move_to_end(key)
         return found[0]
 
+    def until(self, key: bytes) -> float:
+        """When what is there ends, as Entry counts; 0 for nothing."""
+        found = self._kept.get(key)
+        return found[1] if found else 0.0
+
     def put(self, entry: Entry, now: float, ttl: float | None = None) -> None:
         """In place of what was there; `ttl`: seconds, where it is not this memory's own."""
         self.forget(entry.key)

@@ -8,8 +8,10 @@ from math import inf
 from typing import TYPE_CHECKING, Protocol
 
 from tidegate.brain.cache.asked import Asked
+from tidegate.brain.cache.directives import NONE
 from tidegate.brain.cache.entry import Entry
 from tidegate.brain.cache.flights import Flights, Given
+from tidegate.brain.cache.lines import Line
 from tidegate.brain.cache.memory import Memory
 from tidegate.contract.cache import Cache
 
@@ -67,8 +69,10 @@ class Doubts(Protocol):
 class Tier:
     """Of one router."""
 
-    def __init__(self, cache: Cache, now: Callable[[], float]) -> None:
+    def __init__(self, cache: Cache, now: Callable[[], float], void: Callable[[], None] = lambda: None) -> None:
+        """`void` is called when answers that have been given may not be given any more."""
         self.cache = cache
+        self.void = void
         self._now = now
         self.memory = Memory()
         self.flights = Flights()
@@ -146,7 +150,9 @@ class Tier:
         return max((layer.ttl_seconds for layer in layers if layer), default=0.0)
 
     def keep(self, asked: Asked, entry: Entry) -> None:
-        """In all layers."""
+        """In all layers; who would not have what there was has it replaced."""
+        if asked.wishes != NONE:
+            self.void()
         self.memory.put(entry, self._now(), asked.ttl)
         if self.shared:
             self.shared.put(entry)
@@ -165,18 +171,19 @@ class Tier:
                 self.similar.forget(key)
         if self.shared:
             self.shared.forget(keys)
+        self.void()
         self.results["forgotten", ""] += 1
 
-    def count(self, asked: Asked, given: Given, *, waited: bool) -> None:
+    def count(self, line: Line, given: Given, *, waited: bool) -> None:
         """An answer that is given again."""
         self.results["coalesced" if waited else f"hit-{given.source}", ""] += 1
         self.saved["prompt"] += given.entry.prompt_tokens
         self.saved["completion"] += given.entry.completion_tokens
-        self.dollars += _worth(asked, given.entry)
+        self.dollars += _worth(line, given.entry)
 
 
-def _worth(asked: Asked, entry: Entry) -> float:
+def _worth(line: Line, entry: Entry) -> float:
     """US dollars that an engine's answer would have cost, where the backend's price is known."""
-    each = asked.line.answerers.values()
+    each = line.answerers.values()
     price = next((who.price for who in each if (who.backend, who.revision) == (entry.backend, entry.revision)), None)
     return (price.input * entry.prompt_tokens + price.output * entry.completion_tokens) / 1e6 if price else 0.0

@@ -6,10 +6,11 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from secrets import token_hex
+from secrets import randbits, token_hex
 from typing import Final
 
 from tidegate.brain.cache.desk import Desk
+from tidegate.brain.cache.leases import Leases
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.waiting import Waiting
 from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, ask_of
@@ -42,7 +43,7 @@ class Decisions:
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
         self.waiting = Waiting()
-        self.cache = Desk(time.time, token_hex(4))
+        self.cache = Desk(time.time, token_hex(4), Leases(time.time, randbits(63)))
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:

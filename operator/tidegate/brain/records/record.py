@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.envoy.caching import CACHED
+from tidegate.envoy.caching import AGAIN, CACHED
 
 OF_ENGINE: Final = "via_upstream"
 NOTHING: Final[frozenset[str]] = frozenset()
@@ -60,12 +60,13 @@ class Record:
 
 def read(said: Mapping[str, Any]) -> Record:
     """Raises KeyError or ValueError where it is not a record of ours."""
+    again = said["details"] == AGAIN
     return Record(
         route=said["route"] or "",
-        destination=said["destination"] or "",
+        destination=CACHED if again else said["destination"] or "",
         status=int(said["status"]),
         flags=frozenset(said["flags"].split(",")) if said["flags"] else NOTHING,
-        of_engine=said["details"] == OF_ENGINE,
+        of_engine=again or said["details"] == OF_ENGINE,
         broken=bool(said["broken"]),
         streamed=(said["content_type"] or "").startswith("text/event-stream"),
         duration=(said["duration_ms"] or 0) / 1000,

@@ -22,10 +22,16 @@ def lines(tier: str, said: Said) -> Iterator[str]:
     for layer in LAYERS:
         yield f"  {layer:<10} {hits[layer]:>9}  {_share(hits[layer], asked)}"
     yield f"  {'misses':<10} {misses:>9}  {_share(misses, asked)}"
+    yield from _saved(routers)
     yield f"  store      {_bytes(max((integer(one, 'storeBytes') for one in routers), default=0)):>9}"
     yield from _similar(routers)
     for pod, of in said.items():
         yield from _router(pod, part(of, tier))
+
+
+def _saved(routers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    tokens, dollars = (sum(integer(one, field) for one in routers) for field in ("savedTokens", "savedMicrodollars"))
+    yield f"  saved      {tokens:>9,}  tokens" + (f", {dollars / 1e6:,.2f} US dollars" if dollars else "")
 
 
 def _similar(routers: Sequence[Mapping[str, Any]]) -> Iterator[str]:

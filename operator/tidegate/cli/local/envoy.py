@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,8 @@ from tidegate.cli.local.lines import line
 from tidegate.errors import TidegateError
 from tidegate.names import MODULES_VARIABLE
 
+PR_SET_PDEATHSIG = 1
+"""prctl(2), of Linux."""
 GRACE = 5.0
 """Seconds that open streams have at the end."""
 
@@ -37,6 +41,7 @@ async def run(program: str, folder: Path, say: Callable[[str], None]) -> int:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, MODULES_VARIABLE: str(folder)},
+        preexec_fn=_ends_with_us() if sys.platform == "linux" else None,
     )
     assert process.stdout
     try:
@@ -45,6 +50,18 @@ async def run(program: str, folder: Path, say: Callable[[str], None]) -> int:
         return await process.wait()
     finally:
         await _end(process)
+
+
+def _ends_with_us() -> Callable[[], None]:
+    """What the child does first: whoever kills this process with -9 would leave it behind, with its port."""
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def begin() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return begin
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -120,6 +120,7 @@ async def harmed(store: Valkey, proxies: list[Proxy], draw: random.Random, end: 
         await asyncio.sleep(draw.uniform(0, 1.5))
 
 
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("seed", [1])
 async def test_everything_at_once(either: Valkey, seed: int) -> None:
     draw = random.Random(seed)

@@ -15,9 +15,10 @@ import pytest
 from tests.brain.cache.stored.support import sharing, stored, usable
 from tests.brain.cache.support import entry, key, tier
 from tests.brain.limits.test_store import connected
-from tests.brain.store.conftest import PASSWORD, Valkey, free_port, watched
+from tests.brain.store.conftest import PASSWORD, Valkey, watched
 from tests.brain.store.proxy import between
 from tests.brain.store.support import becomes, secret
+from tests.support.ports import free_port
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.stored.news import News, Purge
 from tidegate.brain.limits.windows import Charge

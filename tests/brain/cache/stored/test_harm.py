@@ -30,6 +30,8 @@ pytestmark = pytest.mark.redis
 NAMES = Names(SCOPE, "answers")
 VECTOR = Vector(b"n" * 16, key("a"), b"\1\2" * 384, b"features", time.time() + 3600)
 LOOKS = 200
+NOTHING = LOOKS * TIMEOUT / 10
+"""Seconds that so many look-ups take which wait for nothing, however busy the machine: a tenth of what they take where each waits."""
 
 
 async def cost(shared: Shared, looks: int = LOOKS) -> float:
@@ -51,14 +53,15 @@ def puts(shared: Shared, made: Entry) -> bool:
     return usable(shared) and shared.meters.puts > 0
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) -> None:
     async with sharing(either.where) as one:
         await stored(one, entry("a"))
         either.hang()
         begin = time.monotonic()
         assert await asyncio.gather(*(one.get([key("a")]) for _ in range(50))) == [[None]] * 50
-        assert time.monotonic() - begin < TIMEOUT + 0.15
-        assert await cost(one) < 0.1
+        assert time.monotonic() - begin < 50 * TIMEOUT / 2, "all wait once, and not one after the other"
+        assert await cost(one) < NOTHING
         assert (
             "it did not answer within 50 ms; meanwhile each router gives again what it keeps itself"
             in one.problems()[0]
@@ -69,6 +72,7 @@ async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) ->
         assert (await one.get([key("a")]))[0]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_one_that_is_slow_is_away(valkey: Valkey) -> None:
     async with between(valkey.where.port) as proxy, sharing(replace(valkey.where, port=proxy.port)) as one:
         await stored(one, entry("x"))
@@ -77,7 +81,7 @@ async def test_one_that_is_slow_is_away(valkey: Valkey) -> None:
         while time.monotonic() < begin + 2:
             await one.get([key("a")])
             await asyncio.sleep(0.001)
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         proxy.delay = 0.0
         await becomes(lambda: usable(one), 10)
 
@@ -92,7 +96,7 @@ async def test_killed_and_back_with_nothing(either: Valkey) -> None:
         await becomes(lambda: len(heard) == 3)
         either.die()
         await becomes(lambda: not one.ready)
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         one.put(entry("b"))
         one.announce(VECTOR)
         assert one.meters.dropped == 2
@@ -150,7 +154,7 @@ async def test_names_of_news_that_begin_again_are_seen_within_a_second(valkey: V
 async def test_nobody_is_let_in(valkey: Valkey, changes: dict[str, Any], says: str) -> None:
     async with sharing(replace(valkey.where, **changes), ready=False) as one:
         await becomes(lambda: says in "".join(one.problems()))
-        assert await cost(one) < 0.1
+        assert await cost(one) < NOTHING
         one.put(entry())
         assert one.meters.dropped == 1
         assert "sesame" not in one.problems()[0]
@@ -230,6 +234,7 @@ async def test_news_that_nobody_can_read(valkey: Valkey) -> None:
         assert Missed() in heard, "any of them may have been a purge"
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_who_was_away_for_too_long_knows_that_he_missed_something(valkey: Valkey) -> None:
     heard: list[News] = []
     async with (
@@ -282,6 +287,7 @@ async def test_a_purge_works_in_a_store_that_is_full(either: Valkey) -> None:
         assert await two.get([key("a"), key("b")]) == [None, None]
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_what_waits_is_bounded(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one:
         valkey.hang()
@@ -297,6 +303,7 @@ async def test_what_waits_is_bounded(valkey: Valkey) -> None:
         await becomes(lambda: not one._writing._waiting, 10)
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_what_was_to_be_forgotten_while_it_was_away(valkey: Valkey) -> None:
     async with sharing(valkey.where) as one, sharing(valkey.where) as two:
         await stored(one, entry("a"))
