@@ -39,5 +39,5 @@ def pids(cluster: Cluster) -> list[int]:
 def scale(cluster: Cluster, replicas: int) -> None:
     """So many replicas, all ready, and those of before are gone."""
     cluster.kubectl("-n", NAMESPACE, "scale", "deploy/tidegate", f"--replicas={replicas}")
-    cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=60s")
+    cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=110s")
     cluster.wait(lambda: len(pods(cluster)) == replicas, f"{replicas} operators")

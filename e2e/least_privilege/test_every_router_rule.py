@@ -60,7 +60,7 @@ def test_without_it_something_fails(alone: Place, resource: str, verb: str) -> N
         alone.wait(lambda: any(said in _log(alone, name) for name in set(_routers(alone)) - set(old)), said)
     finally:
         _give(alone, before)
-        alone.kubectl("rollout", "status", "deploy/front-router", "--timeout=90s")
+        alone.kubectl("rollout", "status", "deploy/front-router", "--timeout=110s")
 
 
 def _without(rule: Object, verb: str) -> Object:

@@ -25,7 +25,7 @@ def test_everything_passes_the_restricted_standard(installed: Cluster) -> None:
             assert container["securityContext"]["readOnlyRootFilesystem"], container["name"]
     installed.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
     installed.kubectl("-n", NAMESPACE, "delete", "pods", "--all")
-    installed.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=60s")
+    installed.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/tidegate", "--timeout=110s")
     installed.kubectl("delete", "namespace", place.name, "--wait=false")
 
 

@@ -160,7 +160,7 @@ def test_while_the_store_is_dead_each_router_lets_through_its_part(engines: Plac
     try:
         begin = time.monotonic()
         assert ask(urls[0]).status_code == 200
-        assert time.monotonic() - begin < 1, "nobody waits for it"
+        assert time.monotonic() - begin < 10, "nobody waits until it goes on"
         found = many(urls, 119)
         # each router had let through 10 of its 30 before
         assert found[200] + 1 == 40, found

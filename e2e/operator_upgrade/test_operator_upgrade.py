@@ -15,6 +15,7 @@ from e2e.devcluster import Cluster
 from e2e.harness import Place, model, policy
 from e2e.install import NAMESPACE, helm, install_chart
 from e2e.operator_upgrade import next_version
+from tidegate.control.lease import DURATION, RENEW
 
 pytestmark = pytest.mark.cluster
 
@@ -66,19 +67,28 @@ def _nothing_waits(place: Place, ref: str) -> bool:
 
 
 def test_one_acts_and_the_other_takes_over(place: Place, installed: Cluster) -> None:
-    holder = operators.leader(installed)
-    installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--wait=false")
-    installed.wait(lambda: operators.leader(installed) not in ("", holder), "another one leads", 10)
+    assert any(_hands_over(installed) for _ in range(3)), "a busy machine may hold one up"
     place.apply(model())
     place.ready("mdep/small")
 
 
+def _hands_over(cluster: Cluster) -> bool:
+    """Whether another one leads, after the one that does is asked to end, before the Lease could have run out."""
+    holder, begin = operators.leader(cluster), time.monotonic()
+    cluster.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--wait=false")
+    cluster.wait(lambda: operators.leader(cluster) not in ("", holder), "another one leads")
+    took = time.monotonic() - begin
+    operators.scale(cluster, 2)
+    return took < DURATION - RENEW
+
+
 def test_a_killed_operator_is_replaced(place: Place, installed: Cluster) -> None:
+    """By the one that stood by, and not by the one that is made anew."""
     holder = operators.leader(installed)
+    [other] = {pod["metadata"]["name"] for pod in operators.pods(installed)} - {holder}
     installed.kubectl("-n", NAMESPACE, "delete", "pod", holder, "--grace-period=0", "--force")
-    begin = time.monotonic()
-    installed.wait(lambda: operators.leader(installed) not in ("", holder), "another one leads", 30)
-    assert time.monotonic() - begin < 25
+    installed.wait(lambda: operators.leader(installed) not in ("", holder), "another one leads")
+    assert operators.leader(installed) == other
     place.apply(model())
     place.ready("mdep/small")
 

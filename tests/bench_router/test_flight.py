@@ -46,16 +46,16 @@ async def test_right_answers_count(workload: str, body: bytes) -> None:
 
 async def test_requests_follow_each_other_until_the_time_is_over() -> None:
     async with connections(2) as made:
-        flight = Flight(made, WORKLOADS["json"].request(), expected(json_answer()), 0.1)
+        flight = Flight(made, WORKLOADS["json"].request(), expected(json_answer()), 1)
         await flight.run()
         assert len(flight.latencies) > 10
 
 
 async def test_requests_come_at_a_rate() -> None:
     async with connections(4) as made:
-        flight = Flight(made, WORKLOADS["json"].request(), expected(json_answer()), 0.5, rate=40)
+        flight = Flight(made, WORKLOADS["json"].request(), expected(json_answer()), 1, rate=40)
         await flight.run()
-        assert 12 <= len(flight.latencies) <= 24
+        assert 10 <= len(flight.latencies) <= 44, "no more than the rate, and on a busy machine fewer"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 from kubernetes.aio import client
 
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.router import Router
 from tidegate.brain.watch import Objects
 from tidegate.contract.router_config import RouterConfig
@@ -83,6 +84,6 @@ async def looping(router: Router) -> AsyncIterator[Router]:
 
 async def come_true(condition: Callable[[], bool]) -> None:
     """Waits."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE):
         while not condition():
             await asyncio.sleep(0.02)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.brain.support import CONFIG_MAP, changed, come_true, config_map, looping, slices
 from tests.envoy.conftest import RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.admin import Admin, Reading, parse
 from tidegate.brain.native import built
 from tidegate.brain.router import Router
@@ -29,14 +30,14 @@ async def _running(envoy: RealEnvoy, folder: Path) -> AsyncIterator[Router]:
 
 
 async def _until(router: Router, wanted: dict[str, Any]) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE):
         while not wanted.items() <= (status := await router.status()).items():
             await asyncio.sleep(0.02)
     return status
 
 
 async def _written(file: Path, text: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE):
         while text not in await asyncio.to_thread(file.read_text):
             await asyncio.sleep(0.02)
 
@@ -51,7 +52,7 @@ async def test_good_configurations_run_and_bad_ones_do_not(
         changed(good, router)
         assert not router.started.is_set(), "nothing is written before the engines are known"
         router.engines_changed({})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await router.started.wait()
         envoy._start()
         await _until(router, {"config": good.hash(), "error": "", "native": built()})
@@ -126,7 +127,7 @@ async def test_a_new_destination_waits_for_its_engines(
     async with _running(envoy, tmp_path) as router:
         router.engines_changed(slices("a"))
         changed(old, router)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await router.started.wait()
         envoy._start()
         await _until(router, {"config": old.hash()})
@@ -147,7 +148,7 @@ async def _serving(envoy: RealEnvoy, folder: Path, first: RouterConfig, *service
     async with _running(envoy, folder) as router:
         router.engines_changed(slices(*services))
         changed(first, router)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await router.started.wait()
         envoy._start()
         await come_true(lambda: router._running is not None)

@@ -12,6 +12,7 @@ import pytest
 from tests.brain.decide.test_step import asking
 from tests.brain.support import CONFIG_MAP, changed, come_true, looping, slices
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.admin import Admin
 from tidegate.brain.decide.wire import Wire
 from tidegate.brain.router import Router
@@ -44,7 +45,7 @@ def served(**engines: Engine) -> Objects:
 async def told(router: Router, wanted: RouterConfig) -> None:
     """Waits until Envoy runs it."""
     changed(wanted, router)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(DEADLINE):
         while (await router.status())["config"] != wanted.hash():
             await asyncio.sleep(0.01)
 

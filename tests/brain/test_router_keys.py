@@ -15,6 +15,7 @@ import pytest
 
 from tests.brain.support import CONFIG_MAP, changed, come_true, config_map, looping, slices
 from tests.envoy.conftest import Engines, RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.admin import Admin
 from tidegate.brain.native import built
 from tidegate.brain.router import Router
@@ -60,7 +61,7 @@ async def serving(envoy: RealEnvoy, engines: Engines, wanted: RouterConfig = GUA
         found = slices("a")
         found["a"]["ports"] = [{"name": "http", "port": engine.port}]
         router.engines_changed(found)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await router.started.wait()
         envoy._start()
         await becomes(lambda: status(envoy, ACME), 200)
@@ -77,7 +78,7 @@ async def status(envoy: RealEnvoy, key: str = "") -> int:
             return 0
 
 
-async def becomes(asked: Callable[[], Awaitable[int]], wanted: int, within: float = 10.0) -> float:
+async def becomes(asked: Callable[[], Awaitable[int]], wanted: int, within: float = DEADLINE) -> float:
     """Waits; returns after how many seconds it was so."""
     began = time.monotonic()
     while await asked() != wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from aiohttp import web
 from tests.brain.support import CONFIG_MAP, changed, come_true, going, looping, slices
 from tests.brain.test_router_decisions import told
 from tests.envoy.conftest import RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.admin import Admin
 from tidegate.brain.load import readings
 from tidegate.brain.router import Router
@@ -110,16 +111,21 @@ async def shares(envoy: RealEnvoy, many: int = 120) -> Counter[int]:
     return counted
 
 
+async def come_to(envoy: RealEnvoy, wanted: Callable[[Counter[int]], bool]) -> None:
+    """Waits for such shares: Envoy reads a moment later what its brain has written."""
+    async with asyncio.timeout(DEADLINE):
+        while not wanted(await shares(envoy)):
+            pass
+
+
 async def test_who_is_loaded_gets_fewer(envoy: RealEnvoy, tmp_path: Path) -> None:
     async with engines(3) as (loaded, one, other), running(envoy, tmp_path, loaded, one, other) as router:
         loaded.waiting, loaded.kv = 8, 0.95
         await come_true(lambda: sorted(router.loads.weights.values()) == [10, 100, 100])
-        counted = await shares(envoy)
-        assert counted[loaded.port] * 1.5 < min(counted[one.port], counted[other.port]), counted
+        await come_to(envoy, lambda counted: counted[loaded.port] * 1.5 < min(counted[one.port], counted[other.port]))
         loaded.waiting, loaded.kv = 0, 0.0
         await come_true(lambda: set(router.loads.weights.values()) == {100})
-        counted = await shares(envoy)
-        assert counted[loaded.port] * 2 > max(counted.values()), counted
+        await come_to(envoy, lambda counted: counted[loaded.port] * 2 > max(counted.values()))
 
 
 async def test_other_weights_cut_no_stream(envoy: RealEnvoy, tmp_path: Path) -> None:

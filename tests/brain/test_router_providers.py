@@ -15,6 +15,7 @@ import pytest
 
 from tests.brain.support import CONFIG_MAP, changed, looping, slices
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.waiting import DEADLINE
 from tests.support.authority import Authority
 from tidegate.brain.admin import Admin
 from tidegate.brain.native import built
@@ -60,7 +61,7 @@ async def serving(envoy: RealEnvoy, engine: Engine, config_: RouterConfig, **sec
         found = slices("a")
         found["a"]["ports"] = [{"name": "http", "port": engine.port}]
         router.engines_changed(found)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await router.started.wait()
         envoy._start()
         yield router
@@ -80,7 +81,7 @@ async def becomes(envoy: RealEnvoy, name: str) -> float:
     """Waits until it is who answers; returns after how many seconds it was."""
     begun = time.monotonic()
     while await backend(envoy) != name:
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < DEADLINE
     return time.monotonic() - begun
 
 
@@ -98,7 +99,7 @@ async def test_a_key_comes_changes_and_goes(envoy: RealEnvoy, engines: Engines, 
         begun = time.monotonic()
         while hosted.headers[-1]["authorization"] != "Bearer sk-2":
             assert await backend(envoy) == "hosted", "nobody is refused meanwhile"
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < DEADLINE
         router.trust.changed("openai", secret(token=b"two words"))
         await becomes(envoy, "a")
         router.trust.changed("openai", secret(token=b"sk-3"))

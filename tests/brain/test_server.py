@@ -23,7 +23,7 @@ from tidegate.contract.router_config import READS
 from tidegate.envoy.start import Start
 from tidegate.names import DRAIN_HEADER, ROUTER_CONFIG_KEY
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 CHAT, BODY = "/v1/chat/completions", b'{"model":"chat"}'
 CONFIG = config({"chat": {"a": 1}})
 

@@ -17,7 +17,7 @@ from tests.brain.support import api_server, going
 from tidegate.brain import watch
 from tidegate.brain.watch import Objects, follow
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 PATH = "/api/v1/namespaces/test/configmaps"
 SELECTOR = {"fieldSelector": "metadata.name=a"}
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]

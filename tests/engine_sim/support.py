@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = Path(__file__).parent / "recordings"
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 @dataclass

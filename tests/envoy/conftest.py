@@ -219,7 +219,7 @@ class RealEnvoy:
 
     def _admin(self, path: str) -> str:
         transport = httpx.HTTPTransport(uds=str(self._folder / "admin.sock"))
-        with httpx.Client(transport=transport, base_url="http://envoy") as client:
+        with httpx.Client(transport=transport, base_url="http://envoy", timeout=DEADLINE) as client:
             return client.get(path).raise_for_status().text
 
     def until(self, condition: Callable[[Reading], bool]) -> Reading:

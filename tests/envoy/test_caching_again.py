@@ -100,7 +100,7 @@ def test_the_time_of_an_answer_ends_it(envoy: RealEnvoy, brain: Brain, model: Mo
     ask(envoy)
     soon(envoy)
     until(lambda: source(ask(envoy)) == "miss")
-    assert model.asked == 2
+    assert model.asked >= 2
 
 
 def test_headers_that_change_how_long_are_the_brains(envoy: RealEnvoy, brain: Brain, model: Model) -> None:

@@ -55,7 +55,7 @@ impl Store {
     /// It was given in the epoch that its lease names; `epoch` is the present one.
     pub fn put(&mut self, question: Vec<u8>, given: Given, epoch: u64) {
         self.enter(epoch);
-        if given.lease.epoch == epoch && size(&question, &given) <= self.longest() {
+        if given.lease.epoch == epoch && size(question.len(), &given) <= self.longest() {
             self.keep(question, Arc::new(given));
         }
     }
@@ -72,19 +72,21 @@ impl Store {
     }
 
     fn keep(&mut self, question: Vec<u8>, given: Arc<Given>) {
-        let size = size(&question, &given);
-        if self.young.bytes + size > self.most / 2 {
+        let length = question.len();
+        let added = size(length, &given);
+        if self.young.bytes + added > self.most / 2 {
             self.old = take(&mut self.young);
         }
-        if self.young.kept.insert(question, given).is_none() {
-            self.young.bytes += size;
-        }
+        let before = self.young.kept.insert(question, given);
+        self.young.bytes += added;
+        self.young.bytes -= before.map_or(0, |before| size(length, &before));
     }
 }
 
-fn size(question: &[u8], given: &Given) -> usize {
+/// Bytes of an entry whose question has this length.
+fn size(question: usize, given: &Given) -> usize {
     let headers: usize = given.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    question.len() + given.body.len() + headers + OVERHEAD
+    question + given.body.len() + headers + OVERHEAD
 }
 
 #[cfg(test)]
@@ -125,6 +127,15 @@ mod tests {
         let kept = (0..10_000).filter(|n| store.young.kept.contains_key(&question(*n)));
         assert!(kept.count() > 5);
         assert!(store.get(&question(5000), 1, 99).is_none());
+    }
+
+    #[test]
+    fn what_is_replaced_counts_once() {
+        let mut store = Store::new(64 << 10);
+        for body in [1000, 10, 500] {
+            store.put(question(1), given(body), 1);
+            assert_eq!(store.young.bytes, size(question(1).len(), &given(body)));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.brain.decide.test_step import asking
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Answer, Heard, Wire, ask_of, promised
@@ -95,7 +96,7 @@ def held(answer: Awaitable[bytes]) -> tuple[Wire, Transport]:
 
 async def until_written(transport: Transport) -> None:
     """Until the connection said something, or ended."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         while not (transport.written or transport.closed):
             await asyncio.sleep(0)
 

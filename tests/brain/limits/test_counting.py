@@ -29,6 +29,7 @@ from tests.brain.limits.support import (
 from tests.brain.limits.test_store import admit, connected
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
+from tests.envoy.waiting import DEADLINE
 from tidegate.brain.limits.asking import read
 from tidegate.brain.limits.counting import Counting
 from tidegate.brain.limits.reservation import read as reservation
@@ -189,7 +190,7 @@ async def test_a_client_that_leaves_while_the_store_is_asked_gives_back(valkey: 
         await asyncio.gather(asking, return_exceptions=True)
         rules = Rules(limits(tokens(1000)), "test/front")
         asked = read("chat", "/v1/chat/completions", "0 0 1 0 10.0.0.1 acme")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while (await admit(store, rules.charges(asked, rules.cost(asked))))[0].used:
                 await asyncio.sleep(0.01)
 

@@ -73,11 +73,12 @@ class Valkey:
 
 def _answer(line: socket.socket) -> bytes:
     said = b""
-    while True:
-        said += line.recv(1 << 20)
+    while piece := line.recv(1 << 20):
+        said += piece
         with suppress(Incomplete):
             parse(said)
             return said
+    raise ConnectionResetError("it closed the connection")
 
 
 @contextmanager

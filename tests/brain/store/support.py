@@ -7,8 +7,10 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from tests.envoy.waiting import DEADLINE
 
-async def becomes(condition: Callable[[], object], seconds: float = 5) -> None:
+
+async def becomes(condition: Callable[[], object], seconds: float = DEADLINE) -> None:
     """Waits until it holds."""
     async with asyncio.timeout(seconds):
         while not condition():

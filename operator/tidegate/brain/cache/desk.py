@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tidegate.brain.cache import asked as asking
-from tidegate.brain.cache import replay
+from tidegate.brain.cache import replay, usage
 from tidegate.brain.cache.answered import OK, Answered
 from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked, Bypassed
@@ -339,10 +339,4 @@ def _read(kind: Kind, said: Answered) -> Read | NotWhole:
         answer = whole(kind, said.answer, streamed=said.streamed)
     except NotWhole as reason:
         return reason
-    usage = answer.get("usage")
-    return Read(replay.kept(answer), _number(usage, "prompt_tokens"), _number(usage, "completion_tokens"))
-
-
-def _number(usage: Any, name: str) -> int:
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return max(0, value) if isinstance(value, int) else 0
+    return Read(replay.kept(kind, answer), *usage.tokens(kind, answer))

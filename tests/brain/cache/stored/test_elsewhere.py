@@ -73,8 +73,8 @@ async def test_its_copy_takes_over(copies: tuple[Valkey, Valkey]) -> None:
             proxy.target = new.where.port
             new.ask("REPLICAOF", "NO", "ONE")
             old.ask("REPLICAOF", new.where.host, str(new.where.port))
-            await becomes(lambda: one.put(entry("b")) is None and one.meters.puts >= 2, 10)  # type: ignore[func-returns-value]
-            await becomes(lambda: usable(one) and usable(two), 10)
+            await becomes(lambda: one.put(entry("b")) is None and one.meters.puts >= 2)  # type: ignore[func-returns-value]
+            await becomes(lambda: usable(one) and usable(two))
             old.die()
             assert all(await two.get([key("a"), key("b")]))
             assert await one.purge(Match()) == 2

@@ -83,7 +83,7 @@ async def test_one_that_is_slow_is_away(valkey: Valkey) -> None:
             await asyncio.sleep(0.001)
         assert await cost(one) < NOTHING
         proxy.delay = 0.0
-        await becomes(lambda: usable(one), 10)
+        await becomes(lambda: usable(one))
 
 
 async def test_killed_and_back_with_nothing(either: Valkey) -> None:
@@ -103,7 +103,7 @@ async def test_killed_and_back_with_nothing(either: Valkey) -> None:
         with pytest.raises(Away):
             await one.purge(Match(tenant="nobody"))
         either.start()
-        await becomes(lambda: usable(one) and usable(two), 10)
+        await becomes(lambda: usable(one) and usable(two))
         assert await two.get([key("a")]) == [None]
         await stored(one, entry("c"))
         assert (await two.get([key("c")]))[0]
@@ -212,7 +212,7 @@ async def test_an_answer_of_another_type_costs_a_miss(valkey: Valkey) -> None:
         one.put(entry("b"))
         await becomes(lambda: "takes no more answers: WRONGTYPE" in "".join(one.problems()))
         valkey.ask("DEL", NAMES.index)
-        await becomes(lambda: puts(one, entry("b")), 10)
+        await becomes(lambda: puts(one, entry("b")))
 
 
 async def test_news_that_nobody_can_read(valkey: Valkey) -> None:
@@ -252,7 +252,7 @@ async def test_who_was_away_for_too_long_knows_that_he_missed_something(valkey: 
             one.announce(replace(VECTOR, key=key(number)))
         await becomes(lambda: not one._writing._waiting)
         proxy.delay = 0
-        await becomes(lambda: heard[-1] == replace(VECTOR, key=key(399)), 15)
+        await becomes(lambda: heard[-1] == replace(VECTOR, key=key(399)))
         assert heard[1] == Missed()
         assert not any(isinstance(news, Purge) for news in heard)
         assert len(heard) < 100, "and the feed is bounded"
@@ -271,7 +271,7 @@ async def test_a_store_that_is_full_keeps_its_counters_and_gets_room_from_the_ca
         assert (await one.get([key(3999)]))[0], "it still gives"
         assert either.ask("INCR", "counter") == ":2\r\n"
         assert 0 < await two.count(Match()) < 4000
-        await becomes(lambda: puts(one, entry("d")), 10)
+        await becomes(lambda: puts(one, entry("d")))
 
 
 async def test_a_purge_works_in_a_store_that_is_full(either: Valkey) -> None:
@@ -300,7 +300,7 @@ async def test_what_waits_is_bounded(valkey: Valkey) -> None:
             one.forget([key(number)])
         assert len(one._writing._waiting) < 2100
         valkey.go_on()
-        await becomes(lambda: not one._writing._waiting, 10)
+        await becomes(lambda: not one._writing._waiting)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -312,7 +312,7 @@ async def test_what_was_to_be_forgotten_while_it_was_away(valkey: Valkey) -> Non
         one.forget([key("a")])
         await becomes(lambda: not one._writing.line.ready)
         valkey.go_on()
-        await becomes(lambda: usable(one) and usable(two), 10)
+        await becomes(lambda: usable(one) and usable(two))
         await becomes(lambda: valkey.ask("EXISTS", NAMES.answer(key("a"))) == ":0\r\n")
         assert await two.get([key("a")]) == [None]
 
