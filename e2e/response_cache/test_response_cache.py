@@ -39,6 +39,7 @@ TIER: Object = {
     },
 }
 CHAT = "/v1/chat/completions"
+MESSAGES, RESPONSES = "/v1/messages", "/v1/responses"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Front:
         before = self.stored()
         first = self.ask(router, question, key, stream=stream)
         assert first.source == "miss"
-        self.place.wait(lambda: self.stored() > before, "the store has it")
+        self.place.wait(partial(self.has_more_than, before), "the store has it")
         return first
 
     def shared(self, router: int, *, stream: bool = False) -> tuple[str, Answer]:
@@ -102,11 +103,29 @@ class Front:
             assert again.source == "miss"
         raise AssertionError("the store gave none of ten answers")
 
+    def has_more_than(self, before: int) -> bool:
+        """Whether answers have come into the store."""
+        return self.stored() > before
+
     def stored(self) -> int:
         """Answers in the store."""
         password = base64.b64decode(self.place.get("secret/shared-store")["data"]["password"]).decode()
         shell = ["exec", "shared-store-0", "--", "env", f"REDISCLI_AUTH={password}", "valkey-cli"]
         return len(self.place.kubectl(*shell, "KEYS", "*:answer:*").split())
+
+
+def named(front: Front, router: int, path: str, question: str, *, stream: bool = False) -> tuple[str, str]:
+    """From where an answer in another API than chat's is, and its name."""
+    turns = [{"role": "user", "content": question}]
+    said: Object = {"messages": turns, "max_tokens": 200} if path == MESSAGES else {"input": question}
+    body = {"model": "chat", "stream": stream, **said}
+    answer = httpx.post(f"{front.urls[router]}{path}", json=body, headers={"x-api-key": ACME}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    if not stream:
+        return answer.headers["x-tidegate-cache"], answer.json()["id"]
+    events = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert events[-1]["type"] == ("message_stop" if path == MESSAGES else "response.completed")
+    return answer.headers["x-tidegate-cache"], (events[0].get("message") or events[0]["response"])["id"]
 
 
 def whole(said: Object) -> tuple[str, str]:
@@ -159,6 +178,23 @@ def test_the_second_router_answers_from_the_store_streamed_or_not(front: Front) 
             assert front.ask(asked, question, stream=streams) == Answer("hit-memory", first.name, first.text)
     assert front.ask(0, question, headers={"x-tidegate-cache": "no-store"}).source == ""
     assert front.ask(0, f"{question}?").source == "miss"
+
+
+@pytest.mark.parametrize("path", [MESSAGES, RESPONSES])
+def test_so_it_does_in_other_apis(front: Front, path: str) -> None:
+    for number in range(10):  # as `shared` has it
+        question, before = f"What is tide {number}?", front.stored()
+        source, name = named(front, 0, path, question)
+        assert source == "miss"
+        front.place.wait(partial(front.has_more_than, before), "the store has it")
+        again = named(front, 1, path, question, stream=True)
+        if again == ("hit-exact", name):
+            break
+        assert again[0] == "miss"
+    else:
+        raise AssertionError("the store gave none of ten answers")
+    for router, stream in ((0, True), (0, False), (1, False)):
+        assert named(front, router, path, question, stream=stream) == ("hit-memory", name)
 
 
 def test_nobody_gets_another_ones_answer(front: Front) -> None:

@@ -77,6 +77,8 @@ def test_who_is_asked_after_a_cache() -> None:
     assert '"claude"' in json.dumps(by_api["matcher_list"])
     assert '"claude"' not in json.dumps(by_api["on_no_match"])
     assert '"a.r1"' in json.dumps(by_api["on_no_match"])
+    for asked in map(json.dumps, by_api.values()):
+        assert asked.index('"cached"') < min(asked.index(name) for name in ('"a.r1"', '"claude"') if name in asked)
 
 
 def test_who_is_left_alone_is_not_asked_again_in_vain() -> None:

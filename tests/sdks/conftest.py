@@ -51,8 +51,22 @@ def _route(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "models": [name], "to": {"backends": [{"name": name}]}, **more}
 
 
+KEPT: Final = {
+    "apiVersion": "tidegate.dev/v1alpha1",
+    "kind": "CacheTier",
+    "metadata": {"name": "kept"},
+    "spec": {"memory": {"maxSize": "8Mi", "ttl": "10m"}},
+}
+
+
+def _kept(name: str) -> dict[str, Any]:
+    """A route to the same engine, whose answers are given again."""
+    kept = {"name": f"kept-{name}", "models": [f"kept-{name}"], "cache": {"cacheTierRef": {"name": "kept"}}}
+    return _route(name) | kept
+
+
 def policy() -> dict[str, Any]:
-    """A model for each engine, by its name; `moved` is one whose own engine is gone."""
+    """A model for each engine, by its name; `moved` is one whose own engine is gone, `kept-` before a name has a cache."""
     names = ["chat", "embed", "moved", *SCRIPTS]
     keys = {"secretRefs": [{"name": "keys"}]}
     rate = {"name": "rate", "per": "Client", "requests": 10**6, "window": f"{WINDOW}s"}
@@ -67,6 +81,7 @@ def policy() -> dict[str, Any]:
             "routes": [
                 *(_route(name) for name in names if name != "moved"),
                 _route("moved", fallback={"backends": [{"name": "chat"}]}),
+                *(_kept(name) for name in ("chat", "calls")),
             ],
             "timeouts": {"request": f"{PATIENCE}s"},
             "limits": [
@@ -107,7 +122,7 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
         pytest.skip("without Rust")
     folder = tmp_path_factory.mktemp("sdks")
     file, log = folder / "policy.yaml", folder / "log"
-    file.write_text(yaml.safe_dump(policy()))
+    file.write_text(yaml.safe_dump_all([policy(), KEPT]))
     (folder / "keys").mkdir()
     for client, key in {"acme": KEY, "hasty": HASTY, "poor": POOR}.items():
         (folder / "keys" / client).write_text(key)

@@ -118,6 +118,8 @@ async def calls(_: Scripted, request: web.Request) -> web.StreamResponse:
     assert asked["tools"]
     if request.path == "/v1/messages":
         return await _stream(request, _each(_MESSAGE_EVENTS)) if asked.get("stream") else web.json_response(_MESSAGE)
+    if request.path == "/v1/responses":
+        return web.json_response(_RESPONSE)
     return await _stream(request, _each(_CHUNKS)) if asked.get("stream") else web.json_response(_COMPLETION)
 
 
@@ -186,6 +188,15 @@ _BLOCK: Final = {"type": "tool_use", "id": "chatcmpl-tool-1", "name": CALL["name
 _MESSAGE: Final = {
     "id": "chatcmpl-1", "type": "message", "role": "assistant", "model": "served", "stop_reason": "tool_use", "usage": _USED,
     "content": [{**_BLOCK, "input": {"city": "Oslo"}}],
+}  # fmt: skip
+_RESPONSE: Final = {
+    "id": "resp_1", "object": "response", "created_at": 1767225600, "model": "served", "status": "completed", "incomplete_details": None,
+    "error": None, "instructions": None, "metadata": None, "parallel_tool_calls": True, "temperature": 1.0, "top_p": 1.0, "tool_choice": "auto",
+    "tools": [],
+    "output": [{"id": "fc_1", "call_id": "call_1", "type": "function_call", "status": "completed", **CALL}],
+    "usage": {
+        **_USED, "total_tokens": 16, "input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0},
+    },
 }  # fmt: skip
 _MESSAGE_EVENTS: Final[list[dict[str, Any]]] = [
     {"type": "message_start", "message": {**_MESSAGE, "content": [], "stop_reason": None}},

@@ -68,6 +68,8 @@ _BELONGS: Final = ("content-type", BACKEND_HEADER, REVISION_HEADER)
 """Headers of an answer that are given again with it."""
 DIRECTIVES: Final = (FROM_CACHE_HEADER, "cache-control")
 """Headers by which a request says how it wants to be treated."""
+COUNTED: Final = ("anthropic-version", "anthropic-beta")
+"""Headers of Anthropic's API by which an answer may be another one: its version, and what is asked of it beyond that."""
 ANSWERED: Final[dict[str, Any]] = {
     "ticket": f"%REQUEST_HEADER({TICKET_HEADER})%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",
@@ -101,7 +103,7 @@ def give_again(config: RouterConfig, module: str) -> list[Resource]:
     deciding = [route for route in config.routes if route.decision]
     lines = [
         *(("model", model) for route in (*kept, *deciding) for model in route.models),
-        ("also", DECIDED_HEADER),
+        *(("also", name) for name in (DECIDED_HEADER, *COUNTED)),
         *(("unless", name) for name in (*DIRECTIVES, *sorted(_told_apart(config)))),
         *(("copied", name) for name in _BELONGS),
     ]
@@ -120,7 +122,7 @@ def ask_the_brain(config: RouterConfig) -> Resource:
             "allowed_client_headers_on_success": {"patterns": [{"exact": FROM_CACHE_HEADER}]},
         },
     }
-    names = (MODEL_HEADER, *DIRECTIVES, *sorted(_told_apart(config)))
+    names = (MODEL_HEADER, *DIRECTIVES, *COUNTED, *sorted(_told_apart(config)))
     return question.ask(
         NAME,
         BRAIN,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.brain.cache.key import IGNORED, Question, Scope, identity, read, why_not
+from tidegate.brain.cache.bypass import why_not
+from tidegate.brain.cache.key import IGNORED, Question, Scope, identity, read
 from tidegate.contract.destinations import Destination, External
 
 SCOPE = Scope("ns/chat", "acme", "chat", "1")
@@ -116,6 +117,7 @@ def test_the_order_below_does(field: str) -> None:
         Scope("ns/chat", "", "chat", "1"),
         Scope("ns/chat", "acme", "other", "1"),
         Scope("ns/chat", "acme", "chat", "2"),
+        Scope("ns/chat", "acme", "chat", "1", "2023-06-01"),
     ],
 )
 def test_what_is_kept_apart(scope: Scope) -> None:
@@ -183,6 +185,7 @@ def test_equal_bodies_and_no_others_have_one_key(one: dict[str, Any], other: dic
         ({"modalities": ["text", "audio"]}, "live"),
         ({"web_search_options": {}}, "live"),
         ({"kv_transfer_params": {"do_remote_decode": True}}, "live"),
+        ({"ec_transfer_params": {}}, "live"),
         ({"messages": "no list"}, ""),
         ({"logprobs": 0}, "logprobs"),
         ({"prompt_logprobs": 0}, "logprobs"),

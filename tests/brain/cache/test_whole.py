@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.brain.cache.support import plain
 from tidegate.brain.cache import replay
+from tidegate.brain.cache.apis import streams
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.replay import Manner
 from tidegate.brain.cache.whole import NotWhole, whole
@@ -135,7 +136,7 @@ def test_texts_there_and_back(text: str) -> None:
 
 
 def test_usage_says_that_it_was_kept() -> None:
-    kept = plain(answer=replay.kept(chat({"content": "x"}, usage=USAGE)))
+    kept = plain(answer=replay.kept("chat", chat({"content": "x"}, usage=USAGE)))
     kind, body = replay.body(kept, Manner(stream=False, usage=False))
     assert kind == "application/json"
     assert json.loads(body)["usage"] == USAGE | {"prompt_tokens_details": {"cached_tokens": 7}}
@@ -143,29 +144,29 @@ def test_usage_says_that_it_was_kept() -> None:
 
 @given(st.text())
 def test_pieces_are_the_text(text: str) -> None:
-    assert "".join(replay.pieces(text)) == text
+    assert "".join(streams.pieces(text)) == text
 
 
 @pytest.mark.parametrize("word", ["word ", "w", "\n", "字"])
 def test_a_long_text_is_not_many_pieces(word: str) -> None:
     """Each costs the brain time in which it decides nothing: 256 KiB in pieces of 24 characters took a third of a second."""
     text = word * (300_000 // len(word))
-    made = list(replay.pieces(text))
+    made = list(streams.pieces(text))
     assert "".join(made) == text
-    assert 100 < len(made) <= replay.MOST_PIECES + 1
-    assert list(replay.pieces("so it is, " * 3)) == ["so it is, so it is, so it ", "is, "]
+    assert 100 < len(made) <= streams.MOST_PIECES + 1
+    assert list(streams.pieces("so it is, " * 3)) == ["so it is, so it is, so it ", "is, "]
 
 
 def test_thoughts_come_before_words() -> None:
     message = {"content": "so it is", "reasoning": "is it so?"}
-    _, body = replay.body(plain(answer=replay.kept(chat(message))), Manner(stream=True, usage=False))
+    _, body = replay.body(plain(answer=replay.kept("chat", chat(message))), Manner(stream=True, usage=False))
     assert body.index(b"is it so?") < body.index(b"so it is")
 
 
 def test_half_a_character() -> None:
-    kept = replay.kept(chat({"content": "\ud800 字"}))
+    kept = replay.kept("chat", chat({"content": "\ud800 字"}))
     assert json.loads(kept)["choices"][0]["message"]["content"] == "\ud800 字"
-    assert "字".encode() in replay.kept(chat({"content": "字"}))
+    assert "字".encode() in replay.kept("chat", chat({"content": "字"}))
 
 
 @given(st.text(), st.booleans())
@@ -200,6 +201,6 @@ def test_of_whatever_shape_it_is_given_both_ways_or_not_kept(
     ]
     text = "".join(f"data: {event}\n\n" for event in [*events, "[DONE]"]) if streamed else events[0]
     with suppress(NotWhole):
-        kept = plain(kind=kind, answer=replay.kept(whole(kind, text, streamed=streamed)))
+        kept = plain(kind=kind, answer=replay.kept(kind, whole(kind, text, streamed=streamed)))
         for stream in (False, True):
             replay.body(kept, Manner(stream=stream, usage=True))

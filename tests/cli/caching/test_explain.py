@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.brain.cache import key
+from tidegate.brain.cache import bypass
 from tidegate.cli.caching.explain import REASONS, CannotTell, Explained, Written, explained
 from tidegate.cli.caching.seen import Policy
 from tidegate.contract.cache import Cache, Exact, Memory, Semantic, TtlRule
@@ -87,7 +87,7 @@ def test_shared_by_all_needs_no_client() -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ({"path": "/v1/responses"}, "answers of /v1/responses are not kept; those of /v1/chat/completions"),
+        ({"path": "/v1/score"}, "answers of /v1/score are not kept; those of /v1/chat/completions"),
         ({"client": ""}, "write --client"),
         ({"temperature": 1.5}, "its temperature is above maxTemperature, which is 1"),
         ({"n": 2}, "more than one answer"),
@@ -104,8 +104,47 @@ def test_why_an_engine_is_asked_each_time(more: dict[str, Any], why: str) -> Non
     assert why in found.lines[0]
 
 
+@pytest.mark.parametrize(
+    ("path", "counts"),
+    [
+        ("/v1/messages", "messages"),
+        ("/v1/responses", "input"),
+        ("/v1/completions", "prompt"),
+        ("/v1/embeddings", "input"),
+    ],
+)
+def test_a_prompt_is_written_as_its_api_has_it(path: str, counts: str) -> None:
+    found = said(path=path, metadata={"user_id": "u"})
+    assert found.kept
+    assert f"  path         {path}" in found.lines
+    assert f"  body         {counts}" in found.lines
+    assert "  left out     metadata: no answer depends on it" in found.lines
+
+
+def test_headers_that_count_are_shown_where_they_do() -> None:
+    headers = ("Anthropic-Beta=context-1m", "x-class=news")
+    assert "  headers      anthropic-beta: context-1m" in said(path="/v1/messages", headers=headers).lines
+    assert not any("headers" in line for line in said(headers=headers).lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "why"),
+    [
+        ("/v1/responses", {"previous_response_id": "resp_1"}, "what stands elsewhere"),
+        ("/v1/responses", {"input": [{"type": "function_call_output"}]}, "results of tools"),
+        ("/v1/messages", {"tools": [{"type": "web_search_20250305"}]}, "a search of the web"),
+        ("/v1/messages", {"messages": {}}, "of another type"),
+    ],
+)
+def test_why_an_engine_is_asked_each_time_in_other_apis(path: str, more: dict[str, Any], why: str) -> None:
+    found = said(path=path, **more)
+    assert not found.kept
+    assert why in found.lines[0]
+
+
 def test_every_reason_has_words() -> None:
-    rows = [row.split()[-1] for row in (key.__doc__ or "").split("-------------\n", 1)[1].splitlines() if row.strip()]
+    table = (bypass.__doc__ or "").split("-------------\n", 1)[1].partition("\n\n")[0]
+    rows = [row[73:] for row in table.splitlines() if row[73:]]
     assert set(rows[2:8]) == REASONS.keys(), "the first two are said before"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from tidegate.brain.cache import directives, key
+from tidegate.brain.cache import bypass, directives, key, turns
 from tidegate.brain.cache.directives import Wishes
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.key import Body, Question, Scope
@@ -26,6 +26,7 @@ LONGEST_QUESTION: Final = 4096
 CUT: Final = b"x-envoy-auth-partial-body"
 """Says of a body that it is only the beginning."""
 _DIRECTIVES: Final = tuple(name.encode() for name in caching.DIRECTIVES)
+_COUNTED: Final = tuple(name.encode() for name in caching.COUNTED)
 
 
 class Bypassed(Exception):
@@ -82,20 +83,22 @@ def read(ask: Ask, line: Line) -> Asked:
     body = None if ask.headers.get(CUT) == b"true" else key.read(ask.body)
     if body is None:
         raise Bypassed("body")
-    if reason := key.why_not(kind, body, cache.max_temperature):
+    if reason := bypass.why_not(kind, body, cache.max_temperature):
         raise Bypassed(reason)
-    scope = Scope(line.policy, client if cache.sharing == "Client" else "", ask.model, cache.version)
+    tenant, headers = client if cache.sharing == "Client" else "", _counted(kind, ask.headers)
+    scope = Scope(line.policy, tenant, ask.model, cache.version, headers)
     question = Question(scope, kind, body)
     keys = {name: question.key(each.identity) for name, each in line.answerers.items()}
     ttl = ttl_of(cache, ask.headers)
-    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, _last(body))
+    said = turns.last(kind, body)[:LONGEST_QUESTION]
+    return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, said)
 
 
-def _last(body: Body) -> str:
-    messages = body.get("messages")
-    last = messages[-1] if isinstance(messages, list) and messages else body.get("prompt")
-    text = last.get("content") if isinstance(last, dict) else last
-    return text[:LONGEST_QUESTION] if isinstance(text, str) else ""
+def _counted(kind: Kind, headers: Mapping[bytes, bytes]) -> str:
+    """What they say by which the answer may be another one."""
+    if kind != "messages":
+        return ""
+    return "\n".join(headers.get(name, b"").decode("latin-1") for name in _COUNTED)
 
 
 def ttl_of(cache: Cache, headers: Mapping[bytes, bytes]) -> float | None:

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tidegate.brain.cache import asked as asking
-from tidegate.brain.cache import replay
+from tidegate.brain.cache import replay, usage
 from tidegate.brain.cache.answered import OK, Answered
 from tidegate.brain.cache.asked import Asked, Bypassed
 from tidegate.brain.cache.entry import Entry
@@ -282,7 +282,7 @@ class Desk:
         if not said.answer:
             raise NotWhole("too-long-or-broken")
         answer = whole(asked.kind, said.answer, streamed=said.streamed)
-        usage, now = answer.get("usage"), self._now()
+        (prompt, completion), now = usage.tokens(asked.kind, answer), self._now()
         return Entry(
             key=asked.keys[said.destination],
             kind=asked.kind,
@@ -291,14 +291,9 @@ class Desk:
             backend=who.backend,
             revision=who.revision,
             question=asked.question,
-            answer=replay.kept(answer),
-            prompt_tokens=_number(usage, "prompt_tokens"),
-            completion_tokens=_number(usage, "completion_tokens"),
+            answer=replay.kept(asked.kind, answer),
+            prompt_tokens=prompt,
+            completion_tokens=completion,
             stored=now,
             expires=now + lead.tier.ttl(asked),
         )
-
-
-def _number(usage: Any, name: str) -> int:
-    value = usage.get(name) if isinstance(usage, dict) else None
-    return max(0, value) if isinstance(value, int) else 0

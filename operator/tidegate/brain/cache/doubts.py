@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+from tidegate.brain.cache.apis.api import APIS
 from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
@@ -103,7 +104,10 @@ class Doubts:
 
 def text(entry: Entry) -> str:
     """What an answer says; calls of tools are words, too."""
-    message = json.loads(entry.answer)["choices"][0].get("message") or {}
+    answer = json.loads(entry.answer)
+    if entry.kind in APIS:
+        return APIS[entry.kind].text(answer).strip()
+    message = answer["choices"][0].get("message") or {}
     calls = [call.get("function") for call in message.get("tool_calls") or []]
     content = message.get("content") or ""
     said = content if isinstance(content, str) else json.dumps(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["chat", "completion", "embedding"]
+Kind = Literal["chat", "completion", "embedding", "messages", "responses"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Entry:
     question: str
     """What was asked last, in the user's words; empty where nobody needs it."""
     answer: bytes
-    """The API's JSON, as an engine gives it to who does not stream; its usage says that all of the prompt was cached."""
+    """The API's JSON, as an engine gives it to who does not stream; its usage says that all of the prompt was cached. What it repeats of a
+    request that another one need not have is not in it (replay.py)."""
     prompt_tokens: int
     completion_tokens: int
     stored: float

@@ -2,30 +2,21 @@
 
 The key of an answer is a hash over
 
-    policy, tenant, public model, path, version of the cache, who answered (a destination of a revision), and the request's body as JSON
-    with its own members in one order, without what is known to leave the answer alone
+    policy, tenant, public model, path, version of the cache, of Anthropic's API the headers that choose its version and more, who answered
+    (a destination of a revision), and the request's body as JSON with its own members in one order, without what is known to leave the
+    answer alone
 
 so that whatever is new in an API makes another key until it is known here. Below its own members a body's order counts: engines write a
-schema's properties, and templates a tool's, in the order in which the client has them. Never kept, the first row that fits:
+schema's properties, and templates a tool's, in the order in which the client has them. Which requests have none is said in bypass.py.
 
-the request                                                              reason
-----------------------------------------------------------------------   -------------
-another path than chat, completions or embeddings, or one with a query   path
-a body that is no JSON object, too long, or names a member twice         body
-a number or a switch of the API of another type: some read "2" as 2      body
-a `temperature` above the cache's bound (1 where it says none)           temperature
-more than one answer (`n`, `best_of`, beams)                             choices
-probabilities of tokens, or tokens' numbers                              logprobs
-results of tools, whose world may have changed                           tool-results
-sound, a search of the web, or a part of another engine's work           live
-
-https://platform.openai.com/docs/api-reference/chat/create, https://docs.vllm.ai/en/v0.32.0/serving/openai_compatible_server.html
+https://platform.openai.com/docs/api-reference/chat/create, https://platform.openai.com/docs/api-reference/responses/create,
+https://docs.anthropic.com/en/api/messages, https://docs.vllm.ai/en/v0.32.0/serving/openai_compatible_server.html
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -38,6 +29,8 @@ PATHS: Final[Mapping[str, Kind]] = {
     "/v1/chat/completions": "chat",
     "/v1/completions": "completion",
     "/v1/embeddings": "embedding",
+    "/v1/messages": "messages",
+    "/v1/responses": "responses",
 }
 IGNORED: Final = frozenset(
     {
@@ -57,9 +50,13 @@ IGNORED: Final = frozenset(
 )
 """Members that leave the answer alone. The public model stands beside the body, and what is told of streams is told when an answer is
 given."""
-NUMBERS: Final = ("temperature", "n", "best_of")
-LOGPROBS: Final = ("logprobs", "top_logprobs", "prompt_logprobs", "return_token_ids")
-DEFAULT_TEMPERATURE: Final = 1.0
+_OTHERS: Final[Mapping[Kind, frozenset[str]]] = {
+    "messages": frozenset({"model", "stream", "metadata", "service_tier", "cache_control"}),
+    "responses": IGNORED - {"store", "request_id"} | {"prompt_cache_options"},
+}
+"""The same of APIs of their own. Of Messages: `metadata` is the user's id, `service_tier` whose turn it is, `cache_control` how long a prompt is
+remembered. Of Responses, `store` says whether the answer's id stands for something later, and vLLM makes `request_id` that id; so both count. What
+responses repeat of these members is the request's own (replay.py)."""
 FORMAT: Final = b"1"
 """Of keys; another one forgets everything."""
 
@@ -74,51 +71,13 @@ class Scope:
     """The client; empty where all clients of the policy share."""
     model: str
     version: str
+    headers: str = ""
+    """Values of those that change the answer."""
 
 
-def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
-    """The table from its third row on; empty for a request that may get an answer that is kept."""
-    if kind == "embedding":
-        return ""
-    rows: tuple[tuple[str, Callable[[], bool]], ...] = (
-        ("body", lambda: not _is(body.get("stream"), bool) or not all(_is(body.get(n), int, float) for n in NUMBERS)),
-        ("temperature", lambda: _number(body, "temperature", DEFAULT_TEMPERATURE) > max_temperature),
-        (
-            "choices",
-            lambda: max(_number(body, "n", 1), _number(body, "best_of", 1)) > 1 or _said(body, "use_beam_search"),
-        ),
-        ("logprobs", lambda: not all(body.get(name) is None or body[name] is False for name in LOGPROBS)),
-        ("tool-results", lambda: any(_of_a_tool(message) for message in _list(body, "messages"))),
-        (
-            "live",
-            lambda: "audio" in _list(body, "modalities") or _said(body, "web_search_options", "kv_transfer_params"),
-        ),
-    )
-    return next((reason for reason, fits in rows if fits()), "")
-
-
-def _is(value: Any, *types: type) -> bool:
-    """Or absent. No bool is a number here."""
-    return value is None or type(value) in types
-
-
-def _number(body: Body, name: str, otherwise: float) -> float:
-    value: float | None = body.get(name)
-    return otherwise if value is None else value
-
-
-def _said(body: Body, *names: str) -> bool:
-    """An empty object is said, too: `web_search_options: {}` asks for a search."""
-    return any(body.get(name) not in (None, False, 0) for name in names)
-
-
-def _list(body: Body, name: str) -> list[Any]:
-    value = body.get(name)
-    return value if isinstance(value, list) else []
-
-
-def _of_a_tool(message: Any) -> bool:
-    return isinstance(message, dict) and message.get("role") in ("tool", "function")
+def ignored(kind: Kind) -> frozenset[str]:
+    """Members of a body that leave the answer alone."""
+    return _OTHERS.get(kind, IGNORED)
 
 
 def _object(members: list[tuple[str, Any]]) -> Body:
@@ -150,13 +109,15 @@ class Question:
     __slots__ = ("_hash", "digest")
 
     def __init__(self, scope: Scope, kind: Kind, body: Body) -> None:
-        meaning = {name: body[name] for name in sorted(body) if name not in IGNORED}
+        left_out = ignored(kind)
+        meaning = {name: body[name] for name in sorted(body) if name not in left_out}
         parts = (
             FORMAT,
             scope.policy.encode(),
             scope.tenant.encode(),
             scope.model.encode(),
             scope.version.encode(),
+            scope.headers.encode(),
             kind.encode(),
         )
         self._hash = blake2b(digest_size=32)

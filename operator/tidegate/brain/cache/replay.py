@@ -1,30 +1,30 @@
 """A whole answer given again, as JSON or as a stream: whichever the client asks for.
 
-It is kept as JSON as it is given again, so that giving it costs nothing however long it is. What it says of usage is what the first answer used; that nothing was worked for now is said as providers say it of their own caches: all
-of the prompt was cached (`prompt_tokens_details.cached_tokens`).
+It is kept as JSON as it is given again, so that giving it costs nothing however long it is. What it says of usage is what the first answer
+used, all of the prompt cached (usage.py).
+
+Responses repeat what a request says. Of what does not count for the key (REPEATED) nothing is kept, since it may be another client's: who is given
+the answer finds there what its own request says.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tidegate.brain.cache import usage
+from tidegate.brain.cache.apis.api import APIS
+from tidegate.brain.cache.apis.streams import Answer, pieces, written
 from tidegate.brain.cache.entry import Entry, Kind
 from tidegate.brain.cache.key import Body
 
-Answer = dict[str, Any]
-PIECE: Final = 24
-"""Characters of a piece of a stream at least: some words, so that a stream looks as an engine's does."""
-MOST_PIECES: Final = 250
-"""Of one text; of a longer one pieces are larger. Each costs the brain some microseconds in which it answers nobody else."""
-LONGEST_WORD: Final = 40
-"""Characters that are waited for its end: there are languages without spaces."""
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream; charset=utf-8"
+ALWAYS: Final = ("metadata", "user")
+REPEATED: Final = (*ALWAYS, "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
+"""Of a request, by its response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,47 +33,61 @@ class Manner:
 
     stream: bool
     usage: bool
-    """Whether a stream ends with what was used."""
+    """Whether a stream of chat or completions ends with what was used; others always do."""
+    repeated: Mapping[str, Any] = field(default_factory=dict)
+    """What the answer repeats of the request."""
 
 
 def manner(kind: Kind, body: Body) -> Manner:
     """Of a request; vectors are never streamed."""
     options = body.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
-    return Manner(stream=body.get("stream") is True and kind != "embedding", usage=usage)
+    stream = body.get("stream") is True and kind != "embedding"
+    return Manner(stream, usage, _repeated(body) if kind == "responses" else {})
+
+
+def _repeated(body: Body) -> Answer:
+    """Those that engines repeat when they are not said, too, and those that are."""
+    return {name: body.get(name) for name in REPEATED if name in ALWAYS or body.get(name) is not None}
 
 
 def body(entry: Entry, how: Manner) -> tuple[str, bytes]:
     """Its content type and bytes."""
     if not how.stream:
-        return JSON, entry.answer
-    answer = json.loads(entry.answer)
-    return EVENTS, b"".join(b"data: %b\n\n" % said.encode() for said in _said(entry.kind, answer, how))
+        return JSON, _beginning(how) + entry.answer[1:] if how.repeated else entry.answer
+    return EVENTS, "".join(_stream(entry.kind, {**how.repeated, **json.loads(entry.answer)}, how)).encode()
 
 
-def kept(answer: Answer) -> bytes:
+def _beginning(how: Manner) -> bytes:
+    """Of an object."""
+    return f"{written(how.repeated)[:-1]},".encode()
+
+
+def kept(kind: Kind, answer: Answer) -> bytes:
     """A whole answer as an entry has it."""
-    usage = answer.get("usage")
-    if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
-        details = usage.get("prompt_tokens_details")
-        known = details if isinstance(details, dict) else {}
-        cached = {**known, "cached_tokens": usage["prompt_tokens"]}
-        answer = {**answer, "usage": {**usage, "prompt_tokens_details": cached}}
+    told = usage.cached(kind, answer)
+    if kind == "responses":
+        told = {name: value for name, value in told.items() if name not in REPEATED}
     try:
-        return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+        return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half a character, which JSON can only spell out
-        return json.dumps(answer, separators=(",", ":")).encode()
+        return written(told).encode()
+
+
+def _stream(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
+    if kind in APIS:
+        return (f"event: {event['type']}\ndata: {written(event)}\n\n" for event in APIS[kind].said(answer))
+    return (f"data: {said}\n\n" for said in _said(kind, answer, how))
 
 
 def _said(kind: Kind, answer: Answer, how: Manner) -> Iterator[str]:
     head = {name: value for name, value in answer.items() if name not in ("choices", "usage", "object")}
     head["object"] = "chat.completion.chunk" if kind == "chat" else answer.get("object", "text_completion")
-    write = json.dumps
     for choice in answer["choices"]:
         for piece in _of_chat(choice) if kind == "chat" else _of_text(choice):
-            yield write({**head, "choices": [piece]}, separators=(",", ":"))
+            yield written({**head, "choices": [piece]})
     if how.usage and answer.get("usage"):
-        yield write({**head, "choices": [], "usage": answer["usage"]}, separators=(",", ":"))
+        yield written({**head, "choices": [], "usage": answer["usage"]})
     yield "[DONE]"
 
 
@@ -111,14 +125,3 @@ def _of_text(choice: Answer) -> Iterator[Answer]:
     for part in pieces(choice.get("text") or ""):
         yield {**rest, "text": part, "finish_reason": None}
     yield {**rest, "text": "", "finish_reason": choice.get("finish_reason")}
-
-
-def pieces(text: str) -> Iterator[str]:
-    """Whole words, together at least PIECE characters."""
-    least = max(PIECE, len(text) // MOST_PIECES)
-    return (found[0] for found in _piece(least).finditer(text))
-
-
-@lru_cache(maxsize=16)
-def _piece(least: int) -> re.Pattern[str]:
-    return re.compile(rf".{{{least}}}\S{{0,{LONGEST_WORD}}}\s?|.+", re.DOTALL)

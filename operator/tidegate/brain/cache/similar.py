@@ -10,10 +10,11 @@ from typing import Final
 from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked
 from tidegate.brain.cache.entry import Entry
-from tidegate.brain.cache.key import IGNORED
+from tidegate.brain.cache.key import ignored
 from tidegate.brain.cache.semantic.namespace import Question, question
 from tidegate.brain.cache.semantic.semantic import LONGEST, Semantic
 from tidegate.brain.cache.stored.news import Vector
+from tidegate.brain.cache.turns import CONVERSATIONS
 from tidegate.contract.cache import Semantic as Settings
 
 MOST: Final = 64
@@ -36,7 +37,7 @@ class SimilarQuestions:
 
     def questions(self, asked: Asked) -> dict[str, Question]:
         """What a request asks each who may answer it; nothing where only an answer to the very same will do."""
-        found = {name: self._question(asked, name) for name in asked.keys} if asked.kind == "chat" else {}
+        found = {name: self._question(asked, name) for name in asked.keys} if asked.kind in CONVERSATIONS else {}
         return {name: mine for name, mine in found.items() if mine and len(mine.text) <= LONGEST}
 
     async def find(self, asked: Asked, now: float) -> tuple[bytes, float] | None:
@@ -84,4 +85,4 @@ class SimilarQuestions:
 
     def _question(self, asked: Asked, name: str) -> Question | None:
         scope = json.dumps([*astuple(asked.scope), asked.kind, asked.line.answerers[name].identity]).encode()
-        return question(asked.body, scope, self._settings.conversations, IGNORED)
+        return question(asked.body, scope, self._settings.conversations, ignored(asked.kind), asked.kind)

@@ -2,9 +2,10 @@
 
 the bytes                                                              then
 --------------------------------------------------------------------   ------------------------
-no JSON, no events, events without `[DONE]`, an error among them       broken
+no JSON, no events, events without an end, an error among them         broken
 numbers that JSON has not (`NaN`, `1e999`)                             broken
 no choices, one that did not end, or that is none of the API's         broken
+what Messages and Responses say in shapes of their own                 as apis/ says
 pieces of a stream that nobody here can put together                   broken
 one that ended for its length                                          cut off
 one that a filter ended, or that ended for another reason              filtered
@@ -16,23 +17,21 @@ https://platform.openai.com/docs/api-reference/chat-streaming, https://html.spec
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, Final
 
+from tidegate.brain.cache.apis import streams
+from tidegate.brain.cache.apis.api import APIS
+from tidegate.brain.cache.apis.streams import Answer, NotWhole, parsed
 from tidegate.brain.cache.entry import Kind
 
-Answer = dict[str, Any]
+__all__ = ["Answer", "NotWhole", "whole"]
+
 ENDS: Final = frozenset({"stop", "tool_calls", "function_call"})
 DONE: Final = "[DONE]"
 NOTHING: Final[tuple[Any, ...]] = (None, "", [])
 OBJECTS: Final = {"chat.completion.chunk": "chat.completion"}
 """What a whole answer is called instead."""
-
-
-class NotWhole(ValueError):
-    """It must not be given again; the text is the reason, a word for metrics."""
 
 
 def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
@@ -44,20 +43,31 @@ def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
 
 
 def _whole(kind: Kind, text: str, streamed: bool) -> Answer:
-    answer = _joined(_events(text)) if streamed else _parsed(text)
+    answer = _put_together(kind, text) if streamed else parsed(text)
     if answer.get("error") is not None:
         raise NotWhole("broken")
-    if kind == "embedding":
-        if not answer.get("data"):
-            raise NotWhole("broken")
-        return answer
+    if kind in APIS:
+        APIS[kind].check(answer)
+    elif kind != "embedding":
+        _check_choices(kind, answer)
+    elif not answer.get("data"):
+        raise NotWhole("broken")
+    return answer
+
+
+def _put_together(kind: Kind, text: str) -> Answer:
+    if kind in APIS:
+        return APIS[kind].joined(parsed(said) for said in streams.data(text))
+    return _joined(_events(text))
+
+
+def _check_choices(kind: Kind, answer: Answer) -> None:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise NotWhole("broken")
     for number, choice in enumerate(choices):
         _check(kind, choice)
         choice.setdefault("index", number)
-    return answer
 
 
 def _check(kind: Kind, choice: Answer) -> None:
@@ -75,35 +85,12 @@ def _is_call(call: Any) -> bool:
     return isinstance(call, dict) and isinstance(call.get("function"), dict)
 
 
-def _parsed(text: str) -> Answer:
-    try:
-        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError):
-        raise NotWhole("broken") from None
-    if not isinstance(found, dict):
-        raise NotWhole("broken")
-    return found
-
-
-def _finite(said: str) -> float:
-    """JSON has no NaN, and what no float holds (`1e999`) cannot be given again. Raises ValueError."""
-    number = float(said)
-    if not isfinite(number):
-        raise ValueError(said)
-    return number
-
-
 def _events(text: str) -> Iterator[Answer]:
-    """The data of each event before the end, which must be there."""
-    data: list[str] = []
-    for line in [*text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), ""]:
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-        elif not line and data:
-            said, data = "\n".join(data), []
-            if said == DONE:
-                return
-            yield _parsed(said)
+    """Those of a stream before its end, which must be there."""
+    for said in streams.data(text):
+        if said == DONE:
+            return
+        yield parsed(said)
     raise NotWhole("broken")
 
 

@@ -17,20 +17,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tidegate.brain.cache import key
+from tidegate.brain.cache import bypass, key
+from tidegate.brain.cache.turns import TURNS
 from tidegate.cli.caching.seen import Policy
 from tidegate.contract.cache import Cache
 from tidegate.contract.routes import Route
-from tidegate.envoy.caching import LARGEST
+from tidegate.envoy.caching import COUNTED, LARGEST
 from tidegate.errors import TidegateError
 
 REASONS: Final = {
-    "body": "its temperature, n, best_of or stream is of another type than the API's",
+    "body": "something in it by which this is decided, as temperature, stream or a tool's type, is of another type than the API's",
     "temperature": "its temperature is above maxTemperature, which is {cache.max_temperature:g}, or it says none and gets 1",
     "choices": "it asks for more than one answer",
     "logprobs": "it asks for the tokens' probabilities",
     "tool-results": "results of tools are in it, whose world may have changed",
-    "live": "it asks for sound, for a search of the web, or for a part of another engine's work",
+    "live": "it asks for sound, for a search of the web or another tool that is not the client's own, for what stands elsewhere or comes later, "
+    "or for a part of another engine's work",
 }
 
 
@@ -54,7 +56,7 @@ class Written:
         if (text is None) == (not self.prompt):
             raise CannotTell("write one of --prompt and --filename: what is asked")
         if text is None:
-            said: dict[str, Any] = {"messages": [{"role": "user", "content": self.prompt}]}
+            said = self._asking()
         else:
             found = key.read(text.encode())
             if found is None:
@@ -64,6 +66,12 @@ class Written:
         if not isinstance(model, str) or not model:
             raise CannotTell("write --model: the public name that clients write in `model`")
         return {**said, "model": model}
+
+    def _asking(self) -> dict[str, Any]:
+        """As the API has it."""
+        kind = key.PATHS.get(self.path, "chat")
+        chat = TURNS[kind] == "messages"
+        return {TURNS[kind]: [{"role": "user", "content": self.prompt}] if chat else self.prompt}
 
     def named(self) -> dict[str, str]:
         """Headers, by name in lower case. Raises CannotTell."""
@@ -112,7 +120,7 @@ def _why_not(cache: Cache, body: dict[str, Any], written: Written) -> str:
         return f"its body is longer than {LARGEST >> 10} KiB"
     if cache.sharing == "Client" and not written.client:
         return "an answer is for the client alone whose it is; write --client"
-    reason = key.why_not(kind, body, cache.max_temperature)
+    reason = bypass.why_not(kind, body, cache.max_temperature)
     return REASONS.get(reason, reason).format(cache=cache)
 
 
@@ -120,16 +128,18 @@ def _parts(
     policy: Policy, route: Route, cache: Cache, body: dict[str, Any], written: Written
 ) -> Iterator[tuple[str, str]]:
     """The key's, and how long an answer is kept."""
-    counted, ignored = (
-        [name for name in body if name not in key.IGNORED],
-        [name for name in body if name in key.IGNORED],
-    )
+    left_out = key.ignored(key.PATHS[written.path])
+    counted, ignored = [name for name in body if name not in left_out], [name for name in body if name in left_out]
     known = {destination.name for destination in policy.config.destinations}
     yield "policy", f"{policy.namespace}/{policy.name}"
     yield "client", written.client if cache.sharing == "Client" else "all clients of the policy share"
     yield "model", str(body["model"])
     yield "path", written.path
     yield "version", cache.version or "none"
+    if said := [
+        f"{name}: {value}" for name, value in written.named().items() if name in COUNTED and _reads_headers(written)
+    ]:
+        yield "headers", ", ".join(said)
     yield (
         "answered by",
         " or ".join(t.destination for t in route.targets if t.destination in known) or "nobody at present",
@@ -138,6 +148,10 @@ def _parts(
     if beside := [name for name in ignored if name != "model"]:
         yield "left out", f"{', '.join(beside)}: no answer depends on it"
     yield "layers", "; ".join(_layers(cache, _ttl(cache, written.named())))
+
+
+def _reads_headers(written: Written) -> bool:
+    return key.PATHS[written.path] == "messages"
 
 
 def _ttl(cache: Cache, headers: dict[str, str]) -> float | None:

@@ -11,6 +11,7 @@ Examples:
 
   kubectl tidegate cache stats chat
   kubectl tidegate cache explain chat --model chat --prompt "What is the capital of France?" --client acme
+  kubectl tidegate cache explain chat -f body.json --path /v1/messages --client acme
   kubectl tidegate cache purge chat --tenant acme            how many are there?
   kubectl tidegate cache purge chat --tenant acme --yes      forget them
 """
@@ -53,7 +54,7 @@ def explain(
     filename: Annotated[
         str, typer.Option("--filename", "-f", help="A file with the body, or - for standard input.")
     ] = "",
-    path: Annotated[str, typer.Option(help="Of the request.")] = "/v1/chat/completions",
+    path: Annotated[str, typer.Option(help="Of the request, as /v1/messages.")] = "/v1/chat/completions",
     client: Annotated[str, typer.Option(help="The client's id.")] = "",
     header: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, as ttlRules read it; may be given twice.")
