@@ -93,7 +93,7 @@ bench-gates: init ## what the gates of a rollout do, on simulated traffic (5 to 
 bench-affinity: init native ## what PrefixAffinity does for prefix caches and first tokens, and what it costs (5 to 6 minutes); tables in docs/benchmarks.md
 	$(PYTHON) -m benchmarks.affinity --docs
 
-bench-cache: init native model ## what the response cache costs and saves, beside LiteLLM's (3 minutes); tables and plots in docs/cache.md and docs/semantic-cache.md
+bench-cache: init native model ## what the response cache costs and saves, beside LiteLLM's and GPTCache (3 minutes); tables and plots in docs/cache.md and docs/semantic-cache.md
 	$(PYTHON) -m benchmarks.cache --docs
 	$(PYTHON) -m benchmarks.similar --docs
 

@@ -31,6 +31,10 @@ class Package:
     name: str
     version: str
     extra: str = ""
+    command: str = ""
+    """That of its name, where empty."""
+    beside: tuple[str, ...] = ()
+    """What it needs besides and does not say, or would install itself when it runs."""
 
     @property
     def home(self) -> Path:
@@ -45,11 +49,12 @@ class Package:
 
     def program(self) -> str:
         """Its command, installed the first time. Raises Missing."""
-        found = self.home / "bin" / self.name
+        found = self.home / "bin" / (self.command or self.name)
         if not found.exists():
             uv = [sys.executable, "-m", "uv", "--quiet"]
             _do([*uv, "venv", "--clear", "--python", sys.executable, str(self.home)])
-            _do([*uv, "pip", "install", "--python", str(self.home), f"{self.name}{self.extra}=={self.version}"])
+            wanted = [f"{self.name}{self.extra}=={self.version}", *self.beside]
+            _do([*uv, "pip", "install", "--python", str(self.home), *wanted])
         return str(found)
 
 
@@ -65,6 +70,12 @@ def _do(command: Sequence[str]) -> None:
 VLLM_ROUTER: Final = Package("vllm-router", "0.1.17")
 SGLANG_ROUTER: Final = Package("sglang-router", "0.3.2")
 LITELLM: Final = Package("litellm", "1.106.2", "[proxy]")
+GPTCACHE: Final = Package(
+    "gptcache",
+    "0.1.44",
+    command="gptcache_server",
+    beside=("openai==0.28.1", "fastapi==0.165.0", "uvicorn[standard]==0.54.0"),
+)
 
 
 def vllm_router(port: int, metrics_port: int, engines: Sequence[int], policy: str) -> list[str]:
@@ -100,6 +111,13 @@ def litellm(port: int, engines: Sequence[int], folder: Path) -> list[str]:
     file = folder / "config.yaml"
     file.write_text(json.dumps({"model_list": models, "litellm_settings": {"telemetry": False}}))
     return [LITELLM.program(), "--config", str(file), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+
+
+def gptcache(port: int, engine: int, folder: Path) -> list[str]:
+    """Its server, with a cache of what is the same word for word. Raises Missing."""
+    python = Path(GPTCACHE.program()).with_name("python")
+    made = Path(__file__).parent / "cache/of_gptcache.py"
+    return [str(python), str(made), str(port), str(engine), str(folder)]
 
 
 def _urls(engines: Sequence[int]) -> list[str]:

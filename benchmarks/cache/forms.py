@@ -102,6 +102,15 @@ def litellm(engine: int, store: int, folder: Path, cores: Cores) -> Iterator[Run
 
 
 @contextmanager
+def gptcache(engine: int, folder: Path, cores: Cores) -> Iterator[Running]:
+    """GPTCache's server with a map in its memory. Raises rivals.Missing."""
+    folder.mkdir()
+    port = free_port()
+    with _all([Part("router", rivals.gptcache(port, engine, folder))], folder, cores) as processes:
+        yield Running("gptcache", port, SERVED, processes, folder)
+
+
+@contextmanager
 def _all(parts: Sequence[Part], folder: Path, cores: Cores) -> Iterator[dict[str, int]]:
     with ExitStack() as stack:
         yield {part.name: stack.enter_context(start(part, cores, folder)).pid for part in parts}

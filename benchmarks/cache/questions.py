@@ -22,6 +22,15 @@ _THINGS: Final = ("lamp", "chair", "mirror", "shelf", "carpet", "clock", "bicycl
 _PLACES: Final = ("kitchen", "garden", "cellar", "attic", "office", "garage", "hall", "shop", "school", "barn")
 
 
+_WORDS: Final = (*_VERBS, *_THINGS, *_PLACES)
+"""Each one token of the router's model."""
+
+
+def words(number: int) -> str:
+    """Nine, another nine for each number: with `How do I say ...?` around them 16 tokens, and no two of these questions are near."""
+    return " ".join(random.Random(number).sample(_WORDS, 9))
+
+
 def asked(count: int, seed: int) -> Iterator[str]:
     """So many, one after the other."""
     draw = random.Random(seed)

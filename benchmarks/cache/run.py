@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from benchmarks import rivals
 from benchmarks.cache import forms
 from benchmarks.cache.client import Client
 from benchmarks.cache.forms import VECTORS, Running
-from benchmarks.cache.questions import WAYS, asked
+from benchmarks.cache.questions import WAYS, asked, words
 from benchmarks.cache.results import Rate, Results, latency
 from benchmarks.router.clock import Cores, cores, used_by_all
 from benchmarks.router.documents import ROOT
@@ -27,9 +26,9 @@ from benchmarks.router.processes import free_port, process
 from benchmarks.router.run import machine
 
 FIRST: Final = "How do I repair a lamp in the kitchen?"
+RIVALS: Final = ("litellm", "gptcache")
 TOKENS: Final = 144
 """Of each answer of the engine, with its prompt."""
-_SYLLABLES: Final = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
 
 
 def say(text: str) -> None:
@@ -60,10 +59,15 @@ def _routers(folder: Path, here: Cores, stack: ExitStack, results: Results) -> d
         name: stack.enter_context(forms.ours(name, document, engine, folder / name, here, _vectors(name)))
         for name, document in forms.layers(store).items()
     }
-    try:
-        made["litellm"] = stack.enter_context(forms.litellm(engine, store, folder / "litellm", here))
-    except rivals.Missing as error:
-        results.left_out["litellm"] = str(error)
+    others = {
+        "litellm": forms.litellm(engine, store, folder / "litellm", here),
+        "gptcache": forms.gptcache(engine, folder / "gptcache", here),
+    }
+    for name, other in others.items():
+        try:
+            made[name] = stack.enter_context(other)
+        except rivals.Missing as error:
+            results.left_out[name] = str(error)
     return made
 
 
@@ -84,10 +88,10 @@ async def _measure(routers: dict[str, Running], results: Results, singles: int, 
     for name, client in clients.items():
         say(f"{name}: begins")
         await _begun(client)
-        if name not in ("route", "litellm"):
+        if name not in ("route", *RIVALS):
             await _ready(client, routers[name].folder)
     await _latencies(clients, results, singles)
-    for name in ("memory", "exact", "litellm"):
+    for name in ("memory", "exact", *RIVALS):
         if name in routers:
             results.rates.append(await _rate(routers[name], seconds))
             say(f"{name}: {results.rates[-1].hits:,.0f} hits/s, {results.rates[-1].cpu:,.0f} us")
@@ -117,7 +121,7 @@ async def _ready(client: Client, folder: Path) -> None:
         for number in count(1_000_000):
             if (folder / "ready").exists():
                 return
-            await client.ask(f"How do I say {_words(number)}?")
+            await client.ask(f"How do I say {words(number)}?")
             await asyncio.sleep(0.1)
 
 
@@ -126,8 +130,8 @@ async def _latencies(clients: dict[str, Client], results: Results, singles: int)
     for name in ("memory", "exact"):
         await clients[name].until(FIRST, "hit-memory" if name == "memory" else "hit-exact")
     for number in range(singles):
-        new = f"How do I say {_words(number)}?"
-        other = f"How can I say {_words(number)}?"
+        new = f"How do I say {words(number)}?"
+        other = f"How can I say {words(number)}?"
         for what, client, question, source in (
             ("route: no cache", "route", FIRST, ""),
             ("hit in memory (L1)", "memory", FIRST, "hit-memory"),
@@ -147,12 +151,6 @@ async def _latencies(clients: dict[str, Client], results: Results, singles: int)
         if answer.source == "hit-semantic":
             times.setdefault("hit among 10,000 vectors (L3)", []).append(answer.seconds)
     results.latencies += [latency(what, seconds) for what, seconds in times.items()]
-
-
-def _words(number: int) -> str:
-    """Five words that nobody has, another five for each number: no two of these questions are near."""
-    draw = random.Random(number)
-    return " ".join("".join(draw.choice(_SYLLABLES) for _ in range(3)) for _ in range(5))
 
 
 async def _rate(router: Running, seconds: float, connections: int = 16) -> Rate:

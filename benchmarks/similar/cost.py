@@ -12,9 +12,10 @@ import numpy as np
 from benchmarks.similar.rates import ALL
 from benchmarks.similar.results import Cost
 from tidegate.brain.cache.semantic.guards import differ, features
+from tidegate.brain.cache.semantic.matrix import Vector
 from tidegate.brain.cache.semantic.semantic import Semantic
 from tidegate.brain.cache.semantic.travel import Traveller, told
-from tidegate.brain.cache.semantic.vectors import Vector, Vectors
+from tidegate.brain.cache.semantic.vectors import Vectors
 from tidegate.contract.cache import Semantic as Settings
 from tidegate.embedding.embedder import Embedder
 

@@ -69,6 +69,7 @@ def test_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         assert command[command.index("--worker-urls") + 1] == "http://127.0.0.1:3"
     assert "--num_workers" in rivals.litellm(1, [3], tmp_path)
     assert json.loads((tmp_path / "config.yaml").read_text())["model_list"][0]["model_name"] == PUBLIC
+    assert rivals.gptcache(1, 3, tmp_path)[2:] == ["1", "3", str(tmp_path)]
 
 
 def test_a_form_listens_where_it_shall() -> None:

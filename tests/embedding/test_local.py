@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.embedding.support import needs_model
 from tidegate.embedding.embedder import FINGERPRINT, EmbeddingAway, EmbeddingMissing
-from tidegate.embedding.local import MAX_TOKENS, Local
+from tidegate.embedding.local import FOLDER, MAX_TOKENS, MODEL, UNFUSED, Local
 
 pytestmark = needs_model
 
@@ -93,6 +93,21 @@ def test_a_fingerprint_is_the_models(local: Local) -> None:
     again.close()
     assert again.fingerprint == local.fingerprint
     assert len(local.fingerprint) == FINGERPRINT
+
+
+@pytest.mark.parametrize(("unfused", "joined"), [((), True), (UNFUSED, False)])
+def test_the_installed_runtime_knows_what_is_left_out_by_that_name(
+    unfused: Sequence[str], joined: bool, tmp_path: Path
+) -> None:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.optimized_model_filepath = str(tmp_path / "run.onnx")
+    onnxruntime.InferenceSession(
+        FOLDER / MODEL, options, providers=["CPUExecutionProvider"], disabled_optimizers=unfused
+    )
+    assert (b"SkipLayerNormalization" in (tmp_path / "run.onnx").read_bytes()) is joined
 
 
 def test_without_a_model_it_says_how_to_make_one(tmp_path: Path) -> None:

@@ -159,6 +159,7 @@ class RealEnvoy:
         )
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._refusals = 0
         self.client = httpx.Client(base_url=self.url, timeout=15)
 
     def begin_with(self, start: Start) -> None:
@@ -223,12 +224,15 @@ class RealEnvoy:
             return client.get(path).raise_for_status().text
 
     def until(self, condition: Callable[[Reading], bool]) -> Reading:
-        """Waits for a reading."""
+        """Waits for a reading. Raises TimeoutError with Envoy's last words, at once where it has refused something meanwhile."""
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
             found = self.reading()
             if found and condition(found):
+                self._refusals = found.refusals
                 return found
+            if found and found.refusals > self._refusals:
+                break
             time.sleep(0.02)
         raise TimeoutError((self._folder / "envoy.log").read_text()[-2000:])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tidegate.contract.cache import Cache, Memory
 from tidegate.contract.patience import Retry
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import caching
+from tidegate.envoy.breaking import EJECTED, LONGER
 
 pytestmark = [pytest.mark.envoy, pytest.mark.skipif(not built(), reason="the native filters are not built here")]
 CHAT = "/v1/chat/completions"
@@ -300,6 +302,27 @@ def test_a_brain_that_is_away_costs_hits_alone(envoy: RealEnvoy, brain: Brain, m
     for stream in (False, True):
         assert said(ask(envoy, stream=stream)).startswith("answer")
     assert model.asked == asked + 2
+
+
+def test_a_brain_that_hangs_is_not_asked_again_and_again(envoy: RealEnvoy, brain: Brain, model: Model) -> None:
+    offered(envoy, brain, model, cached())
+    ask(envoy)
+    hit(envoy)
+    brain.hang()
+
+    def asked() -> int:
+        return envoy.stat("cluster.cache.upstream_rq_total")
+
+    new = (f"question {number}" for number in count())
+
+    def nobody_was_asked() -> bool:
+        before = asked()
+        assert said(ask(envoy, next(new))).startswith("answer")
+        return asked() == before
+
+    until(nobody_was_asked, 10 * caching.TIMEOUT)
+    brain.go_on()
+    until(lambda: source(ask(envoy)) == "hit-memory", LONGER * EJECTED)
 
 
 def test_who_waits_while_the_brain_ends_is_answered_by_an_engine(envoy: RealEnvoy, brain: Brain, model: Model) -> None:

@@ -44,6 +44,10 @@ class Brain:
         """Says nothing more."""
         self._process.send_signal(signal.SIGSTOP)
 
+    def go_on(self) -> None:
+        """After it hung."""
+        self._process.send_signal(signal.SIGCONT)
+
     def die(self) -> None:
         """At once, as kill -9."""
         self._process.kill()

@@ -1,4 +1,5 @@
-"""Whom a router leaves alone for a while: who cannot be reached, and, where the policy says so, who answers with errors.
+"""Whom a router leaves alone for a while: who cannot be reached, and, where the policy says so, who answers with errors; and a brain that
+says nothing, where requests go on without it.
 
 Afterwards he is asked again, as everybody else is. Who goes on as before is left alone again, for as long once more each time.
 https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/upstream/outlier
@@ -42,4 +43,26 @@ def left_alone(breaker: CircuitBreaker | None, most: int) -> Resource:
         "max_ejection_time": duration(seconds * LONGER),
         "max_ejection_time_jitter": "1s",
         "max_ejection_percent": most,
+    }
+
+
+SILENT: Final = 3
+"""Requests in a row for which a brain may say nothing in time; then requests go on without waiting for it."""
+
+
+def left_alone_when_silent() -> Resource:
+    """Of the one brain: while it is left alone Envoy knows at once that nobody answers. Not as above, where a request that reaches it, which every one does
+    that a hung process never reads, ends the row; here a time-out counts as an answer of 504, and only a timely answer ends it."""
+    return {
+        "outlier_detection": {
+            "consecutive_gateway_failure": SILENT,
+            "enforcing_consecutive_gateway_failure": 100,
+            "enforcing_consecutive_5xx": 0,
+            "enforcing_success_rate": 0,
+            "interval": "0.5s",
+            "base_ejection_time": duration(EJECTED),
+            "max_ejection_time": duration(EJECTED * LONGER),
+            "max_ejection_percent": 100,
+        },
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
     }

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Final
 
 from tidegate.envoy import caching, decide, hold, observe
+from tidegate.envoy.breaking import left_alone_when_silent
 from tidegate.envoy.start import Collector, Start
 from tidegate.envoy.types import Resource, duration
 
@@ -41,6 +42,7 @@ def _of_the_cache(start: Start) -> list[Resource]:
     asked = _cluster(caching.BRAIN, "STATIC", _socket(start, decide.SOCKET), most=100_000)
     cached = _cluster(caching.CACHED, "STATIC", _socket(start, caching.CACHED_SOCKET), most=100_000)
     answers = _cluster(caching.ANSWERS, "STATIC", _socket(start, caching.ANSWERS_SOCKET))
+    asked |= left_alone_when_silent()
     return [asked, cached, answers | _forgotten_when_deaf(caching.ANSWERS_BUFFER)]
 
 

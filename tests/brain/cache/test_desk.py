@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.envoy.conftest import config
 from tidegate.brain.cache.answered import Answered
-from tidegate.brain.cache.desk import Desk
+from tidegate.brain.cache.desk import LONG, Desk
 from tidegate.brain.decide.step import Ask
-from tidegate.brain.decide.wire import Heard, Promised
+from tidegate.brain.decide.wire import Heard, Promised, Reply
 from tidegate.contract.cache import Cache, Memory, Price, TtlRule
 from tidegate.contract.router_config import RouterConfig
 from tidegate.contract.routes import Target
@@ -134,6 +134,44 @@ def test_an_answer_that_is_none_is_not_kept(changes: dict[str, Any]) -> None:
     envoy = Envoy(cached())
     envoy.brings(envoy.asks(), "x", **changes)
     assert not envoy.asks().hit
+
+
+LONGER = "some words of a long answer, " * (LONG // 16)
+EVENT = '{"choices": [{"index": 0, "delta": {"content": "%s"}, "finish_reason": %s}]}'
+EVENTS = (EVENT % (LONGER, "null"), EVENT % ("", '"stop"'), "[DONE]")
+STREAM = "".join(f"data: {event}\n\n" for event in EVENTS)
+
+
+@pytest.mark.parametrize(("answer", "kept"), [(STREAM, 1), (STREAM.replace("[DONE]", ""), 0)], ids=["whole", "cut off"])
+def test_a_long_answer_is_read_and_written_beside_the_loop(answer: str, kept: int) -> None:
+    envoy = Envoy(cached())
+    results = envoy.desk.tiers["kept"].results
+
+    async def run() -> None:
+        ticket = head(await at_last(envoy.desk.ask(envoy.made("hello"))))[TICKET_HEADER]
+        waits = head(await at_last(envoy.desk.ask(envoy.made("hello", stream=True))))[TICKET_HEADER]
+        waiting = asyncio.ensure_future(
+            at_last(envoy.desk.give(Heard({TICKET_HEADER.encode(): waits.encode()}, b"", b"")))
+        )
+        await asyncio.sleep(0)
+        envoy.desk.answered(Answered(ticket, "a.r1", left=False, streamed=True, answer=answer, status=200))
+        assert not results["stored", ""] + results["not-stored", "broken"], "not yet"
+        told = await waiting
+        assert (results["stored", ""], results["not-stored", "broken"]) == (kept, 1 - kept)
+        assert (len(told) > len(LONGER)) == bool(kept)
+        again = head(await at_last(envoy.desk.ask(envoy.made("hello", stream=True))))
+        assert (CACHED_HEADER in again) == bool(kept)
+        if kept:
+            given = await at_last(
+                envoy.desk.give(Heard({TICKET_HEADER.encode(): again[TICKET_HEADER].encode()}, b"", b""))
+            )
+            assert given.endswith(b"data: [DONE]\n\n")
+
+    asyncio.run(run())
+
+
+async def at_last(reply: Reply) -> bytes:
+    return reply if isinstance(reply, bytes) else await reply
 
 
 def test_who_is_no_target_answers_for_nobody_else() -> None:

@@ -14,6 +14,7 @@ from tests.brain.cache.test_desk import KEPT, Envoy, Told, cached
 from tidegate.brain.cache.doubts import Doubts, text
 from tidegate.brain.cache.semantic.semantic import Semantic
 from tidegate.brain.cache.similar import SimilarQuestions
+from tidegate.brain.cache.stored.standing import NEVER, Standing
 from tidegate.contract import cache as contract
 
 GUARDS: tuple[contract.Guard, ...] = ("Numbers", "Dates", "Negation", "Entities")
@@ -44,8 +45,16 @@ class Routed(Envoy):
         self.draw = 0.5
         tier = self.desk.tiers["kept"]
         similar = SimilarQuestions(Semantic(Letters(), wanted), wanted, lambda: self.now)
+        self.told: list[Standing] = []
         self.doubts = Doubts(
-            wanted.quality, similar, wanted, self._judge, lambda: self.now, lambda: self.draw, lambda: "mark"
+            wanted.quality,
+            similar,
+            wanted,
+            self._judge,
+            lambda: self.now,
+            lambda: self.draw,
+            lambda: "mark",
+            self.told.append,
         )
         tier.similar, tier.doubts = similar, self.doubts
 
@@ -107,6 +116,29 @@ def test_too_many_wrong_ones_end_it_and_right_ones_bring_it_back() -> None:
     shown = envoy.shown[-1]
     assert shown["model"] == "judge"
     assert "mark ANSWER NOW" in shown["messages"][1]["content"]
+
+
+def test_what_it_finds_is_told_and_said_again_where_the_store_has_lost_it() -> None:
+    envoy = Routed(max_false_hits=0.2)
+    while envoy.doubts.on:
+        envoy.doubts._note(False)
+    [said] = envoy.told
+    assert "maxFalseHits" in said.why
+    envoy.doubts.follow(said)
+    assert envoy.told == [said]
+    envoy.doubts.follow(NEVER)
+    assert envoy.told == [said, said]
+
+
+def test_what_others_have_found_counts_here() -> None:
+    envoy = Routed(sample=0.0)
+    envoy.turn("How do I feed my little dog?", "Twice a day.")
+    envoy.doubts.follow(Standing(1.0, "5 of 9 were wrong"))
+    assert not envoy.turn("How do I feed my little dogs?", "Twice a day.").hit
+    assert envoy.doubts.told()["says"] == "5 of 9 were wrong"
+    envoy.doubts.follow(Standing(2.0, ""))
+    assert envoy.turn("How do I feed my little dogss?", "").hit
+    assert envoy.told == []
 
 
 @pytest.mark.parametrize("verdict", [None, "perhaps"])

@@ -19,7 +19,7 @@ from tidegate.brain.cache.asked import Asked, read
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.decide.step import Ask
-from tidegate.contract.cache import Cache, Exact
+from tidegate.contract.cache import Cache, Exact, Quality, Semantic
 from tidegate.contract.limits import Store
 
 pytestmark = pytest.mark.redis
@@ -98,6 +98,53 @@ async def test_what_is_forgotten_is_forgotten_by_all_without_an_exact_layer_too(
         asked = asked_of(routers[0])
         await routers[0].tier.forget(replace(asked, keys={"a.r1": key("a")}))
         await until(lambda: not any(len(router.tier.memory) for router in routers))
+
+
+WATCHED = Semantic(
+    threshold=0.9,
+    guards=(),
+    conversations="SingleTurn",
+    ttl_seconds=600,
+    max_entries=10,
+    quality=Quality(sample=0.5, max_false_hits=0.1),
+)
+
+
+async def test_too_many_false_hits_count_for_a_router_that_begins_anew_too(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numpy")
+    from tests.brain.cache.semantic.support import Letters
+    from tidegate.brain.cache.embedders import Embedders
+
+    async def letters(*_: object) -> Letters:
+        return Letters()
+
+    monkeypatch.setattr(Embedders, "of", letters)
+    watched = tier(valkey).model_copy(update={"semantic": WATCHED})
+    first, beside = Router(watched), Router(watched)
+    async with running(first, beside):
+        judge(first, right=False, until_on=False)
+        await until(lambda: not beside.tier.doubts.on)
+        said = beside.keeper.stats()["kept"]["semantic"]
+        assert (said["state"], said["judged"]) == ("ExactOnly", 0)
+        assert "maxFalseHits" in said["says"]
+    anew = Router(watched)
+    other = Router(watched.model_copy(update={"semantic": WATCHED.model_copy(update={"threshold": 0.95})}))
+    async with running(anew, other):
+        await until(lambda: not anew.tier.doubts.on)
+        assert other.tier.doubts.on, "with other settings it is to be seen anew"
+        valkey.ask("FLUSHALL")
+        last = Router(watched)
+        async with running(last):
+            await until(lambda: not last.tier.doubts.on)
+            judge(last, right=True, until_on=True)
+            await until(lambda: anew.tier.doubts.on)
+
+
+def judge(router: Router, *, right: bool, until_on: bool) -> None:
+    while router.tier.doubts.on is not until_on:
+        router.tier.doubts._note(right)
 
 
 def asked_of(router: Router) -> Asked:

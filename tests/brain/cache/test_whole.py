@@ -163,6 +163,11 @@ def test_thoughts_come_before_words() -> None:
     assert body.index(b"is it so?") < body.index(b"so it is")
 
 
+def test_a_number_of_many_digits_stays_the_number() -> None:
+    answer = {"choices": [], "seed": 1 << 70}
+    assert json.loads(replay.kept("chat", answer)) == answer
+
+
 def test_half_a_character() -> None:
     kept = replay.kept("chat", chat({"content": "\ud800 字"}))
     assert json.loads(kept)["choices"][0]["message"]["content"] == "\ud800 字"

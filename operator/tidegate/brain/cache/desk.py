@@ -11,14 +11,16 @@ import logging
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tidegate.brain.cache import asked as asking
 from tidegate.brain.cache import replay, usage
 from tidegate.brain.cache.answered import OK, Answered
+from tidegate.brain.cache.aside import Aside
 from tidegate.brain.cache.asked import Asked, Bypassed
-from tidegate.brain.cache.entry import Entry
+from tidegate.brain.cache.entry import Entry, Kind
 from tidegate.brain.cache.flights import PATIENCE, Flight, Given
 from tidegate.brain.cache.leases import Leases, leased
 from tidegate.brain.cache.lines import Line, lines
@@ -47,6 +49,10 @@ FETCHED: Final = 2 * PATIENCE
 """Seconds within which Envoy comes to fetch an answer: at once, if its client has not left."""
 BROUGHT: Final = 3600.0
 """Seconds within which an engine's answer comes by: longer than requests last."""
+LONG: Final = 64 << 10
+"""Characters, or bytes, of an answer from which on it is read, and written as a stream, beside the loop: 2 ms."""
+MOST: Final = 16
+"""Answers that are read there at a time."""
 TICKET: Final = TICKET_HEADER.encode()
 _GO: Final = Answer(200).encoded()
 _AGAIN: Final = Answer(503, {DRAINING_HEADER: "1"}).encoded()
@@ -85,6 +91,7 @@ class Desk:
         self.tiers: dict[str, Tier] = {}
         self._wanted: Tickets[Wanted] = Tickets(FETCHED)
         self._leads: Tickets[Lead] = Tickets(BROUGHT, lambda lead: lead.tier.flights.failed(lead.flight))
+        self._reading = Aside("an answer was not kept", MOST)
         self._count = 0
 
     def follow(self, config: RouterConfig, answering: Collection[str]) -> None:
@@ -218,7 +225,8 @@ class Desk:
             return _AGAIN
         outcome = await wanted.tier.flights.wait(wanted.flight)
         if isinstance(outcome, Given):
-            return self._given(wanted, outcome, waited=True)
+            reply = self._given(wanted, outcome, waited=True)
+            return reply if isinstance(reply, bytes) else await reply
         if not outcome.leads:
             return _AGAIN
         self._leads.keep(ticket, Lead(wanted.tier, wanted.asked, wanted.flight), self._moment())
@@ -229,10 +237,15 @@ class Desk:
         if lead := self._leads.take(ticket):
             lead.tier.flights.failed(lead.flight)
 
-    def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> bytes:
-        entry = given.entry
-        kind, body = replay.body(entry, wanted.asked.manner)
+    def _given(self, wanted: Wanted, given: Given, *, waited: bool) -> Reply:
+        manner = wanted.asked.manner
         wanted.tier.count(wanted.asked.line, given, waited=waited)
+        write = partial(self._written, given, manner)
+        return asyncio.to_thread(write) if manner.stream and len(given.entry.answer) > LONG else write()
+
+    def _written(self, given: Given, manner: replay.Manner) -> bytes:
+        entry = given.entry
+        kind, body = replay.body(entry, manner)
         headers = {
             "content-type": kind,
             FROM_CACHE_HEADER: f"hit-{given.source}",
@@ -256,8 +269,20 @@ class Desk:
         if said.status != OK or said.left:
             flights.failed(flight) if said.may_be_otherwise else flights.given_up(flight)
             return
+        if len(said.answer) > LONG and not self._reading.full:
+            self._reading.start(self._read_beside(lead, said))
+        else:
+            self._keep(lead, said, _read(lead.asked.kind, said))
+
+    async def _read_beside(self, lead: Lead, said: Answered) -> None:
+        with lead.tier.flights.leading(lead.flight):
+            read = await asyncio.to_thread(_read, lead.asked.kind, said)
+        self._keep(lead, said, read)
+
+    def _keep(self, lead: Lead, said: Answered, read: Read | NotWhole) -> None:
+        flights, flight = lead.tier.flights, lead.flight
         try:
-            entry = self._entry(lead, said)
+            entry = self._entry(lead, said, read)
         except NotWhole as reason:
             lead.tier.results["not-stored", str(reason)] += 1
             flights.given_up(flight)
@@ -277,16 +302,15 @@ class Desk:
         if line and tier and (entry := tier.memory.get(key, self._now()) or self.leases.of(key)):
             tier.count(line, Given(entry, "memory"), waited=False)
 
-    def _entry(self, lead: Lead, said: Answered) -> Entry:
-        """Raises NotWhole."""
+    def _entry(self, lead: Lead, said: Answered, read: Read | NotWhole) -> Entry:
+        """As of now, and not of when it began to be read: purges that came meanwhile mean what was there before. Raises NotWhole."""
         asked = lead.asked
         who = asked.line.answerers.get(said.destination)
         if who is None:
             raise NotWhole("fallback")
-        if not said.answer:
-            raise NotWhole("too-long-or-broken")
-        answer = whole(asked.kind, said.answer, streamed=said.streamed)
-        (prompt, completion), now = usage.tokens(asked.kind, answer), self._now()
+        if isinstance(read, NotWhole):
+            raise read
+        now = self._now()
         return Entry(
             key=asked.keys[said.destination],
             kind=asked.kind,
@@ -295,9 +319,28 @@ class Desk:
             backend=who.backend,
             revision=who.revision,
             question=asked.question,
-            answer=replay.kept(asked.kind, answer),
-            prompt_tokens=prompt,
-            completion_tokens=completion,
+            answer=read.answer,
+            prompt_tokens=read.prompt_tokens,
+            completion_tokens=read.completion_tokens,
             stored=now,
             expires=now + lead.tier.ttl(asked),
         )
+
+
+class Read(NamedTuple):
+    """Of an engine's answer, whole."""
+
+    answer: bytes
+    """As an entry has it."""
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def _read(kind: Kind, said: Answered) -> Read | NotWhole:
+    if not said.answer:
+        return NotWhole("too-long-or-broken")
+    try:
+        answer = whole(kind, said.answer, streamed=said.streamed)
+    except NotWhole as reason:
+        return reason
+    return Read(replay.kept(kind, answer), *usage.tokens(kind, answer))

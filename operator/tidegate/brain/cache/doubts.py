@@ -21,6 +21,7 @@ from tidegate.brain.cache.judge import Judge
 from tidegate.brain.cache.semantic import judging
 from tidegate.brain.cache.semantic.quality import Quality, sampled
 from tidegate.brain.cache.similar import SimilarQuestions
+from tidegate.brain.cache.stored.standing import Standing
 from tidegate.contract.cache import Quality as Settings
 from tidegate.contract.cache import Semantic
 
@@ -31,7 +32,8 @@ MOST: Final = 16
 
 
 class Doubts:
-    """Of one tier. `draw` gives numbers from 0 to 1, `mark` words that nobody can guess."""
+    """Of one tier. `draw` gives numbers from 0 to 1, `mark` words that nobody can guess; `tell` says
+    it to the tier's other routers."""
 
     def __init__(
         self,
@@ -42,9 +44,11 @@ class Doubts:
         now: Callable[[], float],
         draw: Callable[[], float],
         mark: Callable[[], str],
+        tell: Callable[[Standing], None] = lambda _: None,
     ) -> None:
         self._settings, self._similar, self._semantic = settings, similar, semantic
         self._judge, self._now, self._draw, self._mark = judge, now, draw, mark
+        self._tell = tell
         self._quality = Quality(settings.max_false_hits)
         self._comparing = Aside("two answers were not compared", MOST)
         self.verdicts: Counter[str] = Counter()
@@ -54,6 +58,17 @@ class Doubts:
     def on(self) -> bool:
         """Whether similar questions are answered."""
         return self._quality.state == "On"
+
+    def follow(self, said: Standing) -> None:
+        """What stands in the tier's store: others have found it, or this router before it began anew."""
+        if said.since < self._quality.since:
+            self._tell(self._standing)
+        elif self._quality.follow(said.why, said.since):
+            self._log()
+
+    @property
+    def _standing(self) -> Standing:
+        return Standing(self._quality.since, self._quality.why)
 
     def doubted(self, given: Given) -> bool:
         """Whether an engine is asked instead."""
@@ -99,7 +114,11 @@ class Doubts:
     def _note(self, right: bool | None) -> None:
         self.verdicts["none" if right is None else "right" if right else "wrong"] += 1
         if right is not None and self._quality.judged(right, self._now()):
-            log.warning("similar questions: %s", self._quality.report(self._now()).says or "answered again")
+            self._log()
+            self._tell(self._standing)
+
+    def _log(self) -> None:
+        log.warning("similar questions: %s", self._quality.why or "answered again")
 
 
 def text(entry: Entry) -> str:

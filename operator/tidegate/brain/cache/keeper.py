@@ -18,6 +18,7 @@ from tidegate.brain.cache.judge import Judge, nobody
 from tidegate.brain.cache.match import Match, question_digest
 from tidegate.brain.cache.stored.meters import StoredMeters
 from tidegate.brain.cache.stored.news import Forgotten, Missed, News, Purge, Vector
+from tidegate.brain.cache.stored.standing import Standing
 from tidegate.brain.cache.stored.together import Shared
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.store.resp import Away
@@ -155,7 +156,7 @@ class CacheKeeper:
             except (EmbeddingMissing, ImportError) as error:
                 troubles.append(f"only questions that are the same word for word are answered: {error}")
             else:
-                made.doubts = self._doubts(cache.semantic, made.similar)
+                made.doubts = self._doubts(cache.semantic, made.similar, made.shared)
         made.running = group.create_task(made.shared.run()) if made.shared else None
         return made
 
@@ -170,12 +171,15 @@ class CacheKeeper:
         announce = shared.announce if shared else lambda _: None
         return SimilarQuestions(semantic.Semantic(embedder, settings), settings, self._now, announce)
 
-    def _doubts(self, settings: Semantic, similar: SimilarQuestions) -> Doubts | None:
+    def _doubts(self, settings: Semantic, similar: SimilarQuestions, shared: Shared | None) -> Doubts | None:
         from tidegate.brain.cache.doubts import Doubts
 
         if not settings.quality:
             return None
-        return Doubts(settings.quality, similar, settings, self._judge, self._now, self._draw, lambda: token_hex(8))
+        tell = shared.stand if shared else lambda _: None
+        return Doubts(
+            settings.quality, similar, settings, self._judge, self._now, self._draw, lambda: token_hex(8), tell
+        )
 
     @staticmethod
     def _join(tier: Tier, layers: Layers) -> None:
@@ -195,6 +199,9 @@ class CacheKeeper:
                 keys = frozenset(news.keys)
                 self._forget(tier, layers, lambda entry: entry.key in keys and entry.stored <= news.at)
                 layers.forget(keys)
+            case Standing():
+                if layers.doubts:
+                    layers.doubts.follow(news)
             case Missed():
                 self._forget(tier, layers, lambda _: True)
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import orjson
+
 from tidegate.brain.cache import usage
 from tidegate.brain.cache.apis.api import APIS
 from tidegate.brain.cache.apis.streams import Answer, pieces, written
@@ -69,8 +71,8 @@ def kept(kind: Kind, answer: Answer) -> bytes:
     if kind == "responses":
         told = {name: value for name, value in told.items() if name not in REPEATED}
     try:
-        return json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half a character, which JSON can only spell out
+        return orjson.dumps(told)
+    except TypeError:  # half a character, which JSON can only spell out, or a number of more than 64 bits
         return written(told).encode()
 
 

@@ -105,7 +105,7 @@ def _joined(events: Iterator[Answer]) -> Answer:
             elif value is not None or name not in answer:
                 answer[name] = value
     answer["object"] = OBJECTS.get(answer.get("object", ""), answer.get("object"))
-    answer["choices"] = [choices[index] for index in sorted(choices)]
+    answer["choices"] = [_texts(choices[index]) for index in sorted(choices)]
     return answer
 
 
@@ -118,7 +118,7 @@ def _add(choices: dict[int, Answer], pieces: Any) -> None:
             if name == "delta":
                 _join(choice.setdefault("message", {}), value or {})
             elif name == "text":
-                choice["text"] = choice.get("text", "") + (value or "")
+                choice["text"] = _longer(choice.get("text", ""), value or "")
             elif value is not None or name not in choice:
                 choice[name] = value
 
@@ -128,8 +128,8 @@ def _join(message: Answer, delta: Answer) -> None:
         before = message.get(name)
         if name == "tool_calls":
             _join_calls(message, value or [])
-        elif isinstance(value, str) and isinstance(before, str) and name != "role":
-            message[name] = before + value
+        elif isinstance(value, str) and isinstance(before, str | Pieces) and name != "role":
+            message[name] = _longer(before, value)
         elif isinstance(value, dict) and isinstance(before, dict):
             _join(before, value)
         elif name == "role" or before in NOTHING:
@@ -150,3 +150,29 @@ def _join_calls(message: Answer, deltas: list[Answer]) -> None:
         named = {name: rest.pop(name) for name in ("id", "type") if rest.get(name)}
         _join(calls[index], rest)
         calls[index].update(named)
+
+
+class Pieces:
+    """A text whose end has not come: one that is put together anew with each piece takes the square of its length."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = [*parts]
+
+
+def _longer(before: str | Pieces, value: str) -> Pieces:
+    if not isinstance(value, str):
+        raise NotWhole("broken")
+    if not isinstance(before, Pieces):
+        return Pieces(before, value)
+    before.parts.append(value)
+    return before
+
+
+def _texts(value: Any) -> Any:
+    if isinstance(value, Pieces):
+        return "".join(value.parts)
+    if isinstance(value, dict):
+        return {name: _texts(each) for name, each in value.items()}
+    return [_texts(each) for each in value] if isinstance(value, list) else value

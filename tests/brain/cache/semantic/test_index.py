@@ -10,7 +10,7 @@ from tidegate.brain.cache.semantic.guards import features
 from tidegate.brain.cache.semantic.index import BESIDE, Index
 
 MAX_ENTRIES, MAX_NAMESPACES, MAX_VECTORS = 4, 3, 8
-EACH = 4 * 64 + BESIDE
+EACH = 4 * (64 + 16) + BESIDE
 PLENTY = 100 * EACH
 TEXTS = ("how do I cancel", "how can I cancel", "how do I pay", "what is the price", "what was the price")
 namespaces = st.sampled_from([bytes([number]) * 16 for number in range(5)])

@@ -125,3 +125,32 @@ def test_a_tier_that_keeps_what_is_promised_is_seldom_switched_off() -> None:
 )
 def test_a_sample(share: float, draw: float, taken: bool) -> None:
     assert sampled(share, draw) is taken
+
+
+@pytest.mark.parametrize(
+    ("ours", "said", "changes", "state"),
+    [
+        ("", ("worse", 9.0), True, "ExactOnly"),
+        ("", ("worse", 0.0), False, "On"),
+        ("", ("", 9.0), False, "On"),
+        ("worse", ("", 9.0), True, "On"),
+        ("worse", ("", 4.0), False, "ExactOnly"),
+        ("worse", ("much worse", 9.0), False, "ExactOnly"),
+    ],
+    ids=["newer", "never said", "the same", "right again", "older", "the same for another reason"],
+)
+def test_what_another_router_has_found(ours: str, said: tuple[str, float], changes: bool, state: str) -> None:
+    quality = Quality(0.01)
+    assert not ours or quality.follow(ours, 5.0)
+    quality.judged(True, 6.0)
+    assert quality.follow(*said) is changes
+    assert (quality.state, quality.report(6.0).judged) == (state, 0 if changes else 1)
+    assert quality.since == max(said[1], 5.0 if ours else 0.0)
+
+
+def test_a_change_is_newer_than_the_one_before_by_whatever_clock() -> None:
+    quality = Quality(0.5)
+    quality.follow("worse", 100.0)
+    while quality.state == "ExactOnly":
+        quality.judged(True, 50.0)
+    assert quality.since > 100.0

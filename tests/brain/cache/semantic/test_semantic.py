@@ -136,6 +136,6 @@ async def test_the_bound_of_a_tier_holds() -> None:
         namespace = bytes([number % 2]) * 16
         await semantic.add(namespace, bytes([number]) * 32, f"question {number}", 60.0, 0.0)
         sizes.append(len(semantic))
-    assert max(sizes) == 4 * 5_000 // (4 * 64 + BESIDE)
+    assert max(sizes) == 4 * 5_000 // (4 * (64 + 16) + BESIDE)
     assert semantic.size <= 4 * 5_000
     assert all(after <= before + 1 for before, after in pairwise(sizes))

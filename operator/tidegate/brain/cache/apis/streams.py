@@ -39,7 +39,7 @@ def data(text: str) -> Iterator[str]:
 def parsed(text: str) -> Answer:
     """An object. Raises NotWhole."""
     try:
-        found = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        found = _JSON.decode(text)
     except (ValueError, RecursionError):
         raise NotWhole("broken") from None
     if not isinstance(found, dict):
@@ -53,6 +53,10 @@ def _finite(said: str) -> float:
     if not isfinite(number):
         raise ValueError(said)
     return number
+
+
+_JSON: Final = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
+"""Made once: to make one takes as long as to read a piece of a stream."""
 
 
 def written(value: Any) -> str:

@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import Features
-from tidegate.brain.cache.semantic.vectors import FLAT, Vector, Vectors
+from tidegate.brain.cache.semantic.matrix import Vector, front
+from tidegate.brain.cache.semantic.vectors import FLAT, Vectors
 
 MAX_NAMESPACES: Final = 10_000
 NUMBER: Final = 4
@@ -196,4 +197,4 @@ class Index:
 
 
 def _size(dimensions: int) -> int:
-    return NUMBER * dimensions + BESIDE
+    return NUMBER * (dimensions + front(dimensions)) + BESIDE

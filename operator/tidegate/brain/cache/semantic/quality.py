@@ -33,6 +33,8 @@ MOST: Final = 2_000
 """Judged hits that are remembered."""
 OLDEST: Final = 7 * 86_400.0
 """Seconds after which one is forgotten: traffic and models change."""
+LATER: Final = 1e-3
+"""Seconds by which a change comes after the one before, whatever the clock of the router that found that one."""
 _STEPS: Final = 40
 """Of bisection, to 2^-40."""
 
@@ -69,6 +71,11 @@ class Quality:
         """When it came into this state, seconds of the clock of who calls; 0 while it has had no other."""
 
     @property
+    def why(self) -> str:
+        """It is ExactOnly; empty while it is On."""
+        return self._why
+
+    @property
     def state(self) -> State:
         """Whether similar questions are answered."""
         return "ExactOnly" if self._why else "On"
@@ -81,10 +88,24 @@ class Quality:
         why = self._verdict(right)
         if bool(why) == bool(self._why):
             return False
-        self._why, self.since = why, now
+        self._turn(why, max(now, self.since + LATER))
+        return True
+
+    def follow(self, why: str, since: float) -> bool:
+        """What another router has found, where it is newer than what is known here; whether that changes the state."""
+        if since <= self.since:
+            return False
+        changed = bool(why) != bool(self._why)
+        if changed:
+            self._turn(why, since)
+        else:
+            self._why, self.since = why, since
+        return changed
+
+    def _turn(self, why: str, since: float) -> None:
+        self._why, self.since = why, since
         self._hits.clear()
         self._wrong = 0
-        return True
 
     def report(self, now: float) -> Report:
         """Of now."""

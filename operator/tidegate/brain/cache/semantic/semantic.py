@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from tidegate.brain.cache.semantic.guards import differ, features
-from tidegate.brain.cache.semantic.index import MAX_NAMESPACES, Index
+from tidegate.brain.cache.semantic.index import MAX_NAMESPACES, Index, Near
+from tidegate.brain.cache.semantic.matrix import Vector
 from tidegate.brain.cache.semantic.travel import Traveller, heard, told
-from tidegate.brain.cache.semantic.vectors import Vector
 from tidegate.brain.cache.stored import news
 from tidegate.contract.cache import Semantic as Settings
 from tidegate.embedding.embedder import Embedder, EmbeddingAway
@@ -67,8 +67,15 @@ class Semantic:
         vector = await self._vector(text)
         if vector is None:
             return None
+        near = islice(self._index.near(namespace, vector, self._settings.threshold, now), TOP)
+        return self._same(text, list(near))
+
+    def _same(self, text: str, nearest: list[Near]) -> Found | None:
+        """The first that no guard tells apart. What guards look at is read only where something is near: most questions are new."""
+        if not nearest:
+            return None
         asked = features(text)
-        for near in islice(self._index.near(namespace, vector, self._settings.threshold, now), TOP):
+        for near in nearest:
             guard = differ(asked, near.features, self._settings.guards)
             if guard is None:
                 return Found(near.key, min(near.similarity, 1.0))

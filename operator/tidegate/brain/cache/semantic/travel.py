@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tidegate.brain.cache.semantic.vectors import Vector
+from tidegate.brain.cache.semantic.matrix import Vector
 from tidegate.brain.cache.stored import news
 from tidegate.embedding.embedder import FINGERPRINT
 

@@ -1,6 +1,6 @@
 """Vectors of one namespace by number, and which are near another.
 
-The first FLAT of them stand in a matrix, of which a search is one product: half a millisecond for 10,000 of 384 numbers, and nothing to add one.
+The first FLAT of them stand in a matrix (matrix.py), of which a search looks at all, and to which adding one costs nothing.
 Those above stand in a graph (usearch, half precision), of which a search costs hardly more the larger it is, but to add one does.
 So nothing ever moves from one to the other, and adding the 10,001st does not hold anybody up.
 """
@@ -12,9 +12,8 @@ from importlib.util import find_spec
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float32]
+from tidegate.brain.cache.semantic.matrix import Matrix, Vector
 
 FLAT: Final = 10_000
 FEW: Final = 16
@@ -27,7 +26,7 @@ class Vectors:
     def __init__(self, dimensions: int, flat: int = FLAT) -> None:
         self.dimensions = dimensions
         self._flat = flat
-        self._matrix: Vector = np.zeros((min(1, flat), dimensions), np.float32)
+        self._matrix = Matrix(dimensions, flat)
         self._graph: Any = None
         self._free: list[int] = []
         self._next = 0
@@ -37,33 +36,31 @@ class Vectors:
         number = heapq.heappop(self._free) if self._free else self._next
         self._next = max(self._next, number + 1)
         if number < self._flat:
-            self._row(number)[:] = vector
+            self._matrix.put(number, vector)
         else:
             self._grown().add(number, vector, threads=1)
         return number
 
     def drop(self, number: int) -> None:
-        """A row of zeros is near nothing."""
+        """It is near nothing any more."""
         if number < self._flat:
-            self._matrix[number] = 0.0
+            self._matrix.drop(number)
         else:
             self._grown().remove(number)
         heapq.heappush(self._free, number)
 
     def get(self, number: int) -> Vector:
         """As it was put, to half precision at least."""
-        found: Vector = self._matrix[number] if number < self._flat else self._grown().get(number).astype(np.float32)
+        if number < self._flat:
+            return self._matrix.get(number)
+        found: Vector = self._grown().get(number).astype(np.float32)
         return found
 
     def near(self, vector: Vector, least: float) -> list[tuple[int, float]]:
         """Numbers and cosines of at least `least`, the nearest first."""
-        found = self._in_matrix(vector, least) + self._in_graph(vector, least)
+        flat = self._matrix.near(vector, least, min(self._next, self._flat))
+        found = flat + self._in_graph(vector, least)
         return sorted(found, key=lambda each: -each[1])
-
-    def _in_matrix(self, vector: Vector, least: float) -> list[tuple[int, float]]:
-        cosines = self._matrix[: min(self._next, self._flat)] @ vector
-        numbers = np.flatnonzero(cosines >= max(least, 1e-6))
-        return [(int(number), float(cosines[number])) for number in numbers]
 
     def _in_graph(self, vector: Vector, least: float) -> list[tuple[int, float]]:
         if self._graph is None or not len(self._graph):
@@ -71,15 +68,6 @@ class Vectors:
         matches = self._graph.search(vector, FEW, threads=1)
         pairs = zip(matches.keys, matches.distances, strict=True)
         return [(int(number), 1.0 - float(far)) for number, far in pairs if 1.0 - float(far) >= least]
-
-    def _row(self, number: int) -> Vector:
-        rows = len(self._matrix)
-        if number >= rows:
-            grown = np.zeros((min(max(2 * rows, 1), self._flat), self.dimensions), np.float32)
-            grown[:rows] = self._matrix
-            self._matrix = grown
-        row: Vector = self._matrix[number]
-        return row
 
     def _grown(self) -> Any:
         if self._graph is None:

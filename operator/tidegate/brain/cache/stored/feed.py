@@ -17,6 +17,7 @@ from typing import Any, Final
 from tidegate.brain.cache.sealed import OfAnotherVersion, Unreadable
 from tidegate.brain.cache.stored.ground import Ground
 from tidegate.brain.cache.stored.news import Missed, News, read
+from tidegate.brain.cache.stored.standing import read as read_standing
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.resp import Away
 
@@ -33,10 +34,15 @@ class Feed:
     """Of one tier; `on` is told what others say."""
 
     def __init__(
-        self, line: Callable[[Use, Callable[[], None]], Line], ground: Ground, on: Callable[[News], None]
+        self,
+        line: Callable[[Use, Callable[[], None]], Line],
+        ground: Ground,
+        on: Callable[[News], None],
+        standing: str = "",
     ) -> None:
-        """`line` makes one for a use, and what is to be done whenever it is connected."""
-        self._ground, self._on = ground, on
+        """`line` makes one for a use, and what is to be done whenever it is connected; `standing` is the name of what is read with the
+        news, and before the first."""
+        self._ground, self._on, self._standing = ground, on, standing
         self._connected = asyncio.Event()
         use = Use("routers tell each other", timeout=BLOCK + 1.0, key=ground.names.feed)
         self.line = line(use, self._connected.set)
@@ -55,9 +61,12 @@ class Feed:
 
     async def _listen(self) -> None:
         feed, block = self._ground.names.feed, int(BLOCK * 1000)
+        stands = [self.line.send("MGET", self._standing)] if self._standing else []
         looked = self.line.send("XREVRANGE", feed, "+", "-", "COUNT", 1)
         asked = self.line.send("XREAD", "COUNT", PAGE, "BLOCK", block, "STREAMS", feed, self._heard)
-        newest, found = await asyncio.gather(looked, asked)
+        *stood, newest, found = await asyncio.gather(*stands, looked, asked)
+        for [value] in stood:
+            self._tell(read_standing(value))
         for name, fields in found[0][1] if found else ():
             self._hear(fields)
             self._heard = name

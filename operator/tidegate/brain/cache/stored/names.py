@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Final
+
+from tidegate.contract.cache import Semantic
 
 TAG: Final = "tg"
 
@@ -23,6 +26,13 @@ class Names:
         """What routers tell each other."""
         self.told = f"{tag}:told"
         """How much that was."""
+
+        self._standing = f"{tag}:standing:"
+
+    def standing(self, settings: Semantic) -> str:
+        """Whether similar questions are answered, with these settings: with others it is to be seen anew."""
+        said = settings.model_dump_json(exclude_defaults=True)
+        return self._standing + blake2b(said.encode(), digest_size=8).hexdigest()
 
     def answer(self, key: bytes) -> bytes:
         """Of one answer."""

@@ -11,6 +11,7 @@ import msgpack
 from tidegate.brain.cache.codec import KEY, unpacked
 from tidegate.brain.cache.match import Match
 from tidegate.brain.cache.sealed import Unreadable, seal, unseal
+from tidegate.brain.cache.stored.standing import Standing
 
 MOST: Final = 64 * 1024
 """Bytes of one piece of news: a vector has 768 to 8192."""
@@ -56,7 +57,7 @@ class Missed:
     """Something was told that this router did not hear: answers that it keeps itself may have been purged."""
 
 
-News: TypeAlias = Vector | Purge | Forgotten | Missed
+News: TypeAlias = Vector | Purge | Forgotten | Missed | Standing
 
 
 def written(news: Vector | Purge | Forgotten, origin: bytes) -> bytes:

@@ -24,7 +24,8 @@ from tidegate.brain.cache.stored.meters import TierMeters
 from tidegate.brain.cache.stored.names import Names
 from tidegate.brain.cache.stored.news import Forgotten, News, Purge, Vector
 from tidegate.brain.cache.stored.recent import Recent
-from tidegate.brain.cache.stored.writing import Drop, Writing
+from tidegate.brain.cache.stored.standing import Standing
+from tidegate.brain.cache.stored.writing import Drop, Stands, Writing
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.where import Where
 from tidegate.contract.cache import Cache
@@ -60,7 +61,9 @@ class Shared:
         use = Use("answers are looked up", timeout=TIMEOUT, key=self._names.index)
         self._reads = Line(where, use, draw, self._back, self._gone)
         self._writing = Writing(self._line, ground)
-        self._feed = Feed(self._line, ground, self._hear)
+        watched = cache.semantic if cache.semantic and cache.semantic.quality else None
+        self._standing = self._names.standing(watched) if watched else ""
+        self._feed = Feed(self._line, ground, self._hear, self._standing)
 
     def _line(self, use: Use, back: Callable[[], None]) -> Line:
         return Line(self.where, use, self._draw, back, self._not_taken)
@@ -133,8 +136,12 @@ class Shared:
         """To all other routers, soon; dropped where the store is away."""
         self._writing.add(vector)
 
+    def stand(self, standing: Standing) -> None:
+        """From now on, for all routers; it is for who says so to say it again where it does not arrive."""
+        self._writing.add(Stands(self._standing, standing))
+
     def watch(self, callback: Callable[[News], None]) -> None:
-        """Told of others' vectors, from the oldest that the store has when this router begins, and of everybody's purges, those of this
+        """Told every half a second how similar questions stand, before anything else; of others' vectors, from the oldest that the store has when this router begins, and of everybody's purges, those of this
         router included. It may hear things twice."""
         self._watchers.append(callback)
 

@@ -4,6 +4,7 @@ what                     while the store is away        when it is lost on the w
 ----------------------   ----------------------------   --------------------------
 an answer                dropped                        dropped
 a vector                 dropped                        dropped
+how questions stand      dropped                        dropped
 keys to forget           waits, of the newest MOST      tried again
 """
 
@@ -21,6 +22,8 @@ from tidegate.brain.cache.match import about
 from tidegate.brain.cache.stored import listing
 from tidegate.brain.cache.stored.ground import Ground
 from tidegate.brain.cache.stored.news import Forgotten, Purge, Vector, written
+from tidegate.brain.cache.stored.standing import Standing
+from tidegate.brain.cache.stored.standing import written as written_standing
 from tidegate.brain.store.line import Line, Use
 from tidegate.brain.store.resp import Away, Refused
 from tidegate.brain.store.scripts import Script, script
@@ -52,7 +55,16 @@ class Drop:
     keys: tuple[bytes, ...]
 
 
-Job: TypeAlias = Entry | Vector | Forgotten | Drop
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What is read under a name."""
+
+    name: str
+    standing: Standing
+
+
+Losable: TypeAlias = Entry | Vector | Stands
+Job: TypeAlias = Losable | Forgotten | Drop
 
 
 class Writing:
@@ -70,7 +82,7 @@ class Writing:
 
     def add(self, job: Job) -> None:
         """Soon, or never."""
-        losable = isinstance(job, Entry | Vector)
+        losable = isinstance(job, Losable)
         size = len(job.answer) if isinstance(job, Entry) else 0
         if losable and (not self.line.ready or len(self._waiting) >= MOST or self._bytes + size > MOST_BYTES):
             self._ground.meters.dropped += 1
@@ -114,6 +126,9 @@ class Writing:
                 return [self.forget(job.keys), self.tell(job)]
             case Drop():
                 return [self.forget(job.keys)]
+            case Stands():
+                lasts = self._ground.room.told_ms
+                return [self.line.send("SET", job.name, written_standing(job.standing), "PX", lasts)]
 
     async def _put(self, entry: Entry) -> list[asyncio.Future[Any]]:
         room = self._ground.room
@@ -149,7 +164,7 @@ class Writing:
         error = future.exception()
         if isinstance(error, Away):
             self.refusal = str(error) if isinstance(error, Refused) else self.refusal
-            if isinstance(job, Entry | Vector):
+            if isinstance(job, Losable):
                 self._ground.meters.dropped += 1
             elif job not in self._waiting:
                 self._waiting.appendleft(job)
