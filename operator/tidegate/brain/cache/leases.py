@@ -40,7 +40,7 @@ class Leases:
         self._file: int | None = None
         self._troubled = False
         self._leased: dict[bytes, tuple[Entry, int]] = {}
-        """By key: entries without their texts, and what tells their answers apart."""
+        """By key: entries without their texts, and how long their answers are."""
 
     def void(self) -> None:
         """All end, before this returns."""
@@ -50,7 +50,8 @@ class Leases:
 
     def replaced(self, entry: Entry) -> None:
         """It is the answer from now on: another one with its key is given no more, also where this router's memory has let that go."""
-        if entry.key in self._leased and self._leased[entry.key][1] != hash(entry.answer):
+        before, length = self._leased.get(entry.key, (entry, len(entry.answer)))
+        if (before.stored, length) != (entry.stored, len(entry.answer)):
             self.void()
 
     def of(self, key: bytes) -> Entry | None:
@@ -62,7 +63,7 @@ class Leases:
         """Of an answer on this route, as native/src/filter.rs reads it. `until` is in seconds of the world."""
         if len(self._leased) >= MOST and entry.key not in self._leased:
             self.void()
-        self._leased[entry.key] = replace(entry, question="", answer=b""), hash(entry.answer)
+        self._leased[entry.key] = replace(entry, question="", answer=b""), len(entry.answer)
         return f"{self._epoch} {entry.stored * 1000:.0f} {until * 1000:.0f} {AGAIN_TICKET}{entry.key.hex()} {route}"
 
     @asynccontextmanager
