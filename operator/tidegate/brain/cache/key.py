@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
+from tidegate.brain.cache.depth import may_be_deep, too_deep
 from tidegate.brain.cache.entry import Kind
 from tidegate.contract.destinations import Destination
 
@@ -95,12 +96,13 @@ _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no
 
 
 def read(text: bytes) -> Body | None:
-    """A request's body; None where it is no JSON object that all engines read alike."""
+    """A request's body; None where it is no JSON object that all engines read alike, or nested too deep."""
     try:
-        found = _DECODER.decode(text.decode())
+        said = text.decode()
+        found = _DECODER.decode(said)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return None if not isinstance(found, dict) or (may_be_deep(said) and too_deep(found)) else found
 
 
 class Question:

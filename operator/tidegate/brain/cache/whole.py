@@ -3,7 +3,7 @@
 the bytes                                                              then
 --------------------------------------------------------------------   ------------------------
 no JSON, no events, events without an end, an error among them         broken
-numbers that JSON has not (`NaN`, `1e999`)                             broken
+numbers that JSON has not (`NaN`, `1e999`); nested too deep (depth.py) broken
 no choices, one that did not end, or that is none of the API's         broken
 what Messages and Responses say in shapes of their own                 as apis/ says
 pieces of a stream that nobody here can put together                   broken
@@ -23,6 +23,7 @@ from typing import Any, Final
 from tidegate.brain.cache.apis import streams
 from tidegate.brain.cache.apis.api import APIS
 from tidegate.brain.cache.apis.streams import Answer, NotWhole, parsed
+from tidegate.brain.cache.depth import may_be_deep, too_deep
 from tidegate.brain.cache.entry import Kind
 
 __all__ = ["Answer", "NotWhole", "whole"]
@@ -44,7 +45,7 @@ def whole(kind: Kind, text: str, *, streamed: bool) -> Answer:
 
 def _whole(kind: Kind, text: str, streamed: bool) -> Answer:
     answer = _put_together(kind, text) if streamed else parsed(text)
-    if answer.get("error") is not None:
+    if answer.get("error") is not None or ((streamed or may_be_deep(text)) and too_deep(answer)):
         raise NotWhole("broken")
     if kind in APIS:
         APIS[kind].check(answer)
