@@ -9,6 +9,7 @@ a `temperature` above the cache's bound (1 where it says none)           tempera
 more than one answer (`n`, `best_of`, beams)                             choices
 probabilities of tokens, or tokens' numbers                              logprobs
 results of tools, whose world may have changed                           tool-results
+pictures and files that stand elsewhere (pointing.py)                    live
 sound, a search of the web, or a part of another engine's work;          live
 of Messages and Responses also a tool that is none of the client's
 own, and what stands elsewhere (an earlier response, a conversation,
@@ -24,6 +25,7 @@ from typing import Any, Final
 
 from tidegate.brain.cache.entry import Kind
 from tidegate.brain.cache.key import Body
+from tidegate.brain.cache.pointing import points_elsewhere
 from tidegate.brain.cache.turns import TURNS
 
 NUMBERS: Final = ("temperature", "n", "best_of")
@@ -57,7 +59,7 @@ def why_not(kind: Kind, body: Body, max_temperature: float) -> str:
         ),
         ("logprobs", lambda: _asks_logprobs(kind, body)),
         ("tool-results", lambda: any(_has_results(kind, turn) for turn in _list(body, TURNS[kind]))),
-        ("live", lambda: _is_live(kind, body)),
+        ("live", lambda: _is_live(kind, body) or points_elsewhere(_list(body, TURNS[kind]))),
     )
     return next((reason for reason, fits in rows if fits()), "")
 

@@ -93,6 +93,14 @@ def turn(content: Any) -> list[Any]:
     return [*HELLO, {"role": "assistant", "content": content}]
 
 
+def shows(block: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [block, {"type": "text", "text": "What is it?"}]}]}
+
+
+def puts(part: Any) -> dict[str, Any]:
+    return {"input": [{"role": "user", "content": [part]}]}
+
+
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
@@ -125,6 +133,14 @@ def turn(content: Any) -> list[Any]:
         ({"messages": [{"role": "user", "content": [{"type": ["tool_result"]}]}]}, "body"),
         ({"messages": [{"role": "user", "content": ["x"]}]}, "body"),
         ({"tools": {"0": {"type": "web_search_20250305"}}}, "body"),
+        (shows({"type": "image", "source": {"type": "base64", "data": "x"}}), ""),
+        (shows({"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}), "live"),
+        (shows({"type": "document", "source": {"type": "url", "url": "https://x/y.pdf"}}), "live"),
+        (shows({"type": "document", "source": {"type": "file", "file_id": "file_1"}}), "live"),
+        (shows({"type": "document", "source": {"type": "content", "content": [{"source": {"url": "x"}}]}}), "live"),
+        (shows({"type": "container_upload", "file_id": "file_1"}), "live"),
+        ({"messages": turn([{**CALL[0], "input": {"url": "https://x"}}])}, ""),
+        ({"messages": turn([{"type": "text", "text": "x", "citations": [{"url": "https://x"}]}])}, ""),
         ({"tools": ["web_search"]}, "body"),
         ({"tools": [{"type": ["web_search"]}]}, "body"),
     ],
@@ -156,6 +172,13 @@ def test_each_row_of_messages_that_are_never_kept(more: dict[str, Any], reason: 
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "live"),
         ({"input": [{"type": "mcp_approval_response"}]}, "live"),
         ({"tools": [{"type": "web_search"}]}, "live"),
+        (puts({"type": "input_image", "image_url": "data:image/png;base64,x"}), ""),
+        (puts({"type": "input_image", "image_url": "https://x/y.png"}), "live"),
+        (puts({"type": "input_image", "file_id": "file_1"}), "live"),
+        (puts({"type": "input_image", "file_id": None, "image_url": "data:,"}), ""),
+        (puts({"type": "input_file", "file_url": "https://x/y.pdf"}), "live"),
+        (puts({"type": "input_file", "file_data": "x"}), ""),
+        (puts({"type": "output_text", "text": "x", "annotations": [{"url": "https://x"}]}), ""),
         ({"tools": [{"type": "computer_use_preview"}]}, "live"),
         ({"tools": [{"type": "mcp", "server_url": "x"}]}, "live"),
         ({"tools": [{"type": "file_search"}]}, "live"),
