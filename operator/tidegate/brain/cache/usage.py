@@ -19,6 +19,8 @@ from tidegate.brain.cache.entry import Kind
 
 READ: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 """Of Anthropic's API: together they are the prompt."""
+MOST: Final = 1 << 53
+"""Tokens; a number beyond that counts nothing, and neither metrics nor stores have room for it."""
 
 
 def tokens(kind: Kind, answer: Answer) -> tuple[int, int]:
@@ -57,4 +59,4 @@ def _names(kind: Kind) -> tuple[str, str]:
 
 def _number(usage: dict[str, Any], name: str) -> int:
     value = usage.get(name)
-    return max(0, value) if isinstance(value, int) else 0
+    return value if type(value) is int and 0 < value < MOST else 0

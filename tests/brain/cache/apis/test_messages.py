@@ -61,12 +61,22 @@ START = {"type": "message_start", "message": message(reason=None)}
 OPEN = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
 SAID = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "x"}}
 SHUT = {"type": "content_block_stop", "index": 0}
+
+
+def added(**delta: Any) -> dict[str, Any]:
+    """To a block."""
+    return {**SAID, "delta": delta}
+
+
+SIGNED = added(type="signature_delta", signature="x")
 ENDED = {
     "type": "message_delta",
     "delta": {"stop_reason": "end_turn", "stop_sequence": None},
     "usage": {"output_tokens": 9},
 }
 STOP = {"type": "message_stop"}
+CUT = ENDED | {"delta": {"stop_reason": "max_tokens"}}
+THINKS = {**OPEN, "content_block": {**THOUGHT, "signature": ""}}
 ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
 
 
@@ -88,7 +98,17 @@ ERROR = {"type": "error", "error": {"type": "overloaded_error", "message": "busy
         ((START, OPEN, {**SAID, "delta": {"type": "new_delta", "text": "x"}}, SHUT, ENDED, STOP), "broken"),
         ((START, OPEN, SHUT, {"type": "something_new"}, ENDED, STOP), "broken"),
         (({**START, "message": message("x")}, ENDED, STOP), "broken"),
-        ((START, ENDED | {"delta": {"stop_reason": "max_tokens"}}, STOP), "cut-off"),
+        ((START, OPEN, added(type="input_json_delta", partial_json="{}"), SHUT, ENDED, STOP), "broken"),
+        ((START, OPEN, added(type="signature_delta", signature="x"), SHUT, ENDED, STOP), "broken"),
+        ((START, {**OPEN, "content_block": {**CALL, "input": {}}}, SAID, SHUT, ENDED, STOP), "broken"),
+        ((START, THINKS, SIGNED, SIGNED, SHUT, ENDED, STOP), "broken"),
+        ((START, {**THINKS, "content_block": THOUGHT}, SIGNED, SHUT, ENDED, STOP), "broken"),
+        ((START, OPEN, SAID, ENDED, SHUT, STOP), "broken"),
+        ((START, ENDED, OPEN, SAID, SHUT, STOP), "broken"),
+        ((START, CUT, ENDED, STOP), "broken"),
+        ((START, OPEN, SAID, SHUT, ENDED | {"delta": {"stop_reason": "end_turn", "content": []}}, STOP), "broken"),
+        ((START, ENDED | {"delta": "x"}, STOP), "broken"),
+        ((START, CUT, STOP), "cut-off"),
         ((START, ENDED | {"delta": {"stop_reason": "refusal"}}, STOP), "filtered"),
     ],
 )
@@ -106,12 +126,22 @@ def test_a_stream_is_put_together() -> None:
 
 def test_what_a_call_hands_over_must_be_json() -> None:
     begun = {**OPEN, "content_block": {**CALL, "input": {}}}
-    parts = [{**SAID, "delta": {"type": "input_json_delta", "partial_json": part}} for part in ("", '{"a":', " 1}")]
+    parts = [added(type="input_json_delta", partial_json=part) for part in ("", '{"a":', " 1}")]
     assert whole("messages", events(START, begun, *parts, SHUT, ENDED, STOP), streamed=True)["content"][0]["input"] == {
         "a": 1
     }
     assert whole("messages", events(START, begun, SHUT, ENDED, STOP), streamed=True)["content"][0]["input"] == {}
     assert why("messages", events(START, begun, *parts[:2], SHUT, ENDED, STOP), streamed=True) == "broken"
+
+
+def test_what_is_told_beside_the_end_stays() -> None:
+    """Of the beta of context management: a part of the answer as JSON, and of the last event but one as a stream."""
+    edits = {"applied_edits": [{"type": "clear_tool_uses_20250919"}]}
+    told = {**ENDED, "context_management": edits}
+    answer = whole("messages", events(START, OPEN, SAID, SHUT, told, STOP), streamed=True)
+    assert answer["context_management"] == edits
+    begun, *_, ended, _ = read(streamed("messages", answer))
+    assert (begun["message"].get("context_management"), ended["context_management"]) == (None, edits)
 
 
 def test_what_a_real_engine_said() -> None:
@@ -193,6 +223,12 @@ def test_usage_that_says_nothing() -> None:
     odd = message("x", usage={"input_tokens": None, "output_tokens": "x"})
     assert usage.tokens("messages", odd) == (0, 0)
     assert usage.cached("messages", odd) == odd
+
+
+@pytest.mark.parametrize("number", [True, -1, 1.5, "7", 1 << 53, 10**400])
+def test_numbers_that_are_none_of_tokens_count_nothing(number: Any) -> None:
+    """A price times the longest of them is more than a float holds."""
+    assert usage.tokens("messages", message("x", usage={"input_tokens": number, "output_tokens": number})) == (0, 0)
 
 
 def test_what_judges_read() -> None:

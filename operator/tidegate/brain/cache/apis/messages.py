@@ -3,8 +3,8 @@
 of a stream                        then
 --------------------------------   -----------------------------------------------------------
 message_start                      the message, without content
-content_block_start, _delta, _stop one block after the other, each text behind the one before
-message_delta                      how it ended, and its last word of what was used
+content_block_start, _delta, _stop one block after the other, of what its kind has, each text behind the one before
+message_delta                      how it ended, after all blocks, said once, and its last word of what was used
 message_stop                       the end, which must be there
 ping                               nothing
 error, or what nobody here knows   broken
@@ -22,7 +22,7 @@ https://docs.anthropic.com/en/api/messages, https://docs.anthropic.com/en/docs/b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from tidegate.brain.cache.apis.streams import Answer, NotWhole, parsed, pieces, written
 
@@ -35,10 +35,16 @@ BLOCKS: Final[Mapping[str, tuple[str, type]]] = {
     "tool_use": ("input", dict),
 }
 """Of a block by its type: the member that it is there for. What servers do besides (searches, code that they run) has others."""
-DELTAS: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-"""The text to which they add."""
+DELTAS: Final[Mapping[str, Mapping[str, str]]] = {
+    "text": {"text_delta": "text", "citations_delta": "citation"},
+    "thinking": {"thinking_delta": "thinking", "signature_delta": "signature"},
+    "tool_use": {"input_json_delta": "partial_json"},
+}
+"""What a block may be told after its beginning, by its type, and where that stands."""
 LATER: Final = ("stop_reason", "stop_sequence", "stop_details", "container")
 """Told at a stream's end."""
+BESIDES: Final = "context_management"
+"""Told there, too, but beside them."""
 
 
 def joined(events: Iterator[Answer]) -> Answer:
@@ -58,8 +64,8 @@ class _Message:
         self._answer: Answer = {}
         self._open: Answer | None = None
         """The block that is being written."""
-        self._input = ""
-        """Of a call of a tool: JSON."""
+        self._pieces: dict[str, list[Any]] = {}
+        """What it is told after its beginning."""
         self._takes: Mapping[str, Callable[[Answer], None]] = {
             "message_start": self._start,
             "content_block_start": self._begin,
@@ -86,9 +92,9 @@ class _Message:
 
     def _begin(self, event: Answer) -> None:
         content = self._answer["content"]
-        if self._open is not None or event["index"] != len(content):
+        if self._open is not None or event["index"] != len(content) or self._answer.get("stop_reason"):
             raise NotWhole("broken")
-        self._open, self._input = {**event["content_block"]}, ""
+        self._open, self._pieces = {**event["content_block"]}, {}
         content.append(self._open)
 
     def _written(self, event: Answer) -> Answer:
@@ -99,24 +105,54 @@ class _Message:
 
     def _add(self, event: Answer) -> None:
         block, delta = self._written(event), event["delta"]
-        if delta["type"] == "input_json_delta":
-            self._input += delta["partial_json"]
-        elif delta["type"] == "citations_delta":
-            block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
-        else:
-            name = DELTAS[delta["type"]]
-            block[name] = (block.get(name) or "") + delta[name]
+        name = DELTAS[block["type"]][delta["type"]]
+        self._pieces.setdefault(name, []).append(delta[name])
 
     def _end(self, event: Answer) -> None:
         block = self._written(event)
-        if self._input:
-            block["input"] = parsed(self._input)
+        for name, said in self._pieces.items():
+            _TOLD[name](block, said)
         self._open = None
 
     def _ended(self, event: Answer) -> None:
         usage = {name: value for name, value in (event.get("usage") or {}).items() if value is not None}
-        self._answer.update(event["delta"])
+        told = {**event["delta"]}
+        if self._open is not None or any(self._answer.get(name) is not None for name in told):
+            raise NotWhole("broken")
+        self._answer |= told | ({BESIDES: event[BESIDES]} if event.get(BESIDES) else {})
         self._answer["usage"] = {**(self._answer.get("usage") or {}), **usage}
+
+
+def _text(name: str) -> Callable[[Answer, list[str]], None]:
+    def told(block: Answer, pieces: list[str]) -> None:
+        block[name] = (block.get(name) or "") + "".join(pieces)
+
+    return told
+
+
+def _signature(block: Answer, pieces: list[str]) -> None:
+    """Clients take the last word, and nobody says it in pieces."""
+    if block.get("signature") or len(pieces) > 1:
+        raise NotWhole("broken")
+    block["signature"] = pieces[0]
+
+
+def _citations(block: Answer, pieces: list[Any]) -> None:
+    block["citations"] = [*(block.get("citations") or ()), *pieces]
+
+
+def _input(block: Answer, pieces: list[str]) -> None:
+    if told := "".join(pieces):
+        block["input"] = parsed(told)
+
+
+_TOLD: Final[Mapping[str, Callable[[Answer, list[Any]], None]]] = {
+    "text": _text("text"),
+    "thinking": _text("thinking"),
+    "signature": _signature,
+    "citation": _citations,
+    "partial_json": _input,
+}
 
 
 def check(answer: Answer) -> None:
@@ -139,7 +175,7 @@ def _is_block(block: Answer) -> bool:
 def said(answer: Answer) -> Iterator[Answer]:
     """The events of a stream."""
     usage = answer["usage"]
-    begun = {name: value for name, value in answer.items() if name not in LATER}
+    begun = {name: value for name, value in answer.items() if name not in (*LATER, BESIDES)}
     begun |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": {**usage, "output_tokens": 0}}
     yield {"type": "message_start", "message": begun}
     for index, block in enumerate(answer["content"]):
@@ -148,7 +184,8 @@ def said(answer: Answer) -> Iterator[Answer]:
             yield {"type": "content_block_delta", "index": index, "delta": delta}
         yield {"type": "content_block_stop", "index": index}
     ended = {"stop_sequence": None, **{name: answer[name] for name in LATER if name in answer}}
-    yield {"type": "message_delta", "delta": ended, "usage": usage}
+    besides = {BESIDES: answer[BESIDES]} if BESIDES in answer else {}
+    yield {"type": "message_delta", "delta": ended, "usage": usage, **besides}
     yield {"type": "message_stop"}
 
 
