@@ -88,6 +88,7 @@ def ends(answer: Any, kind: str = "completed") -> dict[str, Any]:
 
 CREATED = {"type": "response.created", "response": response(status="in_progress")}
 ITEM = {"type": "response.output_item.done", "output_index": 0, "item": said("x")}
+BEGUN = {"type": "response.output_item.added", "output_index": 1, "item": said("")}
 ERROR = {"type": "error", "code": "server_error", "message": "no", "param": None}
 
 
@@ -103,6 +104,15 @@ ERROR = {"type": "error", "code": "server_error", "message": "no", "param": None
         ((CREATED, ends(incomplete({"reason": "max_output_tokens"}))), "cut-off"),
         ((CREATED, ends(incomplete({"reason": "content_filter"}), "incomplete")), "filtered"),
         ((CREATED, ends("x")), "broken"),
+        ((CREATED, ends(response("x"), "failed")), "broken"),
+        ((CREATED, ends(response("x"), "incomplete")), "broken"),
+        ((CREATED, ITEM, ITEM, ends(response())), "broken"),
+        ((CREATED, ITEM, {**ITEM, "output_index": 2}, ends(response())), "broken"),
+        ((CREATED, {**ITEM, "output_index": 1}, ends(response())), "broken"),
+        ((CREATED, {**ITEM, "output_index": "0"}, ends(response())), "broken"),
+        ((CREATED, ITEM, BEGUN, ends(response())), "broken"),
+        ((CREATED, ITEM, {**ITEM, "output_index": 1}, ends(response("x"))), "broken"),
+        ((CREATED, ITEM, ends(response("x", "y"))), "broken"),
     ],
 )
 def test_each_row_of_streams_that_are_none(stream: Any, reason: str) -> None:

@@ -2,10 +2,11 @@
 
 of a stream                            then
 ------------------------------------   ---------------------------------------------------------
-response.output_item.done              an item, if the end does not repeat them
+response.output_item.added, .done      an item, if the end does not repeat them: each once, all done
 response.completed, .incomplete,       the answer
   .failed
-error, or no such end                  broken
+error, no such end, or one with fewer  broken
+  or more items than were done
 all others                             nothing: the end has what they say
 
 `status`, `incomplete_details`         an answer is
@@ -31,7 +32,10 @@ from typing import Any, Final
 
 from tidegate.brain.cache.apis.streams import Answer, NotWhole, pieces, written
 
-ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+ADDED: Final = "response.output_item.added"
+DONE: Final = "response.output_item.done"
+COMPLETED: Final = "response.completed"
+ENDS: Final = frozenset({COMPLETED, "response.incomplete", "response.failed"})
 LENGTHS: Final = frozenset({"max_output_tokens", "max_tokens"})
 """Why an answer is incomplete that was to be no longer."""
 CALLS: Final = {
@@ -43,16 +47,35 @@ CALLS: Final = {
 
 def joined(events: Iterator[Answer]) -> Answer:
     """A stream put together. Raises NotWhole, or what Python raises of shapes that the API has not."""
-    items: dict[int, Answer] = {}
+    begun: list[int] = []
+    done: list[tuple[int, Answer]] = []
     for event in events:
         if event["type"] in ENDS:
-            answer = event["response"]
-            return {**answer, "output": answer.get("output") or [items[index] for index in sorted(items)]}
+            return _ended(event["type"], event["response"], begun, done)
         if event["type"] == "error":
             break
-        if event["type"] == "response.output_item.done":
-            items[event["output_index"]] = event["item"]
+        if event["type"] == ADDED:
+            begun.append(event["output_index"])
+        if event["type"] == DONE:
+            done.append((event["output_index"], event["item"]))
     raise NotWhole("broken")
+
+
+def _ended(end: str, answer: Answer, begun: list[int], done: list[tuple[int, Answer]]) -> Answer:
+    """The answer of a stream's end, where it is one with what the stream said before."""
+    output = answer.get("output") or _output(begun, done)
+    fails = end != COMPLETED and answer.get("status") == "completed"
+    if fails or (done and len(output) != len(done)):
+        raise NotWhole("broken")
+    return {**answer, "output": output}
+
+
+def _output(begun: list[int], done: list[tuple[int, Answer]]) -> list[Answer]:
+    """Of the items alone; of which none may be missing."""
+    items = dict(done)
+    if sorted(index for index, _ in done) != list(range(len(done))) or not items.keys() >= set(begun):
+        raise NotWhole("broken")
+    return [items[index] for index in range(len(items))]
 
 
 def check(answer: Answer) -> None:
@@ -111,10 +134,10 @@ def _said(answer: Answer) -> Iterator[Answer]:
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
     for index, item in enumerate(answer["output"]):
-        yield {"type": "response.output_item.added", "output_index": index, "item": _opened(item)}
+        yield {"type": ADDED, "output_index": index, "item": _opened(item)}
         yield from _SAID[item["type"]](item, {"item_id": item.get("id"), "output_index": index})
-        yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    yield {"type": "response.completed", "response": answer}
+        yield {"type": DONE, "output_index": index, "item": item}
+    yield {"type": COMPLETED, "response": answer}
 
 
 def _opened(item: Answer) -> Answer:
