@@ -186,6 +186,11 @@ def test_what_is_not_kept(envoy: RealEnvoy, brain: Brain, model: Speaks) -> None
         (MESSAGES, {"temperature": 1.5}),
         (RESPONSES, {"previous_response_id": "resp_1"}),
         (RESPONSES, {"background": True}),
+        (
+            RESPONSES,
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x/y.png"}]}]},
+        ),
+        (MESSAGES, {"system": json.loads("[" * 400 + "]" * 400)}),
         (RESPONSES, {"top_logprobs": 2}),
     ]
     for path, more in each * 2:
