@@ -214,6 +214,16 @@ def test_headers_of_anthropic_s_api_count(envoy: RealEnvoy, brain: Brain, model:
         assert source(ask(envoy, MESSAGES, headers=other)) == "miss", other
 
 
+def test_a_header_of_openai_s_api_counts(envoy: RealEnvoy, brain: Brain, model: Speaks) -> None:
+    offered(envoy, brain, model, cached())
+    beta = {"openai-beta": "responses_multi_agent=v1"}
+    ask(envoy, RESPONSES, headers=beta)
+    for _ in range(3):  # from the second on Envoy gives it by itself
+        assert hit(envoy, RESPONSES, headers=beta)
+    for other in ({}, {"openai-beta": "another"}):
+        assert source(ask(envoy, RESPONSES, headers=other)) == "miss", other
+
+
 @BOTH
 @pytest.mark.parametrize("stream", [False, True])
 def test_envoy_gives_it_by_itself(envoy: RealEnvoy, brain: Brain, model: Speaks, path: str, stream: bool) -> None:

@@ -18,7 +18,7 @@ https://www.envoyproxy.io/docs/envoy/v1.40.0/configuration/http/http_filters/ext
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tidegate.contract.cache import Cache
@@ -70,8 +70,12 @@ _BELONGS: Final = ("content-type", BACKEND_HEADER, REVISION_HEADER)
 """Headers of an answer that are given again with it."""
 DIRECTIVES: Final = (FROM_CACHE_HEADER, "cache-control")
 """Headers by which a request says how it wants to be treated."""
-COUNTED: Final = ("anthropic-version", "anthropic-beta")
-"""Headers of Anthropic's API by which an answer may be another one: its version, and what is asked of it beyond that."""
+COUNTED: Final[Mapping[str, tuple[str, ...]]] = {
+    "/v1/messages": ("anthropic-version", "anthropic-beta"),
+    "/v1/responses": ("openai-beta",),
+}
+"""Headers of an API, by its path, by which an answer may be another one: its version, and what is asked of it beyond that."""
+_COUNTED: Final = tuple(name for names in COUNTED.values() for name in names)
 ANSWERED: Final[dict[str, Any]] = {
     "ticket": f"%REQUEST_HEADER({TICKET_HEADER})%",
     "destination": "%UPSTREAM_CLUSTER_RAW%",
@@ -105,7 +109,7 @@ def give_again(config: RouterConfig, module: str) -> list[Resource]:
     deciding = [route for route in config.routes if route.decision]
     lines = [
         *(("model", f"{route.name} {model}") for route in (*kept, *deciding) for model in route.models),
-        *(("also", name) for name in (DECIDED_HEADER, *COUNTED)),
+        *(("also", name) for name in (DECIDED_HEADER, *_COUNTED)),
         *(("unless", name) for name in (*DIRECTIVES, *sorted(_told_apart(config)))),
         *(("copied", name) for name in _BELONGS),
     ]
@@ -124,7 +128,7 @@ def ask_the_brain(config: RouterConfig) -> Resource:
             "allowed_client_headers_on_success": {"patterns": [{"exact": FROM_CACHE_HEADER}]},
         },
     }
-    names = (MODEL_HEADER, *DIRECTIVES, *COUNTED, *sorted(_told_apart(config)))
+    names = (MODEL_HEADER, *DIRECTIVES, *_COUNTED, *sorted(_told_apart(config)))
     return question.ask(
         NAME,
         BRAIN,

@@ -26,7 +26,6 @@ LONGEST_QUESTION: Final = 4096
 CUT: Final = b"x-envoy-auth-partial-body"
 """Says of a body that it is only the beginning."""
 _DIRECTIVES: Final = tuple(name.encode() for name in caching.DIRECTIVES)
-_COUNTED: Final = tuple(name.encode() for name in caching.COUNTED)
 
 
 class Bypassed(Exception):
@@ -85,7 +84,7 @@ def read(ask: Ask, line: Line) -> Asked:
         raise Bypassed("body")
     if reason := bypass.why_not(kind, body, cache.max_temperature):
         raise Bypassed(reason)
-    tenant, headers = client if cache.sharing == "Client" else "", _counted(kind, ask.headers)
+    tenant, headers = client if cache.sharing == "Client" else "", _counted(ask)
     scope = Scope(line.policy, tenant, ask.model, cache.version, headers)
     question = Question(scope, kind, body)
     keys = {name: question.key(each.identity) for name, each in line.answerers.items()}
@@ -94,11 +93,10 @@ def read(ask: Ask, line: Line) -> Asked:
     return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, said)
 
 
-def _counted(kind: Kind, headers: Mapping[bytes, bytes]) -> str:
-    """What they say by which the answer may be another one."""
-    if kind != "messages":
-        return ""
-    return "\n".join(headers.get(name, b"").decode("latin-1") for name in _COUNTED)
+def _counted(ask: Ask) -> str:
+    """What its headers say by which the answer may be another one."""
+    names = caching.COUNTED.get(ask.path, ())
+    return "\n".join(ask.headers.get(name.encode(), b"").decode("latin-1") for name in names)
 
 
 def ttl_of(cache: Cache, headers: Mapping[bytes, bytes]) -> float | None:

@@ -2,8 +2,8 @@
 
 The key of an answer is a hash over
 
-    policy, tenant, public model, path, version of the cache, of Anthropic's API the headers that choose its version and more, who answered
-    (a destination of a revision), and the request's body as JSON with its own members in one order, without what is known to leave the
+    policy, tenant, public model, path, version of the cache, headers that choose an API's version and more (envoy/caching.py), who
+    answered (a destination of a revision), and the request's body as JSON with its own members in one order, without what is known to leave the
     answer alone
 
 so that whatever is new in an API makes another key until it is known here. Below its own members a body's order counts: engines write a

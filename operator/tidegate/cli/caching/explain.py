@@ -136,9 +136,8 @@ def _parts(
     yield "model", str(body["model"])
     yield "path", written.path
     yield "version", cache.version or "none"
-    if said := [
-        f"{name}: {value}" for name, value in written.named().items() if name in COUNTED and _reads_headers(written)
-    ]:
+    counts = COUNTED.get(written.path, ())
+    if said := [f"{name}: {value}" for name, value in written.named().items() if name in counts]:
         yield "headers", ", ".join(said)
     yield (
         "answered by",
@@ -148,10 +147,6 @@ def _parts(
     if beside := [name for name in ignored if name != "model"]:
         yield "left out", f"{', '.join(beside)}: no answer depends on it"
     yield "layers", "; ".join(_layers(cache, _ttl(cache, written.named())))
-
-
-def _reads_headers(written: Written) -> bool:
-    return key.PATHS[written.path] == "messages"
 
 
 def _ttl(cache: Cache, headers: dict[str, str]) -> float | None:

@@ -245,6 +245,14 @@ def test_headers_of_anthropic_s_api_count_for_it_alone() -> None:
     assert asked("/v1/messages", {"x-request-id": "1"}, BODIES["messages"]).digest == messages[0].digest
 
 
+def test_a_header_of_openai_s_api_counts_for_responses_alone() -> None:
+    """It asks for a beta, which answers otherwise."""
+    said: list[dict[str, str]] = [{}, {"openai-beta": "responses_multi_agent=v1"}, {"openai-beta": "another"}]
+    for path, kind, different in (("/v1/responses", "responses", 3), ("/v1/messages", "messages", 1)):
+        found = [asked(path, headers, BODIES[kind]) for headers in said]  # type: ignore[index]
+        assert len({each.digest for each in found}) == len({each.scope for each in found}) == different
+
+
 @pytest.mark.parametrize(
     ("path", "body", "text"),
     [
