@@ -10,10 +10,10 @@ more than one answer (`n`, `best_of`, beams)                             choices
 probabilities of tokens, or tokens' numbers                              logprobs
 results of tools, whose world may have changed                           tool-results
 pictures and files that stand elsewhere (pointing.py)                    live
-sound, a search of the web, or a part of another engine's work;          live
-of Messages and Responses also a tool that is none of the client's
-own, and what stands elsewhere (an earlier response, a conversation,
-a template, a container) or is done later (`background`)
+sound, a search of the web, a tool that is none of the client's own,     live
+or a part of another engine's work; of Messages and Responses also
+what stands elsewhere (an earlier response, a conversation, a
+template, a container) or is done later (`background`)
 
 Thoughts (`thinking`, `reasoning`) are a part of an answer as its words are: they are kept, and how much of them is asked for counts for the key.
 """
@@ -39,7 +39,7 @@ ELSEWHERE: Final[Mapping[Kind, tuple[str, ...]]] = {
     "responses": ("background", "previous_response_id", "conversation", "prompt"),
 }
 """Members by which an answer depends on what is not in the request, or comes later."""
-OWN_TOOLS: Final = frozenset({None, "function", "custom"})
+OWN_TOOLS: Final = (None, "function", "custom")
 """Types of tools that the client itself runs; the API runs or names all others."""
 WORDS: Final = frozenset({None, "message", "reasoning", "function_call", "custom_tool_call", "compaction"})
 """Types of a response's input that are said, and no result of a tool."""
@@ -104,13 +104,17 @@ def _has_results(kind: Kind, turn: Any) -> bool:
 
 
 def _is_live(kind: Kind, body: Body) -> bool:
-    if "audio" in _list(body, "modalities") or _said(body, *LIVE):
+    if "audio" in _list(body, "modalities") or _said(body, *LIVE) or not all(map(_is_own, _list(body, "tools"))):
         return True
     return kind in ELSEWHERE and (
         _said(body, *ELSEWHERE[kind])
-        or any(tool.get("type") not in OWN_TOOLS for tool in _list(body, "tools"))
         or (kind == "responses" and any(turn.get("type") in REFERENCES for turn in _list(body, TURNS[kind])))
     )
+
+
+def _is_own(tool: Any) -> bool:
+    """A tool; of chat it may be of any shape."""
+    return not isinstance(tool, dict) or tool.get("type") in OWN_TOOLS
 
 
 def _is(value: Any, *types: type) -> bool:
