@@ -101,3 +101,19 @@ def test_whatever_else_changes_changes_the_namespace(kind: Kind, more: dict[str,
     assert plain
     assert other
     assert plain.namespace != other.namespace
+
+
+@pytest.mark.parametrize(("kind", "type_"), [("messages", "text"), ("responses", "input_text"), ("chat", "text")])
+def test_what_a_part_says_beside_its_text_must_be_the_same(kind: Kind, type_: str) -> None:
+    def asks(*parts: dict[str, Any]) -> Question | None:
+        return of(kind, [{"role": "user", "content": [{"type": type_, **part} for part in parts]}])
+
+    plain, other = asks({"text": "How do I cancel?"}), asks({"text": "How do I stop?"})
+    new, newer = (asks({"text": "How do I cancel?", "whatever_comes_next": each}) for each in (1, 2))
+    assert plain
+    assert other
+    assert new
+    assert newer
+    assert plain.namespace == other.namespace
+    assert len({plain.namespace, new.namespace, newer.namespace}) == 3
+    assert asks({"text": "How"}, {"text": "do I?"}) == Question(plain.namespace, "How\ndo I?")

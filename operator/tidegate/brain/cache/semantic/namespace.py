@@ -55,7 +55,7 @@ def question(
     if not asked or not asked.strip() or not all(_may_stand_before(each, conversations) for each in before):
         return None
     rest = {name: body[name] for name in sorted(body) if name not in ignored and name != TURNS[kind]}
-    besides = {name: value for name, value in last.items() if name != "content"}
+    besides = {name: value for name, value in last.items() if name != "content"} | _beside_texts(last["content"])
     return Question(_digest(scope, rest, before, besides), asked)
 
 
@@ -68,6 +68,13 @@ def _may_stand_before(message: Mapping[str, Any], conversations: str) -> bool:
         and not any(message.get(each) for each in TOOLS)
         and text(message.get("content")) is not None
     )
+
+
+def _beside_texts(content: Any) -> dict[str, Any]:
+    """What parts say beside their texts, if anything: whatever is new there must be the same, too."""
+    parts = content if isinstance(content, list) else ()
+    found = [{name: value for name, value in part.items() if name not in ("type", "text")} for part in parts]
+    return {"content": found} if any(found) else {}
 
 
 def _digest(scope: bytes, *same: object) -> bytes:
