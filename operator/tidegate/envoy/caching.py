@@ -55,7 +55,7 @@ AGAIN: Final = "tidegate_given_again"
 AGAIN_TICKET: Final = "+"
 """Begins the ticket of such an answer, and no other."""
 GIVEN_AGAIN: Final = 16 << 20
-"""Bytes of Envoy's memory for them, which nobody is asked for: one in an eighth of it at most."""
+"""Bytes of Envoy's memory for them, which nobody is asked for: one in a sixty-fourth of it at most, 256 KiB."""
 TIMEOUT: Final = 2.0
 """Seconds after which a brain that says nothing counts as away."""
 LARGEST: Final = 256 << 10
