@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from secrets import randbits, token_hex
 from typing import Final
@@ -35,29 +35,42 @@ def _answering(engines: Mapping[str, Sequence[Endpoint]]) -> frozenset[str]:
     return frozenset(service for service, known in engines.items() if known)
 
 
-class Decisions:
-    """What is asked for most is computed once for each configuration and set of engines, and is one look-up then."""
+LASTS: Final = 30.0
+"""Seconds for which answers of a configuration are known that Envoy does not run, or not yet: requests keep the routes with which they began."""
 
-    def __init__(self) -> None:
+
+class Decisions:
+    """What is asked for most is computed once for each configuration and set of engines, and is one look-up then. `now` is in seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
         self.counting = Counting()
         self._answers: Mapping[str, bytes] = {}
         self._followed: Mapping[str, bytes] = {}
+        self._lately: Mapping[str, tuple[float, bytes]] = {}
+        """Answers by model, and until when each is known."""
         self.waiting = Waiting()
         self.cache = Desk(time.time, token_hex(4), Leases(time.time, randbits(63)))
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
-        """`config` is what Envoy runs; `engines` are those that are ready, by Service. What was followed before still has its answers:
-        requests that began with it may be on the way."""
-        known = _answers(config, engines)
-        self._answers, self._followed = {**self._followed, **known}, known
+        """`config` is what Envoy runs; `engines` are those that are ready, by Service."""
+        self._followed = _answers(config, engines)
+        self._learn(self._followed)
         self.waiting.follow(config)
         self.cache.follow(config, _answering(engines))
 
     def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
-        self._answers = {**_answers(config, engines), **self._answers}
+        self._learn(_answers(config, engines))
         self.waiting.expect(config)
         self.cache.expect(config, _answering(engines))
+
+    def _learn(self, fresh: Mapping[str, bytes]) -> None:
+        """What Envoy runs counts most, and then what was said last."""
+        now = self._now()
+        lately = {model: known for model, known in self._lately.items() if known[0] > now}
+        self._lately = lately | {model: (now + LASTS, answer) for model, answer in fresh.items()}
+        self._answers = {model: answer for model, (_, answer) in self._lately.items()} | dict(self._followed)
 
     def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy; where the policy has limits, after they have found room."""
