@@ -54,6 +54,10 @@ class Waiting:
     def __init__(self) -> None:
         self._lines: Mapping[str, _Line] = {}
         self._followed: Mapping[str, _Line] = {}
+        self._before: Mapping[str, _Line] = {}
+        """What was followed before that, and was otherwise."""
+        self._expected: Mapping[str, _Line] = {}
+        """What may be followed next."""
         self._opened: dict[frozenset[str], asyncio.Event] = {}
         """By the Services that are waited for: a request keeps the routes of the moment at which it came."""
         self._named: frozenset[str] = frozenset()
@@ -63,14 +67,19 @@ class Waiting:
         self._count = 0
 
     def follow(self, config: RouterConfig) -> None:
-        """`config` is what Envoy runs. What was followed before stays known for requests that began with it."""
+        """`config` is what Envoy runs. What was followed before stays known for requests that began with it, and what is expected until it
+        comes, however often this one is followed meanwhile."""
         known = _lines(config)
-        self._lines, self._followed = {**self._followed, **known}, known
+        self._lines = {**self._followed, **self._expected, **known}
+        if known != self._followed:
+            self._before, self._expected = self._followed, {}
+        self._followed = known
         self._open()
 
     def expect(self, config: RouterConfig) -> None:
         """`config` is what Envoy may run from this moment on."""
-        self._lines = {**_lines(config), **self._lines}
+        self._expected = _lines(config)
+        self._lines = {**self._expected, **self._lines}
         self._open()
 
     def answer(self, answering: Collection[str]) -> None:
@@ -80,7 +89,7 @@ class Waiting:
 
     def ask(self, ask: Ask) -> Reply:
         """The table."""
-        line = self._lines.get(ask.route)
+        line = self._lines.get(ask.route) or self._before.get(ask.route)
         if line is None:
             return _UNKNOWN
         if self._count >= MOST or self._over(line.services):
