@@ -14,7 +14,7 @@
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; `longer HEADER`: marks answers that     |
 //! |          |   say that the context is too long; of a provider `refused HEADER`: marks those that do not take    |
 //! |          |   our key, `name NAME`, `host NAME`, `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
-//! | `again`  | `most BYTES WORD`: how much is kept, and the file with the brain's word;  `lease HEADER` and `ticket HEADER` once; |
+//! | `again`  | `most BYTES WORD`: how much is kept, and the file with the brain's word; `lease HEADER` and `ticket HEADER` once; |
 //! |          |   `model ROUTE NAME`, `also HEADER`, `unless HEADER` and `copied HEADER` any number                     |
 //! | all      | `model-header`, `splice-header`, `own-header`, `large-header`, `draining-header`, each once        |
 //! | `panics` | none (panics.rs)                                                                                   |

@@ -7,7 +7,17 @@ import time
 from typing import Any
 
 from tidegate.brain.cache.entry import Entry
-from tidegate.contract.cache import Cache
+from tidegate.contract.cache import Cache, Quality, Semantic
+
+WATCHED = Semantic(
+    threshold=0.9,
+    guards=(),
+    conversations="SingleTurn",
+    ttl_seconds=600,
+    max_entries=10,
+    quality=Quality(sample=0.5, max_false_hits=0.1),
+)
+"""Similar questions whose answers are looked at."""
 
 
 def key(name: object) -> bytes:

@@ -71,9 +71,12 @@ class Envoy:
             return Told(False, ticket=said.get(TICKET_HEADER, ""))
         given = self.desk.give(Heard({TICKET_HEADER.encode(): said[TICKET_HEADER].encode()}, b"", b""))
         answer = given if isinstance(given, bytes) else await given
-        return Told(
-            True, json.loads(answer.partition(b"\r\n\r\n")[2])["choices"][0]["message"]["content"], head(answer)
-        )
+        return Told(True, self.text(json.loads(answer.partition(b"\r\n\r\n")[2])), head(answer))
+
+    @staticmethod
+    def text(answer: dict[str, Any]) -> str:
+        """What a whole answer says."""
+        return str(answer["choices"][0]["message"]["content"])
 
     def brings(self, told: Told, text: str, who: str = "a.r1", **changes: Any) -> None:
         """An engine's answer."""

@@ -12,14 +12,14 @@ from dataclasses import replace
 import pytest
 from prometheus_client import generate_latest
 
-from tests.brain.cache.support import entry, key
+from tests.brain.cache.support import WATCHED, entry, key
 from tests.brain.cache.test_desk import KEPT, cached
 from tests.brain.store.conftest import PASSWORD, Valkey
 from tidegate.brain.cache.asked import Asked, read
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.keeper import CacheKeeper
 from tidegate.brain.decide.step import Ask
-from tidegate.contract.cache import Cache, Exact, Quality, Semantic
+from tidegate.contract.cache import Cache, Exact
 from tidegate.contract.limits import Store
 
 pytestmark = pytest.mark.redis
@@ -98,16 +98,6 @@ async def test_what_is_forgotten_is_forgotten_by_all_without_an_exact_layer_too(
         asked = asked_of(routers[0])
         await routers[0].tier.forget(replace(asked, keys={"a.r1": key("a")}))
         await until(lambda: not any(len(router.tier.memory) for router in routers))
-
-
-WATCHED = Semantic(
-    threshold=0.9,
-    guards=(),
-    conversations="SingleTurn",
-    ttl_seconds=600,
-    max_entries=10,
-    quality=Quality(sample=0.5, max_false_hits=0.1),
-)
 
 
 async def test_too_many_false_hits_count_for_a_router_that_begins_anew_too(

@@ -5,23 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.brain.cache.stored.support import SCOPE, sharing
-from tests.brain.cache.support import tier
+from tests.brain.cache.support import WATCHED, tier
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
 from tidegate.brain.cache.sealed import seal
 from tidegate.brain.cache.stored.names import Names
 from tidegate.brain.cache.stored.news import News, Vector
 from tidegate.brain.cache.stored.standing import NEVER, Standing, read, written
-from tidegate.contract.cache import Cache, Quality, Semantic
+from tidegate.contract.cache import Cache
 
-WATCHED = Semantic(
-    threshold=0.9,
-    guards=(),
-    conversations="SingleTurn",
-    ttl_seconds=600,
-    max_entries=10,
-    quality=Quality(sample=0.5, max_false_hits=0.1),
-)
 SAID = Standing(7.5, "9 of 20 were wrong")
 
 
