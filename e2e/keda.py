@@ -49,6 +49,22 @@ def uninstall(cluster: Cluster) -> None:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
+def stop(cluster: Cluster) -> None:
+    """Its programs end; its kinds stay, as they do where the uninstall of its chart waits for finalizers."""
+    _scale(cluster, 0)
+    cluster.wait(lambda: not cluster.get("-n", NAMESPACE, "pods")["items"], "KEDA has ended")
+
+
+def start(cluster: Cluster) -> None:
+    """After `stop`; waits until it serves external metrics again."""
+    _scale(cluster, 1)
+    cluster.wait(lambda: _serves(cluster), "KEDA serves external metrics", 60)
+
+
+def _scale(cluster: Cluster, replicas: int) -> None:
+    cluster.kubectl("-n", NAMESPACE, "scale", "deploy", "--all", f"--replicas={replicas}")
+
+
 def _image(name: str, program: Path) -> Image:
     return Image(references=(name,), command=(str(program),), binds=(str(program.parent),), user=USER)
 

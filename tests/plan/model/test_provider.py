@@ -204,22 +204,82 @@ def test_a_latency_has_no_target() -> None:
         autoscaler(known.owner, wanted.model_copy(update={"signals": [signal]}), "")
 
 
+DECIDES = ("True", "ProviderDecides", "the ScaledObject decides, and writes spec.replicas")
+
+
+def says(kind: str, status: str, reason: str = "", message: str = "") -> dict[str, str]:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def told(known: ModelWorld) -> tuple[str, str, str]:
+    model = ModelDeployment.model_validate({**known.owner, "status": None})
+    wanted = another(model)
+    assert wanted
+    said = condition(known, wanted, provided(known, model, wanted, 5))
+    return said["status"], said["reason"], said["message"]
+
+
+def live(kind: str, *conditions: dict[str, str], **metadata: Any) -> Manifest:
+    return {"kind": kind, "metadata": {"name": "small", **metadata}, "status": {"conditions": list(conditions)}}
+
+
+NO_ANSWER = says("HPAActive", "False", "FailedGetExternalMetric", "HPA is not actively scaling: no metrics")
+TRIGGERS = says("Ready", "False", "TriggerError", "Triggers defined in ScaledObject are not working correctly")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([], DECIDES),
+        ([says("Ready", "Unknown"), says("Fallback", "Unknown"), says("Paused", "False")], DECIDES),
+        ([says("Ready", "True"), says("HPAActive", "True"), says("Active", "False", "ScalerNotActive")], DECIDES),
+        ([TRIGGERS], ("False", "TriggerError", TRIGGERS["message"])),
+        ([TRIGGERS, NO_ANSWER], ("False", "FailedGetExternalMetric", NO_ANSWER["message"])),
+        ([says("Ready", "True"), NO_ANSWER], ("False", "FailedGetExternalMetric", NO_ANSWER["message"])),
+        ([says("Fallback", "True", "FallbackExists", "falls back")], ("False", "FallbackExists", "falls back")),
+        ([says("Fallback", "False", "NoFallbackFound", "none")], DECIDES),
+        ([says("Paused", "True", "ScaledObjectPaused", "is paused")], ("False", "ScaledObjectPaused", "is paused")),
+    ],
+)
+def test_what_a_scaled_object_says(conditions: list[dict[str, str]], expected: tuple[str, str, str]) -> None:
+    known = world("KEDA", status=TAKEN | {"provider": "KEDA"})
+    assert told(replace(known, children=(live("ScaledObject", *conditions),))) == expected
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [
         ([], ("True", "ProviderDecides", "the HorizontalPodAutoscaler decides, and writes spec.replicas")),
         (
-            [{"type": "ScalingActive", "status": "False", "reason": "FailedGetExternalMetric", "message": "no metrics"}],
+            [says("ScalingActive", "False", "FailedGetExternalMetric", "no metrics")],
             ("False", "FailedGetExternalMetric", "no metrics"),
         ),
-        ([{"type": "ScalingLimited", "status": "False"}], ("True", "ProviderDecides", "the HorizontalPodAutoscaler decides, and writes spec.replicas")),
+        ([says("AbleToScale", "False", "FailedGetScale", "no scale")], ("False", "FailedGetScale", "no scale")),
+        ([says("ScalingLimited", "False")], ("True", "ProviderDecides", "the HorizontalPodAutoscaler decides, and writes spec.replicas")),
     ],
 )  # fmt: skip
-def test_what_its_object_says(conditions: list[Any], expected: tuple[str, str, str]) -> None:
+def test_what_an_hpa_says(conditions: list[dict[str, str]], expected: tuple[str, str, str]) -> None:
     known = world(status=TAKEN)
-    live = {"kind": "HorizontalPodAutoscaler", "metadata": {}, "status": {"conditions": conditions}}
-    model = ModelDeployment.model_validate({**known.owner, "status": None})
-    wanted = another(model)
-    assert wanted
-    said = condition(replace(known, children=(live,)), wanted, Provided(3, taken=True))
-    assert (said["status"], said["reason"], said["message"]) == expected
+    assert told(replace(known, children=(live("HorizontalPodAutoscaler", *conditions),))) == expected
+
+
+@pytest.mark.parametrize("provider", ["HPA", "KEDA"])
+def test_a_scaled_object_that_waits_for_keda(provider: str) -> None:
+    """Whoever is to decide now: the one before has to go first, and its last words do not count."""
+    known = world(provider, status=TAKEN | {"provider": provider})
+    left = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["finalizer.keda.sh"]}
+    said = told(replace(known, children=(live("ScaledObject", says("Ready", "True"), **left),)))
+    words = "ScaledObject small is being deleted, and waits for whoever takes away finalizer.keda.sh"
+    assert said == ("Unknown", "HandingOver", words)
+
+
+def test_one_that_is_being_deleted_and_waits_for_nobody() -> None:
+    known = world(status=TAKEN)
+    leaving = live("ScaledObject", deletionTimestamp="2026-01-01T00:00:00Z")
+    assert told(replace(known, children=(leaving,)))[2] == "ScaledObject small is being deleted"
+
+
+def test_what_is_missing_and_what_is_not_handed_over_is_said_first() -> None:
+    missing = told(replace(world("KEDA", status=TAKEN), capabilities=Capabilities()))
+    assert missing[:2] == ("False", "KedaMissing")
+    assert told(world(status=OPERATORS))[:2] == ("Unknown", "HandingOver")

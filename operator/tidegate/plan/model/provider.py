@@ -35,6 +35,11 @@ NEEDS: Final = {
     "provider: Operator",
 }
 
+MUST_HOLD: Final = ("HPAActive", "ScalingActive", "AbleToScale", "Ready")
+"""Conditions of an HPA and of KEDA 2.21: False is a complaint."""
+MUST_NOT_HOLD: Final = ("Fallback", "Paused")
+"""Conditions of KEDA 2.21, of what somebody else asked it for: while they hold, no trigger decides."""
+
 
 @dataclass(frozen=True)
 class Provided:
@@ -93,23 +98,49 @@ def _missing(world: ModelWorld, wanted: Autoscaling) -> str:
 
 
 def condition(world: ModelWorld, wanted: Autoscaling, found: Provided) -> dict[str, str]:
-    """ScalingActive: whether it can decide, in its own words."""
+    """ScalingActive: whether it can decide, in its own words. The first row that fits:
+
+    what is known                                         ScalingActive
+    ---------------------------------------------------   ---------------------------------------------------------------
+    what it needs is missing                              False, and what
+    it is not handed over yet                             Unknown, HandingOver
+    an object of a provider before is still being         Unknown, HandingOver, with the finalizers that it waits for
+      deleted: a ScaledObject goes when KEDA lets it
+    its object says that it cannot, or does not           False, in its own words (`_complaint`)
+    else                                                  True, ProviderDecides
+    """
     kind = KINDS[wanted.provider]
     if found.missing:
-        return conditions.condition(conditions.SCALING_ACTIVE, False, found.missing, NEEDS[found.missing])
-    if not found.taken:
+        said: Said = False, found.missing, NEEDS[found.missing]
+    elif not found.taken:
         words = f"spec.replicas becomes {found.engines}, so that the {kind} begins with what there is"
-        return conditions.condition(conditions.SCALING_ACTIVE, None, conditions.HANDING_OVER, words)
-    live = next((child for child in world.children if child["kind"] == kind), None)
-    if complaint := _complaint(live):
-        return conditions.condition(conditions.SCALING_ACTIVE, False, *complaint)
-    words = f"the {kind} decides, and writes spec.replicas"
-    return conditions.condition(conditions.SCALING_ACTIVE, True, conditions.PROVIDER_DECIDES, words)
+        said = None, conditions.HANDING_OVER, words
+    elif words := _leaves(world):
+        said = None, conditions.HANDING_OVER, words
+    elif complaint := _complaint(next((child for child in world.children if child["kind"] == kind), None)):
+        said = False, *complaint
+    else:
+        said = True, conditions.PROVIDER_DECIDES, f"the {kind} decides, and writes spec.replicas"
+    return conditions.condition(conditions.SCALING_ACTIVE, *said)
+
+
+Said = tuple[bool | None, str, str]
+"""Whether it holds, why in one word, and in a sentence."""
+
+
+def _leaves(world: ModelWorld) -> str:
+    """What is said of an object that is being deleted and not gone; empty without one."""
+    for child in world.children:
+        if child["kind"] in KINDS.values() and child["metadata"].get("deletionTimestamp"):
+            held = ", ".join(child["metadata"].get("finalizers") or ())
+            waits = f", and waits for whoever takes away {held}" if held else ""
+            return f"{child['kind']} {child['metadata']['name']} is being deleted{waits}"
+    return ""
 
 
 def _complaint(live: Manifest | None) -> tuple[str, str] | None:
-    """What its own status says is wrong: reason and words."""
-    for said in maps((live or {}).get("status"), "conditions"):
-        if text(said, "type") in ("AbleToScale", "ScalingActive", "Ready") and text(said, "status") == "False":
-            return text(said, "reason") or "Unknown", text(said, "message")
-    return None
+    """What its own status says is wrong: reason and words. What KEDA passes on of its HPA comes first, because it quotes the error."""
+    said = {text(each, "type"): each for each in maps((live or {}).get("status"), "conditions")}
+    wrong = [(kind, "False") for kind in MUST_HOLD] + [(kind, "True") for kind in MUST_NOT_HOLD]
+    found = (said[kind] for kind, status in wrong if text(said.get(kind), "status") == status)
+    return next(((text(one, "reason") or "Unknown", text(one, "message")) for one in found), None)
