@@ -6,9 +6,11 @@ It is given certificates, which it would make itself a minute later, and watches
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ Object = dict[str, Any]
 NAMESPACE: Final = "keda"
 PROGRAMS: Final = {"ghcr.io/kedacore/keda": "keda", "ghcr.io/kedacore/keda-metrics-apiserver": "keda-adapter"}
 """By their images."""
+SERVED: Final = "v1beta1.external.metrics.k8s.io"
+"""The APIService."""
 CERTIFICATES: Final = "kedaorg-certs"
 USER: Final = "1000:1000"
 
@@ -43,7 +47,7 @@ def install(cluster: Cluster, tell: Callable[[str], None] = say) -> None:
 
 def uninstall(cluster: Cluster) -> None:
     """What other tests of this cluster would meet: its kinds, and who serves external metrics."""
-    cluster.kubectl("delete", "apiservice", "v1beta1.external.metrics.k8s.io", "--wait=true")
+    cluster.kubectl("delete", "apiservice", SERVED, "--wait=true")
     cluster.kubectl("delete", "scaledobjects.keda.sh", "--all", "--all-namespaces", "--wait=true")
     cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--wait=true")
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
@@ -59,6 +63,18 @@ def start(cluster: Cluster) -> None:
     """After `stop`; waits until it serves external metrics again."""
     _scale(cluster, 1)
     cluster.wait(lambda: _serves(cluster), "KEDA serves external metrics", 60)
+
+
+@contextmanager
+def not_registered(cluster: Cluster) -> Iterator[None]:
+    """Nobody, or somebody else, serves external metrics in the block."""
+    kept = cluster.get("apiservice", SERVED)
+    cluster.kubectl("delete", "apiservice", SERVED)
+    try:
+        yield
+    finally:
+        again = {"apiVersion": kept["apiVersion"], "kind": kept["kind"], "metadata": {"name": SERVED}}
+        cluster.kubectl("apply", "-f", "-", input=json.dumps({**again, "spec": kept["spec"]}))
 
 
 def _scale(cluster: Cluster, replicas: int) -> None:
@@ -100,5 +116,5 @@ def _fitted(manifest: Object, authority: bytes) -> Object:
 
 
 def _serves(cluster: Cluster) -> bool:
-    found = cluster.get("apiservice", "v1beta1.external.metrics.k8s.io")["status"]["conditions"]
+    found = cluster.get("apiservice", SERVED)["status"]["conditions"]
     return any(c["type"] == "Available" and c["status"] == "True" for c in found)

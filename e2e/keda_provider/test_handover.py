@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
-from e2e import monitoring
+from e2e import keda, monitoring
 from e2e.devcluster import Cluster
 from e2e.harness import Load, Place, policy
 from e2e.install import install_chart
 from e2e.keda_provider.scaled import active, decides, replicas, scaled, standing, valued, wants
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(420)]
-SERVED = "v1beta1.external.metrics.k8s.io"
 
 
 def _set_up(place: Place, provider: str) -> None:
@@ -79,12 +76,9 @@ def _targets(place: Place) -> list[str]:
 @contextmanager
 def _served_by_the_operator(cluster: Cluster) -> Iterator[None]:
     """External metrics, in KEDA's place."""
-    kept: dict[str, Any] = cluster.get("apiservice", SERVED)
-    cluster.kubectl("delete", "apiservice", SERVED)
-    install_chart(cluster, *monitoring.settings(1), "externalMetrics.enabled=true")
-    try:
-        yield
-    finally:
-        install_chart(cluster, *monitoring.settings(1))
-        again = {"apiVersion": kept["apiVersion"], "kind": kept["kind"], "metadata": {"name": SERVED}}
-        cluster.kubectl("apply", "-f", "-", input=json.dumps({**again, "spec": kept["spec"]}))
+    with keda.not_registered(cluster):
+        install_chart(cluster, *monitoring.settings(1), "externalMetrics.enabled=true")
+        try:
+            yield
+        finally:
+            install_chart(cluster, *monitoring.settings(1))

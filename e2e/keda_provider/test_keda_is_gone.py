@@ -16,6 +16,7 @@ from e2e.keda_provider.scaled import active, decides, engines, replicas, scaled,
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
 FREE = ("patch", "scaledobjects.keda.sh/small", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
 """As it stands in the docs."""
+WAITS = "ScaledObject small is being deleted, and waits for whoever takes away finalizer.keda.sh"
 
 
 @contextmanager
@@ -47,8 +48,7 @@ def test_the_operator_takes_over(place: Place) -> None:
         place.at_rest()
         assert (standing(place), engines(place)) == (before, 2)
         place.apply(scaled(autoscaling=wants(2)))
-        place.wait(lambda: active(place)[:2] == ("Unknown", "HandingOver"), "the old one has to go first")
-        assert "finalizer.keda.sh" in active(place)[2]
+        place.wait(lambda: active(place) == ("Unknown", "HandingOver", WAITS), "the old one has to go first")
         place.at_rest()
         place.kubectl(*FREE)
         place.wait(lambda: _held(place) == [] and place.items("scaledobjects.keda.sh"), "a new one is made")
@@ -57,18 +57,21 @@ def test_the_operator_takes_over(place: Place) -> None:
 
 
 def test_a_namespace_that_is_deleted(installed: Cluster) -> None:
+    """It waits for the finalizer and, as every namespace does, for an APIService that leads nowhere."""
     place = Place.make(installed)
     with _keda_ends(place):
         installed.kubectl("delete", "namespace", place.name, "--wait=false")
-        place.wait(lambda: "finalizer.keda.sh" in _why(place), "Kubernetes says what it waits for", 120)
+        place.wait(lambda: "finalizer.keda.sh" in _why(place, "NamespaceFinalizersRemaining"), "it names it", 120)
+        assert "external.metrics.k8s.io" in _why(place, "NamespaceDeletionDiscoveryFailure")
         place.wait(lambda: not place.items("mdep,pods"), "all else is gone")
         place.kubectl(*FREE)
-        place.wait(lambda: place.name not in _namespaces(installed), "the namespace is gone")
+        with keda.not_registered(installed):
+            place.wait(lambda: place.name not in _namespaces(installed), "the namespace is gone", 120)
 
 
-def _why(place: Place) -> str:
+def _why(place: Place, kind: str) -> str:
     said = place.cluster.get("namespace", place.name)["status"].get("conditions", [])
-    return "".join(c["message"] for c in said if c["type"] == "NamespaceFinalizersRemaining" and c["status"] == "True")
+    return "".join(c["message"] for c in said if c["type"] == kind and c["status"] == "True")
 
 
 def _namespaces(cluster: Cluster) -> set[str]:
