@@ -43,6 +43,7 @@ async def serve(engine_settings: EngineSettings, settings: ServerSettings) -> No
         lambda: Connection(app.handle, connections, signature),
         sock=_listening(settings.host, settings.port),
         ssl=_tls(settings.certificate),
+        backlog=_BACKLOG,  # asyncio listens once more, with 100 otherwise
     )
     _announce(server.sockets[0].getsockname()[1])
     await stop.wait()

@@ -1,6 +1,9 @@
 """What flags and fields do, seen through the API."""
 
+import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -261,3 +264,13 @@ def test_answers_name_their_host_when_asked_to(sim: Sim) -> None:
     assert sim.chat(max_tokens=1).header("x-engine-sim") is None
     with running("--served-model-name", "tiny", SIGN=1) as signed:
         assert signed.chat(max_tokens=1).header("x-engine-sim") == signed.state()["host"]
+
+
+def test_more_connections_wait_than_a_router_opens_at_once() -> None:
+    """As in uvicorn, whose backlog is 2048: while the process does nothing, the kernel answers for it."""
+    with running() as sim, ExitStack() as opened:
+        sim.process.send_signal(signal.SIGSTOP)
+        for _ in range(300):
+            opened.enter_context(socket.create_connection(("127.0.0.1", sim.port), timeout=5))
+        sim.process.send_signal(signal.SIGCONT)
+        assert sim.get("/health").status == 200
