@@ -75,7 +75,7 @@ e2e: init native ## the tests on the dev cluster alone
 
 e2e-long: init native ## the tests under the full load, and those that take minutes; what they measured is printed at the end
 	$(PYTHON) -m e2e.devcluster prepare
-	$(PYTHON) -m pytest -rA -m long --durations=0 e2e
+	$(PYTHON) -m pytest -rA -m long --timeout=900 --durations=0 e2e
 
 bench-operator: init ## 100, 300 and 1,000 models against a bare client; a table in docs/benchmarks.md
 	$(PYTHON) -m e2e.devcluster prepare

@@ -13,7 +13,7 @@ from e2e.harness import Load, Place, policy
 from e2e.install import install_chart
 from e2e.keda_provider.scaled import active, decides, replicas, scaled, standing, valued, wants
 
-pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 
 def _set_up(place: Place, provider: str) -> None:
