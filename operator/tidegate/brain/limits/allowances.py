@@ -5,7 +5,7 @@ an allowance                                       then
 ------------------------------------------------   -----------------------------------------------------------------
 a client asks twice within LATELY, or of its       its limits are charged for some requests more (pace.py), all or none
   last one little is left
-the store has counted them                         the answer to its next question has them
+they are counted                                   the answer to its question has them
 HOLDS is over, or the slice of any window in       Envoy takes no more of it; what it has not taken is given back,
   which it was counted                               GRACE later
 nobody can tell what was taken                     all of it was: in doubt a client has less
@@ -125,7 +125,7 @@ class Allowances:
         self._charging.discard(whose)
 
     def charged(self, whose: Whose, size: Size, counted: Sequence[Counted], price: Price) -> None:
-        """It was: Envoy is told with the next answer."""
+        """It was: Envoy is told with the answer."""
         self._charging.discard(whose)
         now = self._now()
         parts = tuple((rule.tokens, Part(c.key, v.at, c.cost, c.slice_ms)) for rule, c, v in counted)
