@@ -93,7 +93,8 @@ def _running(place: Place, engine: Object) -> float:
 def test_before_its_first_token(pair: Place) -> None:
     dying, _ = _engines(pair)
     _fault(pair, dying, slow_factor=10_000.0)
-    streams = [Stream(pair.router(), 4) for _ in range(STREAMS)]
+    url = pair.router()
+    streams = [Stream(url, 4) for _ in range(STREAMS)]
     pair.wait(lambda: _running(pair, dying) > 0, "some of them wait at the one that will die")
     pair.wait(lambda: any(stream.end == "done" for stream in streams), "the other one answers")
     _fault(pair, dying, crash=True)
@@ -110,7 +111,8 @@ def test_one_of_three_under_two_hundred_streams(place: Place, how: str) -> None:
     place.ready("mdep/small", "rpol/front")
     bad = _engines(place)[0]
     _fault(place, bad, **({"hang": True} if how == "hang" else {"slow_factor": 100_000.0}))
-    streams = [Stream(place.router(), 4) for _ in range(MANY)]
+    url = place.router()  # before any of them: an engine that is slow for long is taken for one that hangs
+    streams = [Stream(url, 4) for _ in range(MANY)]
     if how == "crash":
         place.wait(lambda: _running(place, bad) > 0, "some of them wait at the one that will die")
         _fault(place, bad, crash=True)
@@ -121,7 +123,8 @@ def test_one_of_three_under_two_hundred_streams(place: Place, how: str) -> None:
 
 def test_in_the_middle_of_a_stream(pair: Place) -> None:
     dying, _ = _engines(pair)
-    streams = [Stream(pair.router(), 200) for _ in range(STREAMS)]
+    url = pair.router()
+    streams = [Stream(url, 200) for _ in range(STREAMS)]
     for stream in streams:
         assert stream.begun.wait(30)
     on_it = _running(pair, dying)
