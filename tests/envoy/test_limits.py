@@ -138,6 +138,7 @@ def test_one_question_where_the_brain_decides_too(envoy: RealEnvoy, engines: Eng
     said = [envoy.client.post(CHAT, json={"model": "auto"}) for _ in range(3)]
     assert [answer.status_code for answer in said] == [200, 200, 429]
     assert said[0].headers["x-ratelimit-remaining-requests"] == "1"
+    assert [answer.headers.get("x-tidegate-backend") for answer in said] == ["a", "a", None]
 
 
 def test_addresses_and_models(envoy: RealEnvoy, engines: Engines, brain: Brain) -> None:
