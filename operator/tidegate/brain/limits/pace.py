@@ -1,0 +1,62 @@
+"""How large a part of its limits a client is given in advance: a pure function of what it did with the last one, and of the room there is.
+
+what the client did lately                          then
+-------------------------------------------------   ------------------------------------------------
+asked for the first time in LATELY                  nothing: most clients do not come again that soon
+asked again                                         FIRST requests
+used the last part up before its time was over      twice as many as it had, at most MOST
+its time was over first                             as many as it used; nothing below LEAST
+
+Nobody is given more than a PARTth of the room that is left, shared among all routers of the policy: whoever takes the last of a limit is
+asked about each request, so that what is let through is exact where it matters, and no client waits long for what another one holds.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+FIRST: Final = 8
+"""Requests."""
+MOST: Final = 256
+LEAST: Final = 4
+PART: Final = 16
+LATELY: Final = 2000
+"""Milliseconds."""
+
+
+class Size(NamedTuple):
+    """Of a part."""
+
+    requests: int
+    tokens: int
+
+
+class Lately(NamedTuple):
+    """Of one client with one model."""
+
+    at: int
+    """Milliseconds: when it asked, or its last part was over."""
+    next: int
+    """Requests of its next part; 0 where it has had none."""
+
+
+def requests(lately: Lately | None, now: int) -> int:
+    """How many it should be given now, for all that its own doing says."""
+    if lately is None or now - lately.at > LATELY:
+        return 0
+    return lately.next or FIRST
+
+
+def after(had: Size, used: Size, at: int) -> Lately:
+    """When a part is over."""
+    if used.requests >= had.requests:
+        return Lately(at, min(2 * had.requests, MOST))
+    return Lately(at, used.requests if used.requests >= LEAST else 0)
+
+
+def fitted(wanted: int, cost: int, room: Size, routers: int) -> Size | None:
+    """`wanted` requests of `cost` tokens, where there is room for so much more. None: too little."""
+    part = PART * routers
+    count = min(wanted, room.requests // part)
+    tokens = min(count * cost, room.tokens // part)
+    return Size(count, tokens) if count >= LEAST and tokens >= cost else None
