@@ -5,6 +5,8 @@
 //! |-------------------------------------------------------------|----------------------------------------------------------|
 //! | of a model, client and path that have an allowance, which   | what it takes is written down for the brain, and then it |
 //! |   has room for it and has not ended                         |   passes                                                 |
+//! | the first one of these when little room, or time, is left   | the brain is asked: it gives the next one before all     |
+//! |                                                             |   have to ask                                            |
 //! | any other, and one of which nothing can be written down     | the brain is asked                                       |
 
 pub mod book;
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// Milliseconds: a little more than the brain gives one for (`HOLDS` there). What lasts longer was given before the clock went back.
 const LASTS: u64 = 1100;
+/// Little is left when it is one of so many parts (`pace.py` there says it, too).
+const PARTS: u64 = 4;
 /// Bytes, as `operator/tidegate/brain/limits/rules.py` has it.
 const TEXT_PER_TOKEN: u64 = 4;
 
@@ -66,6 +70,10 @@ pub struct Allowance {
     id: u64,
     slot: u64,
     ends: Instant,
+    /// When little time is left.
+    late: Instant,
+    /// The brain was asked for the next one.
+    asked: bool,
     requests: u64,
     tokens: u64,
     /// Requests and tokens that were taken.
@@ -114,8 +122,12 @@ impl Allowance {
             }
         }
         let ends = now + Duration::from_millis(lasts);
+        let late = ends - Duration::from_millis(lasts / PARTS);
         let price = Price { longest, assumed };
-        Some((whose, Allowance { id, slot, ends, requests, tokens, taken: (0, 0), price, told, reserved }))
+        Some((
+            whose,
+            Allowance { id, slot, ends, late, asked: false, requests, tokens, taken: (0, 0), price, told, reserved },
+        ))
     }
 
     /// Whether it has ended.
@@ -135,9 +147,18 @@ impl Allowance {
         if self.is_over(now) || after.0 > self.requests || after.1 > self.tokens {
             return None;
         }
+        if !self.asked && self.has_little(after, now) {
+            self.asked = true;
+            return None;
+        }
         write(self.id, self.slot, after)?;
         self.taken = after;
         Some(Taken { reserved: self.reservation(prompt, all), headers: self.headers() })
+    }
+
+    fn has_little(&self, taken: (u64, u64), now: Instant) -> bool {
+        let much = |taken: u64, all: u64| taken > all - all / PARTS;
+        now >= self.late || much(taken.0, self.requests) || much(taken.1, self.tokens)
     }
 
     fn reservation(&self, prompt: u64, all: u64) -> String {

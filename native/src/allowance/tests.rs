@@ -8,6 +8,11 @@ fn allowance(text: &str) -> Allowance {
     Allowance::read(text, 1000, Instant::now()).unwrap().1
 }
 
+/// One for whose next the brain was asked.
+fn last_of(text: &str) -> Allowance {
+    Allowance { asked: true, ..allowance(text) }
+}
+
 fn take(allowance: &mut Allowance, wish: &str) -> Option<Taken> {
     allowance.take(&Wanted::read(wish).unwrap(), Instant::now(), |_, _, _| Some(()))
 }
@@ -21,7 +26,7 @@ fn it_says_whose_it_is() {
 
 #[test]
 fn requests_take_until_there_is_no_room() {
-    let mut given = allowance(SAID);
+    let mut given = last_of(SAID);
     let taken = take(&mut given, "8 20 2 1").unwrap();
     assert_eq!(taken.reserved, "2 tidegate:{a/b}:t:t2000:acme 9 42 2000 tidegate:{a/b}:u:t2000: 9 42 2000");
     let wanted = [
@@ -55,13 +60,13 @@ fn what_a_request_costs() {
 
 #[test]
 fn limits_of_requests_alone_count_no_tokens() {
-    let mut given = allowance("7 3 2000 1 0 50 10 chat - /x told requests 60 40 1m2s");
+    let mut given = last_of("7 3 2000 1 0 50 10 chat - /x told requests 60 40 1m2s");
     assert_eq!(take(&mut given, "8000 9000 1 1").unwrap().reserved, "");
 }
 
 #[test]
 fn what_cannot_be_written_down_is_not_taken() {
-    let mut given = allowance(SAID);
+    let mut given = last_of(SAID);
     let wanted = Wanted::read("8 20 2 1").unwrap();
     assert_eq!(given.take(&wanted, Instant::now(), |_, _, _| None), None);
     assert_eq!(given.taken, (0, 0));
@@ -76,11 +81,30 @@ fn what_cannot_be_written_down_is_not_taken() {
 fn it_ends() {
     let begun = Instant::now();
     let (_, mut given) = Allowance::read(SAID, 1000, begun).unwrap();
+    given.asked = true;
     let wanted = Wanted::read("8 20 2 1").unwrap();
     assert_eq!(given.take(&wanted, begun + Duration::from_millis(1000), |_, _, _| Some(())), None);
     assert!(given.take(&wanted, begun + Duration::from_millis(999), |_, _, _| Some(())).is_some());
     assert!(Allowance::read(SAID, 2001, begun).is_none(), "it was over when it came");
     assert!(Allowance::read(SAID, 899, begun).is_none(), "the clock went back");
+}
+
+#[test]
+fn one_asks_for_the_next_when_little_is_left() {
+    let (wish, begun) = (Wanted::read("8 2 1 0").unwrap(), Instant::now());
+    let text =
+        |requests: u64, tokens: u64| format!("7 3 2000 {requests} {tokens} 50 10 chat acme /x reserved key 9 2000");
+    let passed = |text: &str, after: u64| {
+        let (_, mut given) = Allowance::read(text, 1000, begun).unwrap();
+        let now = begun + Duration::from_millis(after);
+        (0..9).map(|_| given.take(&wish, now, |_, _, _| Some(())).is_some()).collect::<Vec<_>>()
+    };
+    let first = |passing: &[bool]| passing.iter().position(|passes| !passes);
+    assert_eq!(passed(&text(8, 1000), 0), [true, true, true, true, true, true, false, true, true]);
+    assert_eq!(first(&passed(&text(100, 16), 0)), Some(3), "of tokens, four each");
+    assert_eq!(first(&passed(&text(100, 1000), 749)), None);
+    assert_eq!(first(&passed(&text(100, 1000), 750)), Some(0), "of time");
+    assert!(passed(&text(100, 1000), 750)[1..].iter().all(|passes| *passes), "the others go on");
 }
 
 #[test]

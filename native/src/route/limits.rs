@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(limits.ask(&mut host, b"limited", "8 2 1 0"), None);
         assert_eq!((host.texts["asks"].as_slice(), host.texts.get("allowed")), (&b"8 2 1 0"[..], None));
         let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + 1000;
-        let said = format!("1 0 {until} 1 9 9 9 limited - /v1/x told tokens 60 40 1s reserved key 9 2000");
+        let said = format!("1 0 {until} 9 99 9 9 limited - /v1/x told tokens 60 40 1s reserved key 9 2000");
         host.set_header(Side::Request, "x-allowance", said.as_bytes());
         limits.answered(&mut host, None);
         let mut host = Fake::default();
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!((host.texts["allowed"].as_slice(), host.texts.get("asks")), (&b"1"[..], None));
         assert_eq!(host.texts["reserved"], b"2 key 9 4 2000");
         limits.answered(&mut host, taken.as_ref());
-        assert_eq!(host.header(Side::Response, "x-ratelimit-remaining-tokens", 0), Some(&b"45"[..]));
+        assert_eq!(host.header(Side::Response, "x-ratelimit-remaining-tokens", 0), Some(&b"135"[..]));
         fs::remove_file(&path).unwrap();
     }
 }

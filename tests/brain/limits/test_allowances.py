@@ -98,15 +98,26 @@ def test_what_is_not_taken_comes_back(front: Front) -> None:
 
 def test_who_used_all_of_it_is_given_twice_as_much(front: Front) -> None:
     front.ask(), front.ask()
-    front.take(front.given[0], FIRST - 1)
+    front.take(front.given[0], 5)
     front.ask()
-    assert len(front.given) == 1, "the rest is on its way, or taken by others"
-    front.take(front.given[0], FIRST)
+    assert len(front.given) == 1, "enough is on its way, or taken by others"
+    front.take(front.given[0], 6)
     front.ask()
     assert front.given[1].split()[3] == str(2 * FIRST)
     assert used(front.counting) == 4 + 3 * FIRST
     front.later(HOLDS + GRACE)
-    assert used(front.counting) == 4 + FIRST
+    assert used(front.counting) == 4 + 6
+
+
+def test_who_has_used_less_when_its_time_is_nearly_over_is_given_as_much(front: Front) -> None:
+    front.ask(), front.ask()
+    front.take(front.given[0], 5)
+    front.later(HOLDS * 3 // 4 - 1)
+    front.ask()
+    assert len(front.given) == 1
+    front.later(1)
+    front.ask()
+    assert front.given[1].split()[3] == "5"
 
 
 def test_nothing_is_given_where_little_is_left(tmp_path: Path) -> None:

@@ -21,10 +21,15 @@ def test_what_it_did(lately: Lately | None, wanted: int) -> None:
 
 @pytest.mark.parametrize(
     ("had", "used", "wanted"),
-    [(8, 8, 16), (MOST, MOST, MOST), (8, 5, 5), (8, LEAST, LEAST), (8, LEAST - 1, 0), (8, 0, 0)],
+    [(8, 8, 16), (8, 6, 16), (8, 5, 5), (MOST, MOST, MOST), (9, LEAST, LEAST), (9, LEAST - 1, 0), (8, 0, 0)],
 )
 def test_the_next_one(had: int, used: int, wanted: int) -> None:
-    assert after(Size(had, 100), Size(used, 50), 7) == Lately(7, wanted)
+    assert after(Size(had, 0), Size(used, 0), 0, 7) == Lately(7, wanted)
+
+
+@pytest.mark.parametrize(("used", "cost", "wanted"), [(74, 1, 4), (75, 1, 16), (60, 16, 16), (60, 15, 4), (100, 0, 16)])
+def test_of_tokens(used: int, cost: int, wanted: int) -> None:
+    assert after(Size(8, 100), Size(4, used), cost, 7) == Lately(7, wanted)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ question (native/src/allowance.rs).
 
 an allowance                                       then
 ------------------------------------------------   -----------------------------------------------------------------
-a client asks twice within LATELY                  its limits are charged for some requests more (pace.py), all or none
+a client asks twice within LATELY, or of its       its limits are charged for some requests more (pace.py), all or none
+  last one little is left
 the store has counted them                         the answer to its next question has them
 HOLDS is over, or the slice of any window in       Envoy takes no more of it; what it has not taken is given back,
   which it was counted                               GRACE later
@@ -24,7 +25,7 @@ from typing import Final, NamedTuple
 from tidegate.brain.limits import answer, pace
 from tidegate.brain.limits.answer import Counted
 from tidegate.brain.limits.ledger import SLOTS, Ledger
-from tidegate.brain.limits.pace import Lately, Size
+from tidegate.brain.limits.pace import QUARTER, Lately, Size
 from tidegate.brain.limits.reservation import Part
 from tidegate.brain.limits.rules import Price
 
@@ -53,8 +54,10 @@ class _Given:
     whose: Whose
     identity: int
     slot: int
+    late: int
+    """Milliseconds of the clock that nobody sets: when little of its time is left."""
     over: int
-    """Milliseconds of the clock that nobody sets: when Envoy takes no more of it."""
+    """The same: when Envoy takes no more of it."""
     size: Size
     parts: tuple[tuple[bool, Part], ...]
     """Of limits of tokens, or of requests."""
@@ -99,15 +102,15 @@ class Allowances:
         return size
 
     def _has_room(self, whose: Whose, cost: int) -> bool:
-        """Whether it has an allowance, of which Envoy does not know yet."""
+        """Whether it has an allowance of which enough is left: Envoy does not know of it yet."""
         last = self._last.get(whose)
         if last is None:
             return False
         used = self.ledger.taken(last.slot, last.identity) or last.size
-        if used.requests < last.size.requests and used.tokens + cost <= last.size.tokens:
+        if self._passed() < last.late and not pace.is_scarce(last.size, used, cost):
             return True
         del self._last[whose]
-        self._lately[whose] = pace.after(last.size, last.size, self._now())
+        self._lately[whose] = pace.after(last.size, used, cost, self._now())
         return False
 
     def _remember(self, whose: Whose, now: int) -> None:
@@ -131,7 +134,9 @@ class Allowances:
         if until - now < SHORTEST or not self._free or not self.ledger.begin(self._free[-1], self._identity):
             self._take_back(parts, Size(0, 0))
             return
-        given = _Given(whose, self._identity, self._free.pop(), self._passed() + until - now, size, parts)
+        over = self._passed() + until - now
+        late = over - (until - now) // QUARTER
+        given = _Given(whose, self._identity, self._free.pop(), late, over, size, parts)
         self._given[given.identity] = self._last[whose] = given
         self._ready[whose] = until, _written(given, until, counted, price)
         self._some.set()
@@ -151,7 +156,7 @@ class Allowances:
             del self._given[given.identity]
             if self._last.get(given.whose) is given:
                 del self._last[given.whose]
-                self._lately[given.whose] = pace.after(given.size, used, self._now())
+                self._lately[given.whose] = pace.after(given.size, used, 0, self._now())
 
     def _take_back(self, parts: Iterable[tuple[bool, Part]], used: Size) -> None:
         for of_tokens, part in parts:
