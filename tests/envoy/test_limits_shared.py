@@ -109,13 +109,15 @@ async def test_exactly_as_many_as_the_limit_says(pair: Pair, engines: Engines) -
 
 @pytest.mark.usefixtures("hasty")
 async def test_while_the_store_hangs_each_lets_through_its_part(pair: Pair, engines: Engines) -> None:
-    await asyncio.to_thread(pair.run, limited(requests(60, window=3600)), engines.start())
+    # a request of which a busy brain says nothing in time is refused, too, but counted
+    await asyncio.to_thread(pair.run, limited(requests(60, window=3600), passes=False), engines.start())
     assert await statuses(pair, 20) == {200: 20}
     pair.valkey.hang()
     begin = time.monotonic()
     assert await statuses(pair, 2) == {200: 2}
     assert time.monotonic() - begin < 5, "nobody waits until it goes on"
-    assert (await statuses(pair, 100))[200] == 38, "30 each, less the 11 that each had let through"
+    told = await statuses(pair, 100)
+    assert told[200] <= 38 <= told[200] + told[503], "30 each, less the 11 that each had let through"
     pair.valkey.go_on()
     deadline = time.monotonic() + 10
     while pair.used("acme") < 60:
