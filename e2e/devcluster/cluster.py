@@ -196,7 +196,7 @@ class Cluster:
         """Add rows to the image table of the running cluster, in place of those added before."""
         images.write_table(self.settings, more)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         """Ask until the answer is true; returns it. Errors of the cluster count as no, and so does what is not there yet: a field of a
         status, the one Pod of a list, the rest of a line. Raises TimeoutError, with the last of them."""
         deadline, last = time.monotonic() + seconds, ""

@@ -139,7 +139,7 @@ def test_pod_monitor_comes_when_its_kind_comes(served: Place, installed: Cluster
     }
     installed.apply(crd)
     try:
-        served.wait(lambda: served.get("podmonitors/small-engine"), "the PodMonitor is there", seconds=90)
+        served.wait(lambda: served.get("podmonitors/small-engine"), "the PodMonitor is there")
     finally:
         installed.kubectl("delete", "crd", "podmonitors.monitoring.coreos.com")
     found = served.versions()

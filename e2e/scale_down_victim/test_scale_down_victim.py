@@ -35,7 +35,7 @@ def _stream(url: str) -> Iterator[None]:
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     try:
         yield
     finally:
@@ -67,7 +67,7 @@ def test_the_idle_one_leaves(place: Place) -> None:
 def _readings(place: Place) -> dict[str, int]:
     """How often each engine was asked for its metrics, by its address. Nobody but the operator asks here, every 5 s."""
     urls = [place.cluster.forward_address(engine["status"]["podIP"], 8000) for engine in _engines(place)]
-    return {url: int(httpx.get(f"{url}/sim/state", timeout=10).json()["seen"].get("/metrics", 0)) for url in urls}
+    return {url: int(httpx.get(f"{url}/sim/state", timeout=30).json()["seen"].get("/metrics", 0)) for url in urls}
 
 
 def _read_twice(place: Place, before: dict[str, int]) -> bool:
