@@ -7,12 +7,13 @@
 //! |          |   `first-token MILLISECONDS`: the limit of an attempt at a stream;                                 |
 //! |          |   `prefix HEADER`: where the routes are told what a prompt begins with;                             |
 //! |          |   `kept BYTES HEADER`: the answer of a request with this header is told in metadata, if it is no longer; |
-//! |          |   `limits`: what is asked for, and how much of a stream was passed on, is told in metadata;        |
+//! |          |   `limits HEADER FILE`: what is asked for, and how much of a stream was passed on, is told in metadata; |
+//! |          |   in the header the brain gives allowances, and the file says what was taken of them;               |
 //! |          |   `keys`: clients must show one, `client SHA256 NAME` any number, `open PATH` without one,         |
 //! |          |   `unread`: there may be more clients than are known; `told HEADER`: in which Envoy says whose a    |
 //! |          |   token is                                                                                         |
 //! | `engine` | `model NAME` once; `hold`: headers wait for the first byte; `longer HEADER`: marks answers that     |
-//! |          |   say that the context is too long; of a provider `refused HEADER`: marks those that do not take    |
+//! |          |   say that the context is too long; `allowance HEADER`; of a provider `refused HEADER`: marks those that do not take    |
 //! |          |   our key, `name NAME`, `host NAME`, `path PREFIX`, `keep HEADER`, `drop HEADER` and `default HEADER VALUE` any number                |
 //! | `again`  | `most BYTES WORD`: how much is kept, and the file with the brain's word; `lease HEADER` and `ticket HEADER` once; |
 //! |          |   `model ROUTE NAME`, `also HEADER`, `unless HEADER` and `copied HEADER` any number                     |
@@ -21,11 +22,13 @@
 
 use crate::again::word::{Word, HOLDS};
 use crate::again::{self, Again};
+use crate::allowance::ledger::Ledger;
 use crate::clients::Clients;
 use crate::engine::{self, Engine};
 use crate::external::External;
 use crate::filter::Filter;
 use crate::panics::Panics;
+use crate::route::limits::Limits;
 use crate::route::{self, Route};
 use std::sync::Arc;
 
@@ -111,7 +114,7 @@ fn route(text: &str) -> Result<route::Config, String> {
             "too-large" => config.too_large = value.to_string(),
             "end" if value.is_empty() => config.end = true,
             "prefix" if !value.is_empty() => config.prefix = value.to_string(),
-            "limits" if value.is_empty() => config.limits = true,
+            "limits" => config.limits = Some(limits(value).ok_or_else(|| unknown(word, value))?),
             "kept" => config.kept = kept(value).ok_or_else(|| unknown(word, value))?,
             "first-token" if value.parse::<u64>().is_ok() => config.first_token = text(),
             "keys" | "unread" | "open" | "client" | "told" => {
@@ -127,6 +130,11 @@ fn route(text: &str) -> Result<route::Config, String> {
 fn kept(value: &str) -> Option<(usize, String)> {
     let (bytes, header) = value.split_once(' ')?;
     Some((bytes.parse().ok()?, header.to_string()))
+}
+
+fn limits(value: &str) -> Option<Limits> {
+    let (header, file) = value.split_once(' ')?;
+    Some(Limits { allowance: header.to_string(), ledger: Ledger::named(file) })
 }
 
 fn client(clients: &mut Clients, word: &str, value: &str) -> Option<()> {
@@ -180,6 +188,7 @@ fn engine(text: &str) -> Result<engine::Config, String> {
         hold: false,
         longer: String::new(),
         refused: String::new(),
+        allowance: String::new(),
         headers,
     };
     for line in lines {
@@ -187,6 +196,7 @@ fn engine(text: &str) -> Result<engine::Config, String> {
             ("model", name) => config.model = name.as_bytes().to_vec(),
             ("hold", "") => config.hold = true,
             ("longer", header) if !header.is_empty() => config.longer = header.to_string(),
+            ("allowance", header) if !header.is_empty() => config.allowance = header.to_string(),
             ("refused", header) if !header.is_empty() => config.refused = header.to_string(),
             ("name" | "host" | "path" | "keep" | "drop" | "default", value) => {
                 external(config.external.get_or_insert_default(), line.0, value)
@@ -249,19 +259,20 @@ mod tests {
 
     #[test]
     fn of_each_filter() {
-        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits\nkept 9 x-ticket\nprefix x-prefix\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
+        let text = format!("{HEADERS}json /a\njson /b\nform /c\nown /d\nusage /a\nend\nlimits x-allowance taken\nkept 9 x-ticket\nprefix x-prefix\nfirst-token 600\nlargest 9\ntoo-large at most 9\nelsewhere /e not here");
         let Some(Config::Route(route)) = Config::read(b"route", text.as_bytes()) else { panic!() };
         assert_eq!(route.json, [b"/a", b"/b"]);
-        assert_eq!((route.forms.len(), route.own.len(), route.end, route.limits), (1, 1, true, true));
+        assert_eq!((route.forms.len(), route.own.len(), route.end, route.limits.is_some()), (1, 1, true, true));
         assert_eq!(route.kept, (9, "x-ticket".to_string()));
         assert_eq!((route.largest, route.too_large.as_str()), (9, "at most 9"));
         assert_eq!((route.first_token.as_slice(), route.prefix.as_str()), (&b"600"[..], "x-prefix"));
         assert_eq!(route.elsewhere(b"/e/x"), Some("not here"));
         assert!(route.asks_usage(b"/a") && !route.asks_usage(b"/b"));
-        let text = format!("{HEADERS}model a b\nhold\nlonger x-longer");
+        let text = format!("{HEADERS}model a b\nhold\nlonger x-longer\nallowance x-allowance");
         let Some(Config::Engine(engine)) = Config::read(b"engine", text.as_bytes()) else { panic!() };
         assert_eq!((engine.model.as_slice(), engine.hold), (&b"a b"[..], true));
         assert_eq!((engine.headers.draining.as_str(), engine.longer.as_str()), ("x-draining", "x-longer"));
+        assert_eq!(engine.allowance, "x-allowance");
         assert!(engine.external.is_none());
         let text =
             format!("{HEADERS}model a\nrefused x-refused\nname hosted\nhost api.example.com\npath\nkeep x-a\nkeep x-b\ndrop x-c\ndefault x-d 1 2");

@@ -9,6 +9,7 @@
 //! | 400, 401 of a provider                        | read to its end (refused.rs)                               |
 //! | otherwise                                     | passed on                                                  |
 
+use crate::allowance::book::Book;
 use crate::config::Headers;
 use crate::digits::Digits;
 use crate::external::{restore, External};
@@ -33,6 +34,8 @@ pub struct Config {
     pub longer: String,
     /// Header that marks a provider's answer which says that our key is wrong.
     pub refused: String,
+    /// Header in which the brain says what passes without a question; empty: nobody asks.
+    pub allowance: String,
     /// Headers that the filters tell each other things in.
     pub headers: Headers,
 }
@@ -76,6 +79,9 @@ impl Filter for Engine {
         let names = &self.config.headers;
         if !self.config.longer.is_empty() {
             host.remove_header(Side::Request, &self.config.longer);
+        }
+        if !self.config.allowance.is_empty() {
+            learn(host, &self.config.allowance);
         }
         if host.header(Side::Request, &names.splice, 0).is_none() {
             restore(host);
@@ -142,6 +148,14 @@ impl Filter for Engine {
     }
 }
 
+/// Of a first attempt; the ones after it must not learn it again.
+fn learn(host: &mut dyn Host, allowance: &str) {
+    if let Some(said) = host.header(Side::Request, allowance, 0) {
+        Book::shared().learn(said);
+        host.remove_header(Side::Request, allowance);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,8 +163,8 @@ mod tests {
 
     fn engine(model: &str) -> Engine {
         let (model, headers) = (model.as_bytes().to_vec(), Headers::for_tests());
-        let (longer, refused) = ("x-longer".into(), String::new());
-        Engine::new(Arc::new(Config { model, external: None, hold: true, longer, refused, headers }))
+        let (longer, refused, allowance) = ("x-longer".into(), String::new(), String::new());
+        Engine::new(Arc::new(Config { model, external: None, hold: true, longer, refused, allowance, headers }))
     }
 
     /// What an engine is sent of a body in slices and pieces of `size` bytes.

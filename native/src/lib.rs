@@ -13,7 +13,9 @@
 #[cfg(not(test))]
 mod abi;
 pub mod again;
+pub mod allowance;
 pub mod answer;
+pub mod beside;
 pub mod clients;
 pub mod config;
 pub mod digits;

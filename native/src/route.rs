@@ -18,8 +18,10 @@
 //! then the filter of the attempt holds what Envoy would take for the beginning of the answer.
 
 mod headers;
+pub mod limits;
 mod paths;
 
+use crate::allowance::Taken;
 use crate::answer::{refusal, Answer, Api};
 use crate::clients::Stranger;
 use crate::end;
@@ -78,6 +80,8 @@ pub struct Route {
     kept: Kept,
     /// It was kept before: its tokens are nobody's work.
     again: bool,
+    /// Of what limits allow without a question.
+    taken: Option<Taken>,
 }
 
 struct Stream {
@@ -107,6 +111,7 @@ impl Route {
             passed: Passed::default(),
             kept: Kept::default(),
             again: false,
+            taken: None,
         }
     }
 
@@ -208,9 +213,8 @@ impl Route {
             text[used..used + piece.len()].copy_from_slice(piece);
             used += piece.len();
         });
-        if self.config.limits {
-            host.set_text("asks", finder.wish().as_bytes());
-        }
+        self.taken =
+            self.config.limits.as_ref().and_then(|limits| limits.ask(host, found.name.as_bytes(), &finder.wish()));
         host.set_header(Side::Request, &self.config.headers.model, found.name.as_bytes());
         host.set_header(Side::Request, &self.config.headers.splice, &text[..used]);
         if finder.streams() && !self.config.first_token.is_empty() {
@@ -329,6 +333,9 @@ impl Filter for Route {
                 self.kept.begin(host, &self.config.kept.1);
             }
         }
+        if let Some(limits) = &self.config.limits {
+            limits.answered(host, self.taken.as_ref());
+        }
         // what has a length must keep it
         self.asked &= self.stream.is_some();
         Response::Continue
@@ -377,7 +384,7 @@ impl Filter for Route {
         if let Some(answer) = self.kept.take().filter(|_| !self.broken) {
             host.set_text("answer", &answer);
         }
-        if self.config.limits && self.passed.count > 0 {
+        if self.config.limits.is_some() && self.passed.count > 0 {
             host.set_number("events", self.passed.count as f64);
         }
         if self.broken || self.stream.is_some() {

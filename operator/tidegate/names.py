@@ -79,6 +79,8 @@ ASK_HEADER: Final = f"{INTERNAL_PREFIX}ask"
 """Who asks for how much: from Envoy to the brain, where a policy has limits."""
 RESERVED_HEADER: Final = f"{INTERNAL_PREFIX}reserved"
 """What limits have reserved: from the brain to Envoy, for the request's record."""
+ALLOWANCE_HEADER: Final = f"{INTERNAL_PREFIX}allowance"
+"""What passes limits without a question for a while: from the brain to Envoy's native filters."""
 LONGER_HEADER: Final = f"{INTERNAL_PREFIX}longer"
 """Set where an answer says that the request's context is too long for the model: on it, and on the request until the next attempt."""
 REFUSED_HEADER: Final = f"{INTERNAL_PREFIX}refused"
@@ -109,6 +111,7 @@ INTERNAL_HEADERS: Final = (
     CACHED_HEADER,
     TICKET_HEADER,
     LEASE_HEADER,
+    ALLOWANCE_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"

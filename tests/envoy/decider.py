@@ -18,7 +18,7 @@ from tidegate.brain.limits.keeper import Keeper
 from tidegate.brain.records import record
 from tidegate.brain.records.ear import listen
 from tidegate.contract.router_config import load
-from tidegate.envoy import caching, observe
+from tidegate.envoy import caching, limiting, observe
 from tidegate.envoy.clusters import Endpoint
 from tidegate.envoy.decide import SOCKET
 
@@ -35,16 +35,17 @@ async def main(folder: Path) -> None:
         await decisions.cache.serve(folder / caching.CACHED_SOCKET),
         await listen(folder / caching.ANSWERS_SOCKET, decisions.cache.answered, answered.read),
     ]
-    async with decisions.cache.leases.told(folder / caching.WORD):
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            said = json.loads(line)
-            for name, secret in said.get("secrets", {}).items():
-                keeper.secret_changed(name, secret)
-                caches.secret_changed(name, secret)
-            keeper.follow(load(said["config"]))
-            decisions.follow(load(said["config"]), {name: (Endpoint("127.0.0.1", 1),) for name in said["engines"]})
-            caches.follow(load(said["config"]))
-            print("follows", flush=True)
+    with decisions.counting.allowances.ledger.opened(folder / limiting.LEDGER):
+        async with decisions.cache.leases.told(folder / caching.WORD):
+            while line := await asyncio.to_thread(sys.stdin.readline):
+                said = json.loads(line)
+                for name, secret in said.get("secrets", {}).items():
+                    keeper.secret_changed(name, secret)
+                    caches.secret_changed(name, secret)
+                keeper.follow(load(said["config"]))
+                decisions.follow(load(said["config"]), {name: (Endpoint("127.0.0.1", 1),) for name in said["engines"]})
+                caches.follow(load(said["config"]))
+                print("follows", flush=True)
     for part in parts:
         part.cancel()
     server.close()

@@ -7,42 +7,28 @@
 //!
 //! `operator/tidegate/brain/cache/leases.py` writes it.
 
-use std::env;
-use std::fs::File;
+use crate::beside::Beside;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::sync::OnceLock;
 
-/// <https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/advanced/dynamic_modules>
-const FOLDER: &str = "ENVOY_DYNAMIC_MODULES_SEARCH_PATH";
 /// Milliseconds: a little more than a brain says (`HOLDS` there). What holds for longer was said before the clock went back.
 pub const HOLDS: u64 = 1100;
 
 /// Where it stands.
 pub struct Word {
-    path: PathBuf,
-    file: OnceLock<File>,
+    beside: Beside,
     holds: u64,
 }
 
 impl Word {
-    /// By its name in the folder where Envoy finds this module, too: that which it shares with the brain. It need not be there yet; it is
-    /// opened once, so whoever writes it must never replace it. It holds for so many milliseconds at most.
+    /// By the name of its file; it holds for so many milliseconds at most.
     pub fn named(name: &str, holds: u64) -> Word {
-        Word { path: PathBuf::from(env::var_os(FOLDER).unwrap_or_default()).join(name), file: OnceLock::new(), holds }
+        Word { beside: Beside::named(name, false), holds }
     }
 
     /// The epoch, if there is one at `now`, in milliseconds.
     pub fn epoch(&self, now: u64) -> Option<u64> {
-        let file = match self.file.get() {
-            Some(file) => file,
-            None => {
-                let file = File::open(&self.path).ok()?;
-                self.file.get_or_init(|| file)
-            }
-        };
         let mut bytes = [0; 16];
-        file.read_exact_at(&mut bytes, 0).ok()?;
+        self.beside.file()?.read_exact_at(&mut bytes, 0).ok()?;
         let number = |at: usize| bytes[at..at + 8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         let until = number(8);
         (until > now && until - now <= self.holds).then(|| number(0))

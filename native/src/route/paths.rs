@@ -1,5 +1,6 @@
 //! The paths that the route filter knows.
 
+use super::limits::Limits;
 use crate::clients::Clients;
 use crate::config::Headers;
 
@@ -25,8 +26,8 @@ pub struct Config {
     pub first_token: Vec<u8>,
     /// Header in which the routes are told what a prompt begins with (prefix.rs); empty where nobody asks.
     pub prefix: String,
-    /// Whether the brain is told how much a request asks for, and the record how much of a stream was passed on.
-    pub limits: bool,
+    /// Where the brain is asked how much a request may ask for, and the record told how much of a stream was passed on.
+    pub limits: Option<Limits>,
     /// Bytes of an answer that are kept at most, and the header of requests whose answers are; no bytes where none are.
     pub kept: (usize, String),
     /// Who may ask, where that is not everybody.
@@ -60,7 +61,7 @@ impl Config {
             end: false,
             first_token: Vec::new(),
             prefix: String::new(),
-            limits: false,
+            limits: None,
             kept: (0, String::new()),
             clients: None,
             headers,

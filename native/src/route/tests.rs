@@ -1,4 +1,5 @@
 use super::*;
+use crate::allowance::ledger::Ledger;
 use crate::clients::Clients;
 use crate::config::Headers;
 use crate::fake::Fake;
@@ -16,7 +17,7 @@ fn config() -> Arc<Config> {
         end: true,
         first_token: b"600".to_vec(),
         prefix: "x-prefix".into(),
-        limits: true,
+        limits: Some(limits::Limits { allowance: "x-allowance".into(), ledger: Ledger::named("nowhere") }),
         kept: (0, String::new()),
         clients: None,
         headers: Headers::for_tests(),

@@ -10,14 +10,16 @@ from tidegate.brain.cache import admin, answered
 from tidegate.brain.records import record
 from tidegate.brain.records.ear import listen
 from tidegate.brain.router import Router
-from tidegate.envoy import caching, decide, observe
+from tidegate.envoy import caching, decide, limiting, observe
 
 
 @asynccontextmanager
 async def listening(router: Router, folder: Path) -> AsyncIterator[None]:
     """As long as it is entered; what an earlier brain left is taken over."""
-    async with router.decisions.cache.leases.told(folder / caching.WORD), _served(router, folder):
-        yield
+    decisions = router.decisions
+    with decisions.counting.allowances.ledger.opened(folder / limiting.LEDGER):
+        async with decisions.cache.leases.told(folder / caching.WORD), _served(router, folder):
+            yield
 
 
 @asynccontextmanager

@@ -71,7 +71,7 @@ def _model(config: RouterConfig, module: str, clients: Clients) -> Resource:
         end_broken=config.streams.end_broken,
         ask_usage=config.observation.stream_tokens,
         first_token=config.timeouts.first_token_seconds,
-        limits=config.limits is not None,
+        limits=limiting.LEDGER if config.limits else "",
         kept=caching.largest_answer(config),
         prefix=bool(config.affinity and config.affinity.prefix),
         clients=clients if config.clients else None,

@@ -4,7 +4,8 @@ route's decision   limits   asked                                         while 
 ----------------   ------   -------------------------------------------   ----------------------------------------
 none               none     nobody                                        nobody notices
 some               any      by the filter of decisions (decide.py), once  503: nobody knows who answers
-none               some     by this one                                   as the policy says: passes, or 503
+none               some     by this one, unless the request has an        as the policy says: passes, or 503
+                            allowance (native/src/allowance.rs)
 
 The question is a few headers; the body stays here. Who asks, how much and from where is told by what no client can write: dynamic
 metadata of the filter `route`, and the connection. What was reserved comes back as metadata too, and goes into the request's record.
@@ -20,7 +21,7 @@ from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy import question
 from tidegate.envoy.types import Resource
-from tidegate.names import ASK_HEADER, MODEL_HEADER, RESERVED_HEADER
+from tidegate.names import ALLOWANCE_HEADER, ASK_HEADER, MODEL_HEADER, RESERVED_HEADER
 
 NAME: Final = "limits"
 TIMEOUT: Final = 0.5
@@ -32,7 +33,17 @@ ASKED: Final = (
 """What brain/decide/asking.py reads."""
 _METADATA: Final = "envoy.filters.http.ext_authz"
 RESERVED: Final = f"%DYNAMIC_METADATA({_METADATA}:{RESERVED_HEADER})%"
-"""For the record of a request."""
+"""For the record of a request that was asked about."""
+ALLOWED: Final = "%DYNAMIC_METADATA(tidegate:reserved)%"
+"""The same of one that an allowance let pass."""
+LEDGER: Final = "allowances"
+"""The file in which the native filters write down what was taken of allowances (brain/limits/ledger.py)."""
+_UNLESS_ALLOWED: Final = {
+    "filter": "tidegate",
+    "path": [{"key": "allowed"}],
+    "value": {"present_match": True},
+    "invert": True,
+}
 TOLD: Final = {
     "patterns": [
         {"prefix": "x-ratelimit-"},
@@ -71,7 +82,16 @@ def told(limits: Limits | None) -> Resource:
 
 def _filter(limits: Limits) -> Resource:
     asked = told(limits)
-    return question.ask(NAME, BRAIN, TIMEOUT, asked, allowed_headers=ASKING, failure_mode_allow=limits.open)
+    asked["authorization_response"]["allowed_upstream_headers"] = {"patterns": [{"exact": ALLOWANCE_HEADER}]}
+    return question.ask(
+        NAME,
+        BRAIN,
+        TIMEOUT,
+        asked,
+        allowed_headers=ASKING,
+        failure_mode_allow=limits.open,
+        filter_enabled_metadata=_UNLESS_ALLOWED,
+    )
 
 
 def nowhere(config: RouterConfig) -> Resource:

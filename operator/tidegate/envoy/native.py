@@ -14,6 +14,7 @@ from tidegate.envoy.clients import Clients
 from tidegate.envoy.limits import LARGEST_BODY, TOO_LARGE
 from tidegate.envoy.types import Resource, extension, typed
 from tidegate.names import (
+    ALLOWANCE_HEADER,
     DRAINING_HEADER,
     LARGE_HEADER,
     LEASE_HEADER,
@@ -47,14 +48,14 @@ def route(
     ask_usage: bool = False,
     first_token: float = 0.0,
     prefix: bool = False,
-    limits: bool = False,
+    limits: str = "",
     kept: int = 0,
     clients: Clients | None = None,
 ) -> Resource:
     """The downstream filter. `end_broken`: a stream that breaks off ends with an error event. `ask_usage`: engines are asked for the
     usage of streams whose clients did not ask, who do not see it then. `first_token`: seconds that an engine has for the first byte of
     a stream, 0 for any. `prefix`: routes are told what a prompt begins with. `limits`: what is asked for, and how much of a stream was
-    passed on, is told. `kept`: bytes of an answer that are kept for the brain, where a request has a ticket. `clients`: who may ask; None for everybody."""
+    passed on, is told, and what was taken of allowances stands in this file. `kept`: bytes of an answer that are kept for the brain, where a request has a ticket. `clients`: who may ask; None for everybody."""
     lines = [
         *(("json", path) for path in paths.JSON),
         *(("form", path) for path in paths.FORMS),
@@ -66,7 +67,7 @@ def route(
         *([("end", "")] if end_broken else []),
         *([("first-token", str(ceil(first_token * 1000)))] if first_token else []),
         *([("prefix", PREFIX_HEADER)] if prefix else []),
-        *([("limits", "")] if limits else []),
+        *([("limits", f"{ALLOWANCE_HEADER} {limits}")] if limits else []),
         *([("kept", f"{kept} {TICKET_HEADER}")] if kept else []),
         *(clients.lines if clients else []),
     ]
@@ -84,7 +85,11 @@ def engine(module: str, model: str, *more: tuple[str, str]) -> Resource:
     """The upstream filter of one destination: `model` is what its engines call it, `more` what there is to say of a provider."""
     if not model.isascii() or not model.isprintable():
         raise ValueError(f"not a plain name: {model!r}")
-    return _filter(module, "engine", [("model", model), ("hold", ""), ("longer", LONGER_HEADER), *more])
+    return _filter(
+        module,
+        "engine",
+        [("model", model), ("hold", ""), ("longer", LONGER_HEADER), ("allowance", ALLOWANCE_HEADER), *more],
+    )
 
 
 def end(module: str) -> Resource:

@@ -80,6 +80,7 @@ RECORDED: Final[dict[str, Any]] = {
     "client": "%DYNAMIC_METADATA(tidegate:client)%",
     "events": "%DYNAMIC_METADATA(tidegate:events)%",
     "reserved": limiting.RESERVED,
+    "allowed": limiting.ALLOWED,
     "too_long": "%DYNAMIC_METADATA(tidegate:too_long)%",
     "refused": "%DYNAMIC_METADATA(tidegate:refused)%",
 }

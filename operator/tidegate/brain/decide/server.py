@@ -79,7 +79,8 @@ class Decisions:
         if ask.hold:
             return self.waiting.ask(ask)
         if ask.asks:
-            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _FREE), _UNDECIDED)
+            free = ask.model not in self._answers
+            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _FREE), _UNDECIDED, allow=free)
         return self._answers.get(ask.model, _UNDECIDED)
 
     def reply(self, heard: Heard) -> Reply:

@@ -23,8 +23,8 @@ _SAFE: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 Counted = tuple[Rule, Charge, Verdict]
 
 
-def headers(counted: Sequence[Counted], *, taken: bool) -> str:
-    """Lines of `x-ratelimit-*`; `taken`: the request is counted."""
+def least(counted: Iterable[Counted], *, taken: bool = True) -> dict[str, tuple[int, Counted]]:
+    """By unit the limit that has least left, and how much; `taken`: what it is about is counted."""
     least: dict[str, tuple[int, Counted]] = {}
     for each in counted:
         rule, charge, verdict = each
@@ -32,7 +32,12 @@ def headers(counted: Sequence[Counted], *, taken: bool) -> str:
         known = least.get(rule.unit)
         if known is None or left < known[0]:
             least[rule.unit] = (left, each)
-    return "".join([_lines(left, each, taken) for left, each in least.values()])
+    return least
+
+
+def headers(counted: Sequence[Counted], *, taken: bool) -> str:
+    """Lines of `x-ratelimit-*`; `taken`: the request is counted."""
+    return "".join([_lines(left, each, taken) for left, each in least(counted, taken=taken).values()])
 
 
 def _lines(left: int, counted: Counted, taken: bool) -> str:

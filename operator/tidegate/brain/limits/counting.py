@@ -17,21 +17,25 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from secrets import randbits
 from typing import Final
 
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Reply
 from tidegate.brain.limits import answer, asking, reservation
+from tidegate.brain.limits.allowances import Allowances
 from tidegate.brain.limits.answer import Counted, fits
 from tidegate.brain.limits.owed import Owed
+from tidegate.brain.limits.pace import Size
+from tidegate.brain.limits.question import Question
 from tidegate.brain.limits.rules import Cost, Rules
 from tidegate.brain.limits.store import Store, verdicts
-from tidegate.brain.limits.windows import Windows
+from tidegate.brain.limits.windows import Charge, Verdict, Windows
 from tidegate.brain.records.record import Record
 from tidegate.brain.store.resp import Away
 from tidegate.contract.limits import Limits
 from tidegate.contract.router_config import RouterConfig
-from tidegate.names import RESERVED_HEADER
+from tidegate.names import ALLOWANCE_HEADER, RESERVED_HEADER
 
 log = logging.getLogger("tidegate.brain")
 
@@ -49,10 +53,15 @@ def milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+def monotonic() -> int:
+    """Of a clock that nobody sets."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class Counting:
     """Of one router."""
 
-    def __init__(self, now: Callable[[], int] = milliseconds) -> None:
+    def __init__(self, now: Callable[[], int] = milliseconds, passed: Callable[[], int] = monotonic) -> None:
         self._now = now
         self._limits: Limits | None = None
         self._rules: Rules | None = None
@@ -61,6 +70,7 @@ class Counting:
         self._windows = Windows()
         self._owed = Owed()
         self._flushing: asyncio.Task[None] | None = None
+        self.allowances = Allowances(self._adjust, now, passed, randbits(62))
         self.store: Store | None = None
         self.refused: Counter[str] = Counter()
         """Requests that were, by limit."""
@@ -75,11 +85,12 @@ class Counting:
         self._told = True
         if config.limits != self._limits:
             self._limits = config.limits
+            self.allowances.forget()
             self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
 
-    def ask(self, ask: Ask, reply: Callable[[], bytes], unknown: bytes) -> Reply:
+    def ask(self, ask: Ask, reply: Callable[[], bytes], unknown: bytes, *, allow: bool = True) -> Reply:
         """What Envoy is told: a refusal, or `reply` with what is left; `unknown` where nothing is known of limits. Requests that came
-        before limits were taken away ask about them still."""
+        before limits were taken away ask about them still. `allow`: others of its kind may have an allowance."""
         rules = self._rules
         if rules is None:
             return reply() if self._told else unknown
@@ -87,42 +98,46 @@ class Counting:
             asked = asking.read(ask.model, ask.path, ask.asks)
         except ValueError:
             return unknown
-        cost = rules.cost(asked)
+        question = Question(ask, asked, rules, rules.cost(asked), reply, allow)
         if self.store is not None and self.store.ready:
-            return self._together(rules, asked, cost, ask, reply, self.store)
-        return self._alone(rules, asked, cost, ask, reply)
+            return self._together(question, self.store)
+        return self._alone(question)
 
-    def _alone(self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
-        limits = self._limits
+    def _alone(self, question: Question) -> bytes:
+        limits, rules = self._limits, question.rules
         share = limits.replicas if limits and limits.store else 1
-        charges = rules.charges(asked, cost, share)
+        charges = rules.charges(question.asked, question.cost, share)
         seen = self._windows.look(self._now(), charges)
         counted = list(zip(rules.each, charges, seen, strict=True))
         if fits(counted):
-            self._count(counted)
-            if limits and limits.store:
-                self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
-        return self._said(counted, cost, ask, reply)
+            self._count_alone(counted)
+            self._allow(question, counted, None)
+        return self._said(question, counted)
 
-    def _together(
-        self, rules: Rules, asked: asking.Asking, cost: Cost, ask: Ask, reply: Callable[[], bytes], store: Store
-    ) -> asyncio.Future[bytes]:
+    def _count_alone(self, counted: Sequence[Counted]) -> None:
+        self._count(counted)
+        if self._limits and self._limits.store:
+            self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
+
+    def _together(self, question: Question, store: Store) -> asyncio.Future[bytes]:
         """A future and no task: a task costs as much as the rest of a decision."""
-        charges = rules.charges(asked, cost)
+        rules = question.rules
+        charges = rules.charges(question.asked, question.cost)
         later: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         def told(done: asyncio.Future[list[int]]) -> None:
-            away = done.cancelled() or done.exception()
-            counted = [] if away else list(zip(rules.each, charges, verdicts(done.result()), strict=True))
+            seen = _told(done)
+            counted = list(zip(rules.each, charges, seen, strict=True)) if seen else []
             if counted and fits(counted):
                 self._count(counted)
+                self._allow(question, counted, store)
             if later.cancelled():
                 # its client has left, and no record will tell of what is reserved now
                 self._give_back(counted if fits(counted) else ())
-            elif away:
-                later.set_result(self._alone(rules, asked, cost, ask, reply))
+            elif not seen:
+                later.set_result(self._alone(question))
             else:
-                later.set_result(self._said(counted, cost, ask, reply))
+                later.set_result(self._said(question, counted))
 
         store.admit(charges).add_done_callback(told)
         return later
@@ -131,12 +146,46 @@ class Counting:
         for _, charge, verdict in counted:
             self._windows.add(charge.key, verdict.at, charge.cost, charge.slice_ms)
 
-    def _said(self, counted: Sequence[Counted], cost: Cost, ask: Ask, reply: Callable[[], bytes]) -> bytes:
+    def _allow(self, question: Question, counted: Sequence[Counted], store: Store | None) -> None:
+        """Charges for some requests more, if this client comes often."""
+        limits, rules = self._limits, question.rules
+        if not (question.allow and limits and rules is self._rules) or rules.by_address:
+            return
+        cost, routers = question.cost, limits.replicas if limits.store else 1
+        size = self.allowances.wanted(question.whose, cost.prompt + cost.answer, counted, routers)
+        if size is None:
+            return
+        charges = [c._replace(cost=size.tokens if rule.tokens else size.requests) for rule, c, _ in counted]
+        if store is None:
+            self._charged(question, size, charges, self._windows.look(self._now(), charges), self._count_alone)
+        else:
+            store.admit(charges).add_done_callback(
+                lambda done: self._charged(question, size, charges, _told(done), self._count)
+            )
+
+    def _charged(
+        self,
+        question: Question,
+        size: Size,
+        charges: Sequence[Charge],
+        seen: Sequence[Verdict],
+        count: Callable[[Sequence[Counted]], None],
+    ) -> None:
+        more = list(zip(question.rules.each, charges, seen, strict=True)) if seen else []
+        if more and fits(more):
+            count(more)
+            self.allowances.charged(question.whose, size, more, question.rules.price(question.asked))
+        else:
+            self.allowances.refused(question.whose)
+
+    def _said(self, question: Question, counted: Sequence[Counted]) -> bytes:
         if not fits(counted):
             self.refused.update(rule.name for rule, _, _ in answer.full(counted))
-            return answer.refusal(counted, ask.path, ask.request)
-        head = answer.headers(counted, taken=True) + _reserved(counted, cost)
-        return OK + head.encode() + reply()[len(OK) :]
+            return answer.refusal(counted, question.ask.path, question.ask.request)
+        allowed = self.allowances.ready(question.whose) if question.allow else ""
+        head = answer.headers(counted, taken=True) + _reserved(counted, question.cost)
+        told = f"{ALLOWANCE_HEADER}: {allowed}\r\n" if allowed else ""
+        return OK + (head + told).encode() + question.reply()[len(OK) :]
 
     def _give_back(self, counted: Iterable[Counted]) -> None:
         """Tokens; a request stays one."""
@@ -188,10 +237,17 @@ class Counting:
 
     async def run(self) -> None:
         """Forgets what is over; never returns."""
-        while True:
-            await asyncio.sleep(SWEEP)
-            self._windows.sweep(self._now())
-            self._owed.sweep(self._now())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.allowances.run())
+            while True:
+                await asyncio.sleep(SWEEP)
+                self._windows.sweep(self._now())
+                self._owed.sweep(self._now())
+
+
+def _told(done: asyncio.Future[list[int]]) -> list[Verdict]:
+    """What the store has said; nothing if it is away."""
+    return [] if done.cancelled() or done.exception() else verdicts(done.result())
 
 
 def _reserved(counted: Iterable[Counted], cost: Cost) -> str:

@@ -73,6 +73,15 @@ class Cost(NamedTuple):
     """Whether the request named a maximum, or has no answer."""
 
 
+class Price(NamedTuple):
+    """Of all requests for a model at a path."""
+
+    longest: int | None
+    """Tokens that the model takes; None where nobody knows."""
+    assumed: int | None
+    """Tokens of an answer that names no maximum; None where nothing is written."""
+
+
 NOTHING: Final = Cost(0, 0, named=True)
 
 
@@ -83,6 +92,8 @@ class Rules:
         """`policy` is its namespace and name: counters of several may stand in one store."""
         self.each = tuple(_rule(limit, policy) for limit in limits.each)
         self._lengths = limits.lengths
+        self.by_address = any(rule.per == "Address" for rule in self.each)
+        """Whether any limit is for each address."""
         self._tokens = any(rule.tokens for rule in self.each)
 
     def cost(self, asking: Asking) -> Cost:
@@ -95,6 +106,10 @@ class Rules:
             return Cost(_least(prompt, longest), 0, named=True)
         answer = _least(ASSUMED if asking.most is None else asking.most, longest)
         return Cost(_least(prompt, longest), answer * asking.copies, named=asking.most is not None)
+
+    def price(self, asking: Asking) -> Price:
+        """How others of its kind are charged."""
+        return Price(self._lengths.get(asking.model), ASSUMED if writes(asking.path) else None)
 
     def charges(self, asking: Asking, cost: Cost, share: int = 1) -> list[Charge]:
         """One for each limit, in their order. `share`: so many routers count apart, and this one has its part, rounded up."""

@@ -77,7 +77,7 @@ def read(said: Mapping[str, Any]) -> Record:
         client=said["client"] or "",
         first=said.get("first") or "",
         events=_count(said.get("events")) or 0,
-        reserved=said.get("reserved") or "",
+        reserved=said.get("reserved") or said.get("allowed") or "",
         too_long=bool(said.get("too_long")),
         refused=said.get("refused") or "",
     )

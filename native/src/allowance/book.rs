@@ -1,0 +1,81 @@
+//! All allowances of this process: its configurations come and go, and what the brain has counted stays counted.
+
+use super::ledger::Ledger;
+use super::{Allowance, Taken, Wanted, Whose};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// As many as the brain gives at a time; those that are over leave when there are more.
+const MOST: usize = 4096;
+
+/// By whose they are. Of several the last one counts.
+#[derive(Default)]
+pub struct Book {
+    known: Mutex<HashMap<Whose, Allowance>>,
+}
+
+impl Book {
+    /// That of the process.
+    pub fn shared() -> &'static Book {
+        static SHARED: OnceLock<Book> = OnceLock::new();
+        SHARED.get_or_init(Book::default)
+    }
+
+    /// What the brain says; nothing happens where it is no allowance.
+    pub fn learn(&self, said: &[u8]) {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let now = Instant::now();
+        let read = std::str::from_utf8(said).ok().and_then(|text| Allowance::read(text, wall, now));
+        let Some((whose, allowance)) = read else { return };
+        let mut known = self.known();
+        if known.len() >= MOST {
+            known.retain(|_, allowance| !allowance.is_over(now));
+        }
+        known.insert(whose, allowance);
+    }
+
+    /// Takes what is wanted, if it can be had and written down.
+    pub fn take(&self, whose: &[u8], wanted: &Wanted, ledger: &Ledger, now: Instant) -> Option<Taken> {
+        let mut known = self.known();
+        known.get_mut(whose)?.take(wanted, now, |id, slot, taken| ledger.write(id, slot, taken))
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Whose, Allowance>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn said(id: u64) -> String {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        format!("{id} 2 {} 4 0 9 - chat acme /v1/embeddings told requests 9 5 1s", wall + 1000)
+    }
+
+    #[test]
+    fn what_is_learnt_is_taken_and_written_down() {
+        let path = std::env::temp_dir().join(format!("tidegate-ledger-{}", std::process::id()));
+        let (book, ledger) = (Book::default(), Ledger::named(path.to_str().unwrap()));
+        let wanted = Wanted::read("0 - 1 0").unwrap();
+        let take = |whose: &[u8]| book.take(whose, &wanted, &ledger, Instant::now());
+        let whose = b"chat acme /v1/embeddings";
+        assert!(take(whose).is_none(), "nothing is known");
+        book.learn(said(7).as_bytes());
+        assert!(take(whose).is_none(), "nobody could know");
+        fs::write(&path, b"").unwrap();
+        assert!(take(b"chat globex /v1/embeddings").is_none(), "another client's");
+        assert_eq!(take(whose).unwrap().headers[1], ("x-ratelimit-remaining-requests".into(), "8".into()));
+        let written = [0u64, 0, 0, 0, 0, 0, 7, 1, 0].map(u64::to_be_bytes).concat();
+        assert_eq!(fs::read(&path).unwrap(), written);
+        assert!(take(whose).is_some() && take(whose).is_some() && take(whose).is_none(), "little is left");
+        assert!(take(whose).is_some() && take(whose).is_none(), "four in all");
+        book.learn(b"no allowance");
+        book.learn(said(8).as_bytes());
+        assert!(take(whose).is_some(), "another one");
+        fs::remove_file(&path).unwrap();
+    }
+}

@@ -1,0 +1,72 @@
+"""How large a part of its limits a client is given in advance: a pure function of what it did with the last one, and of the room there is.
+
+what the client did lately                          then
+-------------------------------------------------   ------------------------------------------------
+asked for the first time in LATELY                  nothing: most clients do not come again that soon
+asked again                                         FIRST requests
+used the last part up before its time was over,     twice as many as it had, at most MOST
+  but for a QUARTER
+its time was over first, but for a quarter          as many as it used; nothing below LEAST
+
+Nobody is given more than a PARTth of the room that is left, shared among all routers of the policy: whoever takes the last of a limit is
+asked about each request, so that what is let through is exact where it matters, and no client waits long for what another one holds.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+FIRST: Final = 8
+"""Requests."""
+MOST: Final = 256
+LEAST: Final = 4
+PART: Final = 16
+QUARTER: Final = 4
+"""Where so little is left of a part, or of its time, one request asks for the next (native/src/allowance.rs)."""
+LATELY: Final = 2000
+"""Milliseconds."""
+
+
+class Size(NamedTuple):
+    """Of a part."""
+
+    requests: int
+    tokens: int
+
+
+class Lately(NamedTuple):
+    """Of one client with one model."""
+
+    at: int
+    """Milliseconds: when it asked, or its last part was over."""
+    next: int
+    """Requests of its next part; 0 where it has had none."""
+
+
+def requests(lately: Lately | None, now: int) -> int:
+    """How many it should be given now, for all that its own doing says."""
+    if lately is None or now - lately.at > LATELY:
+        return 0
+    return lately.next or FIRST
+
+
+def is_scarce(had: Size, used: Size, cost: int) -> bool:
+    """Whether little is left of a part after one more request of so many tokens."""
+    requests_left = had.requests - used.requests - 1
+    tokens_left = had.tokens - used.tokens - cost
+    return requests_left < had.requests // QUARTER or tokens_left < had.tokens // QUARTER
+
+
+def after(had: Size, used: Size, cost: int, at: int) -> Lately:
+    """When a part is over, or little of it is left: a request of `cost` tokens does not count in it any more."""
+    if is_scarce(had, used, cost):
+        return Lately(at, min(2 * had.requests, MOST))
+    return Lately(at, used.requests if used.requests >= LEAST else 0)
+
+
+def fitted(wanted: int, cost: int, room: Size, routers: int) -> Size | None:
+    """`wanted` requests of `cost` tokens, where there is room for so much more. None: too little."""
+    part = PART * routers
+    count = min(wanted, room.requests // part)
+    tokens = min(count * cost, room.tokens // part)
+    return Size(count, tokens) if count >= LEAST and tokens >= cost else None

@@ -1,0 +1,29 @@
+"""One question of Envoy's, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tidegate.brain.decide.step import Ask
+from tidegate.brain.limits.allowances import Whose
+from tidegate.brain.limits.asking import Asking
+from tidegate.brain.limits.rules import Cost, Rules
+
+
+class Question(NamedTuple):
+    """As long as it waits for its answer."""
+
+    ask: Ask
+    asked: Asking
+    rules: Rules
+    cost: Cost
+    reply: Callable[[], bytes]
+    """What it is told where there is room."""
+    allow: bool
+    """Whether others of its kind may have an allowance."""
+
+    @property
+    def whose(self) -> Whose:
+        """Who asks."""
+        return Whose(self.asked.model, self.asked.client, self.asked.path)
