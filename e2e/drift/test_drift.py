@@ -13,8 +13,8 @@ from e2e.harness import Place, model, policy
 
 pytestmark = pytest.mark.cluster
 CHILDREN = "deploy,svc,cm,sa,pdb,controllerrevision,role,rolebinding"
-REPAIR_SECONDS = 2.0
-"""A second, and one for kubectl to end in; the middle of all children counts, because a busy machine may hold one up."""
+REPAIR_SECONDS = 5.0
+"""A second, one for kubectl to end in, and what a busy machine adds; the middle of all children counts, because it may hold one up."""
 PATIENCE = 30.0
 """Seconds; what no watch told is found by a sweep once a minute."""
 

@@ -16,7 +16,7 @@ from e2e.harness import Load, Place, events, model, policy
 from e2e.zero import CHAT, ENGINES, ask, asleep, held, many, sleepy
 
 pytestmark = pytest.mark.cluster
-LATE = 10.0
+LATE = 30.0
 """Seconds. Two replicas of an operator, two controllers of Kubernetes and a busy machine stand between a request and a Pod; that the operator
 knows of the request within 0.4 s is proven in tests/control/test_doors.py, and nobody else would tell it at all."""
 
