@@ -218,7 +218,7 @@ def known(ground: Ground) -> Sequence[Part]:
     return ours(ground, documents.known())
 
 
-@form("guarded", "`known` with a limit of requests for each client")
+@form("guarded", "`known` with a limit of requests for each client, of whom one asks")
 def guarded(ground: Ground) -> Sequence[Part]:
     """What a gateway of a company does."""
     return ours(ground, documents.guarded())

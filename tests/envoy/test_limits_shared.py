@@ -121,13 +121,14 @@ async def test_while_the_store_hangs_each_lets_through_its_part(
 ) -> None:
     # brains wait for the store as they always do; Envoy for a brain that a busy machine holds up: it would let pass who is not counted
     monkeypatch.setattr("tidegate.envoy.limiting.TIMEOUT", PATIENCE)
-    await asyncio.to_thread(pair.run, limited(requests(60, window=3600)), engines.start())
+    await asyncio.to_thread(pair.run, limited(requests(60, window=3600), passes=False), engines.start())
     assert await statuses(pair, 20) == {200: 20}
     pair.valkey.hang()
     begin = time.monotonic()
     assert await statuses(pair, 2) == {200: 2}
     assert time.monotonic() - begin < 20, "nobody waits until it goes on"
-    assert (await statuses(pair, 100))[200] == 38, "30 each, less the 11 that each had let through"
+    told = await statuses(pair, 100)
+    assert told[200] <= 38 <= told[200] + told[503], "30 each, less the 11 that each had let through"
     pair.valkey.go_on()
     deadline = time.monotonic() + 60
     while pair.used("acme") < 60:

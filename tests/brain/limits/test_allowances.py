@@ -179,6 +179,20 @@ def test_paths_that_write_nothing_reserve_their_prompt(tmp_path: Path) -> None:
     front.close()
 
 
+def test_all_clients_together_hold_a_small_part_of_a_limit_that_they_share(tmp_path: Path) -> None:
+    front = Front(tmp_path, requests(1000, per="Policy"))
+    for client in range(20):
+        front.ask(f"client-{client}"), front.ask(f"client-{client}")
+    sizes = [int(given.split()[3]) for given in front.given]
+    assert sizes[:2] == [FIRST, FIRST]
+    assert sum(sizes) <= 1000 // 16
+    front.later(HOLDS + GRACE)
+    assert used(front.counting) == 40
+    front.ask("another"), front.ask("another")
+    assert front.given[-1].split()[3] == str(FIRST), "nothing is held any more"
+    front.close()
+
+
 def test_when_nobody_can_tell_what_was_taken_all_of_it_was(front: Front) -> None:
     front.ask(), front.ask()
     identity, slot = front.given[0].split()[:2]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.brain.limits.allowances import ANY
-from tidegate.brain.limits.pace import FIRST, LATELY, LEAST, MOST, PART, Lately, Size, after, fitted, requests
+from tidegate.brain.limits.pace import FIRST, LATELY, LEAST, MOST, PART, Lately, Size, after, fitted, part, requests
 
 
 @pytest.mark.parametrize(
@@ -33,26 +33,27 @@ def test_of_tokens(used: int, cost: int, wanted: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "cost", "room", "routers", "size"),
+    ("wanted", "cost", "may", "size"),
     [
-        (8, 0, Size(1000, ANY), 1, Size(8, 0)),
-        (8, 0, Size(8 * PART, ANY), 1, Size(8, 0)),
-        (8, 0, Size(8 * PART - 1, ANY), 1, Size(7, 0)),
-        (8, 0, Size(8 * PART, ANY), 2, Size(4, 0)),
-        (8, 0, Size(LEAST * PART - 1, ANY), 1, None),
-        (8, 100, Size(ANY, ANY), 1, Size(8, 800)),
-        (8, 100, Size(ANY, 100 * PART), 1, Size(8, 100)),
-        (8, 100, Size(ANY, 100 * PART - 1), 1, None),
-        (8, 0, Size(-5, ANY), 1, None),
+        (8, 0, Size(9, ANY), Size(8, 0)),
+        (8, 0, Size(7, ANY), Size(7, 0)),
+        (8, 0, Size(LEAST - 1, ANY), None),
+        (8, 100, Size(ANY, ANY), Size(8, 800)),
+        (8, 100, Size(ANY, 100), Size(8, 100)),
+        (8, 100, Size(ANY, 99), None),
+        (8, 0, Size(-5, ANY), None),
     ],
 )
-def test_what_there_is_room_for(wanted: int, cost: int, room: Size, routers: int, size: Size | None) -> None:
-    assert fitted(wanted, cost, room, routers) == size
+def test_what_may_be_given(wanted: int, cost: int, may: Size, size: Size | None) -> None:
+    assert fitted(wanted, cost, may) == size
 
 
-@given(st.integers(0, MOST), st.integers(0, 10**6), st.integers(-10, 10**7), st.integers(-10, 10**7), st.integers(1, 9))
-def test_all_routers_together_hold_a_small_part(wanted: int, cost: int, left: int, tokens: int, routers: int) -> None:
-    size = fitted(wanted, cost, Size(left, tokens), routers)
-    if size:
-        assert size.requests * routers * PART <= left
-        assert size.tokens * routers * PART <= tokens
+@given(st.integers(0, 10**6), st.lists(st.tuples(st.integers(0, 2), st.integers(0, MOST)), max_size=40))
+def test_all_routers_together_hold_a_small_part(amount: int, asked: list[tuple[int, int]]) -> None:
+    left, held = amount, [0, 0, 0]
+    for router, wanted in asked:
+        size = fitted(wanted, 0, Size(part(left, held[router], 3), ANY))
+        if size:
+            left -= size.requests
+            held[router] += size.requests
+    assert sum(held) * PART <= amount

@@ -5,7 +5,7 @@ an allowance                                       then
 ------------------------------------------------   -----------------------------------------------------------------
 a client asks twice within LATELY, or of its       its limits are charged for some requests more (pace.py), all or none
   last one little is left
-the store has counted them                         the answer to its next question has them
+they are counted                                   the answer to its question has them
 HOLDS is over, or the slice of any window in       Envoy takes no more of it; what it has not taken is given back,
   which it was counted                               GRACE later
 nobody can tell what was taken                     all of it was: in doubt a client has less
@@ -18,6 +18,7 @@ allowances: one could not tell whose a request is.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -61,6 +62,8 @@ class _Given:
     size: Size
     parts: tuple[tuple[bool, Part], ...]
     """Of limits of tokens, or of requests."""
+    used: Size
+    """As far as it is known."""
 
 
 class Allowances:
@@ -79,6 +82,8 @@ class Allowances:
         """By identity: all that are not settled."""
         self._last: dict[Whose, _Given] = {}
         """Those of them that may have room."""
+        self._held: Counter[str] = Counter()
+        """By key of a counter: what is given and, as far as is known, not used."""
         self._ready: dict[Whose, tuple[int, str]] = {}
         """Until when each holds, and what Envoy is told of it."""
         self._some = asyncio.Event()
@@ -96,10 +101,28 @@ class Allowances:
         now = self._now()
         count = pace.requests(self._lately.get(whose), now)
         self._remember(whose, now)
-        size = pace.fitted(count, cost, _room(counted), routers) if count and _in_slice(counted, now) else None
+        size = pace.fitted(count, cost, self._may(counted, routers)) if count and _in_slice(counted, now) else None
         if size:
             self._charging.add(whose)
         return size
+
+    def _may(self, counted: Iterable[Counted], routers: int) -> Size:
+        """How much may be given of all limits of a request that was counted."""
+        may = [ANY, ANY]
+        for rule, charge, verdict in counted:
+            left = charge.amount - verdict.used - charge.cost
+            may[rule.tokens] = min(may[rule.tokens], pace.part(left, self._held[charge.key], routers))
+        return Size(*may)
+
+    def _hold(self, given: _Given, more: Size) -> None:
+        for of_tokens, part in given.parts:
+            self._held[part.key] += more.tokens if of_tokens else more.requests
+            if not self._held[part.key]:
+                del self._held[part.key]
+
+    def _use(self, given: _Given, used: Size) -> None:
+        self._hold(given, Size(given.used.requests - used.requests, given.used.tokens - used.tokens))
+        given.used = used
 
     def _has_room(self, whose: Whose, cost: int) -> bool:
         """Whether it has an allowance of which enough is left: Envoy does not know of it yet."""
@@ -107,6 +130,7 @@ class Allowances:
         if last is None:
             return False
         used = self.ledger.taken(last.slot, last.identity) or last.size
+        self._use(last, used)
         if self._passed() < last.late and not pace.is_scarce(last.size, used, cost):
             return True
         del self._last[whose]
@@ -125,7 +149,7 @@ class Allowances:
         self._charging.discard(whose)
 
     def charged(self, whose: Whose, size: Size, counted: Sequence[Counted], price: Price) -> None:
-        """It was: Envoy is told with the next answer."""
+        """It was: Envoy is told with the answer."""
         self._charging.discard(whose)
         now = self._now()
         parts = tuple((rule.tokens, Part(c.key, v.at, c.cost, c.slice_ms)) for rule, c, v in counted)
@@ -136,8 +160,9 @@ class Allowances:
             return
         over = self._passed() + until - now
         late = over - (until - now) // QUARTER
-        given = _Given(whose, self._identity, self._free.pop(), late, over, size, parts)
+        given = _Given(whose, self._identity, self._free.pop(), late, over, size, parts, Size(0, 0))
         self._given[given.identity] = self._last[whose] = given
+        self._hold(given, size)
         self._ready[whose] = until, _written(given, until, counted, price)
         self._some.set()
 
@@ -152,6 +177,7 @@ class Allowances:
         for given in [given for given in self._given.values() if given.over <= late]:
             used = self.ledger.taken(given.slot, given.identity) or given.size
             self._take_back(given.parts, used)
+            self._use(given, given.size)
             self._free.append(given.slot)
             del self._given[given.identity]
             if self._last.get(given.whose) is given:
@@ -175,12 +201,6 @@ class Allowances:
 def _in_slice(counted: Iterable[Counted], now: int) -> bool:
     """Whether who counted has the same time as this router, as far as slices tell."""
     return all(verdict.at == now // charge.slice_ms for _, charge, verdict in counted)
-
-
-def _room(counted: Iterable[Counted]) -> Size:
-    """What is left of the limits after the request."""
-    least = {unit: left for unit, (left, _) in answer.least(counted).items()}
-    return Size(least.get("requests", ANY), least.get("tokens", ANY))
 
 
 def _written(given: _Given, until: int, counted: Sequence[Counted], price: Price) -> str:

@@ -26,11 +26,10 @@ from tidegate.brain.limits import answer, asking, reservation
 from tidegate.brain.limits.allowances import Allowances
 from tidegate.brain.limits.answer import Counted, fits
 from tidegate.brain.limits.owed import Owed
-from tidegate.brain.limits.pace import Size
-from tidegate.brain.limits.question import Question
+from tidegate.brain.limits.question import Advance, Question
 from tidegate.brain.limits.rules import Cost, Rules
 from tidegate.brain.limits.store import Store, verdicts
-from tidegate.brain.limits.windows import Charge, Verdict, Windows
+from tidegate.brain.limits.windows import Verdict, Windows
 from tidegate.brain.records.record import Record
 from tidegate.brain.store.resp import Away
 from tidegate.contract.limits import Limits
@@ -111,7 +110,7 @@ class Counting:
         counted = list(zip(rules.each, charges, seen, strict=True))
         if fits(counted):
             self._count_alone(counted)
-            self._allow(question, counted, None)
+            self._allow_alone(question, counted)
         return self._said(question, counted)
 
     def _count_alone(self, counted: Sequence[Counted]) -> None:
@@ -130,47 +129,55 @@ class Counting:
             counted = list(zip(rules.each, charges, seen, strict=True)) if seen else []
             if counted and fits(counted):
                 self._count(counted)
-                self._allow(question, counted, store)
-            if later.cancelled():
-                # its client has left, and no record will tell of what is reserved now
-                self._give_back(counted if fits(counted) else ())
-            elif not seen:
-                later.set_result(self._alone(question))
-            else:
-                later.set_result(self._said(question, counted))
+                self._allow(question, counted, store, lambda: self._answer(later, question, counted))
+            elif not later.cancelled():
+                later.set_result(self._said(question, counted) if seen else self._alone(question))
 
         store.admit(charges).add_done_callback(told)
         return later
+
+    def _answer(self, later: asyncio.Future[bytes], question: Question, counted: Sequence[Counted]) -> None:
+        if later.cancelled():
+            # its client has left, and no record will tell of what is reserved now
+            self._give_back(counted)
+        else:
+            later.set_result(self._said(question, counted))
 
     def _count(self, counted: Iterable[Counted]) -> None:
         for _, charge, verdict in counted:
             self._windows.add(charge.key, verdict.at, charge.cost, charge.slice_ms)
 
-    def _allow(self, question: Question, counted: Sequence[Counted], store: Store | None) -> None:
+    def _allow(self, question: Question, counted: Sequence[Counted], store: Store, then: Callable[[], None]) -> None:
         """Charges for some requests more, if this client comes often."""
+        advance = self._advance(question, counted)
+        if advance is None:
+            then()
+            return
+
+        def told(done: asyncio.Future[list[int]]) -> None:
+            self._charged(advance, _told(done), self._count)
+            then()
+
+        store.admit(advance.charges).add_done_callback(told)
+
+    def _allow_alone(self, question: Question, counted: Sequence[Counted]) -> None:
+        advance = self._advance(question, counted)
+        if advance:
+            self._charged(advance, self._windows.look(self._now(), advance.charges), self._count_alone)
+
+    def _advance(self, question: Question, counted: Sequence[Counted]) -> Advance | None:
         limits, rules = self._limits, question.rules
         if not (question.allow and limits and rules is self._rules) or rules.by_address:
-            return
+            return None
         cost, routers = question.cost, limits.replicas if limits.store else 1
         size = self.allowances.wanted(question.whose, cost.prompt + cost.answer, counted, routers)
         if size is None:
-            return
+            return None
         charges = [c._replace(cost=size.tokens if rule.tokens else size.requests) for rule, c, _ in counted]
-        if store is None:
-            self._charged(question, size, charges, self._windows.look(self._now(), charges), self._count_alone)
-        else:
-            store.admit(charges).add_done_callback(
-                lambda done: self._charged(question, size, charges, _told(done), self._count)
-            )
+        return Advance(question, size, charges)
 
-    def _charged(
-        self,
-        question: Question,
-        size: Size,
-        charges: Sequence[Charge],
-        seen: Sequence[Verdict],
-        count: Callable[[Sequence[Counted]], None],
-    ) -> None:
+    def _charged(self, advance: Advance, seen: Sequence[Verdict], count: Callable[[Sequence[Counted]], None]) -> None:
+        question, size, charges = advance
         more = list(zip(question.rules.each, charges, seen, strict=True)) if seen else []
         if more and fits(more):
             count(more)

@@ -8,8 +8,8 @@ used the last part up before its time was over,     twice as many as it had, at 
   but for a QUARTER
 its time was over first, but for a quarter          as many as it used; nothing below LEAST
 
-Nobody is given more than a PARTth of the room that is left, shared among all routers of the policy: whoever takes the last of a limit is
-asked about each request, so that what is let through is exact where it matters, and no client waits long for what another one holds.
+All that is given of a limit, to whomever and by all routers of the policy, is a PARTth of what is left of it at most: whoever takes the last of a
+limit is asked about each request, so that what is let through is exact where it matters, and no client waits long for what another one holds.
 """
 
 from __future__ import annotations
@@ -64,9 +64,13 @@ def after(had: Size, used: Size, cost: int, at: int) -> Lately:
     return Lately(at, used.requests if used.requests >= LEAST else 0)
 
 
-def fitted(wanted: int, cost: int, room: Size, routers: int) -> Size | None:
-    """`wanted` requests of `cost` tokens, where there is room for so much more. None: too little."""
-    part = PART * routers
-    count = min(wanted, room.requests // part)
-    tokens = min(count * cost, room.tokens // part)
+def part(left: int, held: int, routers: int) -> int:
+    """How much more of a limit may be given by this router, of which others hold some."""
+    return (left + held) // (PART * routers) - held
+
+
+def fitted(wanted: int, cost: int, may: Size) -> Size | None:
+    """`wanted` requests of `cost` tokens, as far as so much may be given. None: too little."""
+    count = min(wanted, may.requests)
+    tokens = min(count * cost, may.tokens)
     return Size(count, tokens) if count >= LEAST and tokens >= cost else None

@@ -1,14 +1,16 @@
-"""One question of Envoy's, and what it costs."""
+"""One question of Envoy's, what it costs, and what is charged with it for those that come after it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.limits.allowances import Whose
 from tidegate.brain.limits.asking import Asking
+from tidegate.brain.limits.pace import Size
 from tidegate.brain.limits.rules import Cost, Rules
+from tidegate.brain.limits.windows import Charge
 
 
 class Question(NamedTuple):
@@ -27,3 +29,11 @@ class Question(NamedTuple):
     def whose(self) -> Whose:
         """Who asks."""
         return Whose(self.asked.model, self.asked.client, self.asked.path)
+
+
+class Advance(NamedTuple):
+    """While it is charged."""
+
+    question: Question
+    size: Size
+    charges: Sequence[Charge]
