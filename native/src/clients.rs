@@ -11,7 +11,7 @@
 //! | told                                             | all keys were read    | then                     |
 //! |--------------------------------------------------|-----------------------|--------------------------|
 //! | 1 to 253 printable ASCII characters, no spaces   | any                   | that client asks         |
-//! | nothing, or something else                       | any                   | 401                      |
+//! | nothing, or something else                       | any                   | 401, and what is wrong   |
 //! | nothing can be, because no keys are known        | no                    | 503: nobody knows yet    |
 //!
 //! <https://platform.openai.com/docs/api-reference/authentication>, <https://docs.anthropic.com/en/api/overview#authentication>
@@ -26,8 +26,11 @@ const UNKNOWN: &str = "The API key is not valid here.";
 const SEVERAL: &str =
     "Different API keys were shown: authorization and x-api-key must hold the same one, or only one be sent.";
 const NO_BEARER: &str = "The authorization header must be of the form: Bearer KEY.";
-const NOBODYS: &str =
-    "The token does not say whose it is: it lacks the claim that names the client, or that is no client's id.";
+const NOBODYS: &str = "The token does not say whose it is: it lacks the claim that names the client, or that is empty.";
+const LONG: &str = "The token's claim that names the client is too long: a client's id has 253 characters at most.";
+const SPACED: &str = "The token's claim that names the client has spaces, which a client's id has not.";
+const UNPRINTED: &str =
+    "The token's claim that names the client has control characters, or others that are not ASCII, which a client's id has not.";
 /// Bytes of a client's id.
 const LONGEST: usize = 253;
 const UNREAD: &str = "The router does not know its clients' keys yet; try again.";
@@ -62,8 +65,9 @@ impl Clients {
             return Ok(None);
         }
         if !self.told.is_empty() {
-            let told = host.header(Side::Request, &self.told, 0).filter(|name| is_id(name));
-            return told.map(|name| Some(Cow::Owned(name.to_vec()))).ok_or(Stranger(401, NOBODYS));
+            let told = host.header(Side::Request, &self.told, 0).unwrap_or_default();
+            let wrong = no_id(told).map(|why| Stranger(401, why));
+            return wrong.map_or_else(|| Ok(Some(Cow::Owned(told.to_vec()))), Err);
         }
         match shown(host).and_then(|key| self.by_digest.get(&sha256(key)).ok_or(UNKNOWN)) {
             Ok(client) => Ok(Some(Cow::Borrowed(client))),
@@ -73,8 +77,15 @@ impl Clients {
     }
 }
 
-fn is_id(name: &[u8]) -> bool {
-    (1..=LONGEST).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic)
+/// Why a name is no client's id.
+fn no_id(name: &[u8]) -> Option<&'static str> {
+    match name {
+        [] => Some(NOBODYS),
+        _ if name.len() > LONGEST => Some(LONG),
+        _ if name.iter().any(|&c| !(c.is_ascii_graphic() || c == b' ')) => Some(UNPRINTED),
+        _ if name.contains(&b' ') => Some(SPACED),
+        _ => None,
+    }
 }
 
 /// The one key that all headers hold.
@@ -190,8 +201,10 @@ mod tests {
         for (path, told, wanted) in [
             ("/v1/models", Some("me@example.com"), Ok(Some("me@example.com"))),
             ("/v1/models", Some(longest.as_str()), Ok(Some(longest.as_str()))),
-            ("/v1/models", Some(&format!("{longest}x")), Err(Stranger(401, NOBODYS))),
-            ("/v1/models", Some("two words"), Err(Stranger(401, NOBODYS))),
+            ("/v1/models", Some(&format!("{longest}x")), Err(Stranger(401, LONG))),
+            ("/v1/models", Some("two words"), Err(Stranger(401, SPACED))),
+            ("/v1/models", Some("two\tor\u{1}three"), Err(Stranger(401, UNPRINTED))),
+            ("/v1/models", Some("zoë"), Err(Stranger(401, UNPRINTED))),
             ("/v1/models", Some(""), Err(Stranger(401, NOBODYS))),
             ("/v1/models", None, Err(Stranger(401, NOBODYS))),
             ("/healthz", None, Ok(None)),

@@ -68,7 +68,7 @@ async def test_a_secret_that_is_named_for_a_store_later_is_known_there(tmp_path:
 
 async def test_a_brain_that_comes_after_another_counts_at_once(tmp_path: Path) -> None:
     made = router(tmp_path, configured(requests(1)))
-    made.decisions._answers = {"chat": b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"}
+    made.decisions._answers.follow({"chat": b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"}, 0)
     statuses = []
     for _ in range(2):
         reply = made.decisions.decide(ask())
@@ -80,7 +80,7 @@ async def test_a_brain_that_comes_after_another_counts_at_once(tmp_path: Path) -
 
 async def test_a_record_is_counted_and_settled(tmp_path: Path) -> None:
     made = router(tmp_path, configured(tokens(100)))
-    made.decisions._answers = {"chat": b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"}
+    made.decisions._answers.follow({"chat": b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"}, 0)
     for _ in range(5):
         reply = made.decisions.decide(ask(most=60))
         assert isinstance(reply, bytes)

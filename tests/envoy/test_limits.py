@@ -138,6 +138,7 @@ def test_one_question_where_the_brain_decides_too(envoy: RealEnvoy, engines: Eng
     said = [envoy.client.post(CHAT, json={"model": "auto"}) for _ in range(3)]
     assert [answer.status_code for answer in said] == [200, 200, 429]
     assert said[0].headers["x-ratelimit-remaining-requests"] == "1"
+    assert [answer.headers.get("x-tidegate-backend") for answer in said] == ["a", "a", None]
 
 
 def test_addresses_and_models(envoy: RealEnvoy, engines: Engines, brain: Brain) -> None:
@@ -208,6 +209,7 @@ def test_without_the_brain_all_pass_or_all_are_refused(
     with load(envoy) as seen:
         enough(seen, 50)
         end(brain)
+        until(lambda: "x-ratelimit-limit-requests" not in post(envoy).headers)  # what it has given holds for a moment
         again(seen)  # none is left of those that were asked before
         before = Counter(seen)
         enough(seen, before.total() + 20)

@@ -150,7 +150,7 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
         stack.enter_context(_running(argv, log))
         url = f"http://127.0.0.1:{listen}"
         try:
-            until(_answers(url, "/healthz"), 30)
+            until(_answers(url, "/healthz"), 120)
         except AssertionError as error:
             raise AssertionError(log.read_text()[-2000:]) from error
         yield Router(url, engines)

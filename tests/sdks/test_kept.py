@@ -50,6 +50,25 @@ def test_messages(router: Router) -> None:
         assert usage.output_tokens == first.usage.output_tokens
 
 
+def test_messages_of_the_beta_client(router: Router) -> None:
+    """It writes the betas into a header, and its earlier versions `?beta=true` besides."""
+    asked: dict[str, Any] = {
+        "model": "kept-chat", "max_tokens": 200, "messages": [{"role": "user", "content": "What is kept of a beta?"}],
+        "betas": ["context-management-2025-06-27"], "extra_query": {"beta": "true"},
+    }  # fmt: skip
+    with anthropic.Anthropic(base_url=router.url, api_key=KEY, max_retries=0) as client:
+        first = client.beta.messages.create(**asked)
+        again = given_again(lambda: client.beta.messages.with_raw_response.create(**asked))
+        assert (again.id, again.content) == (first.id, first.content)
+        with client.beta.messages.stream(**asked) as stream:
+            assert stream.get_final_message().content[0].text == again.content[0].text
+            assert stream.response.headers["x-tidegate-cache"] == "hit-memory"
+        for less in ("extra_query", "betas"):
+            del asked[less]
+            other = client.beta.messages.with_raw_response.create(**asked)
+            assert other.headers["x-tidegate-cache"] == "miss"
+
+
 def test_a_call_of_a_tool_in_messages(router: Router) -> None:
     asked: dict[str, Any] = {
         "model": "kept-calls", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello."}],

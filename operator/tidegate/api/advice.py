@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from pydantic_core import ErrorDetails
 
-from tidegate.api.base import DNS_LABEL
+from tidegate.api.base import DNS_LABEL, SUBDOMAIN
 from tidegate.api.engine import QUANTIZATION, RESOURCE_NAME
 from tidegate.api.modeldeployment import SERVED_NAME
 from tidegate.api.values import DURATION, HTTP_URL, PERCENT, QUANTITY, WHOLE_PERCENT
@@ -36,13 +36,21 @@ _SHAPES = {
     PERCENT: "a share such as 90% or 0.5%",
     QUANTITY: "a quantity such as 16Gi, 500m or 4",
     DNS_LABEL: "lower case letters, digits and '-', such as llama-8b",
+    SUBDOMAIN: "the name of an object: lower case letters, digits, '-' and '.', such as chat-keys",
     SERVED_NAME: "letters, digits and . _ : / -, such as acme/llama-8b",
     RESOURCE_NAME: "the name of a device plugin's resource, such as nvidia.com/gpu",
     HTTP_URL: "a URL without TLS, such as http://collector.observability:4318",
     WHOLE_PERCENT: "a whole share from 1% to 99%",
     QUANTIZATION: "lower case letters, digits, '-' and '_', such as fp8",
 }
-_EXAMPLES = {DURATION: "10m", PERCENT: "90%", QUANTITY: "16Gi", DNS_LABEL: "llama-8b", SERVED_NAME: "acme/llama-8b"}
+_EXAMPLES = {
+    DURATION: "10m",
+    PERCENT: "90%",
+    QUANTITY: "16Gi",
+    DNS_LABEL: "llama-8b",
+    SUBDOMAIN: "chat-keys",
+    SERVED_NAME: "acme/llama-8b",
+}
 
 
 def advice(detail: ErrorDetails, root: Schema) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from tidegate.api import bounds
-from tidegate.api.base import KEYED_BY_NAME, SET, Part, Rule, SecretKeyRef, SecretName
+from tidegate.api.base import KEYED_BY_NAME, SET, ObjectName, Part, Rule, SecretKeyRef
 from tidegate.api.values import HOST, PORT
 from tidegate.contract.jwks import published
 
@@ -22,7 +22,7 @@ class Anonymous(Part):
 class KeysRef(Part):
     """A Secret in the same namespace: each entry's name is a client's id, its value that client's key."""
 
-    name: SecretName
+    name: ObjectName
     """Name of the Secret."""
 
 

@@ -182,7 +182,9 @@ T = TypeVar("T", bound=Part)
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, Field(min_length=1, max_length=bounds.NAME, pattern=DNS_LABEL)]
 """A name inside an object: lower case letters, digits and '-'."""
-ObjectName = Annotated[str, Field(min_length=1, max_length=253)]
+SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=SUBDOMAIN)]
+"""A name of an object: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#dns-subdomain-names"""
 
 KEYED_BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 SET = {"x-kubernetes-list-type": "set"}
@@ -192,13 +194,10 @@ FreeForm = Annotated[dict[str, Any], Field(json_schema_extra=FREE_FORM)]
 """An object of core Kubernetes that is passed on as it is; the API server checks it where it is used."""
 
 
-SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-
-
 class SecretKeyRef(Part):
     """A key of a Secret in the same namespace."""
 
-    name: SecretName
+    name: ObjectName
     """Name of the Secret."""
     key: Annotated[str, Field(min_length=1, max_length=253)]
     """Key inside the Secret."""

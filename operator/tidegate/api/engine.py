@@ -17,6 +17,9 @@ RESOURCE_NAME = r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
 QUANTIZATION = r"^[a-z0-9_-]+$"
 
 
+ResourceName = Annotated[str, Field(min_length=1, max_length=253)]
+
+
 class GPUs(Part):
     """GPUs of one engine Pod."""
 
@@ -29,9 +32,9 @@ class GPUs(Part):
 class Resources(Part):
     """core/v1 ResourceRequirements of a container; an engine's GPUs are counted by `gpus`."""
 
-    requests: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
+    requests: dict[ResourceName, Quantity] = Field(default={}, max_length=32)
     """What the scheduler sets aside, by resource name."""
-    limits: dict[ObjectName, Quantity] = Field(default={}, max_length=32)
+    limits: dict[ResourceName, Quantity] = Field(default={}, max_length=32)
     """What the container may use at most, by resource name."""
 
     rules: ClassVar = (

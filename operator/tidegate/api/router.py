@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, Part, Rule, Ruled, SecretName, cel_string
+from tidegate.api.base import KEYED_BY_NAME, SET, LocalRef, ObjectName, Part, Rule, Ruled, cel_string
 from tidegate.api.engine import PodMetadata, Resources, Scheduling
 from tidegate.api.routerscaling import ROUTERS, Replicas, RouterAutoscaling
 
@@ -64,7 +64,7 @@ class Cors(Part):
 class CertificateRef(Part):
     """A Secret in the same namespace."""
 
-    name: SecretName
+    name: ObjectName
     """Name of the Secret."""
 
 

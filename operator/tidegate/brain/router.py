@@ -296,8 +296,7 @@ class Router:
             for name in self.files.clusters()
             if name not in wanted.clusters
         }
-        if self._leaving:
-            loop.call_later(LINGER, self._changed.set)
+        loop.call_later(LINGER, self._changed.set)
         self.files.settle(wanted, self._leaving)
         self.files.remember(offer.config.text())
         self._running, self._config_running = wanted, offer.config

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.envoy.conftest import config
 from tidegate.brain.cache.answered import Answered
 from tidegate.brain.cache.desk import LONG, Desk
+from tidegate.brain.decide.known import LASTS
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Heard, Promised, Reply
 from tidegate.contract.cache import Cache, Memory, Price, TtlRule
@@ -285,8 +286,11 @@ def test_nobody_knows_whose_it_is() -> None:
 def test_a_cache_that_nobody_names_is_forgotten() -> None:
     envoy = Envoy(cached())
     envoy.brings(envoy.asks(), "x")
-    for _ in range(2):  # what was followed before stays known once
+    for _ in range(3):
         envoy.desk.follow(config({"chat": {"a": 1}}), {"a"})
+        assert envoy.asks().hit, "who began before"
+    envoy.now += LASTS
+    envoy.desk.follow(config({"chat": {"a": 1}}), {"a"})
     assert envoy.desk.tiers == {}
     assert envoy.asks() == Told(False)
 

@@ -139,4 +139,4 @@ def judge(router: Router, *, right: bool, until_on: bool) -> None:
 
 def asked_of(router: Router) -> Asked:
     ask = Ask("chat", b'{"messages": []}', path="/v1/chat/completions", cache="to-chat acme")
-    return read(ask, router.desk._lines["to-chat"])
+    return read(ask, router.desk._lines.all["to-chat"])

@@ -206,7 +206,7 @@ def test_an_answer_to_a_similar_question_is_the_brains() -> None:
     envoy = kept()
     tier = envoy.desk.tiers["kept"]
     [entry] = tier.memory.entries()
-    asked = asking.read(envoy.made("hello"), envoy.desk._lines["to-chat"])
+    asked = asking.read(envoy.made("hello"), envoy.desk._lines.all["to-chat"])
     assert envoy.desk._lease(tier, asked, Given(entry, "exact"))
     assert not envoy.desk._lease(tier, asked, Given(entry, "semantic"))
     tier.memory.forget(entry.key)

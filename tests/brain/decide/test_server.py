@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.brain.decide.test_step import asking
 from tests.envoy.conftest import config
-from tidegate.brain.decide.server import LASTS, Decisions
+from tidegate.brain.decide.known import LASTS
+from tidegate.brain.decide.server import Decisions
 from tidegate.brain.decide.step import Ask
 from tidegate.contract.router_config import RouterConfig
 from tidegate.envoy.clusters import Endpoint
@@ -46,19 +47,8 @@ def test_who_began_before_is_answered_however_often_the_new_one_is_followed() ->
 
 def test_what_may_come_is_known_while_the_old_one_is_followed() -> None:
     brain = Brain()
-    brain.follows(PLAIN)
-    brain.decisions.expect(LARGE, ENGINES)
-    brain.follows(PLAIN)
-    assert brain.says() == "to-large"
-
-
-def test_what_envoy_runs_counts_most_and_then_what_was_said_last() -> None:
-    brain = Brain()
     brain.follows(LARGE)
     brain.decisions.expect(CHAT, ENGINES)
     assert brain.says() == "to-large"
-    brain.follows(CHAT)
-    assert brain.says() == "to-chat"
     brain.follows(PLAIN)
-    brain.decisions.expect(LARGE, ENGINES)
-    assert brain.says() == "to-large"
+    assert brain.says() == "to-chat"

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from tests.envoy.conftest import config
+from tidegate.brain.decide.known import LASTS
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.waiting import Waiting
 from tidegate.contract.destinations import Hold
@@ -48,10 +49,12 @@ async def test_what_is_expected_is_known_until_it_comes() -> None:
 
 
 async def test_who_began_before_goes_on() -> None:
-    waiting = Waiting()
+    clock = [100.0]
+    waiting = Waiting(lambda: clock[0])
     waiting.follow(BOTH)
     for _ in range(3):
         waiting.follow(ONE)
-    assert (await told(waiting, "to-large"), await told(waiting, "to-chat")) == ("200", "waits")
-    waiting.follow(holding({"other": {"c": 1}}))
-    assert await told(waiting, "to-large") == "503", "two configurations ago"
+        assert (await told(waiting, "to-large"), await told(waiting, "to-chat")) == ("200", "waits")
+    clock[0] += LASTS
+    waiting.follow(ONE)
+    assert (await told(waiting, "to-large"), await told(waiting, "to-chat")) == ("503", "waits")

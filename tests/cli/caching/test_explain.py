@@ -127,6 +127,14 @@ def test_headers_that_count_are_shown_where_they_do() -> None:
     assert not any("headers" in line for line in said(headers=headers).lines)
 
 
+def test_a_query_that_counts_is_shown() -> None:
+    lines = said(path="/v1/messages?beta=true", headers=("anthropic-beta=context-1m",)).lines
+    assert {"  path         /v1/messages", "  query        beta=true", "  headers      anthropic-beta: context-1m"} <= {
+        *lines
+    }
+    assert "those of /v1/chat/completions" in said(path="/v1/messages?beta=1").lines[0]
+
+
 @pytest.mark.parametrize(
     ("path", "more", "why"),
     [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from tidegate.plan.scaling.decide import Decision
 from tidegate.plan.scaling.limits import Limit
 from tidegate.plan.scaling.shown import APART, HELD, REFRESHED, Shown, show
@@ -26,7 +28,7 @@ def test_another_number_is_shown_at_once() -> None:
 
 
 def test_the_same_stays() -> None:
-    after = show(FIRST, made(3, "Steady", "newer figures"), 1500.0)
+    after = show(FIRST, made(3, "Steady", "newer figures"), 1000.0 + REFRESHED - 1)
     assert (after.decision.words, after.at) == ("", 1000.0)
 
 
@@ -44,9 +46,10 @@ def test_another_reason_comes_not_too_soon_after_the_last() -> None:
 
 
 def test_a_reason_that_went_back_begins_anew() -> None:
-    away = show(show(FIRST, made(3, "Max"), 1290.0), made(3, "Steady"), 1295.0)
-    again = show(away, made(3, "Max"), 1350.0)
-    assert show(again, made(3, "Max"), 1355.0).decision.limit == "Steady"
+    away = show(show(FIRST, made(3, "Max"), 1090.0), made(3, "Steady"), 1095.0)
+    again = show(away, made(3, "Max"), 1105.0)
+    assert show(again, made(3, "Max"), 1105.0 + HELD - 1).decision.limit == "Steady"
+    assert show(again, made(3, "Max"), 1105.0 + HELD).decision.limit == "Max"
 
 
 def test_figures_are_refreshed() -> None:
@@ -57,10 +60,36 @@ def test_a_clock_that_was_set_back() -> None:
     assert show(FIRST, made(3, "Window"), 500.0).at == 500.0
 
 
-def test_an_hour_of_flaps_is_shown_seldom() -> None:
-    """A load that is Steady for 60 s and Window for 70."""
-    shown: list[Shown] = [FIRST]
-    for look in range(1, 721):
-        limit: Limit = "Steady" if look * 5 % 130 < 60 else "Window"
-        shown.append(show(shown[-1], made(3, limit), 1000.0 + look * 5))
-    assert sum(before.at != after.at for before, after in pairwise(shown)) <= 12
+def flaps(steady: float, every: float) -> list[tuple[float, Limit, Shown]]:
+    """An hour of looks, `every` so many seconds, of a load that is Steady and Window in turn, each for `steady` seconds."""
+    looked: list[tuple[float, Limit, Shown]] = [(1000.0, "Steady", FIRST)]
+    for look in range(1, int(3600 // every)):
+        at = 1000.0 + look * every
+        limit: Limit = "Window" if (at - 1000.0) // steady % 2 else "Steady"
+        looked.append((at, limit, show(looked[-1][2], made(3, limit), at)))
+    return looked
+
+
+def test_flaps_are_not_shown() -> None:
+    assert {shown.at for _, _, shown in flaps(10.0, 5.0)} == {1000.0 + REFRESHED * n for n in range(6)}
+
+
+@pytest.mark.parametrize("every", [4.0, 5.0, 6.0])
+@pytest.mark.parametrize("steady", [15.0, 20.0, 29.0, 41.0, 70.0])
+def test_what_changes_all_the_time_is_shown_twice_a_minute(steady: float, every: float) -> None:
+    times = sorted({shown.at for _, _, shown in flaps(steady, every)})
+    assert min(after - before for before, after in pairwise(times)) >= APART
+
+
+@pytest.mark.parametrize("every", [4.0, 5.0, 6.0])
+@pytest.mark.parametrize("steady", [37.0, 41.0, 70.0, 130.0])
+def test_a_reason_that_lasts_is_true_within_half_a_minute(steady: float, every: float) -> None:
+    for at, limit, shown in flaps(steady, every):
+        assert shown.decision.limit == limit or (at - 1000.0) % steady <= 30, at
+
+
+def test_at_rest_nothing_is_new() -> None:
+    shown = [FIRST]
+    for look in range(1, int(REFRESHED // 5)):
+        shown.append(show(shown[-1], made(3, "Steady", f"{look}"), 1000.0 + look * 5))
+    assert {each.decision.words for each in shown} == {""}

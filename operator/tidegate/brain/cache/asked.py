@@ -70,7 +70,7 @@ class Asked:
 
 def read(ask: Ask, line: Line) -> Asked:
     """Raises Bypassed."""
-    kind = key.PATHS.get(ask.path)
+    kind = key.kind_of(ask.path)
     if kind is None:
         raise Bypassed("path")
     cache, client = line.cache, ask.cache.partition(" ")[2]
@@ -84,8 +84,8 @@ def read(ask: Ask, line: Line) -> Asked:
         raise Bypassed("body")
     if reason := bypass.why_not(kind, body, cache.max_temperature):
         raise Bypassed(reason)
-    tenant, headers = client if cache.sharing == "Client" else "", _counted(ask)
-    scope = Scope(line.policy, tenant, ask.model, cache.version, headers)
+    tenant, beside = client if cache.sharing == "Client" else "", _beside(ask)
+    scope = Scope(line.policy, tenant, ask.model, cache.version, beside)
     question = Question(scope, kind, body)
     keys = {name: question.key(each.identity) for name, each in line.answerers.items()}
     ttl = ttl_of(cache, ask.headers)
@@ -93,10 +93,11 @@ def read(ask: Ask, line: Line) -> Asked:
     return Asked(line, kind, body, scope, question.digest, keys, wishes, manner(kind, body), ttl, said)
 
 
-def _counted(ask: Ask) -> str:
-    """What its headers say by which the answer may be another one."""
-    names = caching.COUNTED.get(ask.path, ())
-    return "\n".join(ask.headers.get(name.encode(), b"").decode("latin-1") for name in names)
+def _beside(ask: Ask) -> str:
+    """What its query and its headers say by which the answer may be another one."""
+    path, mark, query = ask.path.partition("?")
+    values = (ask.headers.get(name.encode(), b"").decode("latin-1") for name in caching.COUNTED.get(path, ()))
+    return "\n".join([*([query] if mark else []), *values])
 
 
 def ttl_of(cache: Cache, headers: Mapping[bytes, bytes]) -> float | None:

@@ -2,7 +2,7 @@
 
 the request                                                              reason
 ----------------------------------------------------------------------   -------------
-another path than those of key.py, or one with a query                   path
+another path or query than those of key.py                               path
 a body that is no JSON object, too long, or names a member twice         body
 what these rows look at of another type: some read "2" as 2              body
 a `temperature` above the cache's bound (1 where it says none)           temperature

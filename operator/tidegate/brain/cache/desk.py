@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +27,7 @@ from tidegate.brain.cache.lines import Line, lines
 from tidegate.brain.cache.tickets import Tickets
 from tidegate.brain.cache.tier import Tier
 from tidegate.brain.cache.whole import NotWhole, whole
+from tidegate.brain.decide.known import Known
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, promised
 from tidegate.contract.router_config import RouterConfig
@@ -86,8 +87,8 @@ class Desk:
     def __init__(self, now: Callable[[], float], name: str, leases: Leases | None = None) -> None:
         self._now, self._name = now, name
         self.leases = leases or Leases(now)
-        self._lines: dict[str, Line] = {}
-        self._followed: dict[str, Line] = {}
+        self._lines: Known[Line] = Known()
+        """By route."""
         self.tiers: dict[str, Tier] = {}
         self._wanted: Tickets[Wanted] = Tickets(FETCHED)
         self._leads: Tickets[Lead] = Tickets(BROUGHT, lambda lead: lead.tier.flights.failed(lead.flight))
@@ -95,40 +96,40 @@ class Desk:
         self._count = 0
 
     def follow(self, config: RouterConfig, answering: Collection[str]) -> None:
-        """`config` is what Envoy runs, `answering` the Services that have engines. What was followed before stays known for requests that
-        began with it."""
-        known = lines(config, answering)
-        self._know({**self._followed, **known}, config)
-        self._followed = known
+        """`config` is what Envoy runs, `answering` the Services that have engines."""
+        before = self._lines.all
+        self._lines.follow(lines(config, answering), self._now())
+        self._changed(before, config)
 
     def expect(self, config: RouterConfig, answering: Collection[str]) -> None:
         """`config` is what Envoy may run from this moment on."""
-        self._know({**lines(config, answering), **self._lines}, config)
+        before = self._lines.all
+        self._lines.expect(lines(config, answering), self._now())
+        self._changed(before, config)
 
-    def _know(self, known: dict[str, Line], config: RouterConfig) -> None:
-        if known != self._lines:
+    def _changed(self, before: Mapping[str, Line], config: RouterConfig) -> None:
+        if before != self._lines.all:
             self.leases.void()
-        self._lines = known
         self._open(config)
 
     def _open(self, config: RouterConfig) -> None:
         """Tiers that no configuration names any more are forgotten, with what they keep."""
         named = {cache.name: cache for cache in config.caches or ()}
-        for name in {line.cache.name for line in self._lines.values()}:
+        for name in {line.cache.name for line in self._lines.all.values()}:
             cache = named.get(name)
             if name in self.tiers and cache:
                 self.tiers[name].follow(cache)
             elif name not in self.tiers:
                 self.tiers[name] = Tier(cache or self._line_of(name).cache, self._now, self.leases)
-        for name in self.tiers.keys() - {line.cache.name for line in self._lines.values()}:
+        for name in self.tiers.keys() - {line.cache.name for line in self._lines.all.values()}:
             del self.tiers[name]
 
     def _line_of(self, cache: str) -> Line:
-        return next(line for line in self._lines.values() if line.cache.name == cache)
+        return next(line for line in self._lines.all.values() if line.cache.name == cache)
 
     def ask(self, ask: Ask) -> Reply:
         """Envoy's question about a request."""
-        line = self._lines.get(ask.cache.partition(" ")[0])
+        line = self._lines.all.get(ask.cache.partition(" ")[0])
         if line is None:
             return _GO
         tier = self.tiers[line.cache.name]
@@ -297,7 +298,7 @@ class Desk:
 
     def _given_again(self, route: str, key: bytes) -> None:
         """By Envoy itself: what is used stays, and is counted as far as it is still known."""
-        line = self._lines.get(route)
+        line = self._lines.all.get(route)
         tier = self.tiers.get(line.cache.name) if line else None
         if line and tier and (entry := tier.memory.get(key, self._now()) or self.leases.of(key)):
             tier.count(line, Given(entry, "memory"), waited=False)

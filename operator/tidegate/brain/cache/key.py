@@ -2,7 +2,7 @@
 
 The key of an answer is a hash over
 
-    policy, tenant, public model, path, version of the cache, headers that choose an API's version and more (envoy/caching.py), who
+    policy, tenant, public model, path and query, version of the cache, headers that choose an API's version and more (envoy/caching.py), who
     answered (a destination of a revision), and the request's body as JSON with its own members in one order, without what is known to leave the
     answer alone
 
@@ -33,6 +33,9 @@ PATHS: Final[Mapping[str, Kind]] = {
     "/v1/messages": "messages",
     "/v1/responses": "responses",
 }
+QUERIES: Final[Mapping[str, frozenset[str]]] = {"/v1/messages": frozenset({"beta=true"})}
+"""What may stand behind a path: what earlier versions of Anthropic's libraries write for `client.beta`, whose betas are named in a header
+that counts. Others may choose a version, or say whose the request is, and nobody here knows which do."""
 IGNORED: Final = frozenset(
     {
         "model",
@@ -72,8 +75,14 @@ class Scope:
     """The client; empty where all clients of the policy share."""
     model: str
     version: str
-    headers: str = ""
-    """Values of those that change the answer."""
+    beside: str = ""
+    """What is said beside the body that may change the answer: the query, and values of headers."""
+
+
+def kind_of(target: str) -> Kind | None:
+    """Of a request's path with its query; None where answers are not kept."""
+    path, mark, query = target.partition("?")
+    return PATHS.get(path) if not mark or query in QUERIES.get(path, ()) else None
 
 
 def ignored(kind: Kind) -> frozenset[str]:
@@ -119,7 +128,7 @@ class Question:
             scope.tenant.encode(),
             scope.model.encode(),
             scope.version.encode(),
-            scope.headers.encode(),
+            scope.beside.encode(),
             kind.encode(),
         )
         self._hash = blake2b(digest_size=32)

@@ -11,6 +11,7 @@ from typing import Final
 
 from tidegate.brain.cache.desk import Desk
 from tidegate.brain.cache.leases import Leases
+from tidegate.brain.decide.known import Known
 from tidegate.brain.decide.step import Ask, choices
 from tidegate.brain.decide.waiting import Waiting
 from tidegate.brain.decide.wire import BACKLOG, Answer, Heard, Reply, Wire, ask_of
@@ -35,42 +36,28 @@ def _answering(engines: Mapping[str, Sequence[Endpoint]]) -> frozenset[str]:
     return frozenset(service for service, known in engines.items() if known)
 
 
-LASTS: Final = 30.0
-"""Seconds for which answers of a configuration are known that Envoy does not run, or not yet: requests keep the routes with which they began."""
-
-
 class Decisions:
     """What is asked for most is computed once for each configuration and set of engines, and is one look-up then. `now` is in seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self.counting = Counting()
-        self._answers: Mapping[str, bytes] = {}
-        self._followed: Mapping[str, bytes] = {}
-        self._lately: Mapping[str, tuple[float, bytes]] = {}
-        """Answers by model, and until when each is known."""
-        self.waiting = Waiting()
+        self._answers: Known[bytes] = Known()
+        """By model."""
+        self.waiting = Waiting(now)
         self.cache = Desk(time.time, token_hex(4), Leases(time.time, randbits(63)))
 
     def follow(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy runs; `engines` are those that are ready, by Service."""
-        self._followed = _answers(config, engines)
-        self._learn(self._followed)
+        self._answers.follow(_answers(config, engines), self._now())
         self.waiting.follow(config)
         self.cache.follow(config, _answering(engines))
 
     def expect(self, config: RouterConfig, engines: Mapping[str, Sequence[Endpoint]]) -> None:
         """`config` is what Envoy may run from this moment on, before it says so: models that are new to decisions are answered too."""
-        self._learn(_answers(config, engines))
+        self._answers.expect(_answers(config, engines), self._now())
         self.waiting.expect(config)
         self.cache.expect(config, _answering(engines))
-
-    def _learn(self, fresh: Mapping[str, bytes]) -> None:
-        """What Envoy runs counts most, and then what was said last."""
-        now = self._now()
-        lately = {model: known for model, known in self._lately.items() if known[0] > now}
-        self._lately = lately | {model: (now + LASTS, answer) for model, answer in fresh.items()}
-        self._answers = {model: answer for model, (_, answer) in self._lately.items()} | dict(self._followed)
 
     def decide(self, ask: Ask) -> Reply:
         """The answer to Envoy; where the policy has limits, after they have found room."""
@@ -79,9 +66,9 @@ class Decisions:
         if ask.hold:
             return self.waiting.ask(ask)
         if ask.asks:
-            free = ask.model not in self._answers
-            return self.counting.ask(ask, lambda: self._answers.get(ask.model, _FREE), _UNDECIDED, allow=free)
-        return self._answers.get(ask.model, _UNDECIDED)
+            free = ask.model not in self._answers.all
+            return self.counting.ask(ask, lambda: self._answers.all.get(ask.model, _FREE), _UNDECIDED, allow=free)
+        return self._answers.all.get(ask.model, _UNDECIDED)
 
     def reply(self, heard: Heard) -> Reply:
         """The same, as it comes over the wire."""

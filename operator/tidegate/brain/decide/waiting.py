@@ -14,12 +14,14 @@ The wait of a client that leaves ends with its connection, and nothing of it sta
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
+from tidegate.brain.decide.known import Known
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.decide.wire import Answer, Reply
 from tidegate.contract.router_config import RouterConfig
@@ -49,15 +51,12 @@ class _Line:
 
 
 class Waiting:
-    """All of them."""
+    """All of them. `now` is in seconds."""
 
-    def __init__(self) -> None:
-        self._lines: Mapping[str, _Line] = {}
-        self._followed: Mapping[str, _Line] = {}
-        self._before: Mapping[str, _Line] = {}
-        """What was followed before that, and was otherwise."""
-        self._expected: Mapping[str, _Line] = {}
-        """What may be followed next."""
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lines: Known[_Line] = Known()
+        """By route."""
         self._opened: dict[frozenset[str], asyncio.Event] = {}
         """By the Services that are waited for: a request keeps the routes of the moment at which it came."""
         self._named: frozenset[str] = frozenset()
@@ -67,19 +66,13 @@ class Waiting:
         self._count = 0
 
     def follow(self, config: RouterConfig) -> None:
-        """`config` is what Envoy runs. What was followed before stays known for requests that began with it, and what is expected until it
-        comes, however often this one is followed meanwhile."""
-        known = _lines(config)
-        self._lines = {**self._followed, **self._expected, **known}
-        if known != self._followed:
-            self._before, self._expected = self._followed, {}
-        self._followed = known
+        """`config` is what Envoy runs."""
+        self._lines.follow(_lines(config), self._now())
         self._open()
 
     def expect(self, config: RouterConfig) -> None:
         """`config` is what Envoy may run from this moment on."""
-        self._expected = _lines(config)
-        self._lines = {**self._expected, **self._lines}
+        self._lines.expect(_lines(config), self._now())
         self._open()
 
     def answer(self, answering: Collection[str]) -> None:
@@ -89,7 +82,7 @@ class Waiting:
 
     def ask(self, ask: Ask) -> Reply:
         """The table."""
-        line = self._lines.get(ask.route) or self._before.get(ask.route)
+        line = self._lines.all.get(ask.route)
         if line is None:
             return _UNKNOWN
         if self._count >= MOST or self._over(line.services):
@@ -118,7 +111,7 @@ class Waiting:
 
     def _open(self) -> None:
         """Lets those go on who have an engine now, or none to wait for; a line that nobody can wait in any more is forgotten."""
-        self._named = frozenset().union(*(line.services for line in self._lines.values()))
+        self._named = frozenset().union(*(line.services for line in self._lines.current.values()))
         self._opened = {services: event for services, event in self._opened.items() if not event.is_set()}
         for services, event in self._opened.items():
             if self._over(services):

@@ -69,7 +69,7 @@ class Written:
 
     def _asking(self) -> dict[str, Any]:
         """As the API has it."""
-        kind = key.PATHS.get(self.path, "chat")
+        kind = key.kind_of(self.path) or "chat"
         chat = TURNS[kind] == "messages"
         return {TURNS[kind]: [{"role": "user", "content": self.prompt}] if chat else self.prompt}
 
@@ -113,7 +113,7 @@ def explained(policy: Policy, body: dict[str, Any], written: Written) -> Explain
 
 
 def _why_not(cache: Cache, body: dict[str, Any], written: Written) -> str:
-    kind = key.PATHS.get(written.path)
+    kind = key.kind_of(written.path)
     if kind is None:
         return f"answers of {written.path} are not kept; those of {', '.join(key.PATHS)} are"
     if len(json.dumps(body)) > LARGEST:
@@ -128,15 +128,18 @@ def _parts(
     policy: Policy, route: Route, cache: Cache, body: dict[str, Any], written: Written
 ) -> Iterator[tuple[str, str]]:
     """The key's, and how long an answer is kept."""
-    left_out = key.ignored(key.PATHS[written.path])
+    path, _, query = written.path.partition("?")
+    left_out = key.ignored(key.PATHS[path])
     counted, ignored = [name for name in body if name not in left_out], [name for name in body if name in left_out]
     known = {destination.name for destination in policy.config.destinations}
     yield "policy", f"{policy.namespace}/{policy.name}"
     yield "client", written.client if cache.sharing == "Client" else "all clients of the policy share"
     yield "model", str(body["model"])
-    yield "path", written.path
+    yield "path", path
+    if query:
+        yield "query", query
     yield "version", cache.version or "none"
-    counts = COUNTED.get(written.path, ())
+    counts = COUNTED.get(path, ())
     if said := [f"{name}: {value}" for name, value in written.named().items() if name in counts]:
         yield "headers", ", ".join(said)
     yield (

@@ -12,9 +12,9 @@ that fits:
     another limit, and what was shown is younger than APART   what was shown
     else                                                      the newest
 
-So a number is told at once, and a reason that has changed without it at most every five minutes, after it held for one: twelve times
-an hour at the very most. Figures are as old as the reason; REFRESHED after it was shown the newest is, because what was learned is written
-down then anyway.
+So a number is told at once, and a reason that has changed without it within half a minute, if it lasts: looks are up to 6 s apart. At rest
+nothing is new. Figures are as old as the reason; REFRESHED after it was shown the newest is, because what was learned is written down then
+anyway.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from typing import Final
 
 from tidegate.plan.scaling.decide import Decision
 
-HELD: Final = 60.0
+HELD: Final = 15.0
 """Seconds."""
-APART: Final = 300.0
-"""Seconds."""
+APART: Final = 24.0
+"""Seconds: the next look after them is no later than 30 s after what was shown."""
 REFRESHED: Final = 600.0
 """Seconds."""
 

@@ -274,7 +274,22 @@ def test_what_is_asked_last(path: str, body: dict[str, Any], text: str) -> None:
     assert asked(path, {}, body).question == text
 
 
+def test_the_query_of_anthropic_s_beta_client_counts() -> None:
+    said: list[dict[str, str]] = [{}, {"anthropic-beta": "context-1m"}]
+    found = [asked(f"/v1/messages{query}", each, BODIES["messages"]) for query in ("", "?beta=true") for each in said]
+    assert len({each.digest for each in found}) == len({each.scope for each in found}) == 4
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/v1/messages?", "/v1/messages?beta=false", "/v1/messages?beta=true&x=1", "/v1/messages?x=1&beta=true", "/v1/messages?beta=true?", "/v1/responses?x", "/v1/responses?beta=true"],
+)  # fmt: skip
+def test_other_queries_are_not_kept(target: str) -> None:
+    with pytest.raises(Bypassed, match="path"):
+        asked(target, {}, BODIES["messages"])
+
+
 def test_other_paths_below_are_not_kept() -> None:
-    for path in ("/v1/messages/count_tokens", "/v1/messages?beta=true", "/v1/responses?x", "/v1/responses/resp_1"):
+    for path in ("/v1/messages/count_tokens", "/v1/messages/count_tokens?beta=true", "/v1/responses/resp_1"):
         with pytest.raises(Bypassed, match="path"):
             asked(path, {}, BODIES["messages"])
