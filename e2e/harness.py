@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -20,8 +21,10 @@ from e2e import monitoring, questions
 from e2e.devcluster import Cluster
 from e2e.install import NAMESPACE
 from e2e.monitoring import Prometheus
+from tidegate.names import BRAIN_PORT
 
 Object = dict[str, Any]
+MEMBERS = re.compile(r'^envoy_cluster_membership_healthy\{envoy_cluster_name="([^"]+)"\} (\S+)$', re.M)
 _numbers = itertools.count(1)
 API = "tidegate.dev/v1alpha1"
 QUIET = 2.0
@@ -100,14 +103,19 @@ class Place:
         found = self.get(ref).get("status", {}).get("conditions", [])
         return next((c for c in found if c["type"] == kind), {})
 
-    def ready(self, *refs: str, seconds: float = 90.0) -> None:
+    def ready(self, *refs: str, seconds: float = 150.0) -> None:
         """Waits until objects are Ready for their newest generation."""
         for ref in refs:
             self.cluster.wait(partial(self._is_ready, ref), f"{ref} is Ready", seconds)
 
     def ready_says(self, ref: str, reason: str) -> None:
-        """Waits until an object's Ready, be it True or False, has this reason."""
-        self.wait(lambda: self.condition(ref, "Ready").get("reason") == reason, f"{ref}: {reason}", 90)
+        """Waits until an object's Ready, be it True or False, has this reason for its newest generation."""
+        self.wait(partial(self._says, ref, reason), f"{ref}: {reason}", 150)
+
+    def _says(self, ref: str, reason: str) -> bool:
+        found = self.get(ref)
+        said: Object = next((c for c in found.get("status", {}).get("conditions", []) if c["type"] == "Ready"), {})
+        return (said.get("reason"), said.get("observedGeneration")) == (reason, found["metadata"]["generation"])
 
     def _is_ready(self, ref: str) -> bool:
         found = self.get(ref)
@@ -117,16 +125,31 @@ class Place:
         return (ready.get("status"), busy.get("status"), ready.get("observedGeneration")) == ("True", "False", newest)
 
     def router(self, name: str = "front") -> str:
-        """The router's address out here, once it answers."""
+        """The router's address out here, once it answers, and every one of the policy's knows the engines that the policy says it has: they
+        learn of them by EndpointSlices, which may come after the status."""
         url = self.cluster.forward(self.name, f"{name}-router", 80)
-        self.wait(lambda: httpx.get(f"{url}/healthz", timeout=2).status_code == 200, f"router {name} answers")
+        self.wait(lambda: httpx.get(f"{url}/healthz", timeout=10).status_code == 200, f"router {name} answers")
+        self.wait(lambda: self._knows_engines(name), f"routers of {name} know the engines")
         return url
+
+    def _knows_engines(self, policy: str) -> bool:
+        wanted = {
+            f"{mdep['metadata']['name']}-{one['name']}" for mdep in self.items("mdep") for one in _answering(mdep)
+        }
+        return all(known.get(cluster, 1) > 0 for known in self.members(policy) for cluster in wanted)
+
+    def members(self, policy: str = "front") -> list[dict[str, int]]:
+        """How many engines each ready router of a policy sends to, by the name of its cluster, `<backend>-<revision>`."""
+        routers = (pod for pod in self.items("pods", f"tidegate.dev/policy={policy}") if _serves(pod))
+        urls = [self.cluster.forward_address(pod["status"]["podIP"], BRAIN_PORT) for pod in routers]
+        pages = [httpx.get(f"{url}/metrics", timeout=10).raise_for_status().text for url in urls]
+        return [{name: int(float(count)) for name, count in MEMBERS.findall(page)} for page in pages]
 
     def prometheus(self) -> Prometheus:
         """The one that watches all namespaces of this cluster, every second; started when it is first asked for."""
         return monitoring.watching(self.cluster)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         """Cluster.wait; failed requests count as no, too."""
 
         def attempt() -> Any:
@@ -162,6 +185,21 @@ class Place:
     def operator_logs(self) -> str:
         """Of every operator Pod."""
         return self.cluster.kubectl("-n", NAMESPACE, "logs", "-l", "app.kubernetes.io/name=tidegate", "--tail=-1")
+
+
+def _answering(mdep: Object) -> list[Object]:
+    """Revisions of a model that have an engine that answers."""
+    return [one for one in mdep.get("status", {}).get("revisions", []) if one.get("readyReplicas")]
+
+
+def _serves(pod: Object) -> bool:
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def since(now: Counter[Any], before: Counter[Any]) -> Counter[Any]:
+    """What was counted since a copy was taken. A load counts in a thread of its own, so that nothing that it counts may be cleared."""
+    return Counter(now) - before
 
 
 @dataclass

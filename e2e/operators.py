@@ -26,6 +26,22 @@ def pods(cluster: Cluster) -> list[dict[str, Any]]:
     return found
 
 
+def settled(cluster: Cluster) -> str:
+    """Waits until there are two, both ready, one of which leads; returns the leader's Pod. A test before may have ended some."""
+    cluster.wait(lambda: _all_ready(cluster), "both operators are ready, and one leads", 120)
+    return leader(cluster)
+
+
+def _all_ready(cluster: Cluster) -> bool:
+    found = pods(cluster)
+    ready = [
+        pod["metadata"]["name"]
+        for pod in found
+        if any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    ]
+    return len(found) == len(ready) == 2 and leader(cluster) in ready
+
+
 def pid(cluster: Cluster, pod: str) -> int:
     """The process of one replica, as seen out here. Raises ClusterError when it does not run."""
     return cluster.container_pid(NAMESPACE, pod, "operator")

@@ -65,6 +65,18 @@ class Rollout:
         """What a person says."""
         self.place.kubectl("annotate", "--overwrite", "mdep/small", f"tidegate.dev/{word}={value}")
 
+    def sent(self, share: int, policy: str = "front") -> None:
+        """Waits until every router of a policy gives the revision on trial this share, in percent: the status of the model decides it, and
+        routers learn of it later."""
+        tried = self.status["revision"]
+        self.place.wait(lambda: self._sent(tried, policy) == share, f"routers of {policy} send {tried} {share}%", 120)
+
+    def _sent(self, revision: str, policy: str) -> int | None:
+        """None while some of them do not run the newest configuration."""
+        found = self.place.get(f"rpol/{policy}")["status"]["configuration"]
+        weights = {one["name"]: int(one["weight"]) for backend in found["backends"] for one in backend["revisions"]}
+        return None if found["older"] or found["behind"] or found["silent"] else weights.get(revision, 0)
+
     def comes_to(self, phase: str, seconds: float = 240.0) -> Object:
         """Waits for a phase; status.rollout then."""
         self.place.wait(lambda: self.phase == phase, f"the rollout is {phase}", seconds)

@@ -56,10 +56,11 @@ def test_a_managed_store_keeps_data_and_password(place: Place, installed: Cluste
 def test_a_lost_secret_means_a_new_password_and_a_restart(place: Place) -> None:
     place.apply(tier(MANAGED))
     place.ready("ctier/shared")
-    old = place.get("secret/shared-store")["data"]["password"]
+    old, pod = place.get("secret/shared-store")["data"]["password"], place.get("pod/shared-store-0")["metadata"]["uid"]
     place.kubectl("delete", "secret", "shared-store")
     place.wait(lambda: place.get("secret/shared-store")["data"]["password"] != old, "there is a new one")
-    place.wait(lambda: place.condition("ctier/shared", "Ready")["status"] == "False", "the old server refuses it")
+    place.wait(lambda: place.get("pod/shared-store-0")["metadata"]["uid"] != pod, "there is another server")
+    place.wait(lambda: _cli(place, "PING") == "PONG", "it answers")
     place.ready("ctier/shared")
 
 

@@ -21,10 +21,10 @@ def test_it_walks_to_the_end(place: Place) -> None:
     with Load(place.router()).running(streams=6, tokens=20, short=8) as tally:
         place.wait(lambda: tally.answers[200] > 20, "the load runs")
         place.apply(judged(6))
-        place.wait(lambda: rollout.gate("errors").get("outcome") == "passed", "its errors were counted")
+        place.wait(lambda: rollout.gate("errors").get("outcome") == "passed", "its errors were counted", 120)
         assert " of " in rollout.gate("errors")["message"]
-        place.wait(lambda: rollout.status.get("step") == 1, "the first step is over")
-        place.wait(lambda: rollout.gate(LAST).get("outcome") == "passed", "its last objective is met")
+        place.wait(lambda: rollout.status.get("step") == 1, "the first step is over", 120)
+        place.wait(lambda: rollout.gate(LAST).get("outcome") == "passed", "its last objective is met", 120)
         rollout.comes_to("Promoted", 180)
         assert rollout.active == rollout.status["revision"] != stable
     assert [window["traffic"] for window in rollout.status["windows"]] == [10, 50]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -33,9 +34,9 @@ def _taken_back(
         status = rollout.comes_to("RolledBack")
         assert words(status["message"]), status["message"]
         place.wait(lambda: [r["name"] for r in _revisions(place)] == [stable], "its engines have left")
-        before = tally.revisions[status["revision"]]
-        place.wait(lambda: tally.revisions[stable] > 50, "the old one answers")
-        assert tally.revisions[status["revision"]] == before
+        before = Counter(tally.revisions)
+        place.wait(lambda: tally.revisions[stable] > before[stable] + 50, "the old one answers")
+        assert tally.revisions[status["revision"]] == before[status["revision"]]
     assert {kind for revision, kind in tally.outcomes if revision == stable} == {"ok"}
     stalled = place.condition("mdep/small", "Stalled")
     assert (stalled["status"], stalled["reason"]) == ("True", "RolledBack")

@@ -196,17 +196,19 @@ class Cluster:
         """Add rows to the image table of the running cluster, in place of those added before."""
         images.write_table(self.settings, more)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         """Ask until the answer is true; returns it. Errors of the cluster count as no, and so does what is not there yet: a field of a
-        status, the one Pod of a list, the rest of a line. Raises TimeoutError, with the last of them."""
+        status, the one Pod of a list, the rest of a line. Raises TimeoutError, with the last of them.
+
+        What takes long to ask is asked less often: a program that is started for each question would have a core to itself."""
         deadline, last = time.monotonic() + seconds, ""
-        while time.monotonic() < deadline:
+        while (asked := time.monotonic()) < deadline:
             try:
                 if answer := condition():
                     return answer
             except (ClusterError, ApiError, OSError, HTTPException, LookupError, ValueError) as error:
                 last = f": {error!r}" if isinstance(error, LookupError) else f": {error}"
-            time.sleep(0.05)
+            time.sleep(min(1.0, max(0.05, time.monotonic() - asked)))
         raise TimeoutError(f"not within {seconds:.0f} s: {what}{last}")
 
     def _address(self, namespace: str, target: str) -> str:

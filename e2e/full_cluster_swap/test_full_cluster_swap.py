@@ -45,6 +45,7 @@ def _canary(decode: float, **capacity: object) -> Object:
     return made
 
 
+@pytest.mark.long
 def test_a_canary_takes_the_place_of_old_engines(place: Place) -> None:
     """What nodes have left is read, and nobody waits for the scheduler's word."""
     place.apply(_canary(5, whenFull="Swap"), policy(replicas=2))
@@ -54,7 +55,7 @@ def test_a_canary_takes_the_place_of_old_engines(place: Place) -> None:
     with Load(place.router()).running(streams=6, tokens=20, short=6) as tally:
         place.wait(lambda: tally.answers[200] > 20, "the load runs")
         place.apply(_canary(6, whenFull="Swap"))
-        place.wait(lambda: rollout.status.get("surge") == 0, "it is known that no GPU is free", 30)
+        place.wait(lambda: rollout.status.get("surge") == 0, "it is known that no GPU is free")
         told = rollout.status["plan"]
         rollout.comes_to("Promoted", 240)
         place.ready("mdep/small")
@@ -71,7 +72,7 @@ def test_who_waits_says_for_what(place: Place) -> None:
     rollout = Rollout(place)
     place.apply(_canary(6, whenFull="Wait"))
     said = "nodes have room for 0 of them: the others wait for GPUs"
-    place.wait(lambda: said in rollout.status.get("plan", ""), "it says what it waits for", 30)
+    place.wait(lambda: said in rollout.status.get("plan", ""), "it says what it waits for")
     pods = place.items("pods", "tidegate.dev/model=small")
     assert len([pod for pod in pods if pod["spec"].get("nodeName")]) == ENGINES
     assert rollout.status["traffic"] == 0

@@ -82,8 +82,8 @@ def ask(url: str, key: str = ACME, most: int = 1, headers: dict[str, str] | None
 
 
 def many(urls: list[str], count: int, **more: Any) -> Counter[int]:
-    """Statuses of so many requests, 16 at a time, over all routers in turn."""
-    with ThreadPoolExecutor(16) as pool:
+    """Statuses of so many requests, 8 at a time, over all routers in turn: Envoy lets pass whom its brain says nothing about for half a second."""
+    with ThreadPoolExecutor(8) as pool:
         return Counter(pool.map(lambda n: ask(urls[n % len(urls)], **more).status_code, range(count)))
 
 
@@ -252,7 +252,7 @@ def test_tokens_under_two_hundred_streams_with_disconnects(engines: Place) -> No
 def stable(look: Callable[[], int]) -> bool:
     """Whether it says the same for longer than records take."""
     before = look()
-    time.sleep(2)
+    time.sleep(4)
     return look() == before
 
 
@@ -291,17 +291,17 @@ class Load:
             self._answers[number] += 1
 
 
-@pytest.fixture(params=["Allow", "Refuse"])
-def unavailable(engines: Place, request: pytest.FixtureRequest) -> tuple[str, str]:
-    """What the policy says, and a router."""
-    return request.param, routers(engines, limited(requests(1_000_000), limitsUnavailable=request.param))[0]
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
-def test_without_the_brain(
-    engines: Place, installed: Cluster, unavailable: tuple[str, str], how: signal.Signals
-) -> None:
-    says, url = unavailable
+@pytest.mark.parametrize(
+    ("says", "how"),
+    [
+        ("Allow", signal.SIGKILL),
+        ("Refuse", signal.SIGSTOP),
+        pytest.param("Allow", signal.SIGSTOP, marks=pytest.mark.long),
+        pytest.param("Refuse", signal.SIGKILL, marks=pytest.mark.long),
+    ],
+)
+def test_without_the_brain(engines: Place, installed: Cluster, says: str, how: signal.Signals) -> None:
+    url = routers(engines, limited(requests(1_000_000), limitsUnavailable=says))[0]
     pod = next(p for p in engines.items("pods", "tidegate.dev/role=router") if forwarded(engines, p) == url)
     brain = installed.container_pid(engines.name, pod["metadata"]["name"], "brain")
     load = Load(url)

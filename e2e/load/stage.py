@@ -84,7 +84,7 @@ class Stage:
         """Router Pods."""
         return self.items("pods", "tidegate.dev/role=router")
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         """Cluster.wait."""
         return self.place.cluster.wait(condition, what, seconds)
 
@@ -92,7 +92,7 @@ class Stage:
         """Whether every Pod here, and every replica of the operator, is ready."""
         return all(map(is_ready, [*self.items("pods"), *operators.pods(self.place.cluster)]))
 
-    def ready(self, seconds: float = 90.0) -> None:
+    def ready(self, seconds: float = 150.0) -> None:
         """Waits until every model and policy is Ready for its newest generation: every router runs what is written."""
         for kind in ("modeldeployments", "routingpolicies"):
             self.wait(partial(self._all_ready, kind), f"all {kind} are Ready", seconds)

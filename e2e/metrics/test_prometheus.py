@@ -46,8 +46,12 @@ def test_it_scrapes_routers_engines_and_operators(place: Place) -> None:
     place.wait(lambda: _same(_up(place, "engines", place.name), engines), "both engines are scraped")
     place.wait(lambda: _same(_up(place, "routers", place.name), routers), "both routers are scraped")
     operators = Place(place.cluster, NAMESPACE)
-    named = _pods(operators, "app.kubernetes.io/name=tidegate")
-    place.wait(lambda: _same(_up(operators, "operator", NAMESPACE), named), "both operators are scraped")
+    place.wait(
+        lambda: _same(
+            _up(operators, "operator", NAMESPACE), _pods(operators, "app.kubernetes.io/name=tidegate")
+        ),  # those of before may still be on their way out
+        "both operators are scraped",
+    )
 
 
 def test_everything_that_it_finds_answers(place: Place) -> None:
@@ -58,8 +62,13 @@ def test_everything_that_it_finds_answers(place: Place) -> None:
     mine = f'{{namespace="{place.name}"}}'
     place.wait(lambda: len(prometheus.query(f"up{mine} == 1")) == 2, "the engine and the router are scraped")
     assert prometheus.query(f'{{namespace="{place.name}", exported_namespace!=""}}') == []
-    refused = [target["lastError"] for target in prometheus.targets() if place.name in target["labels"].values()]
-    assert refused == ["", ""]
+
+    def errors() -> list[str]:
+        return [target["lastError"] for target in prometheus.targets() if place.name in target["labels"].values()]
+
+    place.wait(
+        lambda: errors() == ["", ""], "both answered the newest scrape: on a busy machine not each does in its second"
+    )
 
 
 def test_it_looks_at_the_rules(place: Place) -> None:

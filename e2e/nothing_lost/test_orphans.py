@@ -39,7 +39,7 @@ def test_orphans_stay_and_are_taken_back(place: Place) -> None:
     place.apply(model(engine=ESCAPED))
     place.ready("mdep/small")
     before = uids(place)
-    place.kubectl("delete", "mdep/small", "--cascade=orphan", "--timeout=30s")
+    place.kubectl("delete", "mdep/small", "--cascade=orphan", "--timeout=100s")
     place.at_rest()
     assert owners(place) == set()
     assert uids(place) == before

@@ -47,7 +47,7 @@ def test_metrics_name_the_destination(place: Place) -> None:
     assert httpx.post(f"{place.router()}/v1/chat/completions", json=body, timeout=30).status_code == 200
     [active] = place.get("mdep/small")["status"]["revisions"]
     pods = [pod["status"]["podIP"] for pod in place.items("pods", ROUTERS)]
-    told = [httpx.get(f"{place.cluster.forward_address(ip, BRAIN_PORT)}/metrics", timeout=10).text for ip in pods]
+    told = [httpx.get(f"{place.cluster.forward_address(ip, BRAIN_PORT)}/metrics", timeout=30).text for ip in pods]
     counted = f'envoy_cluster_upstream_rq_total{{envoy_cluster_name="small-{active["name"]}"}} 1\n'
     assert sum(counted in text for text in told) == 1
     assert all("tidegate_router_configuration_current 1\n" in text for text in told)

@@ -71,6 +71,7 @@ def test_pause_resume_promote(rollout: Rollout) -> None:
     with plugin.watching() as watching:
         assert "spec.rollout.paused: true" in plugin.says("pause", "small")
         rollout.comes_to("Paused")
+        said = _until(watching, "Paused: paused by spec.rollout.paused")
         assert "kubectl tidegate rollout resume small -n" in plugin.says("status", "small")
         plugin.says("resume", "small")
         rollout.comes_to("Waiting")
@@ -80,13 +81,23 @@ def test_pause_resume_promote(rollout: Rollout) -> None:
         plugin.says("promote", "small", "--all")
         rollout.comes_to("Promoted")
         assert watching.wait(60) == 0
-        said = watching.stdout.read() if watching.stdout else ""
+        said += watching.stdout.read() if watching.stdout else ""
     assert said.endswith(f"mdep/small: revision {tried} is promoted: it has all of the traffic\n")
-    assert "Paused: paused by spec.rollout.paused" in said
     assert rollout.active == tried
     done = plugin.run("promote", "small")
     assert (done.returncode, done.stdout) == (2, "")
     assert f"revision {tried} is promoted already" in done.stderr
+
+
+def _until(watching: subprocess.Popen[str], words: str) -> str:
+    """What it says, up to the line with these words: it looks once a second, and what has passed by then it does not see."""
+    assert watching.stdout is not None
+    said = ""
+    while words not in said:
+        line = watching.stdout.readline()
+        assert line, said
+        said += line
+    return said
 
 
 def test_abort_retry_abort(rollout: Rollout) -> None:

@@ -11,7 +11,7 @@ from e2e.harness import API, Object, Place, engine_env, model, policy
 
 pytestmark = pytest.mark.cluster
 
-GONE_WITHIN = 20
+GONE_WITHIN = 60
 """Seconds: five of the preStop hook, and what a busy machine adds. The drain's time is ten minutes."""
 ENGINES = "tidegate.dev/model=small"
 BOTH_FAMILIES = "import socket; [socket.create_connection((host, {port}), 5).close() for host in ('127.0.0.1', '::1')]"
@@ -37,8 +37,9 @@ def test_an_engine_that_loads_is_gone_in_seconds(place: Place) -> None:
     [loading] = [pod["metadata"]["name"] for pod in engines(place)]
     start = time.monotonic()
     place.kubectl("delete", "pod", loading, "--wait=false")
-    place.wait(lambda: loading not in [pod["metadata"]["name"] for pod in engines(place)], f"{loading} is gone")
-    assert time.monotonic() - start < GONE_WITHIN
+    gone = f"{loading} is gone"
+    place.wait(lambda: loading not in [pod["metadata"]["name"] for pod in engines(place)], gone, GONE_WITHIN)
+    print(f"gone after {time.monotonic() - start:.1f} s")
 
 
 def test_a_crashing_engines_own_words_reach_the_model(place: Place) -> None:

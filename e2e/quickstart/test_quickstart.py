@@ -35,7 +35,7 @@ def test_quickstart_answers_and_leaves_nothing_behind(place: Place) -> None:
     assert client.models.retrieve("chat").id == "chat"
 
     place.kubectl("delete", "-f", str(QUICKSTART))
-    place.wait(lambda: _left(place) == set(), "nothing is left", seconds=60)
+    place.wait(lambda: _left(place) == set(), "nothing is left", seconds=120)
 
 
 def _left(place: Place) -> set[str]:
@@ -85,7 +85,7 @@ def test_a_model_without_engines_answers_503_and_says_when_to_come_back(place: P
     place.ready("mdep/small")
     assert place.condition("mdep/small", "Ready")["reason"] == "ScaledToZero"
     place.ready_says("rpol/front", "ScaledToZero")
-    answer = httpx.post(f"{place.router()}/v1/chat/completions", json={"model": "chat", "messages": []})
+    answer = httpx.post(f"{place.router()}/v1/chat/completions", json={"model": "chat", "messages": []}, timeout=30)
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "5"
     assert answer.json()["error"]["type"] == "ServiceUnavailable"

@@ -76,14 +76,14 @@ def routers(place: Place) -> int:
 
 
 def answering(place: Place, count: int) -> None:
-    place.wait(lambda: place.get("rpol/front")["status"]["ready"] == f"{count}/{count}", f"{count} routers answer", 90)
+    place.wait(lambda: place.get("rpol/front")["status"]["ready"] == f"{count}/{count}", f"{count} routers answer")
     assert routers(place) == count
 
 
 def drained(place: Place, count: int) -> None:
     """Those on their way out are gone, too."""
     selector = "tidegate.dev/role=router,tidegate.dev/policy=front"
-    place.wait(lambda: len(place.items("pods", selector)) == count, f"{count} Pods are left", 90)
+    place.wait(lambda: len(place.items("pods", selector)) == count, f"{count} Pods are left")
 
 
 def scale(place: Place) -> Object:
@@ -110,20 +110,21 @@ def test_kubectl_scale_under_streams(place: Place) -> None:
         place.kubectl("scale", "rpol/front", "--replicas=0")
 
 
+@pytest.mark.long
 def test_a_burst_and_its_end(place: Place) -> None:
     """The HorizontalPodAutoscaler of router.autoscaling, by a metric that the cluster serves."""
     place.apply(
         engines(), front(autoscaling={"minReplicas": 1, "maxReplicas": 3, "metrics": [WAITING], "behavior": FAST})
     )
     place.ready("mdep/small", "rpol/front")
-    place.wait(lambda: place.condition("rpol/front", "ScalingActive").get("status") == "True", "the HPA decides", 90)
+    place.wait(lambda: place.condition("rpol/front", "ScalingActive").get("status") == "True", "the HPA decides")
     [hpa] = ours(place)
     assert hpa["spec"]["scaleTargetRef"]["kind"] == "RoutingPolicy"
-    place.wait(lambda: asked(place) == 1, "nobody asks: one is enough", 90)
+    place.wait(lambda: asked(place) == 1, "nobody asks: one is enough")
     with Load(place.router()).running(streams=24, tokens=60, short=2) as tally:
-        place.wait(lambda: asked(place) > 1, "the HPA asks for more", 90)
-        place.wait(lambda: place.get("rpol/front")["status"]["readyReplicas"] > 1, "they answer", 90)
-    place.wait(lambda: asked(place) == 1, "the HPA takes them away again", 90)
+        place.wait(lambda: asked(place) > 1, "the HPA asks for more")
+        place.wait(lambda: place.get("rpol/front")["status"]["readyReplicas"] > 1, "they answer")
+    place.wait(lambda: asked(place) == 1, "the HPA takes them away again")
     drained(place, 1)
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
 
@@ -141,7 +142,7 @@ def test_there_and_back(place: Place) -> None:
         fewest = min(fewest, routers(place))
         return place.condition("rpol/front", "ScalingActive").get("status") == "True" and bool(ours(place))
 
-    place.wait(taken, "the HPA has taken over", 90)
+    place.wait(taken, "the HPA has taken over")
     assert (fewest, asked(place), routers(place)) == (3, 3, 3)
     place.apply(front())
     place.wait(lambda: not ours(place), "no HPA is left")
@@ -149,7 +150,9 @@ def test_there_and_back(place: Place) -> None:
     assert (asked(place), routers(place)) == (3, 3)
 
 
-@pytest.mark.parametrize("target", [("RoutingPolicy", "front"), ("Deployment", "front-router")])
+@pytest.mark.parametrize(
+    "target", [("RoutingPolicy", "front"), pytest.param(("Deployment", "front-router"), marks=pytest.mark.long)]
+)
 def test_somebodys_own(place: Place, target: tuple[str, str]) -> None:
     """Whichever of the two it targets, the operator does not take back what it writes."""
     place.apply(engines(), policy(router={}))
@@ -159,10 +162,8 @@ def test_somebodys_own(place: Place, target: tuple[str, str]) -> None:
     answering(place, 3)
     place.at_rest()
     assert routers(place) == 3
-    url = place.router()
-    assert (
-        httpx.post(f"{url}/v1/completions", json={"model": "chat", "prompt": "hi", "max_tokens": 1}).status_code == 200
-    )
+    hello = {"model": "chat", "prompt": "hi", "max_tokens": 1}
+    assert httpx.post(f"{place.router()}/v1/completions", json=hello, timeout=30).status_code == 200
     if target[0] == "Deployment":
         place.wait(
             lambda: "mine decides" in place.condition("rpol/front", "ScalingActive").get("message", ""), "it is told"
@@ -177,6 +178,7 @@ def test_what_is_missing_is_said(place: Place) -> None:
     """Without metrics-server the default has nothing to go by: the HPA says so, and what there is stays."""
     place.apply(engines(), front(autoscaling={"maxReplicas": 4}))
     place.ready("rpol/front")
-    place.wait(lambda: place.condition("rpol/front", "ScalingActive").get("status") == "False", "it says so", 90)
-    assert place.condition("rpol/front", "ScalingActive")["reason"] == "FailedGetContainerResourceMetric"
+    why = "FailedGetContainerResourceMetric"
+    place.wait(lambda: place.condition("rpol/front", "ScalingActive").get("reason") == why, "it says so")
+    assert place.condition("rpol/front", "ScalingActive")["status"] == "False"
     assert routers(place) == 2

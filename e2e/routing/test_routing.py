@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from e2e.harness import Load, Place, model, policy
+from e2e.harness import Load, Place, model, policy, since
 
 pytestmark = pytest.mark.cluster
 
@@ -31,7 +32,8 @@ def _policy(small: int, large: int) -> dict[str, Any]:
 
 
 def _ask(url: str, body: str, path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
-    return httpx.post(f"{url}{path}", content=body, headers={"content-type": "application/json"} | headers)
+    sent = {"content-type": "application/json"} | headers
+    return httpx.post(f"{url}{path}", content=body, headers=sent, timeout=30)
 
 
 def test_weights_and_their_change(pair: Place) -> None:
@@ -40,13 +42,15 @@ def test_weights_and_their_change(pair: Place) -> None:
         pair.wait(lambda: tally.answers[200] > 0, "the load runs")
         _until(load, pair, 400)
         share = tally.backends["large"] / sum(tally.backends.values())
-        assert 0.04 < share < 0.18, tally.backends
+        assert 0.02 < share < 0.2, tally.backends  # of 400, once in a hundred million times it is not
         pair.apply(_policy(0, 1))
         pair.ready("rpol/front")
-        tally.backends.clear()
+        before = Counter(tally.backends)
         _until(load, pair, tally.answers[200] + 200)
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
-    assert tally.backends["small"] <= 10, "requests under way while the weights changed may still count here"
+    assert since(tally.backends, before)["small"] <= 10, (
+        "requests under way while the weights changed may still count here"
+    )
 
 
 def _until(load: Load, place: Place, answers: int) -> None:
@@ -72,15 +76,17 @@ EXACT = [
 ]
 
 
-@pytest.mark.parametrize("body", EXACT)
-def test_bodies_are_byte_exact_but_for_the_model(place: Place, body: str) -> None:
+def test_bodies_are_byte_exact_but_for_the_model(place: Place) -> None:
     place.apply(model(), policy())
     place.ready("mdep/small", "rpol/front")
-    _ask(place.router(), body)
+    url = place.router()
     pod = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
-    seen = httpx.get(f"{place.cluster.forward(place.name, f'pod/{pod}', 8000)}/sim/state").json()
-    received = base64.b64decode(seen["last"]["body_base64"]).decode()
-    assert received == body.replace('"chat"', '"small"').replace('"ch\\u0061t"', '"small"')
+    engine = place.cluster.forward(place.name, f"pod/{pod}", 8000)
+    for body in EXACT:
+        _ask(url, body)
+        seen = httpx.get(f"{engine}/sim/state", timeout=30).json()
+        received = base64.b64decode(seen["last"]["body_base64"]).decode()
+        assert received == body.replace('"chat"', '"small"').replace('"ch\\u0061t"', '"small"')
 
 
 REFUSED = [
@@ -105,8 +111,8 @@ def test_refusals_are_openai_errors(pair: Place) -> None:
         assert message in answer.json()["error"]["message"], body[:80]
     spoofed = _ask(url, '{"model":"nope"}', **{"x-tidegate-in-model": "chat", "x-tidegate-in-splice": "1-2"})
     assert spoofed.status_code == 404
-    assert httpx.get(f"{url}/v1/models/nope").status_code == 404
-    assert httpx.get(f"{url}/v1/chat/completions").status_code == 405
+    assert httpx.get(f"{url}/v1/models/nope", timeout=30).status_code == 404
+    assert httpx.get(f"{url}/v1/chat/completions", timeout=30).status_code == 405
 
 
 PATHS: dict[str, dict[str, Any]] = {
@@ -121,13 +127,13 @@ PATHS: dict[str, dict[str, Any]] = {
 def test_every_api_of_the_engine_passes(pair: Place) -> None:
     url = pair.router()
     for path, body in PATHS.items():
-        answer = httpx.post(f"{url}{path}", json={"model": "small", **body})
+        answer = httpx.post(f"{url}{path}", json={"model": "small", **body}, timeout=30)
         assert answer.status_code == 200, (path, answer.text)
     pooling = model("embedder", engine={"args": ["--runner", "pooling", "--convert", "embed"]})
     pair.apply(pooling, policy(routes={"embed": [{"name": "embedder"}]}))
     pair.ready("mdep/embedder", "rpol/front")
     pair.wait(
-        lambda: httpx.post(f"{url}/v1/embeddings", json={"model": "embed", "input": "Hi"}).status_code == 200,
+        lambda: _ask(url, '{"model": "embed", "input": "Hi"}', "/v1/embeddings").status_code == 200,
         "it embeds",
     )
 
@@ -139,7 +145,7 @@ def test_pages_may_ask_at_once_and_no_router_is_replaced(place: Place) -> None:
     routers = {pod["metadata"]["uid"] for pod in place.items("pods", "tidegate.dev/policy=front")}
 
     def status() -> int:
-        return httpx.options(f"{url}/v1/chat/completions", headers=asking).status_code
+        return httpx.options(f"{url}/v1/chat/completions", headers=asking, timeout=30).status_code
 
     assert status() == 405
     cors = {"allowOrigins": ["https://*.example.com"]}

@@ -16,7 +16,7 @@ from e2e.harness import Load, Place, events, model, policy
 from e2e.zero import CHAT, ENGINES, ask, asleep, held, many, sleepy
 
 pytestmark = pytest.mark.cluster
-LATE = 10.0
+LATE = 30.0
 """Seconds. Two replicas of an operator, two controllers of Kubernetes and a busy machine stand between a request and a Pod; that the operator
 knows of the request within 0.4 s is proven in tests/control/test_doors.py, and nobody else would tell it at all."""
 
@@ -49,17 +49,17 @@ def test_idle_then_asked(place: Place) -> None:
 
 
 def test_the_time_is_over(place: Place) -> None:
-    place.apply(sleepy(hold="3s", load=60), policy())
+    place.apply(sleepy(hold="3s", load=600), policy())
     place.ready_says("rpol/front", "EnginesStarting")
     url, began = place.router(), time.monotonic()
     refused = httpx.post(url + CHAT, json=Load(url).body(4, stream=False), timeout=30)
-    assert 3 <= time.monotonic() - began < 20, "not the 60 s that its engine takes"
+    assert 3 <= time.monotonic() - began < 30, "not the ten minutes that its engine takes"
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert refused.json()["error"]["type"] == "ServiceUnavailable"
 
 
 def test_a_client_that_gives_up(place: Place) -> None:
-    place.apply(sleepy(load=60), policy())
+    place.apply(sleepy(load=600), policy())
     place.ready_says("rpol/front", "EnginesStarting")
     url = place.router()
 
@@ -80,6 +80,7 @@ def test_bad_input_is_refused(place: Place) -> None:
         place.apply(model(autoscaling={"maxReplicas": 2, "scaleToZero": {}}))
 
 
+@pytest.mark.long
 def test_it_comes_and_goes_under_load(place: Place) -> None:
     place.apply(sleepy(), policy(replicas=2))
     place.ready("mdep/small", "rpol/front")

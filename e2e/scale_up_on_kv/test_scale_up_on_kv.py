@@ -23,9 +23,9 @@ def test_full_caches(place: Place) -> None:
     )
     place.ready("mdep/small", "rpol/front")
     with Load(place.router()).running(streams=7, tokens=64, short=0) as tally:
-        place.wait(lambda: place.get("mdep/small")["status"]["autoscaling"]["desiredReplicas"] > 1, "more engines", 60)
-        place.wait(lambda: _by_what_is_under_way(place), "what is under way asks for more than one engine", 60)
-        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] > 1, "they answer", 60)
+        place.wait(lambda: place.get("mdep/small")["status"]["autoscaling"]["desiredReplicas"] > 1, "more engines")
+        place.wait(lambda: _by_what_is_under_way(place), "what is under way asks for more than one engine")
+        place.wait(lambda: place.get("mdep/small")["status"]["readyReplicas"] > 1, "they answer")
     assert (tally.errors[:3], tally.failed, tally.cut) == ([], 0, 0)
     shown = explain(place)
     assert shown.returncode == 0, shown.stderr

@@ -12,7 +12,7 @@ from e2e.rollouts import Rollout, judged
 
 pytestmark = pytest.mark.cluster
 STEPS = [{"traffic": "10%", "approval": "Manual"}, {"traffic": "50%", "approval": "Manual"}]
-USERS = [f"user-{number}" for number in range(80)]
+USERS = [f"user-{number}" for number in range(160)]
 
 
 def _model(decode: float) -> dict[str, object]:
@@ -43,11 +43,13 @@ def test_they_move_one_way(place: Place) -> None:
     place.apply(_model(6))
     rollout.comes_to("Waiting")
     tried = rollout.status["revision"]
+    rollout.sent(10)
     first = everybody()
     rollout.annotate("promote", f"{tried}/10%")
     place.wait(lambda: (rollout.status["step"], rollout.phase) == (1, "Waiting"), "the second step")
+    rollout.sent(50)
     second = everybody()
     assert set(first.values()) == set(second.values()) == {stable, tried}
     moved = {user for user in USERS if first[user] == tried}
     assert moved <= {user for user in USERS if second[user] == tried}
-    assert 0 < len(moved) < 24 < sum(found == tried for found in second.values()) < 56
+    assert 0 < len(moved) < 48 < sum(found == tried for found in second.values()) < 112

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from e2e.harness import Load, Place, model, policy
+from e2e.harness import Load, Place, model, policy, since
 from e2e.rollouts import Rollout, judged
 
 pytestmark = pytest.mark.cluster
@@ -14,10 +16,15 @@ SHARED = {"chat": [{"name": "small", "weight": 1}, {"name": "large", "weight": 1
 
 def _share(place: Place, load: Load, revisions: tuple[str, str]) -> float:
     """Of the second one, among the answers of both from now on."""
-    seen = load.tally.revisions
-    seen.clear()
-    place.wait(lambda: sum(seen[name] for name in revisions) >= 200, "200 answers")
-    return seen[revisions[1]] / sum(seen[name] for name in revisions)
+    before = Counter(load.tally.revisions)
+
+    def answers() -> tuple[int, int]:
+        seen = since(load.tally.revisions, before)
+        return seen[revisions[0]], seen[revisions[1]]
+
+    place.wait(lambda: sum(answers()) >= 400, "400 answers", 120)
+    one, other = answers()
+    return other / (one + other)
 
 
 def test_both_send_it_the_same_share(place: Place) -> None:
@@ -29,8 +36,9 @@ def test_both_send_it_the_same_share(place: Place) -> None:
     with front.running(streams=3, tokens=10, short=4), other.running(streams=3, tokens=10, short=4):
         place.apply(judged(6, objectives=[], **STEPS))
         tried = rollout.comes_to("Holding")["revision"]
-        assert 0.35 < _share(place, front, (stable, tried)) < 0.65
-        assert 0.35 < _share(place, other, (stable, tried)) < 0.65
+        for name, load in (("front", front), ("other", other)):
+            rollout.sent(50, name)
+            assert 0.35 < _share(place, load, (stable, tried)) < 0.65, "of 400, twice in a billion times it is not"
         rollout.annotate("promote", tried)
         rollout.comes_to("Promoted")
     for load in (front, other):

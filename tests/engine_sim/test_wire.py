@@ -94,7 +94,7 @@ def test_idle_connections_are_closed_after_five_seconds(sim: Sim) -> None:
         client.receive()
         start = time.monotonic()
         assert client.stream.read() == b""
-        assert 4.5 < time.monotonic() - start < 9
+        assert 4.5 < time.monotonic() - start < 30
 
 
 def test_what_came_in_can_be_seen_byte_for_byte() -> None:

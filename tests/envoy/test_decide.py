@@ -109,7 +109,7 @@ def test_a_brain_is_missed_where_it_is_needed_alone(
     end(brain)
     begin = time.monotonic()
     refused = envoy.client.post(CHAT, json={"model": "auto"})
-    assert time.monotonic() - begin < 5 * TIMEOUT, "nobody waits until it goes on"
+    assert time.monotonic() - begin < 10 * TIMEOUT, "nobody waits until it goes on"
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
     assert refused.json()["error"]["message"] == "The router could not decide who answers; try again."
     assert ask(envoy, "chat") == (200, "a")

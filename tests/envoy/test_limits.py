@@ -124,7 +124,7 @@ def test_tokens_are_reserved_by_what_is_asked_for_and_settled_by_the_answer(
     engine.status = 500
     assert post(envoy, OTHER, body=body).status_code == 500
     engine.status = 200
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while post(envoy, OTHER, body=body).status_code != 200:
         assert time.monotonic() < deadline, "it was not given back"
         time.sleep(0.05)
@@ -227,7 +227,7 @@ def test_without_the_brain_all_pass_or_all_are_refused(
 
 def enough(seen: Counter[int], count: int) -> None:
     """Waits for so many answers."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while seen.total() < count:
         assert time.monotonic() < deadline, seen
         time.sleep(0.01)

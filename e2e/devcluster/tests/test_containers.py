@@ -138,7 +138,7 @@ def test_the_grace_period_is_waited_for_and_then_killed(ns: Namespace) -> None:
     deaf = shell("trap '' TERM; echo up; while :; do sleep 0.05; done")
     ns.apply(
         pod("deaf", deaf, terminationGracePeriodSeconds=1, restartPolicy="Never"),
-        pod("polite", terminationGracePeriodSeconds=30),
+        pod("polite", terminationGracePeriodSeconds=600),
     )
     ns.until_log("deaf", "up")
     ns.until_ready("polite")
@@ -146,8 +146,8 @@ def test_the_grace_period_is_waited_for_and_then_killed(ns: Namespace) -> None:
     ns.delete("deaf")
     ns.delete("polite")
 
-    ns.until_gone("polite", 25)
-    ns.until_gone("deaf", 25)
+    ns.until_gone("polite")
+    ns.until_gone("deaf")
     assert time.monotonic() - started >= 1
 
 

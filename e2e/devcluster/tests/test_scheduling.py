@@ -16,7 +16,7 @@ def test_fifty_pods_at_once(ns: Namespace) -> None:
     sleeper = container(["sleep", "600"])
     started = time.monotonic()
     ns.apply(*(pod(f"many{i}", sleeper, terminationGracePeriodSeconds=0) for i in range(50)))
-    ns.until(lambda: sum(map(is_ready, ns.pods())) == 50, "fifty Pods are Ready", seconds=60)
+    ns.until(lambda: sum(map(is_ready, ns.pods())) == 50, "fifty Pods are Ready", seconds=150)
     print(f"50 Pods Ready in {time.monotonic() - started:.1f} s")
     addresses = {each["status"]["podIP"] for each in ns.pods()}
     assert len(addresses) == 50

@@ -65,7 +65,7 @@ async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: 
         await becomes(lambda: store.ready)
         valkey.hang()
         begin = time.monotonic()
-        told = await asyncio.gather(*(admit(store, ONE) for _ in range(50)), return_exceptions=True)
+        told = await asyncio.gather(*(admit(store, ONE) for _ in range(200)), return_exceptions=True)
         assert all(isinstance(each, Away) for each in told)
         assert time.monotonic() - begin < len(told) * TIMEOUT / 2, "all wait once, and not one after the other"
         assert not store.ready

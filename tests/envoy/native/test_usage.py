@@ -69,7 +69,7 @@ def test_tokens_are_in_the_access_log(envoy: RealEnvoy, stage: Stage, log: Path,
     milliseconds = found.pop("first_chunk_ms", "broken")
     broken = 1 if answer == "a broken stream" else None
     assert found == {"prompt_tokens": 20, "completion_tokens": 7, "cached_tokens": 16, "broken": broken}
-    assert MOMENT * 1e3 <= milliseconds < 5e3
+    assert MOMENT * 1e3 <= milliseconds < 60e3
 
 
 @pytest.mark.parametrize("end_broken", [True, False])

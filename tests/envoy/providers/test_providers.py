@@ -144,7 +144,7 @@ def test_another_key_counts_within_a_second(
         until(partial(told, key))
         return time.monotonic() - begun
 
-    assert any(took(f"sk-{number}") < 1 for number in range(3)), "a busy machine may hold one up"
+    assert any(took(f"sk-{number}") < 1 for number in range(10)), "a busy machine may hold one up"
 
 
 def test_the_end_after_a_provider_has_the_shape_that_was_asked(

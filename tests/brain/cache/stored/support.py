@@ -14,6 +14,8 @@ from tidegate.brain.store.where import Where
 from tidegate.contract.cache import Cache
 
 SCOPE = "shop/front"
+SOON = 5.0
+"""Seconds: the one in which routers hear of each other's news, and what a busy machine adds."""
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trustme
 
-from tests.brain.cache.stored.support import SCOPE, sharing, stored, usable
+from tests.brain.cache.stored.support import SCOPE, SOON, sharing, stored, usable
 from tests.brain.cache.support import entry, key, tier
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.proxy import between
@@ -59,14 +59,14 @@ async def test_one_that_hangs_costs_one_wait_and_then_nothing(either: Valkey) ->
         await stored(one, entry("a"))
         either.hang()
         begin = time.monotonic()
-        assert await asyncio.gather(*(one.get([key("a")]) for _ in range(50))) == [[None]] * 50
-        assert time.monotonic() - begin < 50 * TIMEOUT / 2, "all wait once, and not one after the other"
+        assert await asyncio.gather(*(one.get([key("a")]) for _ in range(200))) == [[None]] * 200
+        assert time.monotonic() - begin < 200 * TIMEOUT / 2, "all wait once, and not one after the other"
         assert await cost(one) < NOTHING
         assert (
             "it did not answer within 50 ms; meanwhile each router gives again what it keeps itself"
             in one.problems()[0]
         )
-        assert one.meters.away == 50 + LOOKS
+        assert one.meters.away == 200 + LOOKS
         either.go_on()
         await becomes(lambda: usable(one))
         assert (await one.get([key("a")]))[0]
@@ -144,7 +144,7 @@ async def test_names_of_news_that_begin_again_are_seen_within_a_second(valkey: V
             valkey.ask("XADD", NAMES.feed, f"{number}-0", "n", str(number), "m", text)
         begin = time.monotonic()
         await becomes(lambda: len(heard) == 3)
-        assert time.monotonic() - begin < 1.2
+        assert time.monotonic() - begin < SOON
 
 
 @pytest.mark.parametrize(
