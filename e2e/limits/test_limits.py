@@ -309,6 +309,8 @@ def test_without_the_brain(engines: Place, installed: Cluster, says: str, how: s
         engines.wait(lambda: seen[200] > 20, "requests are answered")
         os.kill(brain, how)
         if how == signal.SIGSTOP:
+            if says == "Refuse":
+                engines.wait(lambda: seen[503] > 0, "what Envoy was given in advance is over")
             engines.wait(partial(load.each_since, load.answered()), "none is left of those that were asked before")
             begin = Counter(seen)
             engines.wait(lambda: (Counter(seen) - begin).total() > 10, "requests are answered without it")
