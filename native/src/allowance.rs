@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// Milliseconds: a little more than the brain gives one for (`HOLDS` there). What lasts longer was given before the clock went back.
 const LASTS: u64 = 1100;
+/// Milliseconds after its end until the brain reads what was taken, or a little less (`GRACE` there): what is written down later may be given
+/// back already.
+const READ_AFTER: u64 = 90;
 /// Little is left when it is one of so many parts (`pace.py` there says it, too).
 const PARTS: u64 = 4;
 /// Bytes, as `operator/tidegate/brain/limits/rules.py` has it.
@@ -139,11 +142,12 @@ impl Allowance {
     fn take(
         &mut self,
         wanted: &Wanted,
-        now: Instant,
+        clock: impl Fn() -> Instant,
         write: impl FnOnce(u64, u64, (u64, u64)) -> Option<()>,
     ) -> Option<Taken> {
         let (prompt, all) = if self.reserved.is_empty() { (0, 0) } else { self.price.of(wanted) };
         let after = (self.taken.0 + 1, self.taken.1.checked_add(all)?);
+        let now = clock();
         if self.is_over(now) || after.0 > self.requests || after.1 > self.tokens {
             return None;
         }
@@ -153,6 +157,10 @@ impl Allowance {
         }
         write(self.id, self.slot, after)?;
         self.taken = after;
+        // it may have taken long: a disk that is busy, a thread that has to wait
+        if clock() >= self.ends + Duration::from_millis(READ_AFTER) {
+            return None;
+        }
         Some(Taken { reserved: self.reservation(prompt, all), headers: self.headers() })
     }
 

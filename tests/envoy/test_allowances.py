@@ -145,3 +145,14 @@ def test_a_brain_that_is_gone_leaves_what_it_has_given_for_a_moment(
         until(lambda: post(envoy).status_code == 200)
     finally:
         another.stop()
+
+
+def test_a_query_makes_no_other_path(envoy: RealEnvoy, engines: Engines, brain: Brain) -> None:
+    wanted = limited(requests(10_000, window=3600), passes=False)
+    envoy.offer(wanted, {"a": [engines.start()]}, BOTH)
+    brain.follow(wanted, "a")
+    queries = [f"{CHAT}?x={number}" for number in range(60)]
+    assert {post(envoy, path=path).status_code for path in queries} == {200}
+    assert questions(envoy) < 60
+    headers = [post(envoy).headers for _ in range(3)]
+    assert not any("allowance" in name for each in headers for name in each)

@@ -24,12 +24,19 @@ impl Ledger {
         Ledger(Beside::named(name, true))
     }
 
-    /// Writes down what was taken of an allowance in all; None if that cannot be.
+    /// Writes down what was taken of an allowance in all; None if that cannot be, or if the brain has written no allowance of this identity
+    /// there before the first request of it: then it reads another file.
     pub fn write(&self, id: u64, slot: u64, taken: (u64, u64)) -> Option<()> {
         let mut bytes = [0; SLOT as usize];
         for (at, number) in [id, taken.0, taken.1].into_iter().enumerate() {
             bytes[at * 8..at * 8 + 8].copy_from_slice(&number.to_be_bytes());
         }
-        self.0.file()?.write_all_at(&bytes, slot.checked_mul(SLOT)?).ok()
+        let (file, place) = (self.0.file()?, slot.checked_mul(SLOT)?);
+        if taken.0 == 1 {
+            let mut begun = [0; 8];
+            file.read_exact_at(&mut begun, place).ok()?;
+            (begun == id.to_be_bytes()).then_some(())?;
+        }
+        file.write_all_at(&bytes, place).ok()
     }
 }

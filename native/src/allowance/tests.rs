@@ -14,7 +14,7 @@ fn last_of(text: &str) -> Allowance {
 }
 
 fn take(allowance: &mut Allowance, wish: &str) -> Option<Taken> {
-    allowance.take(&Wanted::read(wish).unwrap(), Instant::now(), |_, _, _| Some(()))
+    allowance.take(&Wanted::read(wish).unwrap(), Instant::now, |_, _, _| Some(()))
 }
 
 #[test]
@@ -68,13 +68,28 @@ fn limits_of_requests_alone_count_no_tokens() {
 fn what_cannot_be_written_down_is_not_taken() {
     let mut given = last_of(SAID);
     let wanted = Wanted::read("8 20 2 1").unwrap();
-    assert_eq!(given.take(&wanted, Instant::now(), |_, _, _| None), None);
+    assert_eq!(given.take(&wanted, Instant::now, |_, _, _| None), None);
     assert_eq!(given.taken, (0, 0));
     let written = |id, slot, taken| {
         assert_eq!((id, slot, taken), (7, 3, (1, 42)));
         Some(())
     };
-    assert!(given.take(&wanted, Instant::now(), written).is_some());
+    assert!(given.take(&wanted, Instant::now, written).is_some());
+}
+
+#[test]
+fn what_was_written_down_too_late_does_not_pass() {
+    let (wanted, begun) = (Wanted::read("8 20 2 1").unwrap(), Instant::now());
+    for (written, passes) in [(1000 + READ_AFTER - 1, true), (1000 + READ_AFTER, false)] {
+        let mut given = Allowance { asked: true, ..Allowance::read(SAID, 1000, begun).unwrap().1 };
+        let now = std::cell::Cell::new(begun + Duration::from_millis(999));
+        let write = |_, _, _| {
+            now.set(begun + Duration::from_millis(written));
+            Some(())
+        };
+        assert_eq!(given.take(&wanted, || now.get(), write).is_some(), passes);
+        assert_eq!(given.taken, (1, 42), "it stands there");
+    }
 }
 
 #[test]
@@ -83,8 +98,8 @@ fn it_ends() {
     let (_, mut given) = Allowance::read(SAID, 1000, begun).unwrap();
     given.asked = true;
     let wanted = Wanted::read("8 20 2 1").unwrap();
-    assert_eq!(given.take(&wanted, begun + Duration::from_millis(1000), |_, _, _| Some(())), None);
-    assert!(given.take(&wanted, begun + Duration::from_millis(999), |_, _, _| Some(())).is_some());
+    assert_eq!(given.take(&wanted, || begun + Duration::from_millis(1000), |_, _, _| Some(())), None);
+    assert!(given.take(&wanted, || begun + Duration::from_millis(999), |_, _, _| Some(())).is_some());
     assert!(Allowance::read(SAID, 2001, begun).is_none(), "it was over when it came");
     assert!(Allowance::read(SAID, 899, begun).is_none(), "the clock went back");
 }
@@ -97,7 +112,7 @@ fn one_asks_for_the_next_when_little_is_left() {
     let passed = |text: &str, after: u64| {
         let (_, mut given) = Allowance::read(text, 1000, begun).unwrap();
         let now = begun + Duration::from_millis(after);
-        (0..9).map(|_| given.take(&wish, now, |_, _, _| Some(())).is_some()).collect::<Vec<_>>()
+        (0..9).map(|_| given.take(&wish, || now, |_, _, _| Some(())).is_some()).collect::<Vec<_>>()
     };
     let first = |passing: &[bool]| passing.iter().position(|passes| !passes);
     assert_eq!(passed(&text(8, 1000), 0), [true, true, true, true, true, true, false, true, true]);

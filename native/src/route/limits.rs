@@ -4,7 +4,7 @@ use crate::allowance::book::Book;
 use crate::allowance::ledger::Ledger;
 use crate::allowance::{Taken, Wanted};
 use crate::filter::{Host, Side};
-use std::time::Instant;
+use crate::route::paths::split;
 
 /// Where a policy has some.
 pub struct Limits {
@@ -32,9 +32,10 @@ impl Limits {
 
     fn take(&self, host: &dyn Host, model: &[u8], wish: &str) -> Option<Taken> {
         let client = host.text("client");
-        let path = host.header(Side::Request, ":path", 0)?;
+        // without its query, as the brain has it
+        let path = split(host.header(Side::Request, ":path", 0)?).0;
         let whose = [model, client.as_deref().unwrap_or(b"-"), path].join(&b' ');
-        Book::shared().take(&whose, &Wanted::read(wish)?, &self.ledger, Instant::now())
+        Book::shared().take(&whose, &Wanted::read(wish)?, &self.ledger)
     }
 
     /// Tells the client what is left, and learns an allowance that no engine's filter has read.
@@ -58,7 +59,7 @@ mod tests {
     #[test]
     fn who_has_an_allowance_asks_nobody() {
         let path = std::env::temp_dir().join(format!("tidegate-limits-{}", std::process::id()));
-        fs::write(&path, b"").unwrap();
+        fs::write(&path, [1u64, 0, 0].map(u64::to_be_bytes).concat()).unwrap();
         let ledger = Ledger::named(path.to_str().unwrap());
         let limits = Limits { allowance: "x-allowance".into(), ledger };
         let mut host = Fake::default();
@@ -70,7 +71,7 @@ mod tests {
         host.set_header(Side::Request, "x-allowance", said.as_bytes());
         limits.answered(&mut host, None);
         let mut host = Fake::default();
-        host.set_header(Side::Request, ":path", b"/v1/x");
+        host.set_header(Side::Request, ":path", b"/v1/x?of=theirs");
         let taken = limits.ask(&mut host, b"limited", "8 2 1 0");
         assert_eq!((host.texts["allowed"].as_slice(), host.texts.get("asks")), (&b"1"[..], None));
         assert_eq!(host.texts["reserved"], b"2 key 9 4 2000");

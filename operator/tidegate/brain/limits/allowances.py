@@ -50,6 +50,18 @@ class Whose(NamedTuple):
     path: str
 
 
+Counters = tuple[tuple[bool, str], ...]
+"""Keys: of limits of tokens, or of requests."""
+
+
+@dataclass(slots=True)
+class _Charging:
+    size: Size
+    counters: Counters
+    stale: bool = False
+    """Limits are other ones since."""
+
+
 @dataclass(slots=True)
 class _Given:
     whose: Whose
@@ -64,6 +76,13 @@ class _Given:
     """Of limits of tokens, or of requests."""
     used: Size
     """As far as it is known."""
+    told: str
+    """What Envoy has to be told of it, but for its first words; empty when it was."""
+
+    @property
+    def counters(self) -> Counters:
+        """Those of its parts."""
+        return tuple((of_tokens, part.key) for of_tokens, part in self.parts)
 
 
 class Allowances:
@@ -77,22 +96,23 @@ class Allowances:
         self.ledger = Ledger()
         self._free = list(range(SLOTS - 1, -1, -1))
         self._lately: dict[Whose, Lately] = {}
-        self._charging: set[Whose] = set()
+        self._charging: dict[Whose, _Charging] = {}
         self._given: dict[int, _Given] = {}
         """By identity: all that are not settled."""
         self._last: dict[Whose, _Given] = {}
         """Those of them that may have room."""
         self._held: Counter[str] = Counter()
         """By key of a counter: what is given and, as far as is known, not used."""
-        self._ready: dict[Whose, tuple[int, str]] = {}
-        """Until when each holds, and what Envoy is told of it."""
+        self._coming: Counter[str] = Counter()
+        """The same of what is being charged."""
         self._some = asyncio.Event()
 
     def forget(self) -> None:
         """Limits are other ones from now on."""
         self._lately.clear()
         self._last.clear()
-        self._ready.clear()
+        for charging in self._charging.values():
+            charging.stale = True
 
     def wanted(self, whose: Whose, cost: int, counted: Sequence[Counted], routers: int) -> Size | None:
         """What should be charged in advance, now that a request of `cost` tokens was `counted`; then `charged` or `refused` must be called."""
@@ -103,7 +123,9 @@ class Allowances:
         self._remember(whose, now)
         size = pace.fitted(count, cost, self._may(counted, routers)) if count and _in_slice(counted, now) else None
         if size:
-            self._charging.add(whose)
+            counters = tuple((rule.tokens, charge.key) for rule, charge, _ in counted)
+            self._charging[whose] = _Charging(size, counters)
+            _add(self._coming, counters, size)
         return size
 
     def _may(self, counted: Iterable[Counted], routers: int) -> Size:
@@ -111,17 +133,12 @@ class Allowances:
         may = [ANY, ANY]
         for rule, charge, verdict in counted:
             left = charge.amount - verdict.used - charge.cost
-            may[rule.tokens] = min(may[rule.tokens], pace.part(left, self._held[charge.key], routers))
+            room = pace.part(left, self._held[charge.key], routers) - self._coming[charge.key]
+            may[rule.tokens] = min(may[rule.tokens], room)
         return Size(*may)
 
-    def _hold(self, given: _Given, more: Size) -> None:
-        for of_tokens, part in given.parts:
-            self._held[part.key] += more.tokens if of_tokens else more.requests
-            if not self._held[part.key]:
-                del self._held[part.key]
-
     def _use(self, given: _Given, used: Size) -> None:
-        self._hold(given, Size(given.used.requests - used.requests, given.used.tokens - used.tokens))
+        _add(self._held, given.counters, Size(given.used.requests - used.requests, given.used.tokens - used.tokens))
         given.used = used
 
     def _has_room(self, whose: Whose, cost: int) -> bool:
@@ -146,30 +163,39 @@ class Allowances:
 
     def refused(self, whose: Whose) -> None:
         """It was not charged."""
-        self._charging.discard(whose)
+        self._come(whose)
+
+    def _come(self, whose: Whose) -> _Charging:
+        charging = self._charging.pop(whose)
+        _add(self._coming, charging.counters, Size(-charging.size.requests, -charging.size.tokens))
+        return charging
 
     def charged(self, whose: Whose, size: Size, counted: Sequence[Counted], price: Price) -> None:
         """It was: Envoy is told with the answer."""
-        self._charging.discard(whose)
-        now = self._now()
+        charging, now = self._come(whose), self._now()
         parts = tuple((rule.tokens, Part(c.key, v.at, c.cost, c.slice_ms)) for rule, c, v in counted)
         until = min(now + HOLDS, *((part.at + 1) * part.slice_ms for _, part in parts))
         self._identity += 1
-        if until - now < SHORTEST or not self._free or not self.ledger.begin(self._free[-1], self._identity):
+        late = charging.stale or until - now < SHORTEST
+        if late or not self._free or not self.ledger.begin(self._free[-1], self._identity):
             self._take_back(parts, Size(0, 0))
             return
         over = self._passed() + until - now
-        late = over - (until - now) // QUARTER
-        given = _Given(whose, self._identity, self._free.pop(), late, over, size, parts, Size(0, 0))
+        little = over - (until - now) // QUARTER
+        told = _written(whose, size, counted, price)
+        given = _Given(whose, self._identity, self._free.pop(), little, over, size, parts, Size(0, 0), told)
         self._given[given.identity] = self._last[whose] = given
-        self._hold(given, size)
-        self._ready[whose] = until, _written(given, until, counted, price)
+        _add(self._held, given.counters, size)
         self._some.set()
 
     def ready(self, whose: Whose) -> str:
         """What Envoy is told with an answer; empty where there is nothing, or too late."""
-        until, written = self._ready.pop(whose, (0, ""))
-        return written if until - self._now() >= SHORTEST else ""
+        given = self._last.get(whose)
+        if given is None or not given.told or (rest := given.over - self._passed()) < SHORTEST:
+            return ""
+        told, given.told = given.told, ""
+        # by the clock as it is now: it may have been set since
+        return f"{given.identity} {given.slot} {self._now() + rest} {told}"
 
     def settle(self) -> None:
         """Gives back what was not taken of those that are over."""
@@ -198,19 +224,26 @@ class Allowances:
                 self._some.clear()
 
 
+def _add(held: Counter[str], counters: Counters, more: Size) -> None:
+    for of_tokens, key in counters:
+        held[key] += more.tokens if of_tokens else more.requests
+        if not held[key]:
+            del held[key]
+
+
 def _in_slice(counted: Iterable[Counted], now: int) -> bool:
     """Whether who counted has the same time as this router, as far as slices tell."""
     return all(verdict.at == now // charge.slice_ms for _, charge, verdict in counted)
 
 
-def _written(given: _Given, until: int, counted: Sequence[Counted], price: Price) -> str:
-    """As native/src/allowance.rs reads it."""
+def _written(whose: Whose, size: Size, counted: Sequence[Counted], price: Price) -> str:
+    """As native/src/allowance.rs reads it, after `ID SLOT UNTIL`."""
     longest = ANY if price.longest is None else price.longest
     assumed = "-" if price.assumed is None else price.assumed
     told = [
         f"told {unit} {charge.amount} {left} {rule.reset}"
         for unit, (left, (rule, charge, _)) in answer.least(counted).items()
     ]
-    reserved = [f"reserved {part.key} {part.at} {part.slice_ms}" for of_tokens, part in given.parts if of_tokens]
-    head = f"{given.identity} {given.slot} {until} {given.size.requests} {given.size.tokens} {longest} {assumed}"
-    return " ".join((head, *given.whose, *told, *reserved))
+    reserved = [f"reserved {c.key} {verdict.at} {c.slice_ms}" for rule, c, verdict in counted if rule.tokens]
+    head = f"{size.requests} {size.tokens} {longest} {assumed}"
+    return " ".join((head, *whose, *told, *reserved))

@@ -27,8 +27,8 @@ class Question(NamedTuple):
 
     @property
     def whose(self) -> Whose:
-        """Who asks."""
-        return Whose(self.asked.model, self.asked.client, self.asked.path)
+        """Who asks. A query is left out, of which a client has as many as he likes."""
+        return Whose(self.asked.model, self.asked.client, self.asked.path.partition("?")[0])
 
 
 class Advance(NamedTuple):
