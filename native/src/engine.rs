@@ -34,7 +34,7 @@ pub struct Config {
     pub longer: String,
     /// Header that marks a provider's answer which says that our key is wrong.
     pub refused: String,
-    /// Header in which the brain says what passes without a question; empty: nobody asks.
+    /// Header of the brain's answer that says what passes without a question; empty: nobody asks.
     pub allowance: String,
     /// Headers that the filters tell each other things in.
     pub headers: Headers,
@@ -81,7 +81,7 @@ impl Filter for Engine {
             host.remove_header(Side::Request, &self.config.longer);
         }
         if !self.config.allowance.is_empty() {
-            learn(host, &self.config.allowance);
+            Book::shared().learn_of(host, &self.config.allowance);
         }
         if host.header(Side::Request, &names.splice, 0).is_none() {
             restore(host);
@@ -145,14 +145,6 @@ impl Filter for Engine {
         } else {
             Response::Continue
         }
-    }
-}
-
-/// Of a first attempt; the ones after it must not learn it again.
-fn learn(host: &mut dyn Host, allowance: &str) {
-    if let Some(said) = host.header(Side::Request, allowance, 0) {
-        Book::shared().learn(said);
-        host.remove_header(Side::Request, allowance);
     }
 }
 

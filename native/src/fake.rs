@@ -12,6 +12,7 @@ pub struct Fake {
     pub protocol: Option<&'static str>,
     pub numbers: HashMap<String, f64>,
     pub texts: HashMap<String, Vec<u8>>,
+    pub answers: HashMap<String, Vec<u8>>,
 }
 
 impl Fake {
@@ -60,5 +61,8 @@ impl Host for Fake {
     }
     fn text(&self, key: &str) -> Option<Vec<u8>> {
         self.texts.get(key).cloned()
+    }
+    fn answer(&self, header: &str) -> Option<Vec<u8>> {
+        self.answers.get(header).cloned()
     }
 }

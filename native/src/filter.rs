@@ -38,6 +38,8 @@ pub trait Host {
     fn set_text(&mut self, key: &str, value: &[u8]);
     /// What was written there: the attempts of a request have one.
     fn text(&self, key: &str) -> Option<Vec<u8>>;
+    /// What the brain has said with the answer to a question, in a header that Envoy keeps for us.
+    fn answer(&self, header: &str) -> Option<Vec<u8>>;
 }
 
 /// For how long the brain lets one of its answers be given again. Times are milliseconds of the world's clock.

@@ -111,7 +111,6 @@ INTERNAL_HEADERS: Final = (
     CACHED_HEADER,
     TICKET_HEADER,
     LEASE_HEADER,
-    ALLOWANCE_HEADER,
 )
 BACKEND_HEADER: Final = "x-tidegate-backend"
 REVISION_HEADER: Final = "x-tidegate-revision"

@@ -8,6 +8,8 @@ use std::ptr::{null, null_mut};
 /// Slices of a body that are looked at without an allocation.
 const FEW: usize = 16;
 const NAMESPACE: &[u8] = b"tidegate";
+/// Where ext_authz keeps headers of an answer: `operator/tidegate/envoy/limiting.py` says which.
+const ANSWERS: &[u8] = b"envoy.filters.http.ext_authz";
 /// envoy_dynamic_module_type_metadata_source
 const DYNAMIC: u32 = 0;
 /// What `response.code_details` says of our answers.
@@ -151,6 +153,16 @@ impl Stream {
         unsafe { envoy_dynamic_module_callback_http_filter_increment_counter(self.0, counter, null(), 0, 1) };
     }
 
+    fn metadata(&self, namespace: &[u8], key: &str) -> Option<Vec<u8>> {
+        let mut value = Buffer::NONE;
+        let (namespace, key) = (Buffer::of(namespace), text(key));
+        let there = unsafe {
+            envoy_dynamic_module_callback_http_get_metadata_string(self.0, DYNAMIC, namespace, key, &mut value)
+        };
+        // SAFETY: copied before anything is written there
+        there.then(|| unsafe { value.read() }.to_vec())
+    }
+
     fn slices(&self, side: Side, count: usize, into: &mut [Buffer]) -> usize {
         let there =
             unsafe { envoy_dynamic_module_callback_http_get_body_chunks(self.0, received(side), into.as_mut_ptr()) };
@@ -277,17 +289,10 @@ impl Host for Stream {
     }
 
     fn text(&self, key: &str) -> Option<Vec<u8>> {
-        let mut value = Buffer::NONE;
-        let there = unsafe {
-            envoy_dynamic_module_callback_http_get_metadata_string(
-                self.0,
-                DYNAMIC,
-                Buffer::of(NAMESPACE),
-                text(key),
-                &mut value,
-            )
-        };
-        // SAFETY: copied before anything is written there
-        there.then(|| unsafe { value.read() }.to_vec())
+        self.metadata(NAMESPACE, key)
+    }
+
+    fn answer(&self, header: &str) -> Option<Vec<u8>> {
+        self.metadata(ANSWERS, header)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ledger::Ledger;
 use super::{Allowance, Taken, Wanted, Whose};
+use crate::filter::Host;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -22,7 +23,15 @@ impl Book {
         SHARED.get_or_init(Book::default)
     }
 
-    /// What the brain says; nothing happens where it is no allowance, or is known: what was taken of it stays taken.
+    /// What the brain has said of this stream, if it has; each attempt may find it.
+    pub fn learn_of(&self, host: &dyn Host, header: &str) {
+        if let Some(said) = host.answer(header) {
+            self.learn(&said);
+        }
+    }
+
+    /// What the brain says; nothing happens where it is no allowance, or no later one than is known: what was taken stays taken. One of a
+    /// brain that has begun anew may have to wait until that is over.
     pub fn learn(&self, said: &[u8]) {
         // in this order: what passes between them takes from its time
         let now = Instant::now();
@@ -30,7 +39,7 @@ impl Book {
         let read = std::str::from_utf8(said).ok().and_then(|text| Allowance::read(text, wall, now));
         let Some((whose, allowance)) = read else { return };
         let mut known = self.known();
-        if known.get(&whose).is_some_and(|before| before.id == allowance.id) {
+        if known.get(&whose).is_some_and(|before| before.id >= allowance.id && !before.is_over(now)) {
             return;
         }
         if known.len() >= MOST {
@@ -89,6 +98,9 @@ mod tests {
         book.learn(said(8).as_bytes());
         fs::write(&path, begun(8)).unwrap();
         assert!(take(whose).is_some(), "another one");
+        book.learn(said(7).as_bytes());
+        assert!(take(whose).is_some(), "an answer of before comes late");
+        assert_eq!(fs::read(&path).unwrap()[48..], [8u64, 2, 0].map(u64::to_be_bytes).concat());
         fs::remove_file(&path).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use crate::route::paths::split;
 
 /// Where a policy has some.
 pub struct Limits {
-    /// The request header with what the brain gives.
+    /// The header of its answer in which the brain gives allowances.
     pub allowance: String,
     /// Where it reads what was taken.
     pub ledger: Ledger,
@@ -40,9 +40,7 @@ impl Limits {
 
     /// Tells the client what is left, and learns an allowance that no engine's filter has read.
     pub fn answered(&self, host: &mut dyn Host, taken: Option<&Taken>) {
-        if let Some(said) = host.header(Side::Request, &self.allowance, 0) {
-            Book::shared().learn(said);
-        }
+        Book::shared().learn_of(host, &self.allowance);
         for (name, value) in taken.into_iter().flat_map(|taken| &taken.headers) {
             host.set_header(Side::Response, name, value.as_bytes());
         }
@@ -68,7 +66,7 @@ mod tests {
         assert_eq!((host.texts["asks"].as_slice(), host.texts.get("allowed")), (&b"8 2 1 0"[..], None));
         let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + 1000;
         let said = format!("1 0 {until} 9 99 9 9 limited - /v1/x told tokens 60 40 1s reserved key 9 2000");
-        host.set_header(Side::Request, "x-allowance", said.as_bytes());
+        host.answers.insert("x-allowance".into(), said.into_bytes());
         limits.answered(&mut host, None);
         let mut host = Fake::default();
         host.set_header(Side::Request, ":path", b"/v1/x?of=theirs");

@@ -75,19 +75,18 @@ def told(limits: Limits | None) -> Resource:
         "authorization_response": {
             "allowed_client_headers": TOLD,
             "allowed_client_headers_on_success": TOLD,
-            "dynamic_metadata_from_headers": {"patterns": [{"exact": RESERVED_HEADER}]},
+            # no request carries them: it would be longer than it came
+            "dynamic_metadata_from_headers": {"patterns": [{"exact": RESERVED_HEADER}, {"exact": ALLOWANCE_HEADER}]},
         },
     }
 
 
 def _filter(limits: Limits) -> Resource:
-    asked = told(limits)
-    asked["authorization_response"]["allowed_upstream_headers"] = {"patterns": [{"exact": ALLOWANCE_HEADER}]}
     return question.ask(
         NAME,
         BRAIN,
         TIMEOUT,
-        asked,
+        told(limits),
         allowed_headers=ASKING,
         failure_mode_allow=limits.open,
         filter_enabled_metadata=_UNLESS_ALLOWED,
