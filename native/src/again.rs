@@ -12,11 +12,11 @@
 pub mod store;
 pub mod word;
 
+use crate::clock::wall;
 use crate::filter::{Filter, Given, Host, Lease, Request, Response, Side};
 use crate::kept::{is_given_again, FROM};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
 use word::Word;
 
@@ -85,11 +85,6 @@ fn add(question: &mut Vec<u8>, part: Option<&[u8]>) {
     question.extend_from_slice(bytes);
 }
 
-/// Milliseconds of the world's clock.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 /// One request and its answer.
 pub struct Again {
     config: Arc<Config>,
@@ -129,7 +124,7 @@ impl Again {
 
     /// The whole question is here.
     fn look(&mut self, host: &mut dyn Host) -> Request {
-        let (Some(question), now) = (&self.question, now()) else { return Request::Continue };
+        let (Some(question), now) = (&self.question, wall()) else { return Request::Continue };
         let Some(epoch) = self.config.word.epoch(now) else { return Request::Continue };
         let Some(given) = self.config.store().get(question, epoch, now) else { return Request::Continue };
         host.set_header(Side::Request, &self.config.ticket, &given.lease.ticket);
@@ -154,7 +149,7 @@ impl Again {
 
     fn keep(&mut self) {
         let (Some(question), Some(given)) = (self.question.take(), self.fresh.take()) else { return };
-        if let Some(epoch) = self.config.word.epoch(now()) {
+        if let Some(epoch) = self.config.word.epoch(wall()) {
             self.config.store().put(question, given, epoch);
         }
     }

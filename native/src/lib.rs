@@ -17,6 +17,7 @@ pub mod allowance;
 pub mod answer;
 pub mod beside;
 pub mod clients;
+pub mod clock;
 pub mod config;
 pub mod digits;
 pub mod end;

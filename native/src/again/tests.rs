@@ -25,7 +25,7 @@ impl Router {
         config.lease = "x-lease".into();
         config.ticket = "x-ticket".into();
         let router = Router { config: Arc::new(config), path };
-        router.says(1, now() + 60_000);
+        router.says(1, wall() + 60_000);
         router
     }
 
@@ -160,9 +160,9 @@ fn another_epoch_or_a_silent_brain_ends_it() {
     router.ask(&[], "hello");
     router.says(1, 1);
     assert!(!router.told(&[], "hello", "", "1"), "the brain is silent");
-    router.says(1, now() + 60_000);
+    router.says(1, wall() + 60_000);
     assert!(router.ask(&[], "hello"), "it was away for a moment");
-    router.says(2, now() + 60_000);
+    router.says(2, wall() + 60_000);
     assert!(!router.told(&[], "hello", "", "1"), "something was forgotten");
 }
 

@@ -2,10 +2,11 @@
 
 use super::ledger::Ledger;
 use super::{Allowance, Taken, Wanted, Whose};
+use crate::clock::wall;
 use crate::filter::Host;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// As many as the brain gives at a time; those that are over leave when there are more.
 const MOST: usize = 4096;
@@ -35,7 +36,7 @@ impl Book {
     pub fn learn(&self, said: &[u8]) {
         // in this order: what passes between them takes from its time
         let now = Instant::now();
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let wall = wall();
         let read = std::str::from_utf8(said).ok().and_then(|text| Allowance::read(text, wall, now));
         let Some((whose, allowance)) = read else { return };
         let mut known = self.known();
@@ -65,8 +66,7 @@ mod tests {
     use std::fs;
 
     fn said(id: u64) -> String {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-        format!("{id} 2 {} 4 0 9 - chat acme /v1/embeddings told requests 9 5 1s", wall + 1000)
+        format!("{id} 2 {} 4 0 9 - chat acme /v1/embeddings told requests 9 5 1s", wall() + 1000)
     }
 
     /// What a brain has written.

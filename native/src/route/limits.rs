@@ -50,9 +50,9 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::wall;
     use crate::fake::Fake;
     use std::fs;
-    use std::time::{SystemTime, UNIX_EPOCH};
 
     #[test]
     fn who_has_an_allowance_asks_nobody() {
@@ -64,7 +64,7 @@ mod tests {
         host.set_header(Side::Request, ":path", b"/v1/x");
         assert_eq!(limits.ask(&mut host, b"limited", "8 2 1 0"), None);
         assert_eq!((host.texts["asks"].as_slice(), host.texts.get("allowed")), (&b"8 2 1 0"[..], None));
-        let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() + 1000;
+        let until = wall() + 1000;
         let said = format!("1 0 {until} 9 99 9 9 limited - /v1/x told tokens 60 40 1s reserved key 9 2000");
         host.answers.insert("x-allowance".into(), said.into_bytes());
         limits.answered(&mut host, None);

@@ -170,9 +170,10 @@ class Allowances:
         _add(self._coming, charging.counters, Size(-charging.size.requests, -charging.size.tokens))
         return charging
 
-    def charged(self, whose: Whose, size: Size, counted: Sequence[Counted], price: Price) -> None:
+    def charged(self, whose: Whose, counted: Sequence[Counted], price: Price) -> None:
         """It was: Envoy is told with the answer."""
         charging, now = self._come(whose), self._now()
+        size = charging.size
         parts = tuple((rule.tokens, Part(c.key, v.at, c.cost, c.slice_ms)) for rule, c, v in counted)
         until = min(now + HOLDS, *((part.at + 1) * part.slice_ms for _, part in parts))
         self._identity += 1

@@ -174,14 +174,14 @@ class Counting:
         if size is None:
             return None
         charges = [c._replace(cost=size.tokens if rule.tokens else size.requests) for rule, c, _ in counted]
-        return Advance(question, size, charges)
+        return Advance(question, charges)
 
     def _charged(self, advance: Advance, seen: Sequence[Verdict], count: Callable[[Sequence[Counted]], None]) -> None:
-        question, size, charges = advance
+        question, charges = advance
         more = list(zip(question.rules.each, charges, seen, strict=True)) if seen else []
         if more and fits(more):
             count(more)
-            self.allowances.charged(question.whose, size, more, question.rules.price(question.asked))
+            self.allowances.charged(question.whose, more, question.rules.price(question.asked))
         else:
             self.allowances.refused(question.whose)
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from tidegate.brain.decide.step import Ask
 from tidegate.brain.limits.allowances import Whose
 from tidegate.brain.limits.asking import Asking
-from tidegate.brain.limits.pace import Size
 from tidegate.brain.limits.rules import Cost, Rules
 from tidegate.brain.limits.windows import Charge
 
@@ -35,5 +34,4 @@ class Advance(NamedTuple):
     """While it is charged."""
 
     question: Question
-    size: Size
     charges: Sequence[Charge]
