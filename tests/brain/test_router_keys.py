@@ -65,6 +65,7 @@ async def serving(envoy: RealEnvoy, engines: Engines, wanted: RouterConfig = GUA
             await router.started.wait()
         envoy._start()
         await becomes(lambda: status(envoy, ACME), 200)
+        await come_true(lambda: router.current)  # Envoy answers before the brain has written down what it runs
         yield router
 
 
@@ -140,8 +141,7 @@ async def test_the_next_brain_goes_on(envoy: RealEnvoy, engines: Engines) -> Non
         await becomes(lambda: status(envoy, ACME), 401)
         assert await status(envoy, GLOBEX) == 200
         changed(GUARDED, router)
-        while not router.current:
-            await asyncio.sleep(0.02)
+        await come_true(lambda: router.current)
         assert [await status(envoy, key) for key in (ACME, GLOBEX)] == [401, 200]
 
 

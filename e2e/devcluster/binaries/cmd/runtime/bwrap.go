@@ -26,7 +26,7 @@ func (r *runtime) commandLine(c *container) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	argv := append(c.pod.joined(), r.bwrap, "--unshare-uts", "--unshare-ipc", "--die-with-parent", "--info-fd", "3",
+	argv := append(c.pod.joined(), r.bwrap, "--unshare-uts", "--unshare-ipc", "--die-with-parent", "--info-fd", "3", "--block-fd", "4",
 		"--hostname", c.hostname())
 	argv = append(argv, c.privileges()...)
 	argv = append(argv, root()...)

@@ -77,7 +77,7 @@ func supervise(folder task.Folder, spec task.Spec, output *containerLog) error {
 	if err != nil {
 		return err
 	}
-	killRest(first.Mounts)
+	first.killRest()
 	copied.Wait()
 	finish(&status, ended, output.lastError())
 	if status.Pid == 0 {
@@ -93,14 +93,20 @@ func start(spec task.Spec, output *containerLog) (*exec.Cmd, firstProcess, *sync
 		return nil, firstProcess{}, nil, err
 	}
 	defer info.Close()
+	gate, opens, err := os.Pipe()
+	if err != nil {
+		return nil, firstProcess{}, nil, err
+	}
+	defer opens.Close() // the container's first process waits for this before it goes on
 	command := exec.Command(spec.Argv[0], spec.Argv[1:]...)
-	command.ExtraFiles = []*os.File{infoWriter}
+	command.ExtraFiles = []*os.File{infoWriter, gate}
 	stdout, _ := command.StdoutPipe() // fails only when Stdout was set before
 	stderr, _ := command.StderrPipe()
 	if err := command.Start(); err != nil {
 		return nil, firstProcess{}, nil, err
 	}
 	infoWriter.Close()
+	gate.Close()
 	copied := &sync.WaitGroup{}
 	copied.Go(func() { output.copy("stdout", stdout) })
 	copied.Go(func() { output.copy("stderr", stderr) })
@@ -111,19 +117,26 @@ func start(spec task.Spec, output *containerLog) (*exec.Cmd, firstProcess, *sync
 type firstProcess struct {
 	Pid    int    `json:"child-pid"`
 	Mounts uint64 `json:"mnt-namespace"`
+	pinned *os.File
 }
 
+// readFirst pins the namespace: the number of one that is gone is given to the next container, which would be killed as its rest.
 func readFirst(info io.Reader) firstProcess {
 	var told firstProcess
 	if json.NewDecoder(info).Decode(&told) != nil {
 		return firstProcess{}
 	}
+	told.pinned, _ = os.Open(fmt.Sprintf("/proc/%d/ns/mnt", told.Pid)) // fails for a process that was killed, which left nothing
 	return told
 }
 
 // killRest ends what a container's first process left behind, which lives on where that was not PID 1.
-func killRest(mounts uint64) {
-	for killSharing(fmt.Sprintf("mnt:[%d]", mounts)) {
+func (f firstProcess) killRest() {
+	if f.pinned == nil {
+		return
+	}
+	defer f.pinned.Close()
+	for killSharing(fmt.Sprintf("mnt:[%d]", f.Mounts)) {
 		time.Sleep(time.Millisecond)
 	}
 }
