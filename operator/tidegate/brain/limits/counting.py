@@ -7,7 +7,7 @@ answers          there, exactly; and here besides, so that this router knows its
 is away          here, against 1/replicas of each limit, rounded up, less what this router let through before.
                    What all routers let through in one window is at most the limit and one for each of them, if they had equal
                    parts before; at worst, if one had all of it, 2 - 1/replicas times the limit
-is back          there; first it is told what was let through meanwhile
+is back          here as before, until it is told what was let through meanwhile; then there
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Counting:
         self._windows = Windows()
         self._owed = Owed()
         self._flushing: asyncio.Task[None] | None = None
+        self._ahead = False
+        """The store does not know yet what was let through while it was away."""
         self.allowances = Allowances(self._adjust, now, passed, randbits(62))
         self.store: Store | None = None
         self.refused: Counter[str] = Counter()
@@ -98,7 +100,7 @@ class Counting:
         except ValueError:
             return unknown
         question = Question(ask, asked, rules, rules.cost(asked), reply, allow)
-        if self.store is not None and self.store.ready:
+        if self.store is not None and self.store.ready and not self._ahead:
             return self._together(question, self.store)
         return self._alone(question)
 
@@ -116,6 +118,7 @@ class Counting:
     def _count_alone(self, counted: Sequence[Counted]) -> None:
         self._count(counted)
         if self._limits and self._limits.store:
+            self._ahead = True
             self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
 
     def _together(self, question: Question, store: Store) -> asyncio.Future[bytes]:
@@ -228,19 +231,31 @@ class Counting:
     def flush(self) -> None:
         """The store is told what it does not know, soon."""
         if self.store and self.store.ready and not self._flushing:
-            self._flushing = asyncio.create_task(self._flush(self.store))
+            self._flushing = asyncio.create_task(self._flush())
 
-    async def _flush(self, store: Store) -> None:
+    async def _flush(self) -> None:
         try:
             await asyncio.sleep(FLUSH)
             self._owed.sweep(self._now())
-            while store.ready and (parts := self._owed.take(MOST)):
-                try:
-                    await store.settle(parts)
-                except Away:
-                    self._owed.unsure(parts)
+            while self.store and self.store.ready and await self._tell(self.store):
+                pass
         finally:
             self._flushing = None
+
+    async def _tell(self, store: Store) -> bool:
+        """Whether there was anything that it did not know."""
+        parts = self._owed.take(MOST)
+        told = store.settle(parts) if parts else None
+        # what is asked from now on comes after it, on the same line
+        self._ahead = self._ahead and len(self._owed) > 0
+        if told is None:
+            return False
+        try:
+            await told
+        except Away:
+            self._owed.unsure(parts)
+            self._ahead = True
+        return True
 
     async def run(self) -> None:
         """Forgets what is over; never returns."""

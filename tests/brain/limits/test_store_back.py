@@ -1,0 +1,99 @@
+"""A store that was away: what was let through meanwhile is told before anybody asks it again, and nobody is refused for longer than that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.brain.limits.support import FREE, SHARED, UNKNOWN, Clock, ask, configured, parsed, requests
+from tests.brain.store.support import becomes
+from tidegate.brain.limits.counting import FLUSH, Counting
+from tidegate.brain.limits.windows import Charge, Windows
+from tidegate.brain.store.resp import Away
+
+
+class Leaving:
+    """A store that answers at once while it is there."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.windows, self.clock, self.ready = Windows(), clock, True
+        self.told = 0
+
+    def admit(self, charges: Sequence[Charge]) -> asyncio.Future[list[int]]:
+        """It is asked."""
+        later: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        seen = self.windows.look(self.clock.now, charges)
+        if not any(verdict.wait_ms for verdict in seen):
+            for charge, verdict in zip(charges, seen, strict=True):
+                self.windows.add(charge.key, verdict.at, charge.cost, charge.slice_ms)
+        later.set_result([number for verdict in seen for number in verdict])
+        return later
+
+    def settle(self, parts: Sequence[tuple[str, int, int, int]]) -> asyncio.Future[int]:
+        """It is told."""
+        self.told += 1
+        later: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if self.ready:
+            for part in parts:
+                self.windows.add(*part)
+            later.set_result(len(parts))
+        else:
+            later.set_exception(Away("it has gone again"))
+        return later
+
+
+def router(amount: int) -> tuple[Counting, Leaving]:
+    """One of two of a policy, and its store."""
+    clock = Clock()
+    counting, store = Counting(clock, clock), Leaving(clock)
+    counting.follow(configured(requests(amount), store=SHARED))
+    counting.store = store  # type: ignore[assignment]
+    return counting, store
+
+
+async def statuses(counting: Counting, count: int) -> Counter[int]:
+    """Of requests that come at the same moment."""
+    replies = [counting.ask(ask(), lambda: FREE, UNKNOWN) for _ in range(count)]
+    told = [reply if isinstance(reply, bytes) else await reply for reply in replies]
+    return Counter(parsed(reply)[0] for reply in told)
+
+
+async def test_it_is_told_before_it_is_asked_again() -> None:
+    counting, store = router(40)
+    assert await statuses(counting, 5) == {200: 5}
+    store.ready = False
+    assert await statuses(counting, 40) == {200: 15, 429: 25}, "half of 40, less the 5 before"
+    store.ready = True
+    counting.flush()
+    assert await statuses(counting, 40) == {429: 40}, "the store thinks that there is room"
+    await becomes(lambda: store.told == 1)
+    assert await statuses(counting, 40) == {200: 20, 429: 20}
+
+
+async def test_one_that_goes_again_before_it_is_told() -> None:
+    counting, store = router(40)
+    store.ready = False
+    assert await statuses(counting, 20) == {200: 20}
+    store.ready = True
+    counting.flush()
+    await asyncio.sleep(0)
+    store.ready = False
+    await asyncio.sleep(FLUSH * 2)
+    store.ready = True
+    assert await statuses(counting, 40) == {429: 40}
+    counting.flush()
+    await becomes(lambda: store.told == 1)
+    assert await statuses(counting, 40) == {200: 20, 429: 20}
+
+
+async def test_one_that_is_back_when_all_has_left_the_window_is_asked_at_once() -> None:
+    counting, store = router(40)
+    store.ready = False
+    assert await statuses(counting, 40) == {200: 20, 429: 20}
+    store.clock.pass_(70)
+    store.ready = True
+    counting.flush()
+    await becomes(lambda: not counting._flushing)
+    assert store.told == 0, "nothing of it counts any more"
+    assert await statuses(counting, 50) == {200: 40, 429: 10}
