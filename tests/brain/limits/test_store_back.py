@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.brain.limits.support import FREE, SHARED, UNKNOWN, Clock, ask, configured, parsed, requests
+from tests.brain.limits.support import FREE, SHARED, UNKNOWN, Clock, ask, configured, parsed, record, requests, tokens
 from tests.brain.store.support import becomes
 from tidegate.brain.limits.counting import FLUSH, Counting
-from tidegate.brain.limits.windows import Charge, Windows
+from tidegate.brain.limits.windows import Charge, Windows, slice_of
 from tidegate.brain.store.resp import Away
+from tidegate.contract.limits import Limit
+from tidegate.names import RESERVED_HEADER
 
 
 class Leaving:
@@ -43,13 +45,20 @@ class Leaving:
         return later
 
 
-def router(amount: int) -> tuple[Counting, Leaving]:
+def router(limit: Limit) -> tuple[Counting, Leaving]:
     """One of two of a policy, and its store."""
     clock = Clock()
     counting, store = Counting(clock, clock), Leaving(clock)
-    counting.follow(configured(requests(amount), store=SHARED))
+    counting.follow(configured(limit, store=SHARED))
     counting.store = store  # type: ignore[assignment]
     return counting, store
+
+
+def used(store: Leaving, limit: Limit) -> int:
+    """What it has counted of a client."""
+    width = slice_of(limit.window_seconds)
+    key = f"tidegate:{{test/front}}:{limit.name}:{limit.of[0]}{width}:acme"
+    return store.windows.look(store.clock.now, [Charge(key, 1, 1, width)])[0].used
 
 
 async def statuses(counting: Counting, count: int) -> Counter[int]:
@@ -60,7 +69,7 @@ async def statuses(counting: Counting, count: int) -> Counter[int]:
 
 
 async def test_it_is_told_before_it_is_asked_again() -> None:
-    counting, store = router(40)
+    counting, store = router(requests(40))
     assert await statuses(counting, 5) == {200: 5}
     store.ready = False
     assert await statuses(counting, 40) == {200: 15, 429: 25}, "half of 40, less the 5 before"
@@ -72,7 +81,7 @@ async def test_it_is_told_before_it_is_asked_again() -> None:
 
 
 async def test_one_that_goes_again_before_it_is_told() -> None:
-    counting, store = router(40)
+    counting, store = router(requests(40))
     store.ready = False
     assert await statuses(counting, 20) == {200: 20}
     store.ready = True
@@ -88,7 +97,7 @@ async def test_one_that_goes_again_before_it_is_told() -> None:
 
 
 async def test_one_that_is_back_when_all_has_left_the_window_is_asked_at_once() -> None:
-    counting, store = router(40)
+    counting, store = router(requests(40))
     store.ready = False
     assert await statuses(counting, 40) == {200: 20, 429: 20}
     store.clock.pass_(70)
@@ -97,3 +106,20 @@ async def test_one_that_is_back_when_all_has_left_the_window_is_asked_at_once() 
     await becomes(lambda: not counting._flushing)
     assert store.told == 0, "nothing of it counts any more"
     assert await statuses(counting, 50) == {200: 40, 429: 10}
+
+
+async def test_what_a_request_used_is_told_although_limits_were_taken_away_meanwhile() -> None:
+    """They may come again, and a client would have as much less as was reserved."""
+    limit = tokens(1000)
+    counting, store = router(limit)
+    reply = counting.ask(ask(most=500), lambda: FREE, UNKNOWN)
+    assert not isinstance(reply, bytes)
+    reserved = parsed(await reply)[1][RESERVED_HEADER]
+    counting.follow(configured().model_copy(update={"limits": None}))
+    counting.store = None
+    counting.settle(record(reserved, prompt_tokens=3, completion_tokens=4))
+    assert used(store, limit) == 500
+    counting.follow(configured(limit, store=SHARED))
+    counting.store = store  # type: ignore[assignment]
+    counting.flush()
+    await becomes(lambda: used(store, limit) == 7)

@@ -64,6 +64,8 @@ class Counting:
         self._now = now
         self._limits: Limits | None = None
         self._rules: Rules | None = None
+        self._shared = False
+        """Whether a store counts, or did until limits were taken away: they may come again, and what is used counts then, too."""
         self._told = False
         """Whether anything is known of limits."""
         self._windows = Windows()
@@ -86,6 +88,7 @@ class Counting:
         self._told = True
         if config.limits != self._limits:
             self._limits = config.limits
+            self._shared = config.limits.store is not None if config.limits else self._shared
             self.allowances.forget()
             self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
 
@@ -117,7 +120,7 @@ class Counting:
 
     def _count_alone(self, counted: Sequence[Counted]) -> None:
         self._count(counted)
-        if self._limits and self._limits.store:
+        if self._shared:
             self._ahead = True
             self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
 
@@ -220,7 +223,7 @@ class Counting:
     def _adjust(self, part: reservation.Part, used: int) -> None:
         more = used - part.cost
         self._windows.add(part.key, part.at, more, part.slice_ms)
-        if self._limits and self._limits.store:
+        if self._shared:
             self._owe([(part.key, part.at, more, part.slice_ms)])
 
     def _owe(self, parts: Iterable[tuple[str, int, int, int]]) -> None:
