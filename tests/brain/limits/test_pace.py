@@ -7,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.brain.limits.allowances import ANY
-from tidegate.brain.limits.pace import FIRST, LATELY, LEAST, MOST, PART, SOON, Lately, Size, after, fitted, part, requests
+from tidegate.brain.limits.pace import (
+    FIRST,
+    LATELY,
+    LEAST,
+    MOST,
+    PART,
+    SOON,
+    Lately,
+    Size,
+    after,
+    fitted,
+    part,
+    requests,
+)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ class Leaving:
     def __init__(self, clock: Clock) -> None:
         self.windows, self.clock, self.ready = Windows(), clock, True
         self.told = 0
+        self.lost = False
 
     def admit(self, charges: Sequence[Charge]) -> asyncio.Future[list[int]]:
         """It is asked."""
@@ -43,6 +44,11 @@ class Leaving:
         else:
             later.set_exception(Away("it has gone again"))
         return later
+
+    async def has_lost(self, key: str) -> bool:
+        """It is asked what has become of it."""
+        assert key == "tidegate:{test/front}:life"
+        return self.lost
 
 
 def router(limit: Limit) -> tuple[Counting, Leaving]:
@@ -123,3 +129,21 @@ async def test_what_a_request_used_is_told_although_limits_were_taken_away_meanw
     counting.store = store  # type: ignore[assignment]
     counting.flush()
     await becomes(lambda: used(store, limit) == 7)
+
+
+async def test_one_that_has_lost_everything_is_told_all_of_it_once() -> None:
+    limit = requests(40)
+    counting, store = router(limit)
+    assert await statuses(counting, 5) == {200: 5}
+    store.ready = False
+    assert await statuses(counting, 2) == {200: 2}
+    store.windows, store.ready, store.lost = Windows(), True, True
+    counting.back()
+    assert await statuses(counting, 3) == {200: 3}, "nobody waits"
+    await becomes(lambda: not counting._flushing)
+    assert (used(store, limit), store.told) == (10, 1)
+    store.lost = False
+    counting.back()
+    await becomes(lambda: not counting._flushing)
+    assert (used(store, limit), store.told) == (10, 1), "it has still what it held"
+    assert await statuses(counting, 40) == {200: 30, 429: 10}

@@ -7,7 +7,8 @@ answers          there, exactly; and here besides, so that this router knows its
 is away          here, against 1/replicas of each limit, rounded up, less what this router let through before.
                    What all routers let through in one window is at most the limit and one for each of them, if they had equal
                    parts before; at worst, if one had all of it, 2 - 1/replicas times the limit
-is back          here as before, until it is told what was let through meanwhile; then there
+is back          here as before, until it is told what was let through meanwhile, or all that this router let through if it has lost what it
+                   held; then there
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Counting:
         self._flushing: asyncio.Task[None] | None = None
         self._ahead = False
         """The store does not know yet what was let through while it was away."""
+        self._back = False
+        """It is back, and was not asked yet whether it still has what it held."""
         self.allowances = Allowances(self._adjust, now, passed, randbits(62))
         self.store: Store | None = None
         self.refused: Counter[str] = Counter()
@@ -82,6 +85,11 @@ class Counting:
     def limits(self) -> Limits | None:
         """Those in force."""
         return self._limits
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all routers of the policy count together at this moment."""
+        return self.store is not None and self.store.ready and not self._ahead
 
     def follow(self, config: RouterConfig) -> None:
         """These from now on; what was counted stays."""
@@ -103,7 +111,7 @@ class Counting:
         except ValueError:
             return unknown
         question = Question(ask, asked, rules, rules.cost(asked), reply, allow)
-        if self.store is not None and self.store.ready and not self._ahead:
+        if self.store is not None and self.is_shared:
             return self._together(question, self.store)
         return self._alone(question)
 
@@ -231,6 +239,11 @@ class Counting:
             self._owed.add(key, at, more, width)
         self.flush()
 
+    def back(self) -> None:
+        """The store answers again."""
+        self._ahead = self._back = True
+        self.flush()
+
     def flush(self) -> None:
         """The store is told what it does not know, soon."""
         if self.store and self.store.ready and not self._flushing:
@@ -247,6 +260,9 @@ class Counting:
 
     async def _tell(self, store: Store) -> bool:
         """Whether there was anything that it did not know."""
+        if self._back:
+            await self._recognise(store)
+            return True
         parts = self._owed.take(MOST)
         told = store.settle(parts) if parts else None
         # what is asked from now on comes after it, on the same line
@@ -259,6 +275,17 @@ class Counting:
             self._owed.unsure(parts)
             self._ahead = True
         return True
+
+    async def _recognise(self, store: Store) -> None:
+        try:
+            lost = self._rules is not None and await store.has_lost(self._rules.life)
+        except Away:
+            return
+        self._back = False
+        if lost:
+            self._owed = Owed()
+            for part in self._windows.parts():
+                self._owed.add(*part)
 
     async def run(self) -> None:
         """Forgets what is over; never returns."""
