@@ -244,7 +244,10 @@ TRIGGERS = says("Ready", "False", "TriggerError", "Triggers defined in ScaledObj
         ([says("Fallback", "True", "FallbackExists", "falls back")], ("False", "FallbackExists", "falls back")),
         ([says("Fallback", "False", "NoFallbackFound", "none")], DECIDES),
         ([says("Ready", "Unknown", "PartialTriggerError", "Some triggers")], PARTLY),
-        ([says("Ready", "Unknown", "PartialTriggerError"), NO_ANSWER], ("False", "FailedGetExternalMetric", NO_ANSWER["message"])),
+        (
+            [says("Ready", "Unknown", "PartialTriggerError"), NO_ANSWER],
+            ("False", "FailedGetExternalMetric", NO_ANSWER["message"]),
+        ),
         ([says("Paused", "True", "ScaledObjectPaused", "is paused")], ("False", "ScaledObjectPaused", "is paused")),
     ],
 )
