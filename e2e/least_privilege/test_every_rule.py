@@ -42,6 +42,8 @@ OPTIONAL = {
 }
 PROVIDERS = {"horizontalpodautoscalers": "by-hpa", "scaledobjects": "by-keda"}
 """Whose child each is; what KEDA itself makes of its object is keda_provider's."""
+SWEPT = {"pods": ("pods", "-l", "tidegate.dev/role=router"), "horizontalpodautoscalers": ("hpa/by-hpa",)}
+"""What is read only when the sweep finds that no watch has told of it, as kubectl names it."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("grant", grants(), ids=str)
 def test_without_it_something_fails(stage: Stage, grant: Grant) -> None:
-    more = ("watch",) if (grant.resource, grant.verb) == ("pods", "get") else ()
+    more = ("watch",) if grant.verb == "get" and grant.resource in SWEPT else ()
     stage.grant(grant.role, without(stage.rules[grant.role], grant, *more))
     try:
         provoke(stage, grant)
@@ -239,8 +241,8 @@ def provoke(stage: Stage, grant: Grant) -> None:
     resource = grant.resource
     if resource == "leases":
         lease(stage, grant.verb)
-    elif (grant.verb, resource) == ("get", "pods"):
-        pod_is_missed(stage)
+    elif grant.verb == "get" and resource in SWEPT:
+        one_is_missed(stage, grant)
     elif (grant.verb, resource) == ("list", "events"):
         stage.place.apply(WAITS)
     elif (grant.verb, resource) == ("list", "nodes"):
@@ -268,12 +270,17 @@ def lease(stage: Stage, verb: str) -> None:
     stage.restart()
 
 
-def pod_is_missed(stage: Stage) -> None:
-    """What a watch did not tell is read when the sweep finds it."""
+def one_is_missed(stage: Stage, grant: Grant) -> None:
+    """What a watch did not tell is read when the sweep finds it. What changes before the new leader has listed all is not missed."""
     old = operators.leader(stage.cluster)
     stage.restart()
     stage.cluster.wait(lambda: operators.leader(stage.cluster) not in ("", old), "another one leads")
-    stage.place.kubectl("annotate", "pods", "-l", "tidegate.dev/role=router", f"missed={next(stage._numbers)}")
+
+    def refused() -> bool:
+        stage.place.kubectl("annotate", "--overwrite", *SWEPT[grant.resource], f"missed={next(stage._numbers)}")
+        return grant.refusal()[0] in stage.said()
+
+    stage.cluster.wait(refused, f"{grant} is refused", 150)
 
 
 def toggle(stage: Stage, owner: str) -> None:
