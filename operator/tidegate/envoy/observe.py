@@ -72,7 +72,6 @@ RECORDED: Final = (
     "%RESPONSE_CODE_DETAILS%",
     "%DURATION%",
     "%DYNAMIC_METADATA(tidegate:told)%",
-    "%DYNAMIC_METADATA(tidegate:client)%",
     "%DYNAMIC_METADATA(tidegate:too_long)%",
     "%DYNAMIC_METADATA(tidegate:refused)%",
     limiting.ALLOWED,

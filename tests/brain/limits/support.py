@@ -95,6 +95,6 @@ def record(reserved: str = "", status: int = 200, flags: str = "", **more: Any) 
     known: dict[str, Any] = {
         "route": "chat", "destination": "a", "status": status, "flags": frozenset(filter(None, flags.split(","))), "of_engine": True,
         "broken": False, "duration": 1.0, "first_token": None, "prompt_tokens": None, "cached_tokens": None,
-        "completion_tokens": None, "client": "acme", "reserved": reserved,
+        "completion_tokens": None, "reserved": reserved,
     }  # fmt: skip
     return Record(**(known | more))

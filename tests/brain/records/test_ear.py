@@ -16,7 +16,7 @@ from tidegate.brain.records.record import Record, read
 from tidegate.envoy.caching import AGAIN, CACHED
 from tidegate.envoy.observe import RECORD_FIELD
 
-WORDS = "main a.r1 b.r1 200 UC,URX via_upstream 1500 86500,10,-,5,3,1 acme 1 openai 2 key 9 4 2000 -"
+WORDS = "main a.r1 b.r1 200 UC,URX via_upstream 1500 86500,10,-,5,3,1 1 openai 2 key 9 4 2000 -"
 """As Envoy writes them, of a request that an allowance let pass."""
 SAID = {RECORD_FIELD: WORDS}
 READ = Record(
@@ -31,7 +31,6 @@ READ = Record(
     10,
     None,
     5,
-    "acme",
     "b.r1",
     3,
     "2 key 9 4 2000",
@@ -66,12 +65,12 @@ def test_a_record() -> None:
 
 
 def test_a_record_of_what_there_is_not() -> None:
-    nothing = read({RECORD_FIELD: "- - - 0 - - - - - - - - -"})
-    assert nothing == Record("", "", 0, frozenset(), False, False, 0.0, None, None, None, None, "")
+    nothing = read({RECORD_FIELD: "- - - 0 - - - - - - - -"})
+    assert nothing == Record("", "", 0, frozenset(), False, False, 0.0, None, None, None, None)
 
 
 def test_an_answer_that_envoy_gave_again_is_one_of_the_cache() -> None:
-    said = read({RECORD_FIELD: f"main - - 200 - {AGAIN} 1 - acme - - - -"})
+    said = read({RECORD_FIELD: f"main - - 200 - {AGAIN} 1 - - - - -"})
     assert (said.destination, said.of_engine, said.moved, said.waited) == (CACHED, True, False, False)
 
 

@@ -36,8 +36,6 @@ class Record:
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
-    client: str
-    """The id of who asked; empty where clients have no keys."""
     first: str = ""
     """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
     events: int = 0
@@ -64,9 +62,9 @@ class Record:
 
 def read(said: Mapping[str, Any]) -> Record:
     """Raises KeyError or ValueError where it is not a record of ours."""
-    route, destination, first, status, flags, details, duration, told, client, too_long, refused, reserved = said[
+    route, destination, first, status, flags, details, duration, told, too_long, refused, reserved = said[
         RECORD_FIELD
-    ].split(" ", 11)
+    ].split(" ", 10)
     again = details == AGAIN
     first_token, prompt, cached, completion, events, broken = UNTOLD if told == NONE else told.split(",")
     return Record(
@@ -81,7 +79,6 @@ def read(said: Mapping[str, Any]) -> Record:
         prompt_tokens=_count(prompt),
         cached_tokens=_count(cached),
         completion_tokens=_count(completion),
-        client=_text(client),
         first=_text(first),
         events=_count(events) or 0,
         reserved=_text(reserved.removeprefix(f"{NONE} ").removesuffix(f" {NONE}")),
