@@ -78,7 +78,7 @@ RECORDED: Final = (
     limiting.RESERVED,
 )
 """What brain/records/record.py reads, in this order. None has spaces, but for the last two, of which a request has one at most. They are one
-text: as a field each they cost Envoy three times as much (design/0023)."""
+text: as a field each they cost Envoy three times as much (design/0022)."""
 RECORD_FIELD: Final = "is"
 
 
