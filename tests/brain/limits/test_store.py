@@ -12,9 +12,10 @@ import pytest
 
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
+from tests.support.patience import HASTE
 from tidegate.brain.limits.store import Store, verdicts
 from tidegate.brain.limits.windows import Charge, Verdict
-from tidegate.brain.store.resp import TIMEOUT, Away, Refused
+from tidegate.brain.store.resp import Away, Refused
 from tidegate.brain.store.where import Where
 
 ONE = [Charge("{t}:k", 50, 1, 2000)]
@@ -67,7 +68,7 @@ async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: 
         begin = time.monotonic()
         told = await asyncio.gather(*(admit(store, ONE) for _ in range(200)), return_exceptions=True)
         assert all(isinstance(each, Away) for each in told)
-        assert time.monotonic() - begin < len(told) * TIMEOUT / 2, "all wait once, and not one after the other"
+        assert time.monotonic() - begin < len(told) * HASTE / 2, "all wait once, and not one after the other"
         assert not store.ready
         next_one = store.admit(ONE)
         assert next_one.done(), "it does not wait"
