@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from e2e.harness import Load, Place, model, policy, since
+from e2e.harness import Load, Object, Place, model, policy, since
 
 pytestmark = pytest.mark.cluster
 
@@ -34,9 +34,9 @@ def pair(models: Place) -> Place:
 
 
 def _policy(small: int, large: int, **router: Any) -> dict[str, Any]:
-    weighted = [{"name": "small", "weight": small}, {"name": "large", "weight": large}]
-    adapted = [{"name": "small", "adapter": "support-tone"}]
-    only = [{"name": "small"}]
+    weighted: list[Object] = [{"name": "small", "weight": small}, {"name": "large", "weight": large}]
+    adapted: list[Object] = [{"name": "small", "adapter": "support-tone"}]
+    only: list[Object] = [{"name": "small"}]
     routes = {"chat": weighted, "support": adapted, "small": only, "tide": only}
     return policy(routes=routes, router={"replicas": 2, **router})
 
