@@ -16,8 +16,6 @@ ADMIT: Final = script("tidegate.brain.limits", "admit")
 SETTLE: Final = script("tidegate.brain.limits", "settle")
 LIFE: Final = script("tidegate.brain.limits", "life")
 COUNTING: Final = Use("limits are counted", (ADMIT, SETTLE, LIFE))
-KEPT: Final = 60 * 24 * 3600 * 1000
-"""Milliseconds for which a store knows its life after a router has come back to it: longer than two of the longest windows."""
 
 
 def verdicts(told: Sequence[int]) -> list[Verdict]:
@@ -53,7 +51,7 @@ class Store:
 
     async def has_lost(self, key: str) -> bool:
         """Whether it has lost what it held since it was last asked this. Raises Away."""
-        life = await self._line.run_script(LIFE, [key], [token_hex(8), KEPT])
+        life = await self._line.run_script(LIFE, [key], [token_hex(8)])
         before, self._life = self._life, life
         return before not in (None, life)
 
