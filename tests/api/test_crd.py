@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,14 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from walk(schema["additionalProperties"], f"{path}{{}}")
 
 
+@cache
+def made(kind: str) -> Schema:
+    """The CRD, which takes a quarter of a second to make: to be read only."""
+    return crd.crd(kind)
+
+
 def root(kind: str) -> Schema:
-    schema: Schema = crd.crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    schema: Schema = made(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema
 
 
@@ -51,7 +58,7 @@ def test_generated_files_are_current() -> None:
 def test_the_chart_has_the_same_crd(kind: str) -> None:
     text = crd.chart_yaml(kind)
     body = "\n".join(line for line in text.splitlines() if not line.startswith("{{-"))
-    wanted = crd.crd(kind)
+    wanted = made(kind)
     wanted["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
     assert yaml.safe_load(body) == wanted
 
@@ -73,7 +80,7 @@ def test_no_map_is_empty() -> None:
         for key, inner in pairs:
             yield from empty(inner, f"{path}.{key}")
 
-    found = [path for kind in KINDS for path in empty(crd.crd(kind), kind)]
+    found = [path for kind in KINDS for path in empty(made(kind), kind)]
     assert found == [
         f"{kind}.spec.versions.0.subresources.status" for kind in KINDS
     ]  # `status: {}` is how it is switched on
@@ -188,7 +195,7 @@ def test_a_rule_points_to_a_field_that_exists(kind: str) -> None:
 
 
 def test_names_in_clusters() -> None:
-    said = {kind: crd.crd(kind) for kind in KINDS}
+    said = {kind: made(kind) for kind in KINDS}
     assert {d["metadata"]["name"] for d in said.values()} == {
         "modeldeployments.tidegate.dev",
         "routingpolicies.tidegate.dev",
@@ -206,7 +213,7 @@ def test_names_in_clusters() -> None:
 
 @KINDS_OF_OURS
 def test_printer_columns_show_fields_that_exist(kind: str) -> None:
-    version = crd.crd(kind)["spec"]["versions"][0]
+    version = made(kind)["spec"]["versions"][0]
     columns = {c["name"]: c for c in version["additionalPrinterColumns"]}
     assert {"Status", "Ready", "Age", "Message"} <= columns.keys()
     assert columns["Message"]["priority"] == 1
@@ -218,7 +225,7 @@ def test_printer_columns_show_fields_that_exist(kind: str) -> None:
 
 
 def test_scale() -> None:
-    subresources = {kind: crd.crd(kind)["spec"]["versions"][0]["subresources"] for kind in KINDS}
+    subresources = {kind: made(kind)["spec"]["versions"][0]["subresources"] for kind in KINDS}
     assert all(s["status"] == {} for s in subresources.values())
     assert subresources["ModelDeployment"]["scale"] == {
         "specReplicasPath": ".spec.replicas",
