@@ -17,7 +17,7 @@ UNTOLD: Final = (NONE,) * 6
 NOTHING: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # to make one that is frozen takes as long as all the rest of reading it
 class Record:
     """One request. Times are in seconds from the request's first byte; what is not known is None."""
 
