@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -30,33 +31,45 @@ def installed() -> Iterator[Cluster]:
         yield cluster
 
 
+@contextmanager
+def namespace(cluster: Cluster) -> Iterator[Place]:
+    """One that is deleted afterwards."""
+    made = Place.make(cluster)
+    yield made
+    cluster.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
 @pytest.fixture
 def place(installed: Cluster) -> Iterator[Place]:
-    """A namespace that is deleted afterwards."""
-    made = Place.make(installed)
-    yield made
-    installed.kubectl("delete", "namespace", made.name, "--wait=false")
+    """A namespace of this test."""
+    with namespace(installed) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def stage(installed: Cluster) -> Iterator[Stage]:
-    """A model, its routers and a store; one for all tests of a file: each must leave it as it was."""
-    place = Place.make(installed)
-    place.apply({"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"}, "spec": {"store": STORE}})
-    made = Stage.set_up(place)
-    place.ready("ctier/shared")
-    yield made
-    installed.kubectl("delete", "namespace", place.name, "--wait=false")
+def shared_place(installed: Cluster) -> Iterator[Place]:
+    """A namespace of all tests of a file: each must leave what is there as it was."""
+    with namespace(installed) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def stage(shared_place: Place) -> Stage:
+    """A model, its routers and a store, in the namespace of all tests of a file."""
+    tier = {"apiVersion": API, "kind": "CacheTier", "metadata": {"name": "shared"}, "spec": {"store": STORE}}
+    shared_place.apply(tier)
+    made = Stage.set_up(shared_place)
+    shared_place.ready("ctier/shared")
+    return made
 
 
 @pytest.fixture(params=LOADS)
 def traffic(installed: Cluster, request: pytest.FixtureRequest) -> Iterator[Tally]:
     """Requests to a policy in a namespace of their own, which goes on while a test does something elsewhere in the cluster:
     none may fail, no stream may be cut."""
-    place = Place.make(installed)
-    Stage.set_up(place)
     streams, rate = request.param
-    with HeavyLoad(place, streams, rate).running() as tally:
-        yield tally
-    installed.kubectl("delete", "namespace", place.name, "--wait=false")
+    with namespace(installed) as place:
+        Stage.set_up(place)
+        with HeavyLoad(place, streams, rate).running() as tally:
+            yield tally
     assert tally.harm == ([], 0, 0)

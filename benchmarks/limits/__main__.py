@@ -114,7 +114,7 @@ def settled(each: tuple[contract.Limit, ...], count: int) -> float:
     wire.connection_made(answers)
     wire.data_received(question(1))
     reserved = answers.last.split(f"{RESERVED_HEADER}: ".encode())[1].split(b"\r\n")[0].decode()
-    told = Record("chat", "a", 200, frozenset(), True, False, True, 1.0, 0.1, 20, None, 100, "acme")
+    told = Record("chat", "a", 200, frozenset(), True, False, 1.0, 0.1, 20, None, 100)
     record = replace(told, events=100, reserved=reserved)
     begin = time.process_time()
     for _ in range(count):

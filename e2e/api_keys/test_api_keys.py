@@ -50,14 +50,16 @@ class Client:
         """The status of one request; 0 is no answer."""
         body = {"model": "chat", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 1}
         try:
-            return client.post("/v1/chat/completions", json=body, headers={"x-api-key": self.key}).status_code
+            return client.post(
+                f"{self.url}/v1/chat/completions", json=body, headers={"x-api-key": self.key}
+            ).status_code
         except httpx.HTTPError:
             return 0
 
     def run(self) -> None:
         """Until it is stopped."""
-        with httpx.Client(base_url=self.url, timeout=30) as client:
-            while not self._stop.wait(0.02):
+        with httpx.Client(timeout=30) as client:
+            while not self._stop.wait(0.05):
                 self.said.append((time.monotonic(), self.ask(client)))
 
     def stop(self) -> None:
@@ -93,7 +95,10 @@ class Front:
     def refused(self, since: float, within: float) -> float:
         """Waits until every router refuses acme; the seconds that the slowest took."""
         self.place.wait(lambda: all(c.refused(since) is not None for c in self.acme), "acme is refused", within)
-        time.sleep(0.5)  # requests that were under way have ended
+        said = [len(client.said) for client in self.acme]
+        self.place.wait(
+            lambda: all(len(c.said) > n + 1 for c, n in zip(self.acme, said, strict=True)), "none is under way"
+        )
         return max(client.refused(since) or 0.0 for client in self.acme)
 
     def refused_soon(self, take_away: Callable[[], float]) -> bool:
@@ -114,22 +119,43 @@ class Front:
         return {pod["metadata"]["uid"] for pod in self.place.items("pods", "tidegate.dev/role=router")}
 
 
+@pytest.fixture(scope="module")
+def serving(shared_place: Place) -> Place:
+    """A model and its two routers, for all tests."""
+    shared_place.apply(BOTH, model(), policy(replicas=2, auth={"apiKeys": {"secretRefs": [{"name": "keys"}]}}))
+    shared_place.ready("mdep/small", "rpol/front")
+    return shared_place
+
+
 @pytest.fixture
-def front(place: Place) -> Iterator[Front]:
-    """Everybody is let in."""
-    place.apply(BOTH, model(), policy(replicas=2, auth={"apiKeys": {"secretRefs": [{"name": "keys"}]}}))
-    place.ready("mdep/small", "rpol/front")
+def front(serving: Place) -> Iterator[Front]:
+    """Everybody is let in, and asks."""
+    place = serving
+    place.apply(BOTH)
+    place.wait(lambda: _let_in(place), "everybody is let in")
     with _asking(place) as made:
         place.wait(lambda: all(len(c.said) > 5 for c in (*made.acme, *made.globex)), "everybody has asked")
         assert {status for c in (*made.acme, *made.globex) for status in c.statuses} == {200}
         yield made
 
 
-@contextmanager
-def _asking(place: Place) -> Iterator[Front]:
+def _let_in(place: Place) -> bool:
+    """Whether each router answers each client."""
+    front = _clients(place)
+    asked = (*front.acme, *front.globex)
+    with httpx.Client(timeout=30) as client:
+        return [one.ask(client) for one in asked] == [200] * len(asked)
+
+
+def _clients(place: Place) -> Front:
     routers = place.items("pods", "tidegate.dev/role=router")
     urls = [place.cluster.forward_address(pod["status"]["podIP"], ROUTER_PORT) for pod in routers]
-    made = Front(place, routers, [Client(url, ACME) for url in urls], [Client(url, GLOBEX) for url in urls])
+    return Front(place, routers, [Client(url, ACME) for url in urls], [Client(url, GLOBEX) for url in urls])
+
+
+@contextmanager
+def _asking(place: Place) -> Iterator[Front]:
+    made = _clients(place)
     threads = [threading.Thread(target=client.run) for client in (*made.acme, *made.globex)]
     for thread in threads:
         thread.start()

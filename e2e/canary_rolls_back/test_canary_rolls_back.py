@@ -33,7 +33,10 @@ def _taken_back(
         place.apply(bad)
         status = rollout.comes_to("RolledBack")
         assert words(status["message"]), status["message"]
-        place.wait(lambda: [r["name"] for r in _revisions(place)] == [stable], "its engines have left")
+        place.wait(lambda: [r["name"] for r in _revisions(place)] == [stable], "it has left the status")
+        # engines that are deleted still finish their streams
+        pods = f"tidegate.dev/revision={status['revision']}"
+        place.wait(lambda: not place.items("pods", pods), "its engines have left")
         before = Counter(tally.revisions)
         place.wait(lambda: tally.revisions[stable] > before[stable] + 50, "the old one answers")
         assert tally.revisions[status["revision"]] == before[status["revision"]]

@@ -4,14 +4,16 @@ without the brain requests pass or are refused, as the policy says; without the 
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,11 +39,12 @@ TIER: Object = {
 }
 AUTH: Object = {"apiKeys": {"secretRefs": [{"name": "keys"}]}}
 CHAT = "/v1/chat/completions"
+_numbers = itertools.count(1)
 
 
 def limited(*limits: Object, **spec: Any) -> Object:
-    """Two routers that count together."""
-    return policy(replicas=2, auth=AUTH, limits=list(limits), **{"storeRef": {"name": "shared"}} | spec)
+    """The spec of a policy of two routers that count together."""
+    return {"replicas": 2, "auth": AUTH, "limits": list(limits), "storeRef": {"name": "shared"}} | spec
 
 
 def requests(amount: int, window: str = "1h", **more: Any) -> Object:
@@ -54,25 +57,57 @@ def tokens(amount: int, window: str = "1h", **more: Any) -> Object:
     return {"name": "tokens", "per": "Client", "tokens": amount, "window": window, **more}
 
 
+@dataclass(frozen=True)
+class Front:
+    """A test's own policy, before the model that all tests share."""
+
+    place: Place
+    name: str
+
+    def apply(self, spec: Object) -> None:
+        """Makes it, or changes it."""
+        self.place.apply(policy(self.name, **spec))
+
+    def condition(self, kind: str) -> Object:
+        """Of its status."""
+        return self.place.condition(f"rpol/{self.name}", kind)
+
+    def routers(self, spec: Object) -> list[str]:
+        """Addresses of its routers, once it is live and its store answers."""
+        self.apply(spec)
+        self.place.ready(f"rpol/{self.name}")
+        self.wait(lambda: self.condition("LimitsShared").get("status") == "True", "routers count together")
+        return self.urls()
+
+    def urls(self) -> list[str]:
+        """Addresses of its two routers."""
+        pods = self.pods()
+        assert len(pods) == 2
+        return [self.place.cluster.forward_address(pod["status"]["podIP"], ROUTER_PORT) for pod in pods]
+
+    def pods(self) -> list[Object]:
+        """Its routers' Pods."""
+        return self.place.items("pods", f"tidegate.dev/policy={self.name}")
+
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Place.wait."""
+        return self.place.wait(condition, what)
+
+
+@pytest.fixture(scope="module")
+def engines(shared_place: Place) -> Place:
+    """A model, clients and a store."""
+    shared_place.apply(KEYS, TIER, model(replicas=1, engine={"env": engine_env(DECODE_MS=5)}))
+    shared_place.ready("mdep/small", "ctier/shared")
+    return shared_place
+
+
 @pytest.fixture
-def engines(place: Place) -> Place:
-    """A model, clients and a store; no policy yet."""
-    place.apply(KEYS, TIER, model(replicas=1, engine={"env": engine_env(DECODE_MS=5)}))
-    place.ready("mdep/small", "ctier/shared")
-    return place
-
-
-def routers(place: Place, front: Object) -> list[str]:
-    """Addresses of the routers of a policy that is live, and whose store answers."""
-    place.apply(front)
-    place.ready("rpol/front")
-    if "storeRef" in front["spec"]:
-        place.wait(
-            lambda: place.condition("rpol/front", "LimitsShared").get("status") == "True", "routers count together"
-        )
-    pods = place.items("pods", "tidegate.dev/role=router")
-    assert len(pods) == 2
-    return [place.cluster.forward_address(pod["status"]["podIP"], ROUTER_PORT) for pod in pods]
+def front(engines: Place) -> Iterator[Front]:
+    """No policy yet. It goes in the background, and what it counted stays: under another name than the next one's."""
+    made = Front(engines, f"front{next(_numbers)}")
+    yield made
+    engines.kubectl("delete", "rpol", made.name, "--ignore-not-found", "--wait=false")
 
 
 def ask(url: str, key: str = ACME, most: int = 1, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -87,8 +122,8 @@ def many(urls: list[str], count: int, **more: Any) -> Counter[int]:
         return Counter(pool.map(lambda n: ask(urls[n % len(urls)], **more).status_code, range(count)))
 
 
-def test_a_limit_holds_to_the_request_over_two_routers_and_nobody_else_notices(engines: Place) -> None:
-    urls = routers(engines, limited(requests(50), {"name": "all", "per": "Policy", "requests": 1000, "window": "1m"}))
+def test_a_limit_holds_to_the_request_over_two_routers_and_nobody_else_notices(front: Front) -> None:
+    urls = front.routers(limited(requests(50), {"name": "all", "per": "Policy", "requests": 1000, "window": "1m"}))
     assert many(urls, 120) == {200: 50, 429: 70}
     for url in urls:
         refused = ask(url)
@@ -101,7 +136,7 @@ def test_a_limit_holds_to_the_request_over_two_routers_and_nobody_else_notices(e
     assert many(urls, 40, key=GLOBEX) == {200: 40}, "nobody else notices"
     # the number that is told is of the limit that has least left: 100 of 1,000 were used of the other one
     assert ask(urls[0], key=GLOBEX).headers["x-ratelimit-remaining-requests"] == "9"
-    metrics = "".join(scraped(engines, pod) for pod in engines.items("pods", "tidegate.dev/role=router"))
+    metrics = "".join(scraped(front.place, pod) for pod in front.pods())
     told = [line for line in metrics.splitlines() if line.startswith("tidegate_limited_requests_total")]
     assert sum(float(line.split()[-1]) for line in told if 'limit="rps"' in line) == 70 + 2 * 5
     assert len(told) == 4, "as many series as limits, of each router"
@@ -115,23 +150,21 @@ def scraped(place: Place, pod: Object) -> str:
     return httpx.get(f"{url}/metrics", timeout=5).text
 
 
-def test_routers_read_the_stores_secret_and_no_other(engines: Place) -> None:
-    routers(engines, limited(requests(5)))
-    account = f"--as=system:serviceaccount:{engines.name}:front-router"
+def test_routers_read_the_stores_secret_and_no_other(front: Front) -> None:
+    front.routers(limited(requests(5)))
+    account = f"--as=system:serviceaccount:{front.place.name}:{front.name}-router"
     for what, answer in (
         ("secrets/keys", "yes"),
         ("secrets/shared-store", "yes"),
         ("secrets/other", "no"),
         ("secrets", "no"),
     ):
-        assert engines.kubectl("auth", "can-i", "list", what, account, check=False).strip() == answer, what
+        assert front.place.kubectl("auth", "can-i", "list", what, account, check=False).strip() == answer, what
 
 
-def test_a_store_that_does_not_exist_is_said_and_each_router_counts_alone(engines: Place) -> None:
-    urls = routers_alone(engines, limited(requests(5), storeRef={"name": "nowhere"}))
-    said = {
-        kind: engines.condition("rpol/front", kind) for kind in ("Ready", "Stalled", "ResolvedRefs", "LimitsShared")
-    }
+def test_a_store_that_does_not_exist_is_said_and_each_router_counts_alone(front: Front) -> None:
+    urls = alone(front, limited(requests(5), storeRef={"name": "nowhere"}))
+    said = {kind: front.condition(kind) for kind in ("Ready", "Stalled", "ResolvedRefs", "LimitsShared")}
     assert {kind: found["status"] for kind, found in said.items()} == {
         "Ready": "True",
         "Stalled": "False",
@@ -143,19 +176,18 @@ def test_a_store_that_does_not_exist_is_said_and_each_router_counts_alone(engine
     assert many(urls, 20) == {200: 10, 429: 10}
 
 
-def routers_alone(place: Place, front: Object) -> list[str]:
-    """The same without a store."""
-    place.apply(front)
-    place.wait(lambda: place.condition("rpol/front", "Ready").get("reason") == "Serving", "routers serve")
-    place.wait(lambda: place.get("rpol/front")["status"]["configuration"]["live"] == 2, "both run it")
-    pods = place.items("pods", "tidegate.dev/role=router")
-    return [place.cluster.forward_address(pod["status"]["podIP"], ROUTER_PORT) for pod in pods]
+def alone(front: Front, spec: Object) -> list[str]:
+    """`Front.routers` without a store."""
+    front.apply(spec)
+    front.wait(lambda: front.condition("Ready").get("reason") == "Serving", "routers serve")
+    front.wait(lambda: front.place.get(f"rpol/{front.name}")["status"]["configuration"]["live"] == 2, "both run it")
+    return front.urls()
 
 
-def test_while_the_store_is_dead_each_router_lets_through_its_part(engines: Place, installed: Cluster) -> None:
-    urls = routers(engines, limited(requests(60)))
+def test_while_the_store_is_dead_each_router_lets_through_its_part(front: Front, installed: Cluster) -> None:
+    urls = front.routers(limited(requests(60)))
     assert many(urls, 20) == {200: 20}
-    store = installed.container_pid(engines.name, "shared-store-0", "valkey")
+    store = installed.container_pid(front.place.name, "shared-store-0", "valkey")
     os.kill(store, signal.SIGSTOP)  # killed, it would be back within a second
     try:
         begin = time.monotonic()
@@ -164,25 +196,24 @@ def test_while_the_store_is_dead_each_router_lets_through_its_part(engines: Plac
         found = many(urls, 119)
         # each router had let through 10 of its 30 before
         assert found[200] + 1 == 40, found
-        engines.wait(lambda: engines.condition("rpol/front", "LimitsShared")["status"] == "False", "the policy says so")
-        said = engines.condition("rpol/front", "LimitsShared")
+        front.wait(lambda: front.condition("LimitsShared")["status"] == "False", "the policy says so")
+        said = front.condition("LimitsShared")
         assert (said["reason"], "1/2 of each limit" in said["message"]) == ("StoreUnreachable", True)
     finally:
         os.kill(store, signal.SIGCONT)
-    engines.wait(
-        lambda: engines.condition("rpol/front", "LimitsShared")["status"] == "True", "they count together again"
-    )
+    front.wait(lambda: front.condition("LimitsShared")["status"] == "True", "they count together again")
     # what it was asked when it hung may count twice: in doubt a client has less
-    engines.wait(lambda: counted(engines, "acme") >= 60, "the store was told what was let through")
+    front.wait(lambda: counted(front, "acme") >= 60, "the store was told what was let through")
     assert many(urls, 10) == {429: 10}
     assert many(urls, 10, key=GLOBEX) == {200: 10}
 
 
-def counted(place: Place, client: str, limit: str = "rps") -> int:
+def counted(front: Front, client: str, limit: str = "rps") -> int:
     """What the store holds of a client's limit."""
+    place = front.place
     password = base64.b64decode(place.get("secret/shared-store")["data"]["password"]).decode()
     shell = ["exec", "shared-store-0", "--", "env", f"REDISCLI_AUTH={password}", "valkey-cli"]
-    keys = place.kubectl(*shell, "KEYS", f"tidegate:*:{limit}:*:{client}").split()
+    keys = place.kubectl(*shell, "KEYS", f"tidegate:{{{place.name}/{front.name}}}:{limit}:*:{client}").split()
     values = [place.kubectl(*shell, "HVALS", key).split() for key in keys]
     return sum(int(number) for some in values for number in some)
 
@@ -225,9 +256,9 @@ class Streams:
             self.whole += not leaves
 
 
-def test_tokens_under_two_hundred_streams_with_disconnects(engines: Place) -> None:
+def test_tokens_under_two_hundred_streams_with_disconnects(front: Front) -> None:
     limit, most = 10_000, 100
-    urls = routers(engines, limited(tokens(limit)))
+    urls = front.routers(limited(tokens(limit)))
     streams = Streams(urls, most)
     with ThreadPoolExecutor(200) as pool:
         list(pool.map(streams.run, range(400)))
@@ -235,14 +266,13 @@ def test_tokens_under_two_hundred_streams_with_disconnects(engines: Place) -> No
     assert streams.left
     assert streams.refused
     assert streams.received <= limit * 1.01, vars(streams)
-    engines.wait(
+    front.wait(
         lambda: (
-            counted(engines, "acme", "tokens") >= streams.received
-            and stable(lambda: counted(engines, "acme", "tokens"))
+            counted(front, "acme", "tokens") >= streams.received and stable(lambda: counted(front, "acme", "tokens"))
         ),
         "every stream is settled",
     )
-    used = counted(engines, "acme", "tokens")
+    used = counted(front, "acme", "tokens")
     print(
         f"received {streams.received}, counted {used}, {streams.whole} whole, {streams.left} left, {streams.refused} refused"
     )
@@ -300,26 +330,26 @@ class Load:
         pytest.param("Refuse", signal.SIGKILL, marks=pytest.mark.long),
     ],
 )
-def test_without_the_brain(engines: Place, installed: Cluster, says: str, how: signal.Signals) -> None:
-    url = routers(engines, limited(requests(1_000_000), limitsUnavailable=says))[0]
-    pod = next(p for p in engines.items("pods", "tidegate.dev/role=router") if forwarded(engines, p) == url)
-    brain = installed.container_pid(engines.name, pod["metadata"]["name"], "brain")
+def test_without_the_brain(front: Front, installed: Cluster, says: str, how: signal.Signals) -> None:
+    url = front.routers(limited(requests(1_000_000), limitsUnavailable=says))[0]
+    pod = next(p for p in front.pods() if forwarded(front.place, p) == url)
+    brain = installed.container_pid(front.place.name, pod["metadata"]["name"], "brain")
     load = Load(url)
     with load as seen:
-        engines.wait(lambda: seen[200] > 20, "requests are answered")
+        front.wait(lambda: seen[200] > 20, "requests are answered")
         os.kill(brain, how)
         if how == signal.SIGSTOP:
             if says == "Refuse":
-                engines.wait(lambda: seen[503] > 0, "what Envoy was given in advance is over")
-            engines.wait(partial(load.each_since, load.answered()), "none is left of those that were asked before")
+                front.wait(lambda: seen[503] > 0, "what Envoy was given in advance is over")
+            front.wait(partial(load.each_since, load.answered()), "none is left of those that were asked before")
             begin = Counter(seen)
-            engines.wait(lambda: (Counter(seen) - begin).total() > 10, "requests are answered without it")
+            front.wait(lambda: (Counter(seen) - begin).total() > 10, "requests are answered without it")
             during = Counter(seen) - begin
             os.kill(brain, signal.SIGCONT)
             assert set(during) == ({200} if says == "Allow" else {503})
-        engines.wait(lambda: answered(url), "the brain is there again")
+        front.wait(lambda: answered(url), "the brain is there again")
         before = seen[200]
-        engines.wait(lambda: seen[200] > before + 20, "requests are counted again")
+        front.wait(lambda: seen[200] > before + 20, "requests are counted again")
     assert set(seen) == ({200} if says == "Allow" else {200, 503})
     print(says, how.name, dict(seen))
 

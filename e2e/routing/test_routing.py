@@ -11,24 +11,34 @@ from typing import Any
 import httpx
 import pytest
 
-from e2e.harness import Load, Place, model, policy, since
+from e2e.harness import Load, Object, Place, model, policy, since
 
 pytestmark = pytest.mark.cluster
 
 
-@pytest.fixture
-def pair(place: Place) -> Place:
-    """Two models, one with a LoRA adapter, behind one policy."""
+@pytest.fixture(scope="module")
+def models(shared_place: Place) -> Place:
+    """Two models, one with a LoRA adapter, behind the two routers of one policy."""
     adapters = [{"name": "support-tone", "uri": "hf://acme/support-lora"}]
-    place.apply(model("small", model={"adapters": adapters}), model("large"), _policy(9, 1))
-    place.ready("mdep/small", "mdep/large", "rpol/front")
-    return place
+    shared_place.apply(model("small", model={"adapters": adapters}), model("large"), _policy(9, 1))
+    shared_place.ready("mdep/small", "mdep/large")
+    return shared_place
 
 
-def _policy(small: int, large: int) -> dict[str, Any]:
-    weighted = [{"name": "small", "weight": small}, {"name": "large", "weight": large}]
-    adapted = [{"name": "small", "adapter": "support-tone"}]
-    return policy(routes={"chat": weighted, "support": adapted, "small": [{"name": "small"}]}, replicas=2)
+@pytest.fixture
+def pair(models: Place) -> Place:
+    """The same, with the policy that all tests begin with."""
+    models.apply(_policy(9, 1))
+    models.ready("rpol/front")
+    return models
+
+
+def _policy(small: int, large: int, **router: Any) -> dict[str, Any]:
+    weighted: list[Object] = [{"name": "small", "weight": small}, {"name": "large", "weight": large}]
+    adapted: list[Object] = [{"name": "small", "adapter": "support-tone"}]
+    only: list[Object] = [{"name": "small"}]
+    routes = {"chat": weighted, "support": adapted, "small": only, "tide": only}
+    return policy(routes=routes, router={"replicas": 2, **router})
 
 
 def _ask(url: str, body: str, path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
@@ -63,30 +73,28 @@ def test_adapter_by_its_name(pair: Place) -> None:
         json.dumps({"model": "support", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}),
     )
     assert answer.json()["model"] == "support-tone"
-    pair.apply(policy(routes={"support": [{"name": "small", "adapter": "nobody"}]}))
+    pair.apply(policy(routes={"support": [{"name": "small", "adapter": "nobody"}]}, replicas=2))
     pair.wait(
         lambda: "has no adapter 'nobody'" in pair.condition("rpol/front", "ResolvedRefs")["message"], "it is missed"
     )
 
 
 EXACT = [
-    '{"model":"chat","messages":[],"seed":9007199254740993,"temperature":1.0}',
-    '{ "messages" : [{"role":"user","content":"\\"model\\": \\"x\\" } \\u00e9 \\\\"}], "tools": [{"model":"inner"}], "model" : "chat" , "n":1e0}',
-    '{"seed":1,"model":"ch\\u0061t","messages":[]}',
+    '{"model":"tide","messages":[],"seed":9007199254740993,"temperature":1.0}',
+    '{ "messages" : [{"role":"user","content":"\\"model\\": \\"x\\" } \\u00e9 \\\\"}], "tools": [{"model":"inner"}], "model" : "tide" , "n":1e0}',
+    '{"seed":1,"model":"ti\\u0064e","messages":[]}',
 ]
 
 
-def test_bodies_are_byte_exact_but_for_the_model(place: Place) -> None:
-    place.apply(model(), policy())
-    place.ready("mdep/small", "rpol/front")
-    url = place.router()
-    pod = place.items("pods", "tidegate.dev/model=small")[0]["metadata"]["name"]
-    engine = place.cluster.forward(place.name, f"pod/{pod}", 8000)
+def test_bodies_are_byte_exact_but_for_the_model(pair: Place) -> None:
+    url = pair.router()
+    [pod] = pair.items("pods", "tidegate.dev/model=small")
+    engine = pair.cluster.forward(pair.name, f"pod/{pod['metadata']['name']}", 8000)
     for body in EXACT:
         _ask(url, body)
         seen = httpx.get(f"{engine}/sim/state", timeout=30).json()
         received = base64.b64decode(seen["last"]["body_base64"]).decode()
-        assert received == body.replace('"chat"', '"small"').replace('"ch\\u0061t"', '"small"')
+        assert received == body.replace('"tide"', '"small"').replace('"ti\\u0064e"', '"small"')
 
 
 REFUSED = [
@@ -130,7 +138,7 @@ def test_every_api_of_the_engine_passes(pair: Place) -> None:
         answer = httpx.post(f"{url}{path}", json={"model": "small", **body}, timeout=30)
         assert answer.status_code == 200, (path, answer.text)
     pooling = model("embedder", engine={"args": ["--runner", "pooling", "--convert", "embed"]})
-    pair.apply(pooling, policy(routes={"embed": [{"name": "embedder"}]}))
+    pair.apply(pooling, policy(routes={"embed": [{"name": "embedder"}]}, replicas=2))
     pair.ready("mdep/embedder", "rpol/front")
     pair.wait(
         lambda: _ask(url, '{"model": "embed", "input": "Hi"}', "/v1/embeddings").status_code == 200,
@@ -138,22 +146,20 @@ def test_every_api_of_the_engine_passes(pair: Place) -> None:
     )
 
 
-def test_pages_may_ask_at_once_and_no_router_is_replaced(place: Place) -> None:
-    place.apply(model(), policy())
-    place.ready("mdep/small", "rpol/front")
-    url, asking = place.router(), {"origin": "https://chat.example.com", "access-control-request-method": "POST"}
-    routers = {pod["metadata"]["uid"] for pod in place.items("pods", "tidegate.dev/policy=front")}
+def test_pages_may_ask_at_once_and_no_router_is_replaced(pair: Place) -> None:
+    url, asking = pair.router(), {"origin": "https://chat.example.com", "access-control-request-method": "POST"}
+    routers = {pod["metadata"]["uid"] for pod in pair.items("pods", "tidegate.dev/policy=front")}
 
-    def status() -> int:
-        return httpx.options(f"{url}/v1/chat/completions", headers=asking, timeout=30).status_code
+    def statuses() -> set[int]:
+        """Of enough tries that each router was asked."""
+        return {httpx.options(f"{url}/v1/chat/completions", headers=asking, timeout=30).status_code for _ in range(12)}
 
-    assert status() == 405
-    cors = {"allowOrigins": ["https://*.example.com"]}
-    place.apply(policy(router={"replicas": 1, "cors": cors}))
-    place.wait(lambda: status() == 200, "the page may ask")
-    place.apply(policy())
-    place.wait(lambda: status() == 405, "it may not any more")
-    assert {pod["metadata"]["uid"] for pod in place.items("pods", "tidegate.dev/policy=front")} == routers
+    assert statuses() == {405}
+    pair.apply(_policy(9, 1, cors={"allowOrigins": ["https://*.example.com"]}))
+    pair.wait(lambda: statuses() == {200}, "the page may ask")
+    pair.apply(_policy(9, 1))
+    pair.wait(lambda: statuses() == {405}, "it may not any more")
+    assert {pod["metadata"]["uid"] for pod in pair.items("pods", "tidegate.dev/policy=front")} == routers
 
 
 def test_engines_come_and_go_without_a_lost_request(place: Place) -> None:
@@ -174,16 +180,14 @@ def _replaced(place: Place, name: str) -> bool:
     return name not in {pod["metadata"]["name"] for pod in place.items("pods")}
 
 
-def test_routers_roll_without_a_lost_request(place: Place) -> None:
-    place.apply(model(), policy(replicas=2))
-    place.ready("mdep/small", "rpol/front")
-    before = {pod["metadata"]["name"] for pod in place.items("pods", "tidegate.dev/policy=front")}
-    load = Load(place.router())
+def test_routers_roll_without_a_lost_request(pair: Place) -> None:
+    before = {pod["metadata"]["name"] for pod in pair.items("pods", "tidegate.dev/policy=front")}
+    load = Load(pair.router())
     with load.running(streams=6, tokens=60, short=4) as tally:
-        place.kubectl("rollout", "restart", "deploy/front-router")
-        place.wait(
+        pair.kubectl("rollout", "restart", "deploy/front-router")
+        pair.wait(
             lambda: before.isdisjoint(
-                pod["metadata"]["name"] for pod in place.items("pods", "tidegate.dev/policy=front")
+                pod["metadata"]["name"] for pod in pair.items("pods", "tidegate.dev/policy=front")
             ),
             "all are new",
         )

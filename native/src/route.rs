@@ -20,6 +20,7 @@
 mod headers;
 pub mod limits;
 mod paths;
+mod told;
 
 use crate::allowance::Taken;
 use crate::answer::{refusal, Answer, Api};
@@ -34,7 +35,7 @@ use crate::model::Finder;
 use crate::prefix::Prefix;
 use crate::splice::Place;
 use crate::usage::Usage;
-use headers::{asks_in_advance, finder, is_compressed, is_stream, name_answerer, name_request};
+use headers::{asks_in_advance, finder, is_compressed, is_open, is_stream, name_answerer, name_request};
 pub use paths::Config;
 use paths::{split, Kind};
 use std::sync::Arc;
@@ -63,7 +64,10 @@ pub struct Route {
     /// What is answered once the rest of the body has been taken.
     refused: Option<Answer>,
     begun: Instant,
-    first: Option<f64>,
+    /// Whether its first bytes are waited for.
+    timed: bool,
+    /// Microseconds until they came.
+    first: Option<usize>,
     usage: Usage,
     /// Of an answer that is a stream which has not ended.
     stream: Option<Stream>,
@@ -101,6 +105,7 @@ impl Route {
             prefix: Prefix::default(),
             refused: None,
             begun: Instant::now(),
+            timed: false,
             first: None,
             usage: Usage::default(),
             stream: None,
@@ -323,7 +328,8 @@ impl Filter for Route {
         if self.ours && host.header(Side::Response, ATTEMPTS, 0) == Some(b"0") {
             name_answerer(host);
         }
-        if !end && !self.ours && is_stream(host) {
+        self.timed = is_stream(host);
+        if self.timed && !end && !self.ours && is_open(host) {
             let chunked = host.protocol() == Some(b"HTTP/1.1");
             self.stream = Some(Stream { events: Events::default(), fault: Fault::default(), chunked });
         }
@@ -342,8 +348,9 @@ impl Filter for Route {
     }
 
     fn response_body(&mut self, host: &mut dyn Host, end: bool) -> Response {
-        if self.first.is_none() && host.body_size(Side::Response) > 0 {
-            self.first = Some(self.begun.elapsed().as_secs_f64() * 1e3);
+        if self.timed && host.body_size(Side::Response) > 0 {
+            self.timed = false;
+            self.first = Some(self.begun.elapsed().as_micros() as usize);
         }
         self.kept.feed(host, self.config.kept.0, end);
         if self.again {
@@ -371,27 +378,14 @@ impl Filter for Route {
 
     fn complete(&mut self, host: &mut dyn Host) {
         self.as_asked(host);
-        let tokens = [
-            ("prompt_tokens", self.usage.prompt),
-            ("completion_tokens", self.usage.completion),
-            ("cached_tokens", self.usage.cached),
-        ];
-        for (key, number) in tokens {
-            if let Some(number) = number {
-                host.set_number(key, number as f64);
-            }
-        }
         if let Some(answer) = self.kept.take().filter(|_| !self.broken) {
             host.set_text("answer", &answer);
         }
-        if self.config.limits.is_some() && self.passed.count > 0 {
-            host.set_number("events", self.passed.count as f64);
-        }
-        if self.broken || self.stream.is_some() {
-            host.set_number("broken", 1.0);
-        }
-        if let Some(milliseconds) = self.first {
-            host.set_number("first_chunk_ms", milliseconds);
+        let Usage { prompt, cached, completion, .. } = self.usage;
+        let events = (self.config.limits.is_some() && self.passed.count > 0).then_some(self.passed.count);
+        let broken = (self.broken || self.stream.is_some()).then_some(1);
+        if let Some(text) = told::written([self.first, prompt, cached, completion, events, broken]) {
+            host.set_text("told", &text);
         }
     }
 }

@@ -27,7 +27,30 @@ pub struct Usage {
     pub told: usize,
     key: Key,
     /// What follows the key, while it comes.
-    object: Option<Vec<u8>>,
+    object: Option<Object>,
+}
+
+#[derive(Default)]
+struct Object {
+    text: Vec<u8>,
+    /// Bytes looked at.
+    seen: usize,
+    opened: usize,
+    closed: usize,
+}
+
+impl Object {
+    /// Whether with the next byte it has ended, is no object, or is too long.
+    fn ends(&mut self, next: u8) -> bool {
+        self.seen += 1;
+        self.opened += usize::from(next == b'{');
+        self.closed += usize::from(next == b'}');
+        match next {
+            b'}' => self.opened == self.closed,
+            b' ' | b'\n' | b'\r' | b'\t' | b':' | b'{' => self.seen > LONGEST,
+            _ => self.opened == 0 || self.seen > LONGEST,
+        }
+    }
 }
 
 impl Default for Usage {
@@ -46,7 +69,7 @@ impl Usage {
                 continue;
             }
             match self.key.behind(rest) {
-                Some(behind) => (self.object, rest) = (Some(Vec::new()), behind),
+                Some(behind) => (self.object, rest) = (Some(Object::default()), behind),
                 None => return,
             }
         }
@@ -55,33 +78,22 @@ impl Usage {
     /// Takes what follows the key up to the end of the object; returns what follows that.
     fn collect<'a>(&mut self, piece: &'a [u8]) -> &'a [u8] {
         let object = self.object.get_or_insert_default();
-        for (i, c) in piece.iter().enumerate() {
-            object.push(*c);
-            if ends(object) {
-                self.read();
-                return &piece[i + 1..];
-            }
+        let end = piece.iter().position(|c| object.ends(*c));
+        let (taken, rest) = piece.split_at(end.map_or(piece.len(), |last| last + 1));
+        object.text.extend_from_slice(taken);
+        if end.is_some() {
+            self.read();
         }
-        &[]
+        rest
     }
 
     fn read(&mut self) {
-        let object = self.object.take().unwrap_or_default();
+        let object = self.object.take().unwrap_or_default().text;
         self.told += usize::from(object.contains(&b'{'));
         let number = |names: &[&str]| names.iter().find_map(|name| member(&object, name));
         self.prompt = number(&["\"prompt_tokens\"", "\"input_tokens\""]).or(self.prompt);
         self.completion = number(&["\"completion_tokens\"", "\"output_tokens\""]).or(self.completion);
         self.cached = number(&["\"cached_tokens\"", "\"cache_read_input_tokens\""]).or(self.cached);
-    }
-}
-
-/// Whether what follows the key has ended, is no object, or is too long.
-fn ends(text: &[u8]) -> bool {
-    let count = |c: u8| text.iter().filter(|b| **b == c).count();
-    match text.last() {
-        Some(b'}') => count(b'{') == count(b'}'),
-        Some(b' ' | b'\n' | b'\r' | b'\t' | b':' | b'{') => text.len() > LONGEST,
-        _ => !text.contains(&b'{') || text.len() > LONGEST,
     }
 }
 

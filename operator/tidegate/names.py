@@ -6,6 +6,7 @@ Names of custom resources are at most 45 characters (a CEL rule), so that every 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 GROUP: Final = "tidegate.dev"
@@ -248,3 +249,12 @@ def kv_tier(tier: str) -> str:
 def store_claim(tier: str) -> str:
     """The claim that a StatefulSet makes from its template `data` for its first Pod."""
     return f"data-{store(tier)}-0"
+
+
+def api_server_url(environment: Mapping[str, str]) -> str:
+    """Where a Pod finds the API server: by address, because a name needs DNS to work. Raises KeyError outside of Pods.
+
+    https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+    """
+    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

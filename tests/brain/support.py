@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from kubernetes.aio import client
 
 from tests.envoy.waiting import DEADLINE
+from tidegate.brain.apiserver import ApiServer
 from tidegate.brain.router import Router
 from tidegate.brain.watch import Objects
 from tidegate.contract.router_config import RouterConfig
@@ -42,7 +42,7 @@ def slices(*services: str, address: str = "127.0.0.1") -> Objects:
 
 
 @asynccontextmanager
-async def api_server(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[client.ApiClient]:
+async def api_server(handle: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[ApiServer]:
     """A client of an API server that answers so."""
     app = web.Application()
     app.router.add_get("/{path:.*}", handle)
@@ -50,11 +50,11 @@ async def api_server(handle: Callable[[web.Request], Awaitable[web.StreamRespons
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    api = client.ApiClient(client.Configuration(host=site.name))
+    api = ApiServer(site.name, None)
     try:
         yield api
     finally:
-        await api.close()  # type: ignore[no-untyped-call]
+        await api.close()
         await runner.cleanup()
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from kubernetes.aio import client
 
 from tests.brain.support import api_server, come_true, going
 from tidegate.brain import watch
+from tidegate.brain.apiserver import ApiServer
 from tidegate.brain.secrets import Secrets
 
 PATH = "/api/v1/namespaces/test/secrets"
@@ -105,8 +105,8 @@ async def test_a_defect_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("a defect")
 
     monkeypatch.setattr("tidegate.brain.secrets.follow", broken)
-    secrets = Secrets(client.ApiClient(), "test", lambda *_: None, lambda _: None)
+    secrets = Secrets(ApiServer("http://127.0.0.1", None), "test", lambda *_: None, lambda _: None)
     secrets.name({"a"})
     with pytest.raises(ExceptionGroup):
         await secrets.run()
-    await secrets._api.close()  # type: ignore[no-untyped-call]
+    await secrets._api.close()

@@ -40,7 +40,7 @@ pytestmark = [
 ]
 SECRET = {"data": {"password": base64.b64encode(PASSWORD.encode()).decode()}}
 PROMPT = 20
-SCRIPTS = 2
+SCRIPTS = 3
 """That a router loads into its store."""
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
 from tests.envoy.waiting import DEADLINE, until
-from tidegate.brain.records.outcome import outcome
+from tests.support.ports import free_port
+from tidegate.brain.records.outcome import FAILED, outcome
 from tidegate.brain.records.record import read
 from tidegate.contract.observation import Observation
 from tidegate.contract.router_config import RouterConfig
@@ -138,6 +139,15 @@ def test_a_record_of_each_request_reaches_the_brain(envoy: RealEnvoy, engines: E
     *served, unknown = [read(said) for said in found]
     assert {(one.route, one.destination, outcome(one)) for one in served} == {("to-chat", "a.r1", "ok")}
     assert (unknown.destination, outcome(unknown)) == ("", "client_error")
+
+
+def test_a_record_of_a_request_whose_engine_cannot_be_reached(envoy: RealEnvoy, records: Records) -> None:
+    """What Envoy says of that has spaces, and none in a record."""
+    envoy.offer(telling(records=100), {"a": [Engine(free_port())]})
+    assert envoy.client.post(CHAT, content=HELLO).status_code == 503
+    [said] = until(lambda: records.found)
+    assert (read(said).destination, outcome(read(said))) == ("a.r1", "error")
+    assert read(said).flags <= FAILED
 
 
 def test_a_request_that_nobody_answered_names_who_should_have(envoy: RealEnvoy, records: Records) -> None:

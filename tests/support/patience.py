@@ -1,5 +1,6 @@
 """How long routers wait for a store and for a brain: moments, because requests wait meanwhile. A busy machine may take longer for an answer
-that a test wants to see; what becomes of one that is late is for tests that say so, with the fixture `hasty`."""
+that a test wants to see; what becomes of one that is late is for tests that say so, with the fixture `hasty`: they wait for HASTE, which is late
+enough for what is not meant to be late."""
 
 from __future__ import annotations
 
@@ -13,6 +14,12 @@ from tidegate.brain.limits.store import COUNTING
 
 PATIENCE: Final = 10.0
 """Seconds."""
+HASTE: Final = 0.5
+"""Seconds; a store has 50 or 100 ms in the product."""
+HASTY: Final = {
+    "tidegate.brain.cache.stored.together.TIMEOUT": HASTE,
+    "tidegate.brain.limits.store.COUNTING": replace(COUNTING, timeout=HASTE),
+}
 WAITS: Final = {
     "tidegate.brain.cache.stored.together.TIMEOUT": PATIENCE,
     "tidegate.brain.cache.stored.writing.TIMEOUT": PATIENCE,
@@ -30,11 +37,11 @@ def wait_longer() -> None:
 
 @pytest.fixture
 def hasty() -> None:
-    """Waits are those of the product."""
+    """Waits are short."""
 
 
 @pytest.fixture(autouse=True)
 def patient_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests whose conftest names it."""
-    for path, value in WAITS.items() if "hasty" not in request.fixturenames else ():
+    for path, value in (HASTY if "hasty" in request.fixturenames else WAITS).items():
         monkeypatch.setattr(path, value)

@@ -38,11 +38,15 @@ pub fn name_request(host: &mut dyn Host) {
     }
 }
 
-/// Whether an answer is one of events, to which some may be added.
+/// Whether an answer is one of events.
 pub fn is_stream(host: &dyn Host) -> bool {
-    let kind = host.header(Side::Response, "content-type", 0).unwrap_or_default();
+    host.header(Side::Response, "content-type", 0).unwrap_or_default().starts_with(b"text/event-stream")
+}
+
+/// Whether some may be added to it.
+pub fn is_open(host: &dyn Host) -> bool {
     let fixed = |name: &str| host.header(Side::Response, name, 0).is_some();
-    kind.starts_with(b"text/event-stream") && !fixed("content-length") && !fixed("content-encoding")
+    !fixed("content-length") && !fixed("content-encoding")
 }
 
 /// The route has named whom it would have asked, where nobody was. An answer that is

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubernetes.aio import client, config
-
 from tidegate.brain.admin import Admin
+from tidegate.brain.apiserver import ApiServer, NotInPod
 from tidegate.brain.certificate import unusable
 from tidegate.brain.own import Own
 from tidegate.brain.router import Router
@@ -64,7 +64,7 @@ async def run(post: Post) -> None:
             f"the certificate's Secret {wrong}"
         )  # nobody could speak to this Pod: the ones of before go on
     server = await Server(router, admin, post.drain_seconds, post.drain_key).start(post.port)
-    api = await _connect()
+    api = _connect()
     try:
         async with listening(router, run_dir):
             await _until(stop, api, post.namespace, router)
@@ -74,7 +74,7 @@ async def run(post: Post) -> None:
         await api.close()
 
 
-async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, router: Router) -> None:
+async def _until(stop: asyncio.Event, api: ApiServer, namespace: str, router: Router) -> None:
     one = {"fieldSelector": f"metadata.name={router.config_map}"}
     configs = f"/api/v1/namespaces/{namespace}/configmaps"
     secrets = Secrets(api, namespace, router.trust.changed, router.trust.forgotten)
@@ -104,10 +104,8 @@ async def _until(stop: asyncio.Event, api: client.ApiClient, namespace: str, rou
         part.result()
 
 
-async def _connect() -> client.ApiClient:
-    """The Pod's own account, else the current kubeconfig context."""
+def _connect() -> ApiServer:
     try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        await config.load_kube_config()
-    return client.ApiClient()
+        return ApiServer.of_pod(os.environ)
+    except NotInPod as error:
+        raise SystemExit(str(error)) from error

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from typing import Any
 
-from kubernetes.aio import client
-
+from tidegate.brain.apiserver import ApiServer
 from tidegate.brain.watch import Objects, follow
 
 Changed = Callable[[str, dict[str, Any] | None], None]
@@ -17,9 +16,7 @@ Changed = Callable[[str, dict[str, Any] | None], None]
 class Secrets:
     """One watch for each: a router's rights are by name."""
 
-    def __init__(
-        self, api: client.ApiClient, namespace: str, changed: Changed, forgotten: Callable[[str], None]
-    ) -> None:
+    def __init__(self, api: ApiServer, namespace: str, changed: Changed, forgotten: Callable[[str], None]) -> None:
         self._api = api
         self._path = f"/api/v1/namespaces/{namespace}/secrets"
         self._changed = changed

@@ -14,7 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import aiohttp
-from kubernetes.aio import client
+
+from tidegate.brain.apiserver import ApiServer
 
 log = logging.getLogger("tidegate.brain.watch")
 
@@ -32,9 +33,7 @@ class Expired(Exception):
     """The watch cannot go on from where it is."""
 
 
-async def follow(
-    api: client.ApiClient, path: str, selector: dict[str, str], changed: Callable[[Objects], None]
-) -> None:
+async def follow(api: ApiServer, path: str, selector: dict[str, str], changed: Callable[[Objects], None]) -> None:
     """Calls `changed` with all objects after each list and each event; never returns."""
     clock = asyncio.get_running_loop().time
     pause = FIRST_PAUSE
@@ -55,14 +54,14 @@ async def follow(
         pause = min(pause * 2, LAST_PAUSE)
 
 
-async def _list(api: client.ApiClient, path: str, selector: dict[str, str]) -> tuple[Objects, str]:
+async def _list(api: ApiServer, path: str, selector: dict[str, str]) -> tuple[Objects, str]:
     answer = await _get(api, path, selector, 30.0)
     found = json.loads(await answer.read())
     return {item["metadata"]["name"]: item for item in found["items"]}, found["metadata"]["resourceVersion"]
 
 
 async def _watch(
-    api: client.ApiClient,
+    api: ApiServer,
     path: str,
     selector: dict[str, str],
     version: str,
@@ -113,15 +112,11 @@ def _apply(event: dict[str, Any], objects: Objects, changed: Callable[[Objects],
     return str(item["metadata"]["resourceVersion"])
 
 
-async def _get(
-    api: client.ApiClient, path: str, query: dict[str, str], seconds: float | None
-) -> aiohttp.ClientResponse:
+async def _get(api: ApiServer, path: str, query: dict[str, str], seconds: float | None) -> aiohttp.ClientResponse:
     """A GET whose body is read by the caller. Raises Expired when the version is too old, ClientError on any other status,
     TimeoutError after SILENCE, before the headers or in the body."""
     limit = aiohttp.ClientTimeout(total=seconds, connect=10, sock_read=SILENCE)
-    made = await api.param_serialize("GET", path, query_params=list(query.items()), auth_settings=["BearerToken"])
-    raw = await api.call_api(*made, _request_timeout=limit)
-    answer: aiohttp.ClientResponse = raw.response
+    answer = await api.get(path, query, limit)
     if answer.status == 410:
         answer.close()
         raise Expired("the version is too old")

@@ -9,4 +9,6 @@ from pydantic.alias_generators import to_camel
 class Piece(BaseModel):
     """A part of the document. Unknown fields are ignored: what must not be misread raises the document's `minReader`."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, defer_build=True
+    )

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -304,18 +304,12 @@ def now() -> datetime:
 
 
 def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    """The Pod's own account, else the kubeconfig: without kopf's slow probing of every client library."""
+    """The Pod's own account, else the kubeconfig: without kopf's slow probing of every client library. kopf's own URL is a name, which needs
+    DNS to work."""
     account = kopf.login_with_service_account(**kwargs)
-    return replace(account, server=in_cluster_server(os.environ)) if account else kopf.login_with_kubeconfig(**kwargs)
-
-
-def in_cluster_server(environment: Mapping[str, str]) -> str:
-    """The API server's URL as every client library finds it: kopf's own takes a name, which needs DNS to work.
-
-    https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
-    """
-    host, port = environment["KUBERNETES_SERVICE_HOST"], environment["KUBERNETES_SERVICE_PORT"]
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return (
+        replace(account, server=names.api_server_url(os.environ)) if account else kopf.login_with_kubeconfig(**kwargs)
+    )
 
 
 def collect_less_often() -> None:

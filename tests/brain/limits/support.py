@@ -94,7 +94,7 @@ def record(reserved: str = "", status: int = 200, flags: str = "", **more: Any) 
     """Of a request that went well, unless told otherwise."""
     known: dict[str, Any] = {
         "route": "chat", "destination": "a", "status": status, "flags": frozenset(filter(None, flags.split(","))), "of_engine": True,
-        "broken": False, "streamed": False, "duration": 1.0, "first_token": None, "prompt_tokens": None, "cached_tokens": None,
-        "completion_tokens": None, "client": "acme", "reserved": reserved,
+        "broken": False, "duration": 1.0, "first_token": None, "prompt_tokens": None, "cached_tokens": None,
+        "completion_tokens": None, "reserved": reserved,
     }  # fmt: skip
     return Record(**(known | more))

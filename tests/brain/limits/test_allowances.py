@@ -120,6 +120,16 @@ def test_who_has_used_less_when_its_time_is_nearly_over_is_given_as_much(front: 
     assert front.given[1].split()[3] == "5"
 
 
+def test_who_comes_too_rarely_to_use_it_up_is_given_none_again(front: Front) -> None:
+    for _ in range(9):
+        front.ask()
+        front.later(1500)
+    assert len(front.given) == 1
+    assert used(front.counting) == 9
+    front.ask(), front.ask()
+    assert len(front.given) == 2, "it comes more often now"
+
+
 def test_nothing_is_given_where_little_is_left(tmp_path: Path) -> None:
     front = Front(tmp_path, requests(60))
     assert [front.ask()[0] for _ in range(61)] == [200] * 60 + [429]

@@ -7,13 +7,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.brain.limits.allowances import ANY
-from tidegate.brain.limits.pace import FIRST, LATELY, LEAST, MOST, PART, Lately, Size, after, fitted, part, requests
+from tidegate.brain.limits.pace import (
+    FIRST,
+    LATELY,
+    LEAST,
+    MOST,
+    PART,
+    SOON,
+    Lately,
+    Size,
+    after,
+    fitted,
+    part,
+    requests,
+)
 
 
 @pytest.mark.parametrize(
     ("lately", "wanted"),
-    [(None, 0), (Lately(1000, 0), FIRST), (Lately(1000, 32), 32), (Lately(1000 - LATELY, 32), 0)],
-    ids=["first", "again", "after another", "long ago"],
+    [
+        (None, 0),
+        (Lately(1001 - LATELY, None), FIRST),
+        (Lately(1001 - SOON, 0), FIRST),
+        (Lately(1000 - SOON, 0), 0),
+        (Lately(1001 - LATELY, 32), 32),
+        (Lately(1000 - LATELY, 32), 0),
+    ],
+    ids=["first", "again", "again, of little use before", "too rarely", "after another", "long ago"],
 )
 def test_what_it_did(lately: Lately | None, wanted: int) -> None:
     assert requests(lately, 1001) == wanted
@@ -24,12 +44,12 @@ def test_what_it_did(lately: Lately | None, wanted: int) -> None:
     [(8, 8, 16), (8, 6, 16), (8, 5, 5), (MOST, MOST, MOST), (9, LEAST, LEAST), (9, LEAST - 1, 0), (8, 0, 0)],
 )
 def test_the_next_one(had: int, used: int, wanted: int) -> None:
-    assert after(Size(had, 0), Size(used, 0), 0, 7) == Lately(7, wanted)
+    assert after(Size(had, 0), Size(used, 0), 0, 7, 3) == Lately(7 if wanted else 3, wanted)
 
 
 @pytest.mark.parametrize(("used", "cost", "wanted"), [(74, 1, 4), (75, 1, 16), (60, 16, 16), (60, 15, 4), (100, 0, 16)])
 def test_of_tokens(used: int, cost: int, wanted: int) -> None:
-    assert after(Size(8, 100), Size(4, used), cost, 7) == Lately(7, wanted)
+    assert after(Size(8, 100), Size(4, used), cost, 7, 3) == Lately(7, wanted)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ TOLD: dict[str, Any] = {"prompt_tokens": 20, "completion_tokens": 100}
         ({"completion_tokens": 1, "flags": "DC", "events": 30}, 37),
         ({"flags": "DC", "events": 30}, 37),
         ({"broken": True, "events": 3}, 10),
-        ({"streamed": True, "events": 3}, 10),
+        ({"events": 3}, 10),
         ({"flags": "DC", "status": 0}, 7),
         ({"status": 500}, 0),
         ({"status": 503, "flags": "UF"}, 0),

@@ -10,11 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from tests.brain.limits.support import FREE, SHARED, UNKNOWN, ask, configured, parsed, requests
 from tests.brain.store.conftest import Valkey
 from tests.brain.store.support import becomes
+from tests.support.patience import HASTE
+from tidegate.brain.limits.counting import Counting
 from tidegate.brain.limits.store import Store, verdicts
 from tidegate.brain.limits.windows import Charge, Verdict
-from tidegate.brain.store.resp import TIMEOUT, Away, Refused
+from tidegate.brain.store.resp import Away, Refused
 from tidegate.brain.store.where import Where
 
 ONE = [Charge("{t}:k", 50, 1, 2000)]
@@ -67,7 +70,7 @@ async def test_one_that_hangs_is_waited_for_for_a_moment_and_comes_back(valkey: 
         begin = time.monotonic()
         told = await asyncio.gather(*(admit(store, ONE) for _ in range(200)), return_exceptions=True)
         assert all(isinstance(each, Away) for each in told)
-        assert time.monotonic() - begin < len(told) * TIMEOUT / 2, "all wait once, and not one after the other"
+        assert time.monotonic() - begin < len(told) * HASTE / 2, "all wait once, and not one after the other"
         assert not store.ready
         next_one = store.admit(ONE)
         assert next_one.done(), "it does not wait"
@@ -118,3 +121,35 @@ async def test_why_it_is_away(valkey: Valkey, changes: dict[str, str], trouble: 
         await becomes(lambda: trouble in store.trouble)
         assert not store.ready
         assert "wrong" not in store.trouble.replace("WRONGPASS", "")
+
+
+async def test_a_store_that_has_lost_what_it_held_is_known_by_its_life(valkey: Valkey) -> None:
+    key = "tidegate:{t}:life"
+    async with connected(valkey.where) as one, connected(valkey.where) as two:
+        await becomes(lambda: one.ready and two.ready)
+        assert [await one.has_lost(key), await two.has_lost(key), await one.has_lost(key)] == [False, False, False]
+        assert valkey.ask("TTL", key) == ":-1\r\n"
+        valkey.ask("FLUSHALL")
+        assert [await one.has_lost(key), await two.has_lost(key), await one.has_lost(key)] == [True, True, False]
+
+
+async def test_what_routers_let_through_is_told_to_one_that_began_empty(valkey: Valkey) -> None:
+    limit = requests(100, window=3600)
+    pair = [Counting(), Counting()]
+    async with connected(valkey.where, pair[0].back) as one, connected(valkey.where, pair[1].back) as two:
+        for counting, store in zip(pair, (one, two), strict=True):
+            counting.follow(configured(limit, store=SHARED))
+            counting.store = store
+        await becomes(lambda: all(counting.is_shared for counting in pair))
+
+        async def passed(counting: Counting) -> bool:
+            reply = counting.ask(ask(), lambda: FREE, UNKNOWN)
+            return parsed(reply if isinstance(reply, bytes) else await reply)[0] == 200
+
+        assert [await passed(counting) for counting in pair * 20] == [True] * 40
+        valkey.die()
+        await becomes(lambda: not any(counting.is_shared for counting in pair))
+        assert [await passed(pair[0]) for _ in range(3)] == [True] * 3
+        valkey.start()
+        await becomes(lambda: all(counting.is_shared for counting in pair))
+        assert [await passed(counting) for counting in pair * 50] == [True] * 57 + [False] * 43

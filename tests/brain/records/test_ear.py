@@ -7,19 +7,36 @@ from itertools import pairwise
 from typing import Any
 
 import msgpack
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.brain.records.ear import Ear
 from tidegate.brain.records.record import Record, read
 from tidegate.envoy.caching import AGAIN, CACHED
+from tidegate.envoy.observe import RECORD_FIELD
 
-SAID: dict[str, Any] = {
-    "client": "acme", "route": "main", "destination": "a.r1", "status": 200, "flags": "UC,URX", "details": "via_upstream",
-    "content_type": "text/event-stream; charset=utf-8", "duration_ms": 1500, "first_token_ms": 86.5, "broken": None,
-    "prompt_tokens": 10.0, "cached_tokens": None, "completion_tokens": 5.0,
-}  # fmt: skip
-READ = Record("main", "a.r1", 200, frozenset({"UC", "URX"}), True, False, True, 1.5, 0.0865, 10, None, 5, "acme")
+WORDS = "main a.r1 b.r1 200 UC,URX via_upstream 1500 86500,10,-,5,3,1 1 openai 2 key 9 4 2000 -"
+"""As Envoy writes them, of a request that an allowance let pass."""
+SAID = {RECORD_FIELD: WORDS}
+READ = Record(
+    "main",
+    "a.r1",
+    200,
+    frozenset({"UC", "URX"}),
+    True,
+    True,
+    1.5,
+    0.0865,
+    10,
+    None,
+    5,
+    "b.r1",
+    3,
+    "2 key 9 4 2000",
+    too_long=True,
+    refused="openai",
+)
 
 
 class Closed(asyncio.Transport):
@@ -43,11 +60,17 @@ def hear(pieces: list[bytes]) -> tuple[list[Record], bool]:
 
 def test_a_record() -> None:
     assert read(SAID) == READ
-    assert read(SAID | {"route": None, "destination": None, "flags": None, "content_type": None}).destination == ""
+    asked = WORDS.replace("2 key 9 4 2000 -", "- 2 key 9 4 2000")
+    assert read({RECORD_FIELD: asked}) == READ, "the brain was asked"
+
+
+def test_a_record_of_what_there_is_not() -> None:
+    nothing = read({RECORD_FIELD: "- - - 0 - - - - - - - -"})
+    assert nothing == Record("", "", 0, frozenset(), False, False, 0.0, None, None, None, None)
 
 
 def test_an_answer_that_envoy_gave_again_is_one_of_the_cache() -> None:
-    said = read(SAID | {"destination": None, "details": AGAIN, "flags": None})
+    said = read({RECORD_FIELD: f"main - - 200 - {AGAIN} 1 - - - - -"})
     assert (said.destination, said.of_engine, said.moved, said.waited) == (CACHED, True, False, False)
 
 
@@ -64,5 +87,6 @@ def test_noise_ends_the_connection_at_most(noise: bytes) -> None:
     assert found == []
 
 
-def test_a_record_that_lacks_a_field_ends_the_connection() -> None:
-    assert hear([msgpack.packb(["tidegate", [[1, {"status": 200}]]])]) == ([], True)
+@pytest.mark.parametrize("said", [{"status": 200}, {RECORD_FIELD: "main a.r1 - 200"}])
+def test_a_record_that_lacks_a_field_ends_the_connection(said: dict[str, Any]) -> None:
+    assert hear([msgpack.packb(["tidegate", [[1, said]]])]) == ([], True)

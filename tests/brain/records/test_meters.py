@@ -52,9 +52,9 @@ def test_one_stream() -> None:
 def test_what_counts_where() -> None:
     meters = begun(named("a"))
     silent = {"prompt_tokens": None, "cached_tokens": None, "completion_tokens": None}
-    meters.count(after(streamed=False, first_token=None, **silent))
+    meters.count(after(first_token=None, **silent))
     meters.count(after(broken=True, completion_tokens=1))
-    meters.count(after(route="", destination="", status=404, of_engine=False, streamed=False))
+    meters.count(after(route="", destination="", status=404, of_engine=False))
     assert told(meters, "tidegate_request_duration_seconds_count") == 1, "what went well"
     assert told(meters, "tidegate_time_to_first_token_seconds_count") == 1, "streams with a first token"
     assert told(meters, "tidegate_time_per_output_token_seconds_count") == 0, "two tokens at least"

@@ -9,7 +9,7 @@ import pytest
 from tidegate.brain.records.outcome import FAILED, LEFT, REFUSED, outcome
 from tidegate.brain.records.record import Record
 
-GOOD = Record("main", "a.r1", 200, frozenset(), True, False, True, 1.0, 0.2, 10, 0, 5, "")
+GOOD = Record("main", "a.r1", 200, frozenset(), True, False, 1.0, 0.2, 10, 0, 5)
 
 
 def after(**changes: object) -> Record:

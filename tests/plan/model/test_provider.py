@@ -224,6 +224,11 @@ def live(kind: str, *conditions: dict[str, str], **metadata: Any) -> Manifest:
 
 
 NO_ANSWER = says("HPAActive", "False", "FailedGetExternalMetric", "HPA is not actively scaling: no metrics")
+PARTLY = (
+    "True",
+    "PartialTriggerError",
+    "some triggers of the ScaledObject fail: it adds engines by those that answer, and takes none away; `kubectl describe` of it names them",
+)
 TRIGGERS = says("Ready", "False", "TriggerError", "Triggers defined in ScaledObject are not working correctly")
 
 
@@ -238,6 +243,11 @@ TRIGGERS = says("Ready", "False", "TriggerError", "Triggers defined in ScaledObj
         ([says("Ready", "True"), NO_ANSWER], ("False", "FailedGetExternalMetric", NO_ANSWER["message"])),
         ([says("Fallback", "True", "FallbackExists", "falls back")], ("False", "FallbackExists", "falls back")),
         ([says("Fallback", "False", "NoFallbackFound", "none")], DECIDES),
+        ([says("Ready", "Unknown", "PartialTriggerError", "Some triggers")], PARTLY),
+        (
+            [says("Ready", "Unknown", "PartialTriggerError"), NO_ANSWER],
+            ("False", "FailedGetExternalMetric", NO_ANSWER["message"]),
+        ),
         ([says("Paused", "True", "ScaledObjectPaused", "is paused")], ("False", "ScaledObjectPaused", "is paused")),
     ],
 )

@@ -150,16 +150,20 @@ class Allowances:
         self._use(last, used)
         if self._passed() < last.late and not pace.is_scarce(last.size, used, cost):
             return True
-        del self._last[whose]
-        self._lately[whose] = pace.after(last.size, used, cost, self._now())
+        self._is_over(last, used, cost)
         return False
+
+    def _is_over(self, given: _Given, used: Size, cost: int) -> None:
+        del self._last[given.whose]
+        known = self._lately.get(given.whose)
+        self._lately[given.whose] = pace.after(given.size, used, cost, self._now(), known.at if known else 0)
 
     def _remember(self, whose: Whose, now: int) -> None:
         if len(self._lately) >= MOST_KNOWN:
             self._lately = {who: known for who, known in self._lately.items() if now - known.at <= pace.LATELY}
         known = self._lately.get(whose)
         if known or len(self._lately) < MOST_KNOWN:
-            self._lately[whose] = Lately(now, known.next if known else 0)
+            self._lately[whose] = Lately(now, known.next if known else None)
 
     def refused(self, whose: Whose) -> None:
         """It was not charged."""
@@ -208,8 +212,7 @@ class Allowances:
             self._free.append(given.slot)
             del self._given[given.identity]
             if self._last.get(given.whose) is given:
-                del self._last[given.whose]
-                self._lately[given.whose] = pace.after(given.size, used, 0, self._now())
+                self._is_over(given, used, 0)
 
     def _take_back(self, parts: Iterable[tuple[bool, Part]], used: Size) -> None:
         for of_tokens, part in parts:

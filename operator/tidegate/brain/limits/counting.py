@@ -7,7 +7,8 @@ answers          there, exactly; and here besides, so that this router knows its
 is away          here, against 1/replicas of each limit, rounded up, less what this router let through before.
                    What all routers let through in one window is at most the limit and one for each of them, if they had equal
                    parts before; at worst, if one had all of it, 2 - 1/replicas times the limit
-is back          there; first it is told what was let through meanwhile
+is back          here as before, until it is told what was let through meanwhile, or all that this router let through if it has lost what it
+                   held; then there
 """
 
 from __future__ import annotations
@@ -64,11 +65,17 @@ class Counting:
         self._now = now
         self._limits: Limits | None = None
         self._rules: Rules | None = None
+        self._shared = False
+        """Whether a store counts, or did until limits were taken away: they may come again, and what is used counts then, too."""
         self._told = False
         """Whether anything is known of limits."""
         self._windows = Windows()
         self._owed = Owed()
         self._flushing: asyncio.Task[None] | None = None
+        self._ahead = False
+        """The store does not know yet what was let through while it was away."""
+        self._back = False
+        """It is back, and was not asked yet whether it still has what it held."""
         self.allowances = Allowances(self._adjust, now, passed, randbits(62))
         self.store: Store | None = None
         self.refused: Counter[str] = Counter()
@@ -79,11 +86,17 @@ class Counting:
         """Those in force."""
         return self._limits
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether all routers of the policy count together at this moment."""
+        return self.store is not None and self.store.ready and not self._ahead
+
     def follow(self, config: RouterConfig) -> None:
         """These from now on; what was counted stays."""
         self._told = True
         if config.limits != self._limits:
             self._limits = config.limits
+            self._shared = config.limits.store is not None if config.limits else self._shared
             self.allowances.forget()
             self._rules = Rules(config.limits, f"{config.namespace}/{config.policy}") if config.limits else None
 
@@ -98,7 +111,7 @@ class Counting:
         except ValueError:
             return unknown
         question = Question(ask, asked, rules, rules.cost(asked), reply, allow)
-        if self.store is not None and self.store.ready:
+        if self.store is not None and self.is_shared:
             return self._together(question, self.store)
         return self._alone(question)
 
@@ -115,7 +128,8 @@ class Counting:
 
     def _count_alone(self, counted: Sequence[Counted]) -> None:
         self._count(counted)
-        if self._limits and self._limits.store:
+        if self._shared:
+            self._ahead = True
             self._owe((c.key, v.at, c.cost, c.slice_ms) for _, c, v in counted)
 
     def _together(self, question: Question, store: Store) -> asyncio.Future[bytes]:
@@ -217,7 +231,7 @@ class Counting:
     def _adjust(self, part: reservation.Part, used: int) -> None:
         more = used - part.cost
         self._windows.add(part.key, part.at, more, part.slice_ms)
-        if self._limits and self._limits.store:
+        if self._shared:
             self._owe([(part.key, part.at, more, part.slice_ms)])
 
     def _owe(self, parts: Iterable[tuple[str, int, int, int]]) -> None:
@@ -225,22 +239,53 @@ class Counting:
             self._owed.add(key, at, more, width)
         self.flush()
 
+    def back(self) -> None:
+        """The store answers again."""
+        self._ahead = self._back = True
+        self.flush()
+
     def flush(self) -> None:
         """The store is told what it does not know, soon."""
         if self.store and self.store.ready and not self._flushing:
-            self._flushing = asyncio.create_task(self._flush(self.store))
+            self._flushing = asyncio.create_task(self._flush())
 
-    async def _flush(self, store: Store) -> None:
+    async def _flush(self) -> None:
         try:
             await asyncio.sleep(FLUSH)
             self._owed.sweep(self._now())
-            while store.ready and (parts := self._owed.take(MOST)):
-                try:
-                    await store.settle(parts)
-                except Away:
-                    self._owed.unsure(parts)
+            while self.store and self.store.ready and await self._tell(self.store):
+                pass
         finally:
             self._flushing = None
+
+    async def _tell(self, store: Store) -> bool:
+        """Whether there was anything that it did not know."""
+        if self._back:
+            await self._recognise(store)
+            return True
+        parts = self._owed.take(MOST)
+        told = store.settle(parts) if parts else None
+        # what is asked from now on comes after it, on the same line
+        self._ahead = self._ahead and len(self._owed) > 0
+        if told is None:
+            return False
+        try:
+            await told
+        except Away:
+            self._owed.unsure(parts)
+            self._ahead = True
+        return True
+
+    async def _recognise(self, store: Store) -> None:
+        try:
+            lost = self._rules is not None and await store.has_lost(self._rules.life)
+        except Away:
+            return
+        self._back = False
+        if lost:
+            self._owed = Owed()
+            for part in self._windows.parts():
+                self._owed.add(*part)
 
     async def run(self) -> None:
         """Forgets what is over; never returns."""

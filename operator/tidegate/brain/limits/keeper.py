@@ -43,10 +43,12 @@ class Keeper:
     def problems(self) -> list[str]:
         """Sentences about why this router counts alone although there is a store; none when it does not."""
         limits, store = self.counting.limits, self.counting.store
-        if not limits or not limits.store or (store and store.ready):
+        if not limits or not limits.store or self.counting.is_shared:
             return []
         why = self._unusable or (
-            f"the store at {store.where.said} is away: {store.trouble}" if store else "the store was not asked yet"
+            f"the store at {store.where.said} is away: {store.trouble or 'it is back, and is told what it does not know'}"
+            if store
+            else "the store was not asked yet"
         )
         return [f"{why}; meanwhile each router lets through 1/{limits.replicas} of each limit"]
 
@@ -61,7 +63,7 @@ class Keeper:
                 if (known.where if known else None) != wanted:
                     if connected:
                         connected.cancel()
-                    self.counting.store = Store(wanted, self.counting.flush, self._draw) if wanted else None
+                    self.counting.store = Store(wanted, self.counting.back, self._draw) if wanted else None
                     connected = group.create_task(self.counting.store.run()) if self.counting.store else None
                 await self._changed.wait()
                 self._changed.clear()

@@ -39,6 +39,5 @@ class LimitMeters:
         if limits:
             for limit in limits.each:
                 refused.add_metric([*self._who, limit.name], self._counting.refused[limit.name])
-            store = self._counting.store
-            shared.add_metric(self._who, int(store is not None and store.ready))
+            shared.add_metric(self._who, int(self._counting.is_shared))
         return (refused, shared) if limits else ()

@@ -91,6 +91,8 @@ class Rules:
     def __init__(self, limits: Limits, policy: str) -> None:
         """`policy` is its namespace and name: counters of several may stand in one store."""
         self.each = tuple(_rule(limit, policy) for limit in limits.each)
+        self.life = f"tidegate:{{{policy}}}:life"
+        """The key by which a store that has lost the policy's counts is known."""
         self._lengths = limits.lengths
         self.by_address = any(rule.per == "Address" for rule in self.each)
         """Whether any limit is for each address."""

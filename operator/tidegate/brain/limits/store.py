@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from secrets import token_hex
 from typing import Any, Final
 
 from tidegate.brain.limits.windows import Charge, Verdict
@@ -13,7 +14,8 @@ from tidegate.brain.store.where import Where
 
 ADMIT: Final = script("tidegate.brain.limits", "admit")
 SETTLE: Final = script("tidegate.brain.limits", "settle")
-COUNTING: Final = Use("limits are counted", (ADMIT, SETTLE))
+LIFE: Final = script("tidegate.brain.limits", "life")
+COUNTING: Final = Use("limits are counted", (ADMIT, SETTLE, LIFE))
 
 
 def verdicts(told: Sequence[int]) -> list[Verdict]:
@@ -27,6 +29,7 @@ class Store:
     def __init__(self, where: Where, back: Callable[[], None], draw: Callable[[], float]) -> None:
         self.where = where
         self._line = Line(where, COUNTING, draw, back)
+        self._life: bytes | None = None
 
     @property
     def ready(self) -> bool:
@@ -45,6 +48,12 @@ class Store:
     def settle(self, parts: Sequence[tuple[str, int, int, int]]) -> asyncio.Future[int]:
         """Of counters the slice, how much more, and milliseconds of a slice. Fails with Away."""
         return self._run(SETTLE, parts, [number for part in parts for number in part[1:]])
+
+    async def has_lost(self, key: str) -> bool:
+        """Whether it has lost what it held since it was last asked this. Raises Away."""
+        life = await self._line.run_script(LIFE, [key], [token_hex(8)])
+        before, self._life = self._life, life
+        return before not in (None, life)
 
     def _run(self, what: Script, keyed: Sequence[Sequence[Any]], numbers: Sequence[int]) -> asyncio.Future[Any]:
         return self._line.run_script(what, [each[0] for each in keyed], numbers)

@@ -8,7 +8,7 @@ store.lua does the same where many routers count together; tests hold the two ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -41,6 +41,7 @@ class Verdict(NamedTuple):
 class _Counter:
     oldest: int
     """Number of the oldest slice, or of an earlier one."""
+    slice_ms: int
     slices: dict[int, int] = field(default_factory=dict)
     total: int = 0
     until: int = 0
@@ -85,7 +86,7 @@ class Windows:
         if counter is None:
             if count <= 0:
                 return
-            counter = self._counters[key] = _Counter(at)
+            counter = self._counters[key] = _Counter(at, slice_ms)
         known = counter.slices.get(at)
         if known is None:
             if count > 0:
@@ -97,6 +98,12 @@ class Windows:
         changed = known + count if known + count > 0 else 0
         counter.slices[at] = changed
         counter.total += changed - known
+
+    def parts(self) -> Iterator[tuple[str, int, int, int]]:
+        """All that is known: counter, slice, how much, milliseconds of a slice."""
+        for key, counter in self._counters.items():
+            for at, count in counter.slices.items():
+                yield key, at, count, counter.slice_ms
 
     def sweep(self, now: int) -> None:
         """Forgets counters of which nothing counts any more."""

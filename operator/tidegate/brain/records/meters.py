@@ -131,7 +131,7 @@ class Meters:
         histograms = self._histograms.get(place) or self._begun(place)
         if ended == "ok":
             histograms.durations.observe(record.duration)
-        if record.streamed and record.first_token is not None:
+        if record.first_token is not None:
             histograms.first_tokens.observe(record.first_token)
             if record.completion_tokens and record.completion_tokens > 1:
                 spent = record.duration - record.first_token

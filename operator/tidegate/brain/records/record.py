@@ -1,4 +1,4 @@
-"""What Envoy says of one request: envoy/observe.py writes the fields, this reads them."""
+"""What Envoy says of one request: envoy/observe.py writes the words, this reads them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tidegate.envoy.caching import AGAIN, CACHED
+from tidegate.envoy.observe import RECORD_FIELD
 
 OF_ENGINE: Final = "via_upstream"
+NONE: Final = "-"
+"""How Envoy writes what there is not."""
+UNTOLD: Final = (NONE,) * 6
+"""Of a request that the native filter has not seen (native/src/route/told.rs)."""
 NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -25,15 +30,12 @@ class Record:
     """Whether the answer is an engine's."""
     broken: bool
     """A stream that ended without its end, or with an error event."""
-    streamed: bool
     duration: float
     first_token: float | None
     """Of a stream."""
     prompt_tokens: int | None
     cached_tokens: int | None
     completion_tokens: int | None
-    client: str
-    """The id of who asked; empty where clients have no keys."""
     first: str = ""
     """Name of the destination that the weights chose, where another one may be asked after it; empty elsewhere."""
     events: int = 0
@@ -60,32 +62,34 @@ class Record:
 
 def read(said: Mapping[str, Any]) -> Record:
     """Raises KeyError or ValueError where it is not a record of ours."""
-    again = said["details"] == AGAIN
+    route, destination, first, status, flags, details, duration, told, too_long, refused, reserved = said[
+        RECORD_FIELD
+    ].split(" ", 10)
+    again = details == AGAIN
+    first_token, prompt, cached, completion, events, broken = UNTOLD if told == NONE else told.split(",")
     return Record(
-        route=said["route"] or "",
-        destination=CACHED if again else said["destination"] or "",
-        status=int(said["status"]),
-        flags=frozenset(said["flags"].split(",")) if said["flags"] else NOTHING,
-        of_engine=again or said["details"] == OF_ENGINE,
-        broken=bool(said["broken"]),
-        streamed=(said["content_type"] or "").startswith("text/event-stream"),
-        duration=(said["duration_ms"] or 0) / 1000,
-        first_token=_seconds(said["first_token_ms"]),
-        prompt_tokens=_count(said["prompt_tokens"]),
-        cached_tokens=_count(said["cached_tokens"]),
-        completion_tokens=_count(said["completion_tokens"]),
-        client=said["client"] or "",
-        first=said.get("first") or "",
-        events=_count(said.get("events")) or 0,
-        reserved=said.get("reserved") or said.get("allowed") or "",
-        too_long=bool(said.get("too_long")),
-        refused=said.get("refused") or "",
+        route=_text(route),
+        destination=CACHED if again else _text(destination),
+        status=int(status),
+        flags=NOTHING if flags == NONE else frozenset(flags.split(",")),
+        of_engine=again or details == OF_ENGINE,
+        broken=broken != NONE,
+        duration=(_count(duration) or 0) / 1e3,
+        first_token=None if first_token == NONE else int(first_token) / 1e6,
+        prompt_tokens=_count(prompt),
+        cached_tokens=_count(cached),
+        completion_tokens=_count(completion),
+        first=_text(first),
+        events=_count(events) or 0,
+        reserved=_text(reserved.removeprefix(f"{NONE} ").removesuffix(f" {NONE}")),
+        too_long=too_long != NONE,
+        refused=_text(refused),
     )
 
 
-def _seconds(milliseconds: float | None) -> float | None:
-    return None if milliseconds is None else milliseconds / 1000
+def _text(word: str) -> str:
+    return "" if word == NONE else word
 
 
-def _count(number: float | None) -> int | None:
-    return None if number is None else int(number)
+def _count(word: str) -> int | None:
+    return None if word == NONE else int(word)

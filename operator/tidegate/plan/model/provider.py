@@ -41,6 +41,10 @@ MUST_NOT_HOLD: Final = ("Fallback", "Paused")
 """Conditions of KEDA 2.21, of what somebody else asked it for: while they hold, no trigger decides."""
 
 
+PARTIAL: Final = "PartialTriggerError"
+"""Reason of KEDA's condition Ready, which is Unknown then; which trigger it is stands in KEDA's Events alone."""
+
+
 @dataclass(frozen=True)
 class Provided:
     """What follows for this pass."""
@@ -107,9 +111,12 @@ def condition(world: ModelWorld, wanted: Autoscaling, found: Provided) -> dict[s
     an object of a provider before is still being         Unknown, HandingOver, with the finalizers that it waits for
       deleted: a ScaledObject goes when KEDA lets it
     its object says that it cannot, or does not           False, in its own words (`_complaint`)
+    some of KEDA's triggers fail, and others do not       True, PartialTriggerError: its HPA follows the others upwards
+                                                          alone (kube-controller-manager's rule for a metric that is missing)
     else                                                  True, ProviderDecides
     """
     kind = KINDS[wanted.provider]
+    live = next((child for child in world.children if child["kind"] == kind), None)
     if found.missing:
         said: Said = False, found.missing, NEEDS[found.missing]
     elif not found.taken:
@@ -117,8 +124,11 @@ def condition(world: ModelWorld, wanted: Autoscaling, found: Provided) -> dict[s
         said = None, conditions.HANDING_OVER, words
     elif words := _leaves(world):
         said = None, conditions.HANDING_OVER, words
-    elif complaint := _complaint(next((child for child in world.children if child["kind"] == kind), None)):
+    elif complaint := _complaint(live):
         said = False, *complaint
+    elif _says(live).get("Ready", ("", "", ""))[1] == PARTIAL:
+        words = "adds engines by those that answer, and takes none away; `kubectl describe` of it names them"
+        said = True, PARTIAL, f"some triggers of the {kind} fail: it {words}"
     else:
         said = True, conditions.PROVIDER_DECIDES, f"the {kind} decides, and writes spec.replicas"
     return conditions.condition(conditions.SCALING_ACTIVE, *said)
@@ -138,9 +148,17 @@ def _leaves(world: ModelWorld) -> str:
     return ""
 
 
+def _says(live: Manifest | None) -> dict[str, tuple[str, str, str]]:
+    """Status, reason and words of each condition of its own, by type."""
+    found = maps((live or {}).get("status"), "conditions")
+    return {text(one, "type"): (text(one, "status"), text(one, "reason"), text(one, "message")) for one in found}
+
+
 def _complaint(live: Manifest | None) -> tuple[str, str] | None:
     """What its own status says is wrong: reason and words. What KEDA passes on of its HPA comes first, because it quotes the error."""
-    said = {text(each, "type"): each for each in maps((live or {}).get("status"), "conditions")}
-    wrong = [(kind, "False") for kind in MUST_HOLD] + [(kind, "True") for kind in MUST_NOT_HOLD]
-    found = (said[kind] for kind, status in wrong if text(said.get(kind), "status") == status)
-    return next(((text(one, "reason") or "Unknown", text(one, "message")) for one in found), None)
+    said = _says(live)
+    for kind, wrong in [(kind, "False") for kind in MUST_HOLD] + [(kind, "True") for kind in MUST_NOT_HOLD]:
+        status, reason, words = said.get(kind, ("", "", ""))
+        if status == wrong:
+            return reason or "Unknown", words
+    return None

@@ -25,8 +25,8 @@ from tidegate.brain.store.resp import Away
 pytestmark = pytest.mark.redis
 NAMES = Names(SCOPE, "answers")
 SECONDS = 5.0
-PATIENCE = 2.0
-"""Seconds for a look-up that may wait 50 ms, on a machine that does other things, too; one that waited for ever would wait until the end."""
+PATIENCE = 4.0
+"""Seconds for a look-up that may wait half a second, on a machine that does other things, too; one that waited for ever would wait until the end."""
 
 
 class World:
