@@ -74,9 +74,6 @@ class Embedding:
     def _abort(self) -> None:
         for sequence in self._sequences:
             self._engine.abort(sequence)
-            # Its result may have been on its way.
-            if sequence.first_token_at is None:
-                self._engine.telemetry.aborted()
 
     def _whole(self) -> Body:
         tokens = sum(len(sequence.prompt) for sequence in self._sequences)

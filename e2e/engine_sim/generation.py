@@ -166,9 +166,6 @@ class Generation:
     def _abort(self) -> None:
         for choice in self.choices:
             self.engine.abort(choice.sequence)
-            # Its last token may have been on its way.
-            if choice.finish_reason is None:
-                self.engine.telemetry.aborted()
 
 
 ORCA_HEADER = "endpoint-load-metrics-format"

@@ -93,10 +93,6 @@ class Telemetry:
         self._metrics["vllm:request_params_n"].observe(n, _ENGINE)
         self._metrics["vllm:request_max_num_generation_tokens"].observe(longest, _ENGINE)
 
-    def aborted(self) -> None:
-        """Counts a request whose client went away, or that a shutdown cut off."""
-        self._count("abort")
-
     def rejected(self, reason: str) -> None:
         """Counts a request that a queue limit refused."""
         self._metrics["vllm:admission_rejections"].add(1, reason)
