@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Model:
-    """What an engine is made of. The defaults are arithmetic on public figures of one 80 GB GPU (3.35 TB/s, 989 TFLOP/s in BF16)."""
+    """What an engine is made of. The defaults, and the 32B engines, are arithmetic on public figures of one 80 GB GPU (3.35 TB/s, 989 TFLOP/s in BF16)."""
 
     name: str
     full: float
@@ -54,11 +54,7 @@ USUAL: Final = Model("32B", full=2.25)
 BY_SEQUENCES: Final = Model("32B, 32 sequences", full=2.47, kv=200_000, sequences=32)
 """The same with a KV cache that never fills: full with 15 % of it in use."""
 SMALL: Final = Model(
-    "8B", full=16.9, step=0.008, per_sequence=0.00004, per_token=5.5e-8, prefill=1 / 34_000, kv=435_000
-)
-"""BF16: 16 GB of weights, 131 kB of KV and 16 GFLOP a token. Full by 256 sequences with 59 % of KV in use. Slower than `RECORDED`."""
-RECORDED: Final = Model(
-    "8B, recorded",
+    "8B",
     full=24.9,
     step=0.00647,
     per_sequence=8.7e-6,

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from benchmarks.autoscaling.engine import BY_SEQUENCES, PATIENCE, RECORDED, SMALL, USUAL, Engine, Model, Requests
+from benchmarks.autoscaling.engine import BY_SEQUENCES, PATIENCE, SMALL, USUAL, Engine, Model, Requests
 from benchmarks.autoscaling.traces import MEAN, lengths
 
 
@@ -80,7 +80,7 @@ def test_who_has_given_up_costs_nothing() -> None:
     assert r.first[2] > 0
 
 
-@pytest.mark.parametrize("model", [USUAL, BY_SEQUENCES, SMALL, RECORDED], ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [USUAL, BY_SEQUENCES, SMALL], ids=lambda model: model.name)
 def test_what_fills_it(model: Model) -> None:
     """`full` is what it answers when it always has more."""
     count = 20_000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.autoscaling import engine as simulation
-from benchmarks.autoscaling.engine import RECORDED, Engine, Requests
+from benchmarks.autoscaling.engine import SMALL, Engine, Requests
 
 RECORDINGS = Path(simulation.__file__).parent / "recordings"
 
@@ -25,7 +25,7 @@ SAID = recording("h100_8b")
 
 def through(requests: Requests) -> tuple[float, int]:
     """When the last one ends, and the most that run at once."""
-    engine, end, most = Engine(RECORDED, requests, 0.0, 0.0), 0.0, 0
+    engine, end, most = Engine(SMALL, requests, 0.0, 0.0), 0.0, 0
     arrivals = list(enumerate(requests.arrival))
     while arrivals or engine.load:
         if arrivals and arrivals[0][1] <= engine.next:
@@ -45,7 +45,7 @@ def together(count: int, tokens: int) -> Requests:
 @pytest.mark.parametrize("said", SAID["decode"], ids=lambda said: f"{said['running']} of {said['context']}")
 def test_time_between_tokens(said: dict[str, float]) -> None:
     """Within 4 %, and 7 % with 256 sequences."""
-    step = RECORDED.step + RECORDED.per_sequence * said["running"] + RECORDED.per_token * said["kv_tokens"]
+    step = SMALL.step + SMALL.per_sequence * said["running"] + SMALL.per_token * said["kv_tokens"]
     assert step == pytest.approx(said["inter_token"], rel=0.04 if said["running"] < 256 else 0.07)
 
 
@@ -75,5 +75,5 @@ def test_open_arrivals() -> None:
 
 
 def test_what_fits_into_it() -> None:
-    assert SAID["engine"]["kv_tokens"] == RECORDED.kv
-    assert SAID["engine"]["max_num_batched_tokens"] == RECORDED.batched
+    assert SAID["engine"]["kv_tokens"] == SMALL.kv
+    assert SAID["engine"]["max_num_batched_tokens"] == SMALL.batched
