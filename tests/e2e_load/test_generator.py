@@ -31,11 +31,13 @@ class Server:
     answer: bytes = WHOLE
     hang_up: bool = False
     connections: int = 0
+    begun: list[asyncio.BaseTransport] = field(default_factory=list)
     requests: list[float] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
         self.connections += 1
+        self.begun.append(writer.transport)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(line for line in head.split(b"\r\n") if line.startswith(b"content-length"))
@@ -56,6 +58,9 @@ async def listening(server: Server) -> AsyncIterator[Wanted]:
     made = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     yield replace(WANTED, addresses=(made.sockets[0].getsockname(),))
     made.close()
+    for transport in server.begun:
+        transport.close()  # the other side has gone, which this one may not have read yet
+    await asyncio.sleep(0)
 
 
 def answered(tally: Tally) -> int:

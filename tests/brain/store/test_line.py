@@ -34,7 +34,10 @@ async def kept(line: Line) -> AsyncIterator[Line]:
 async def saying(answer: Callable[[bytes], bytes]) -> AsyncIterator[int]:
     """A server that answers whatever it reads at once; its port."""
 
+    begun: list[asyncio.BaseTransport] = []
+
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.append(writer.transport)
         while asked := await reader.read(65536):
             writer.write(answer(asked))
         writer.close()
@@ -42,6 +45,9 @@ async def saying(answer: Callable[[bytes], bytes]) -> AsyncIterator[int]:
     server = await asyncio.start_server(speak, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    for transport in begun:
+        transport.close()  # the other side has gone, which this one may not have read yet
+    await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
