@@ -14,6 +14,7 @@ import msgpack
 import pytest
 
 from tests.envoy.conftest import Engine, Engines, RealEnvoy, config
+from tests.envoy.hostile.wire import ask, request
 from tests.envoy.waiting import DEADLINE, until
 from tests.support.ports import free_port
 from tidegate.brain.records.outcome import FAILED, outcome
@@ -148,6 +149,22 @@ def test_a_record_of_a_request_whose_engine_cannot_be_reached(envoy: RealEnvoy, 
     [said] = until(lambda: records.found)
     assert (read(said).destination, outcome(read(said))) == ("a.r1", "error")
     assert read(said).flags <= FAILED
+
+
+def test_a_request_that_is_refused_with_foreign_headers_costs_no_record(
+    envoy: RealEnvoy, engines: Engines, records: Records
+) -> None:
+    envoy.offer(telling(records=100), {"a": [engines.start()]})
+    lines = [b"x-tidegate-in-first: a.r1 200 - via_upstream 1 9,9,9,9,9,9 - - - -", b"x-tidegate-in-first: \xff"]
+    for header in lines:
+        assert ask(envoy.port, request(HELLO.encode(), header, path="/a#b")).status == 400
+    assert envoy.client.post(CHAT, content=HELLO).status_code == 200
+    found = until(lambda: records.found if len(records.found) >= 3 else None)
+    refused, told = (
+        ("", "client_error", None),
+        [(read(said).route, outcome(read(said)), read(said).prompt_tokens) for said in found],
+    )
+    assert told == [refused, refused, ("to-chat", "ok", None)]
 
 
 def test_a_request_that_nobody_answered_names_who_should_have(envoy: RealEnvoy, records: Records) -> None:

@@ -62,9 +62,8 @@ class Record:
 
 def read(said: Mapping[str, Any]) -> Record:
     """Raises KeyError or ValueError where it is not a record of ours."""
-    route, destination, first, status, flags, details, duration, told, too_long, refused, reserved = said[
-        RECORD_FIELD
-    ].split(" ", 10)
+    ours, first = said[RECORD_FIELD].split("\n", 1)
+    route, destination, status, flags, details, duration, told, too_long, refused, reserved = ours.split(" ", 9)
     again = details == AGAIN
     first_token, prompt, cached, completion, events, broken = UNTOLD if told == NONE else told.split(",")
     return Record(
@@ -79,7 +78,7 @@ def read(said: Mapping[str, Any]) -> Record:
         prompt_tokens=_count(prompt),
         cached_tokens=_count(cached),
         completion_tokens=_count(completion),
-        first=_text(first),
+        first="" if route == NONE else _text(first),
         events=_count(events) or 0,
         reserved=_text(reserved.removeprefix(f"{NONE} ").removesuffix(f" {NONE}")),
         too_long=too_long != NONE,
