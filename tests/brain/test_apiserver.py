@@ -66,6 +66,17 @@ async def test_only_the_clusters_authority_is_believed(tmp_path: Path) -> None:
         await api.close()
 
 
+async def test_an_authority_that_is_replaced_is_believed_from_then_on(tmp_path: Path) -> None:
+    first, second = trustme.CA(), trustme.CA()
+    async with echoing(second) as url:
+        api = ApiServer(url, account(tmp_path, first, "secret"))
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await api.get("/api/v1/x", {}, LIMIT)
+        account(tmp_path, second, "secret")
+        assert (await api.get("/api/v1/x", {}, LIMIT)).status == 200
+        await api.close()
+
+
 @pytest.mark.parametrize(
     ("host", "url"), [("10.96.0.1", "https://10.96.0.1:443"), ("fd00::1", "https://[fd00::1]:443")]
 )

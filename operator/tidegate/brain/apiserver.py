@@ -29,8 +29,10 @@ class ApiServer:
     def __init__(self, url: str, account: Path | None) -> None:
         """Wants a running loop. Raises OSError or ssl.SSLError where the account is not whole."""
         self._url, self._account = url, account
-        tls = ssl.create_default_context(cafile=str(account / "ca.crt")) if account else True
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls)  # no limit: each watch holds a connection
+        self._vouched: bytes | None = None
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._trusted()
+        connector = aiohttp.TCPConnector(limit=0)  # no limit: each watch holds a connection
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
 
     @classmethod
@@ -43,7 +45,15 @@ class ApiServer:
 
     async def get(self, path: str, query: Mapping[str, str], limit: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         """The answer, whatever its status; its body is read by the caller. Raises aiohttp.ClientError, TimeoutError or OSError."""
-        return await self._session.get(f"{self._url}{path}", params=query, headers=self._headers(), timeout=limit)
+        url, headers = f"{self._url}{path}", self._headers()
+        return await self._session.get(url, params=query, headers=headers, timeout=limit, ssl=self._trusted())
+
+    def _trusted(self) -> ssl.SSLContext:
+        """The authority may be replaced while a brain runs: kubelet writes the new one there."""
+        if self._account and (vouched := (self._account / "ca.crt").read_bytes()) != self._vouched:
+            self._tls = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
+            self._vouched = vouched
+        return self._tls
 
     def _headers(self) -> dict[str, str]:
         if not self._account:
