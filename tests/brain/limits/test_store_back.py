@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tests.brain.limits.support import FREE, SHARED, UNKNOWN, Clock, ask, configured, parsed, record, requests, tokens
 from tests.brain.store.support import becomes
 from tidegate.brain.limits.counting import FLUSH, Counting
-from tidegate.brain.limits.windows import Charge, Windows, slice_of
+from tidegate.brain.limits.windows import SLICES, Charge, Windows, slice_of
 from tidegate.brain.store.resp import Away
 from tidegate.contract.limits import Limit
 from tidegate.names import RESERVED_HEADER
@@ -21,7 +21,7 @@ class Leaving:
     def __init__(self, clock: Clock) -> None:
         self.windows, self.clock, self.ready = Windows(), clock, True
         self.told = 0
-        self.lost = False
+        self.named = b"first"
 
     def admit(self, charges: Sequence[Charge]) -> asyncio.Future[list[int]]:
         """It is asked."""
@@ -45,10 +45,10 @@ class Leaving:
             later.set_exception(Away("it has gone again"))
         return later
 
-    async def has_lost(self, key: str) -> bool:
-        """It is asked what has become of it."""
+    async def life(self, key: str) -> bytes:
+        """It is asked whether it is the same."""
         assert key == "tidegate:{test/front}:life"
-        return self.lost
+        return self.named
 
 
 def router(limit: Limit) -> tuple[Counting, Leaving]:
@@ -72,6 +72,12 @@ async def statuses(counting: Counting, count: int) -> Counter[int]:
     replies = [counting.ask(ask(), lambda: FREE, UNKNOWN) for _ in range(count)]
     told = [reply if isinstance(reply, bytes) else await reply for reply in replies]
     return Counter(parsed(reply)[0] for reply in told)
+
+
+async def returns(counting: Counting) -> None:
+    """Its store answers again, and is told what it has to know."""
+    counting.back()
+    await becomes(lambda: not counting._flushing)
 
 
 async def test_it_is_told_before_it_is_asked_again() -> None:
@@ -134,16 +140,46 @@ async def test_what_a_request_used_is_told_although_limits_were_taken_away_meanw
 async def test_one_that_has_lost_everything_is_told_all_of_it_once() -> None:
     limit = requests(40)
     counting, store = router(limit)
+    await returns(counting)
     assert await statuses(counting, 5) == {200: 5}
     store.ready = False
     assert await statuses(counting, 2) == {200: 2}
-    store.windows, store.ready, store.lost = Windows(), True, True
+    store.windows, store.ready, store.named = Windows(), True, b"second"
     counting.back()
     assert await statuses(counting, 3) == {200: 3}, "nobody waits"
     await becomes(lambda: not counting._flushing)
     assert (used(store, limit), store.told) == (10, 1)
-    store.lost = False
-    counting.back()
-    await becomes(lambda: not counting._flushing)
+    await returns(counting)
     assert (used(store, limit), store.told) == (10, 1), "it has still what it held"
     assert await statuses(counting, 40) == {200: 30, 429: 10}
+
+
+async def test_another_store_is_told_all_that_this_router_let_through() -> None:
+    """Also the same one with another password, which began anew."""
+    limit = requests(40)
+    counting, store = router(limit)
+    await returns(counting)
+    assert await statuses(counting, 30) == {200: 30}
+    other = Leaving(store.clock)
+    other.named = b"other"
+    counting.store = other  # type: ignore[assignment]
+    await returns(counting)
+    assert used(other, limit) == 30
+    assert await statuses(counting, 40) == {200: 10, 429: 30}
+
+
+async def test_one_that_has_lost_everything_is_not_told_what_has_left_the_window() -> None:
+    """A window of a second has a slice each 34 ms: in an hour more of them than a store is told."""
+    limit = requests(40, window=1)
+    counting, store = router(limit)
+    await returns(counting)
+    for _ in range(200):
+        assert await statuses(counting, 1) == {200: 1}
+        store.clock.pass_(0.034)
+    store.windows, store.named = Windows(), b"second"
+    told: list[int] = []
+    settle = store.settle
+    store.settle = lambda parts: told.append(len(parts)) or settle(parts)  # type: ignore[method-assign,func-returns-value]
+    await returns(counting)
+    assert told == [SLICES]
+    assert used(store, limit) == SLICES

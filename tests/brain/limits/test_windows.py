@@ -57,6 +57,15 @@ def test_who_waits_as_long_as_he_is_told_is_let_in_and_not_before(moves: list[tu
             return
 
 
+def test_of_a_counter_that_nobody_looks_at_what_has_left_the_window_is_forgotten() -> None:
+    """A store is asked about it."""
+    windows = Windows()
+    for at in range(1000):
+        windows.add("k", at, 1, WIDTH)
+    windows.sweep(999 * WIDTH)
+    assert [at for _, at, _, _ in windows.parts()] == list(range(999 - SLICES, 1000))
+
+
 def test_room_comes_back_at_most_a_slice_late() -> None:
     windows = Windows()
     take(windows, 1234, charge(10))

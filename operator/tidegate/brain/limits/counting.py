@@ -76,6 +76,8 @@ class Counting:
         """The store does not know yet what was let through while it was away."""
         self._back = False
         """It is back, and was not asked yet whether it still has what it held."""
+        self._life: bytes | None = None
+        """Of the counts that were asked last; another store, too, has another one."""
         self.allowances = Allowances(self._adjust, now, passed, randbits(62))
         self.store: Store | None = None
         self.refused: Counter[str] = Counter()
@@ -277,12 +279,15 @@ class Counting:
         return True
 
     async def _recognise(self, store: Store) -> None:
+        before = self._life
         try:
-            lost = self._rules is not None and await store.has_lost(self._rules.life)
+            if self._rules:
+                self._life = await store.life(self._rules.life)
         except Away:
             return
         self._back = False
-        if lost:
+        if before not in (None, self._life):
+            self._windows.sweep(self._now())
             self._owed = Owed()
             for part in self._windows.parts():
                 self._owed.add(*part)

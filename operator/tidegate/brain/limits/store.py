@@ -29,7 +29,6 @@ class Store:
     def __init__(self, where: Where, back: Callable[[], None], draw: Callable[[], float]) -> None:
         self.where = where
         self._line = Line(where, COUNTING, draw, back)
-        self._life: bytes | None = None
 
     @property
     def ready(self) -> bool:
@@ -49,11 +48,9 @@ class Store:
         """Of counters the slice, how much more, and milliseconds of a slice. Fails with Away."""
         return self._run(SETTLE, parts, [number for part in parts for number in part[1:]])
 
-    async def has_lost(self, key: str) -> bool:
-        """Whether it has lost what it held since it was last asked this. Raises Away."""
-        life = await self._line.run_script(LIFE, [key], [token_hex(8)])
-        before, self._life = self._life, life
-        return before not in (None, life)
+    def life(self, key: str) -> asyncio.Future[bytes]:
+        """Of the counts that it holds: it has another one when it has lost them. Fails with Away."""
+        return self._line.run_script(LIFE, [key], [token_hex(8)])
 
     def _run(self, what: Script, keyed: Sequence[Sequence[Any]], numbers: Sequence[int]) -> asyncio.Future[Any]:
         return self._line.run_script(what, [each[0] for each in keyed], numbers)

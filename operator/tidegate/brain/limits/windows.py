@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 SLICES: Final = 30
+MANY: Final = 2 * SLICES
+"""Slices of one counter, of which some have left the window: to look at those of each counter would take long."""
 
 
 class Charge(NamedTuple):
@@ -106,9 +108,12 @@ class Windows:
                 yield key, at, count, counter.slice_ms
 
     def sweep(self, now: int) -> None:
-        """Forgets counters of which nothing counts any more."""
+        """Forgets what does not count any more: of counters that only a store is asked about, nobody else does."""
         for key in [key for key, counter in self._counters.items() if counter.until <= now]:
             del self._counters[key]
+        for counter in self._counters.values():
+            if len(counter.slices) > MANY:
+                _forget(counter, now // counter.slice_ms - SLICES)
 
 
 def _forget(counter: _Counter, oldest: int) -> None:
