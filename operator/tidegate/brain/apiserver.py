@@ -29,7 +29,8 @@ class ApiServer:
     def __init__(self, url: str, account: Path | None) -> None:
         """Wants a running loop. Raises OSError or ssl.SSLError where the account is not whole."""
         self._url, self._account = url, account
-        self._vouched, self._tls = "", ssl.create_default_context()
+        self._vouched: bytes | None = None
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._trusted()
         connector = aiohttp.TCPConnector(limit=0)  # no limit: each watch holds a connection
         self._session = aiohttp.ClientSession(connector=connector, trust_env=False)
@@ -49,9 +50,8 @@ class ApiServer:
 
     def _trusted(self) -> ssl.SSLContext:
         """The authority may be replaced while a brain runs: kubelet writes the new one there."""
-        vouched = (self._account / "ca.crt").read_text() if self._account else ""
-        if vouched != self._vouched:
-            self._tls = ssl.create_default_context(cadata=vouched or "none")
+        if self._account and (vouched := (self._account / "ca.crt").read_bytes()) != self._vouched:
+            self._tls = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
             self._vouched = vouched
         return self._tls
 
