@@ -63,9 +63,10 @@ SMALL: Final = Model(
     kv=455_536,
     batched=8192,
 )
-"""Fitted to a recording of vLLM 0.32.0 with Llama-3.1-8B's shape on one H100 (`recordings/`): least squares of relative errors over 14 means of
-the time between tokens, of 1 to 192 sequences with 256 and 2,048 tokens each. They are met within 4 %; 256 sequences take 6 % longer than
-this says. `prefill` is what many prompts of 512 and 2,048 tokens at once come to; a lone prompt takes 2 to 10 ms longer, for HTTP and the scheduler's round.
+"""Fitted to a recording of vLLM 0.32.0 with Llama-3.1-8B's shape on one H100 (`recordings/`): least squares of relative errors over 13 means of
+the time between tokens, of 1 to 160 sequences with 256 and 2,048 tokens each. They are met within 1.2 %; 192 sequences take 4 % longer than this says, and 256
+take 7 %. `prefill` is what many prompts of 512 and 2,048 tokens at once come to; a lone prompt of up to 2,048 tokens takes 6 to 9 ms longer, for HTTP
+and the scheduler's round, one of 8,192 takes 15 ms and one of 16,000 takes 80 ms, for attention grows faster than the prompt.
 """
 
 
