@@ -46,7 +46,7 @@ impl Object {
         self.opened += usize::from(next == b'{');
         self.closed += usize::from(next == b'}');
         match next {
-            b'}' => self.opened == self.closed,
+            b'}' => self.opened <= self.closed || self.seen > LONGEST,
             b' ' | b'\n' | b'\r' | b'\t' | b':' | b'{' => self.seen > LONGEST,
             _ => self.opened == 0 || self.seen > LONGEST,
         }
@@ -140,5 +140,12 @@ mod tests {
     fn an_object_that_does_not_end_costs_little() {
         let text = format!("{{\"usage\":{{{}", "\"a\":1,".repeat(100_000));
         assert_eq!(read(&text, 1000), [None; 3]);
+    }
+
+    #[test]
+    fn what_ends_and_never_began_is_not_collected() {
+        let mut usage = Usage::default();
+        usage.feed(format!("{{\"usage\":{}", "}".repeat(100_000)).as_bytes());
+        assert!(usage.object.is_none());
     }
 }
