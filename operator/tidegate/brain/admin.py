@@ -61,9 +61,8 @@ class Admin:
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
-        transport = httpx.AsyncHTTPTransport(
-            uds=str(socket), verify=False
-        )  # no TLS: nobody's certificates need be read
+        # no TLS: nobody's certificates need be read
+        transport = httpx.AsyncHTTPTransport(uds=str(socket), verify=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://envoy", timeout=TIMEOUT)
 
     def incarnation(self) -> Incarnation | None:

@@ -3,7 +3,7 @@
 A count is the sum of the slices that the last window touches, the oldest one whole. So no window of that length, wherever it begins, sees
 more than the limit; what was used comes back up to a slice late. A reservation is taken back from the slice in which it was made, so
 that what is counted is in the end what was used: a bucket that refills (GCRA) would give it twice, once with time and once with the answer.
-store.lua does the same where many routers count together; tests hold the two against each other.
+admit.lua and settle.lua do the same where many routers count together; tests hold the two against each other.
 """
 
 from __future__ import annotations
